@@ -1,0 +1,46 @@
+// Keys and certificates that we make and keep ourselves.
+#pragma once
+
+#include <array>
+#include <expected>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "crypto/tls_session.hpp"
+#include "transport/base/bytes.hpp"
+#include "transport/base/random.hpp"
+
+namespace qpeer::crypto {
+
+/// The kinds of private key that generate_credentials makes.
+enum class KeyType : u8 { ed25519, p256 };
+
+/// A new private key and a self-signed certificate for it, valid for about ten years from a day
+/// ago, CN and subjectAltName `name`, CA:FALSE.
+Credentials generate_credentials(KeyType type, std::string_view name);
+
+/// The SHA-256 of the SubjectPublicKeyInfo of a PEM private key; a sentence when it cannot be read.
+std::expected<std::array<u8, 32>, std::string> spki_sha256(std::string_view private_key_pem);
+
+std::array<u8, 32> sha256(Bytes data);
+
+/// SHA-256 of data that comes in pieces.
+class Sha256 {
+ public:
+  Sha256();
+  Sha256(Sha256&&) noexcept;
+  Sha256& operator=(Sha256&&) noexcept;
+  ~Sha256();
+  void update(Bytes data);
+  std::array<u8, 32> finish();  ///< Ends it; only destruction or assignment may follow.
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// OpenSSL's generators: the public and the private one are separate. One per thread.
+Random& system_random();
+
+}  // namespace qpeer::crypto

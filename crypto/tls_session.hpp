@@ -1,0 +1,114 @@
+// The TLS 1.3 handshake behind CRYPTO frames. RFC 9001 §4.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <expected>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "crypto/aead.hpp"
+#include "transport/base/bytes.hpp"
+#include "transport/base/error.hpp"
+#include "transport/base/ids.hpp"
+
+namespace qpeer::crypto {
+
+/// Whether a secret protects what we send or what we receive.
+enum class Direction : u8 { send, receive };
+
+/// What a handshake asks of its connection. Called only from within the TlsSession's own calls.
+class TlsHandler {
+ public:
+  virtual ~TlsHandler() = default;
+  /// Handshake bytes to send in CRYPTO frames at `level`, after what came before at that level.
+  virtual void on_tls_data(EncryptionLevel level, Bytes data) = 0;
+  /// A traffic secret is ready. RFC 9001 §4.1.4 gives the order.
+  virtual void on_tls_secret(EncryptionLevel level, Direction direction, CipherSuite suite,
+                             Bytes secret) = 0;
+  /// The peer's quic_transport_parameters extension, not yet authenticated. An error closes.
+  virtual Result on_tls_transport_parameters(Bytes parameters) = 0;
+};
+
+/// Who the peer showed itself to be. Meaningful once the handshake is complete.
+struct PeerCertificate {
+  std::vector<u8> der;              ///< The leaf; empty when the peer showed none.
+  std::vector<u8> public_key_spki;  ///< Its SubjectPublicKeyInfo, DER.
+  std::array<u8, 32> spki_sha256{};
+};
+
+/// One side of one handshake. Single-threaded; emits through the handler given at creation, which
+/// must outlive it.
+class TlsSession {
+ public:
+  virtual ~TlsSession() = default;
+
+  /// Client: emits the ClientHello. Server: does nothing. Call once.
+  virtual Result start() = 0;
+
+  /// Ordered handshake bytes from the peer's CRYPTO stream at `level`. An error is CRYPTO_ERROR
+  /// with the alert (missing ALPN 0x178, missing transport parameters 0x16d), or what the handler
+  /// answered to the transport parameters.
+  virtual Result on_data(EncryptionLevel level, Bytes data) = 0;
+
+  /// RFC 9001 §4.1.1: our Finished is sent, the peer's verified.
+  [[nodiscard]] virtual bool is_complete() const = 0;
+
+  /// The level whose CRYPTO data on_data expects now: data at a lower one is stale, at a higher one
+  /// early.
+  [[nodiscard]] virtual EncryptionLevel read_level() const = 0;
+
+  [[nodiscard]] virtual std::string_view alpn() const = 0;         ///< Empty until chosen.
+  [[nodiscard]] virtual std::string_view server_name() const = 0;  ///< The SNI; may be empty.
+  [[nodiscard]] virtual PeerCertificate peer_certificate() const = 0;
+  /// The negotiated group, such as "X25519MLKEM768"; for people to read.
+  [[nodiscard]] virtual std::string group() const = 0;
+};
+
+/// Makes the sessions of one configuration. Shared by all connections of an endpoint.
+class TlsContext {
+ public:
+  virtual ~TlsContext() = default;
+
+  /// `server_name` is the client's SNI and, where the trust mode checks names, the name that the
+  /// certificate must carry (a DNS name or an IP literal, which is not sent as SNI); a server
+  /// passes "". `transport_parameters` is what we send. The session keeps the context alive.
+  virtual std::unique_ptr<TlsSession> new_session(Side side, std::string_view server_name,
+                                                  Bytes transport_parameters,
+                                                  TlsHandler& handler) = 0;
+};
+
+/// Whom to believe. DESIGN: authorities and private_authority validate the chain (and, on the
+/// client, the name); encrypt_only validates nothing but possession of the key.
+enum class Trust : u8 { authorities, private_authority, encrypt_only };
+
+/// A private key with its certificate chain.
+struct Credentials {
+  std::string certificate_pem;  ///< The leaf first.
+  std::string private_key_pem;
+};
+
+struct TlsConfig {
+  std::optional<Credentials> credentials;  ///< A server must have them; a client may.
+  std::vector<std::string> alpn;           ///< In order of preference; at least one.
+  Trust trust = Trust::encrypt_only;
+  std::string authorities_pem;  ///< For private_authority; with authorities, instead of the system's.
+  bool mutual = true;           ///< As a server: ask for, and insist on, a client certificate.
+  /// Last word on the peer's certificate, in every trust mode; unset means yes. Pinning lives here.
+  std::function<bool(const PeerCertificate&)> verify_peer;
+  std::vector<CipherSuite> cipher_suites{CipherSuite::aes_128_gcm_sha256,
+                                         CipherSuite::aes_256_gcm_sha384,
+                                         CipherSuite::chacha20_poly1305_sha256};
+  std::string groups;  ///< OpenSSL's list syntax; empty means its default (hybrid post-quantum first).
+  /// Gets each line of the NSS key log format, without a newline; unset means no key log.
+  std::function<void(std::string_view)> key_log;
+};
+
+/// A context backed by OpenSSL, or a sentence saying what is wrong with the configuration.
+std::expected<std::shared_ptr<TlsContext>, std::string> make_tls_context(TlsConfig config);
+
+}  // namespace qpeer::crypto

@@ -1,0 +1,33 @@
+// The only way in for randomness. Production fills from OpenSSL's generators, tests from a seed.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "transport/base/bytes.hpp"
+
+namespace qpeer {
+
+/// A source of random bytes. Public output may be seen by anyone (connection IDs, path challenges,
+/// skipped packet numbers); private output never leaves the process (keys). They are separate so
+/// that what is published tells nothing of what is kept. Single-threaded; never fails: a source
+/// that cannot deliver ends the process rather than weaken keys.
+class Random {
+ public:
+  virtual ~Random() = default;
+  virtual void fill_public(MutableBytes out) = 0;
+  virtual void fill_private(MutableBytes out) = 0;
+
+  /// A public number, uniform in [0, bound). `bound` must not be 0.
+  std::uint64_t uniform(std::uint64_t bound) {
+    const std::uint64_t limit = ~std::uint64_t{0} - ~std::uint64_t{0} % bound;
+    for (;;) {
+      std::array<u8, 8> raw{};
+      fill_public(raw);
+      const std::uint64_t value = Reader{raw}.u64();
+      if (value < limit) return value % bound;
+    }
+  }
+};
+
+}  // namespace qpeer

@@ -1,0 +1,31 @@
+// Time as an argument: a clock type without now(), so that no machine can ask for the time.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+namespace qpeer {
+
+using Duration = std::chrono::nanoseconds;
+
+/// Names the time line of all machines. Who drives a machine says where its zero lies: the event
+/// loop uses the system's steady clock, the simulator its virtual time.
+struct Clock {
+  using duration = Duration;
+  using rep = duration::rep;
+  using period = duration::period;
+  using time_point = std::chrono::time_point<Clock>;
+  static constexpr bool is_steady = true;
+};
+
+using Instant = Clock::time_point;
+
+/// Later than any time that comes: the deadline of a machine that waits for nothing.
+inline constexpr Instant kNever = Instant::max();
+
+/// Seconds since 1970: only for what outlives a process (tokens, certificates). Zero is "unknown".
+using UnixSeconds = std::chrono::sys_seconds;
+
+using namespace std::chrono_literals;  // NOLINT(google-global-names-in-headers): 20ms everywhere
+
+}  // namespace qpeer
