@@ -1,0 +1,87 @@
+# What the CMakeLists.txt files are written in: qpeer_layer, qpeer_library, qpeer_program.
+include(GNUInstallDirs)
+
+set(QPEER_INCLUDES "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/transport")
+set(QPEER_LAYERS "" CACHE INTERNAL "the layers, low to high")
+
+# Language, warnings and output folder for a target of our own.
+function(qpeer_own target)
+  target_compile_features(${target} PRIVATE cxx_std_23)
+  set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF POSITION_INDEPENDENT_CODE ON)
+  if(QPEER_DEV)
+    target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Werror)
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+      target_compile_options(${target} PRIVATE -Wno-restrict)  # False on std::string, GCC bug 105651.
+    endif()
+  endif()
+  get_target_property(type ${target} TYPE)
+  if(type STREQUAL "EXECUTABLE")
+    set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
+  endif()
+endfunction()
+
+# qpeer_layer(<name> <dir>... [DEPENDS <layer>...] [LINK <target>...] [PRIVATE_LINK <target>...])
+# makes qpeer_<name> of all .cpp files in the folders; a layer without any is headers only.
+function(qpeer_layer name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "DEPENDS;LINK;PRIVATE_LINK")
+  list(TRANSFORM arg_DEPENDS PREPEND qpeer_)
+  list(TRANSFORM arg_UNPARSED_ARGUMENTS APPEND "/*.cpp" OUTPUT_VARIABLE patterns)
+  list(TRANSFORM patterns PREPEND "${PROJECT_SOURCE_DIR}/")
+  file(GLOB sources CONFIGURE_DEPENDS ${patterns})
+  set(target qpeer_${name})
+  if(sources)
+    add_library(${target} STATIC ${sources})
+    qpeer_own(${target})
+    set(scope PUBLIC)
+    target_link_libraries(${target} PRIVATE ${arg_PRIVATE_LINK})
+  else()
+    add_library(${target} INTERFACE)
+    set(scope INTERFACE)
+  endif()
+  target_compile_features(${target} ${scope} cxx_std_23)
+  target_include_directories(${target} ${scope} ${QPEER_INCLUDES})
+  target_link_libraries(${target} ${scope} ${arg_DEPENDS} ${arg_LINK})
+  set(QPEER_LAYERS ${QPEER_LAYERS} ${target} CACHE INTERNAL "")
+endfunction()
+
+# qpeer_library(): all layers in one libqpeer.a, target qpeer::qpeer.
+function(qpeer_library)
+  set(objects)
+  foreach(layer IN LISTS QPEER_LAYERS)
+    get_target_property(type ${layer} TYPE)
+    if(type STREQUAL "STATIC_LIBRARY")
+      list(APPEND objects $<TARGET_OBJECTS:${layer}>)
+    endif()
+  endforeach()
+  if(NOT objects)  # A library must have something in it.
+    file(CONFIGURE OUTPUT "${PROJECT_BINARY_DIR}/empty.cpp" CONTENT "namespace qpeer {}\n")
+    set(objects "${PROJECT_BINARY_DIR}/empty.cpp")
+  endif()
+  add_library(qpeer STATIC ${objects})
+  add_library(qpeer::qpeer ALIAS qpeer)
+  set_target_properties(qpeer PROPERTIES LINKER_LANGUAGE CXX VERSION ${PROJECT_VERSION})
+  target_compile_features(qpeer PUBLIC cxx_std_23)
+  target_include_directories(qpeer PUBLIC
+    "$<BUILD_INTERFACE:${QPEER_INCLUDES}>"
+    $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>
+    $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/qpeer>)
+  target_link_libraries(qpeer PUBLIC fmt::fmt Threads::Threads PRIVATE OpenSSL::SSL OpenSSL::Crypto)
+endfunction()
+
+# qpeer_program(<target> FROM <dir> [OUTPUT <name>] [LINK <target>...]): all .cpp of the folder;
+# nothing when there are none. Sets <target>_MADE in the caller.
+function(qpeer_program target)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "OUTPUT;FROM" "LINK")
+  file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/${arg_FROM}/*.cpp")
+  if(NOT sources)
+    set(${target}_MADE FALSE PARENT_SCOPE)
+    return()
+  endif()
+  add_executable(${target} ${sources})
+  qpeer_own(${target})
+  target_link_libraries(${target} PRIVATE ${arg_LINK} qpeer::qpeer)
+  if(arg_OUTPUT)
+    set_target_properties(${target} PROPERTIES OUTPUT_NAME ${arg_OUTPUT})
+  endif()
+  set(${target}_MADE TRUE PARENT_SCOPE)
+endfunction()

@@ -1,0 +1,242 @@
+#!/usr/bin/env bash
+# setup.sh: make a Debian machine ready to build and test qpeer. Unattended; run it as often as you like.
+#
+#   1. Debian packages: compilers, CMake, test libraries (with sudo when not root).
+#   2. OpenSSL >= 3.5.1: $OPENSSL_ROOT_DIR if set, else the system's if new enough, else a static build
+#      of Debian trixie's source package in ${XDG_CACHE_HOME:-$HOME/.cache}/qpeer, made once. It comes
+#      from the mirror that this machine's apt already uses, checked against Debian's archive keyring,
+#      through an apt configuration of its own: the system's sources, lists and packages stay as they are.
+#
+# CMake finds that OpenSSL through the link .../qpeer/openssl. What is there already is skipped.
+set -euo pipefail
+export LC_ALL=C DEBIAN_FRONTEND=noninteractive
+
+usage() {
+  cat <<'HELP'
+usage: scripts/setup.sh [--help]
+Installs what qpeer needs to build and test (Debian 12 or newer). Idempotent and unattended.
+Environment:
+  OPENSSL_ROOT_DIR   use this OpenSSL (>= 3.5.1) instead of the system's or a build of our own
+  XDG_CACHE_HOME     where the OpenSSL build goes (default: ~/.cache), in the folder qpeer/
+HELP
+}
+case ${1-} in
+  '') ;;
+  -h | --help) usage; exit 0 ;;
+  *) echo "setup.sh: unknown argument '$1'" >&2; usage >&2; exit 2 ;;
+esac
+
+readonly OPENSSL_MINIMUM=3.5.1
+readonly OPENSSL_SUITE=trixie
+readonly PACKAGES="g++ clang-19 libclang-rt-19-dev clang-format-19 clang-tidy-19
+  cmake ninja-build ccache pkg-config libfmt-dev libgtest-dev libbenchmark-dev
+  perl make dpkg-dev xz-utils ca-certificates debian-archive-keyring"
+
+say() { echo "setup: $*"; }
+die() { # die TEXT...: one message, each argument on a line of its own
+  local line
+  printf 'setup: %s\n' "$1" >&2
+  shift
+  for line in "$@"; do printf '       %s\n' "$line" >&2; done
+  exit 1
+}
+quietly() { # run a command; show the end of its output only when it fails
+  local log status=0
+  log=$(mktemp)
+  "$@" >"$log" 2>&1 || status=$?
+  if [ $status != 0 ]; then tail -n 15 "$log" >&2; fi
+  rm -f "$log"
+  return $status
+}
+at_least() { # at_least VERSION MINIMUM
+  [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]
+}
+seconds_since() { echo $((SECONDS - $1)); }
+
+# --- Debian packages ----------------------------------------------------------------------------
+missing_packages() { # those of the arguments that are not installed
+  local installed package
+  installed=" $(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$@" 2>/dev/null |
+    sed -n 's/^installed //p' | tr '\n' ' ')"
+  for package; do
+    case $installed in *" $package "*) ;; *) printf '%s ' "$package" ;; esac
+  done
+}
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n env DEBIAN_FRONTEND=noninteractive "$@"; fi
+}
+
+apt_update_once() {
+  if [ -n "${updated-}" ]; then return 0; fi
+  updated=1
+  say "reading the package lists"
+  quietly as_root apt-get update -q
+}
+
+install_packages() { # install_packages PACKAGE...: those that are missing
+  local missing started=$SECONDS
+  missing=$(missing_packages "$@")
+  if [ -z "$missing" ]; then return 0; fi
+  if [ "$(id -u)" != 0 ] && ! sudo -n true 2>/dev/null; then
+    die "packages are missing, and this user is not root and has no sudo without a password." \
+      "Ask for this, then run scripts/setup.sh again:" "  apt-get install --no-install-recommends $missing"
+  fi
+  say "installing ${missing% }"
+  local get=(as_root apt-get -y -q --no-install-recommends -o DPkg::Lock::Timeout=600 -o Acquire::Retries=3)
+  # The lists may be absent or stale: refresh them only if that is so.
+  if ! "${get[@]}" -s install $missing >/dev/null 2>&1; then apt_update_once || true; fi
+  if ! quietly "${get[@]}" install $missing; then
+    { apt_update_once && quietly "${get[@]}" install $missing; } ||
+      die "the packages could not be installed (the reason is above; no network, or no space?)." \
+        "Install them by hand, then run scripts/setup.sh again:" \
+        "  apt-get install --no-install-recommends $missing"
+  fi
+  say "packages installed ($(seconds_since "$started") s)"
+}
+
+# --- OpenSSL ------------------------------------------------------------------------------------
+header_version() { # header_version [ROOT]: the version that <openssl/opensslv.h> tells, or nothing
+  echo '#include <openssl/opensslv.h>' | g++ -x c -E -dM ${1:+-I"$1/include"} - 2>/dev/null |
+    sed -n 's/^#define OPENSSL_VERSION_STR "\(.*\)"/\1/p'
+}
+
+own_mirrors() { # the addresses from which this machine's apt gets Debian's main section
+  local codename
+  codename=$(. /etc/os-release && echo "${VERSION_CODENAME-}")
+  {
+    apt-get indextargets --format '$(REPO_URI)|$(CODENAME)|$(RELEASE)|$(COMPONENT)' 'Created-By: Packages' 2>/dev/null |
+      awk -F'|' -v own="$codename" '$4 == "main" && ($2 == own || $3 == own) { print $1 }' || true
+    apt-get update --print-uris 2>/dev/null |
+      sed -n -E "s#^'(.*/)dists/($codename|oldstable|stable|testing|unstable|sid)/InRelease' .*#\1#p" || true
+  } | awk '!seen[$0]++'
+}
+
+by_hand() { # die, with the way out
+  die "$1" "Build OpenSSL >= $OPENSSL_MINIMUM by hand and point OPENSSL_ROOT_DIR at it, then run scripts/setup.sh again:" \
+    "  ./Configure no-shared no-tests no-docs no-apps --libdir=lib --prefix=DIR && make -j2 && make install_sw" \
+    "  export OPENSSL_ROOT_DIR=DIR"
+}
+
+private_apt() { # private_apt DIR COMMAND...: run an apt command with the configuration in DIR
+  local dir=$1
+  shift
+  APT_CONFIG=$dir/apt.conf quietly "$@"
+}
+
+write_private_apt() { # write_private_apt DIR MIRROR
+  local keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+  [ -e "$keyring" ] || by_hand "Debian's archive keyring ($keyring) is not here, so a download could not be checked."
+  rm -rf "$1/lists"
+  mkdir -p "$1/lists/partial" "$1/cache/archives/partial" "$1/empty"
+  echo "deb-src [signed-by=$keyring] $2 $OPENSSL_SUITE main" >"$1/sources.list"
+  cat >"$1/apt.conf" <<CONF
+Dir::Etc::main "$1/last.conf";
+Dir::Etc::sourcelist "$1/sources.list";
+Dir::Etc::sourceparts "$1/empty";
+Dir::Etc::preferences "$1/preferences";
+Dir::Etc::preferencesparts "$1/empty";
+Dir::State::lists "$1/lists";
+Dir::Cache "$1/cache";
+Acquire::Retries "3";
+Acquire::Languages "none";
+APT::Sandbox::User "root";
+Debug::NoLocking "true";
+CONF
+  # Read last: the machine's own settings (a proxy, say), but none of its hooks.
+  {
+    if [ -e /etc/apt/apt.conf ]; then echo '#include "/etc/apt/apt.conf";'; fi
+    printf '#clear %s;\n' APT::Update::Pre-Invoke APT::Update::Post-Invoke APT::Update::Post-Invoke-Success
+  } >"$1/last.conf"
+}
+
+download_source() { # download_source DIR: the unpacked source lands in DIR/source
+  local dir=$1 mirror found=
+  say "fetching the OpenSSL source of Debian $OPENSSL_SUITE"
+  for mirror in $(own_mirrors); do
+    write_private_apt "$dir" "$mirror"
+    if private_apt "$dir" apt-get -q -o APT::Update::Error-Mode=any update; then found=1; break; fi
+  done
+  [ -n "$found" ] || by_hand "Debian $OPENSSL_SUITE cannot be had from the mirror of this machine's apt (no network, or not Debian?)."
+  mkdir "$dir/download"
+  (cd "$dir/download" && private_apt "$dir" apt-get -q source --download-only openssl) ||
+    by_hand "the OpenSSL source could not be downloaded."
+  quietly dpkg-source --no-check -x "$dir"/download/openssl_*.dsc "$dir/source" ||
+    by_hand "the OpenSSL source could not be unpacked."
+}
+
+build_openssl() { # build_openssl CACHE: build into CACHE/openssl-VERSION; a half-made one never shows
+  local cache=$1 work version prefix free started=$SECONDS
+  rm -rf "$cache"/making.*  # Left by a set-up that was killed; we hold the lock.
+  free=$(df -Pk "$cache" | awk 'NR == 2 { print $4 }')
+  [ "$free" -ge 700000 ] || by_hand "the OpenSSL build needs 700 MB in $cache, of which only $((free / 1024)) MB are free."
+  work=$(mktemp -d "$cache/making.XXXXXX")
+  trap 'rm -rf "$work"' EXIT
+  download_source "$work"
+  version=$(sed -n 's/^\(MAJOR\|MINOR\|PATCH\)=//p' "$work/source/VERSION.dat" | paste -sd.)
+  at_least "$version" "$OPENSSL_MINIMUM" || by_hand "Debian $OPENSSL_SUITE offers only OpenSSL $version."
+  prefix=$cache/openssl-$version
+  say "building OpenSSL $version (one to three minutes, once)"
+  (
+    cd "$work/source" &&
+      quietly ./Configure no-shared no-tests no-docs no-apps --libdir=lib --openssldir=/etc/ssl --prefix="$prefix" &&
+      quietly make -j"$(nproc)" &&
+      quietly make install_sw DESTDIR="$work/root"
+  ) || by_hand "OpenSSL $version did not build (the reason is above)."
+  rm -rf "$prefix"
+  mv "$work/root$prefix" "$prefix"
+  ln -s "openssl-$version" "$work/link"
+  mv -T "$work/link" "$cache/openssl"
+  rm -rf "$work"
+  trap - EXIT
+  say "OpenSSL $version built in $(seconds_since "$started") s: $prefix"
+}
+
+have_openssl() { # have_openssl DIR: a finished, new enough OpenSSL is installed there
+  local version
+  version=$(header_version "$1")
+  [ -e "$1/include/openssl/opensslv.h" ] && [ -n "$version" ] && at_least "$version" "$OPENSSL_MINIMUM"
+}
+
+setup_openssl() {
+  local version cache candidate
+  if [ -n "${OPENSSL_ROOT_DIR-}" ]; then
+    have_openssl "$OPENSSL_ROOT_DIR" ||
+      by_hand "OPENSSL_ROOT_DIR=$OPENSSL_ROOT_DIR has no OpenSSL >= $OPENSSL_MINIMUM."
+    say "OpenSSL $(header_version "$OPENSSL_ROOT_DIR") from OPENSSL_ROOT_DIR"
+    return 0
+  fi
+  version=$(header_version)
+  if [ -z "$version" ] || ! at_least "$version" "$OPENSSL_MINIMUM"; then
+    cache=${XDG_CACHE_HOME:-$HOME/.cache}/qpeer
+    if have_openssl "$cache/openssl"; then
+      say "OpenSSL $(header_version "$cache/openssl") in $cache/openssl"
+      return 0
+    fi
+    candidate=$(apt-cache policy libssl-dev | sed -n 's/^ *Candidate: //p')
+    if at_least "${candidate%%-*}" "$OPENSSL_MINIMUM" && [ "$candidate" != "(none)" ]; then
+      install_packages libssl-dev
+      version=$(header_version)
+    else
+      mkdir -p "$cache" 2>/dev/null || by_hand "the folder $cache cannot be made."
+      exec 9>"$cache/lock" || by_hand "the folder $cache cannot be written."
+      flock 9
+      have_openssl "$cache/openssl" || build_openssl "$cache"
+      exec 9>&-
+      return 0
+    fi
+  fi
+  say "OpenSSL $version of the system"
+}
+
+main() {
+  command -v apt-get >/dev/null && command -v dpkg-query >/dev/null ||
+    die "this is not a Debian system. Install by hand: a C++23 compiler (g++ >= 12 or clang >= 19)," \
+      "CMake >= 3.25, Ninja, fmt, GoogleTest, Google Benchmark, pkg-config and OpenSSL >= $OPENSSL_MINIMUM" \
+      "(set OPENSSL_ROOT_DIR if it is not the system's); then use the presets: cmake --preset release"
+  install_packages $PACKAGES
+  setup_openssl
+  say "ready"
+}
+
+main
