@@ -1,0 +1,53 @@
+// Which packets of one number space arrived, and when to say so. RFC 9000 §13.2.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "transport/base/datagram.hpp"
+#include "transport/base/ids.hpp"
+#include "transport/base/time.hpp"
+#include "transport/wire/ack_frame.hpp"
+
+namespace qpeer::transport {
+
+class AckTracker {
+ public:
+  /// Ranges beyond these are forgotten, the oldest first; packets below the oldest kept range
+  /// then count as duplicates. RFC 9000 §13.2.3.
+  static constexpr std::size_t kMaxRanges = 32;
+
+  /// Initial and Handshake ACKs are never delayed, so `max_ack_delay` is 0 there.
+  explicit AckTracker(Duration max_ack_delay = {});
+
+  /// Whether a packet was received before, or is too old to tell. RFC 9000 §12.3.
+  [[nodiscard]] bool is_duplicate(PacketNumber number) const;
+  [[nodiscard]] std::optional<PacketNumber> largest_received() const;
+
+  /// Call once per processed packet that is not a duplicate.
+  void on_packet_received(Instant now, PacketNumber number, bool ack_eliciting, Ecn ecn);
+
+  /// An ACK must go out now, even alone: two ack-eliciting packets, reordering, CE, or the delay
+  /// is over. RFC 9000 §13.2.1, §13.2.2.
+  [[nodiscard]] bool ack_due(Instant now) const;
+  /// There is something new to acknowledge, worth adding to a packet that leaves anyway.
+  [[nodiscard]] bool ack_pending() const;
+  /// When a delayed ACK is due; kNever when none is.
+  [[nodiscard]] Instant deadline() const;
+
+  /// What to acknowledge, largest first.
+  [[nodiscard]] std::span<const wire::PacketNumberRange> ranges() const;
+  [[nodiscard]] const wire::EcnCounts& ecn_counts() const;
+  /// Whether any ECN mark was seen, so that ACKs carry counts. RFC 9000 §13.4.1.
+  [[nodiscard]] bool has_ecn_counts() const;
+  /// How long ago the largest arrived: the ACK Delay field before scaling.
+  [[nodiscard]] Duration ack_delay(Instant now) const;
+
+  void on_ack_sent(Instant now);
+  /// The peer acknowledged a packet of ours whose ACK frame's largest was this: ranges up to it
+  /// need no repeating. RFC 9000 §13.2.4.
+  void on_ack_acknowledged(PacketNumber largest_in_that_ack);
+};
+
+}  // namespace qpeer::transport

@@ -1,0 +1,49 @@
+// What a congestion controller is told and what it answers. RFC 9002 §7.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "transport/base/ids.hpp"
+#include "transport/base/time.hpp"
+
+namespace qpeer::transport {
+
+class RttEstimator;
+
+/// What one ACK frame newly acknowledged of the bytes in flight.
+struct AckSample {
+  Instant now;
+  std::uint64_t acked_bytes = 0;
+  Instant largest_acked_sent_at;    ///< When the newest of the newly acknowledged was sent.
+  std::uint64_t bytes_in_flight = 0;  ///< Before this ACK was taken off.
+  bool application_limited = false;   ///< The window was not what held us back, RFC 9002 §7.8.
+};
+
+/// What was declared lost in one go.
+struct LossSample {
+  Instant now;
+  std::uint64_t lost_bytes = 0;
+  Instant largest_lost_sent_at;
+  bool persistent_congestion = false;  ///< RFC 9002 §7.6.
+};
+
+/// Users may plug in their own. Single-threaded; must not throw.
+class CongestionController {
+ public:
+  virtual ~CongestionController() = default;
+  virtual void on_packet_sent(Instant now, std::uint64_t size, std::uint64_t bytes_in_flight) = 0;
+  virtual void on_ack(const AckSample& sample, const RttEstimator& rtt) = 0;  ///< Once per ACK frame.
+  virtual void on_loss(const LossSample& sample) = 0;
+  virtual void on_ecn_ce(Instant now, Instant largest_acked_sent_at) = 0;
+  virtual void on_mtu_changed(std::uint16_t max_datagram_size) = 0;
+  [[nodiscard]] virtual std::uint64_t window() const = 0;
+  /// Bytes a second; nullopt lets the pacer derive it from window and RTT (RFC 9002 §7.7).
+  [[nodiscard]] virtual std::optional<std::uint64_t> pacing_rate() const = 0;
+};
+
+/// RFC 9002 §7, Appendix B.
+std::unique_ptr<CongestionController> make_new_reno(std::uint16_t max_datagram_size);
+
+}  // namespace qpeer::transport

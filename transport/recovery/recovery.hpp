@@ -1,0 +1,120 @@
+// Loss recovery of one connection over one path: sent packets of all three spaces, RTT, loss
+// detection, PTO, congestion, pacing, ECN. RFC 9002.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "transport/base/datagram.hpp"
+#include "transport/base/error.hpp"
+#include "transport/base/ids.hpp"
+#include "transport/base/time.hpp"
+#include "transport/recovery/congestion.hpp"
+#include "transport/recovery/rtt.hpp"
+#include "transport/recovery/sent_frame.hpp"
+#include "transport/wire/ack_frame.hpp"
+
+namespace qpeer::transport {
+
+/// What is kept of a packet when it leaves.
+struct SentPacketInfo {
+  PacketNumber number = 0;
+  std::uint16_t size = 0;  ///< On the wire, header and tag included.
+  bool ack_eliciting = false;
+  bool in_flight = false;  ///< Counts against the window: ack-eliciting or padded. RFC 9002 §2.
+  Ecn ecn = Ecn::not_ect;
+};
+
+struct RecoveryConfig {
+  Duration initial_rtt = 333ms;
+  std::uint16_t max_datagram_size = 1200;
+  bool ecn = true;  ///< Mark with ECT(0) and validate, RFC 9000 §13.4.2.
+  bool pacing = true;
+};
+
+/// What an ACK told.
+struct AckOutcome {
+  bool newly_acknowledged = false;
+  bool ack_eliciting = false;  ///< One of the newly acknowledged was ack-eliciting.
+};
+
+class Recovery {
+ public:
+  Recovery(Side side, const RecoveryConfig& config,
+           std::unique_ptr<CongestionController> controller);
+  ~Recovery();
+
+  // --- sending ---------------------------------------------------------------------------------
+
+  /// How many bytes in flight the window and the pacer allow to be added now. At least one full
+  /// datagram or 0. Probes, ACK-only packets and CONNECTION_CLOSE need not ask.
+  [[nodiscard]] std::uint64_t send_allowance(Instant now) const;
+  /// When the pacer alone holds us back, the time it lets go; else kNever.
+  [[nodiscard]] Instant pacing_deadline(Instant now) const;
+  /// `frames` is copied. Packet numbers of a space must increase; gaps are allowed (skipped
+  /// numbers, an ACK for which is a PROTOCOL_VIOLATION). A sent probe is counted off here.
+  void on_packet_sent(Instant now, PacketNumberSpace space, const SentPacketInfo& packet,
+                      std::span<const SentFrame> frames);
+  /// The mark for the next datagram. RFC 9000 §13.4.2.
+  [[nodiscard]] Ecn ecn_mark() const;
+  /// Told after each transmit: there was nothing more to send though the window had room.
+  void set_application_limited(bool limited);
+
+  // --- receiving -------------------------------------------------------------------------------
+
+  /// Handles an ACK frame: fates of the newly acknowledged and of those thereby lost, RTT sample,
+  /// congestion, timers. `ack_delay` is decoded to time. PROTOCOL_VIOLATION for a packet never
+  /// sent. RFC 9002 §A.7; RFC 9000 §13.1.
+  std::expected<AckOutcome, TransportError> on_ack(Instant now, PacketNumberSpace space,
+                                                   const wire::AckFrame& ack, Duration ack_delay,
+                                                   FateHandler& fates);
+
+  // --- time ------------------------------------------------------------------------------------
+
+  /// The loss detection timer: time-threshold loss or PTO. RFC 9002 §6.2, §A.8.
+  [[nodiscard]] Instant deadline() const;
+  /// To be called when deadline() has come. Reports losses, or arms probes: then the frames of the
+  /// oldest unacknowledged packets of the probed space are reported `lost` so that probes carry
+  /// data, while their packets stay outstanding.
+  void on_deadline(Instant now, FateHandler& fates);
+  /// How many ack-eliciting probe packets must still be sent in this space, ignoring the window.
+  [[nodiscard]] unsigned probes(PacketNumberSpace space) const;
+
+  // --- progress of the handshake ---------------------------------------------------------------
+
+  /// Server: while blocked by the anti-amplification limit no timer runs. RFC 9002 §6.2.2.1.
+  void set_amplification_blocked(Instant now, bool blocked);
+  /// Client: the server has validated our address (Handshake ACK received or handshake confirmed);
+  /// until then a PTO runs even with nothing in flight. RFC 9002 §6.2.2.1.
+  void on_address_validated_by_peer(Instant now);
+  /// Client: Handshake keys exist, so an anti-deadlock probe goes in a Handshake packet.
+  void on_handshake_keys();
+  /// From here application data has a PTO, and `max_ack_delay` of the peer counts. RFC 9002 §6.2.1,
+  /// §5.3.
+  void on_handshake_confirmed(Instant now);
+  void set_peer_max_ack_delay(Duration max_ack_delay);
+  /// Keys of Initial or Handshake are gone: its packets leave the flight, fates `discarded`, PTO
+  /// back-off is reset. RFC 9002 §6.4.
+  void discard_space(Instant now, PacketNumberSpace space, FateHandler& fates);
+  /// Client, on Retry: everything that was sent in the space is `lost`, without congestion.
+  void reset_space(Instant now, PacketNumberSpace space, FateHandler& fates);
+
+  void set_max_datagram_size(std::uint16_t size);
+
+  // --- figures ---------------------------------------------------------------------------------
+
+  [[nodiscard]] const RttEstimator& rtt() const;
+  /// One PTO without back-off, for application data: also the unit of closing and idle timeouts.
+  [[nodiscard]] Duration pto() const;
+  [[nodiscard]] std::uint64_t bytes_in_flight() const;
+  [[nodiscard]] std::uint64_t congestion_window() const;
+  [[nodiscard]] std::uint64_t packets_lost() const;
+  [[nodiscard]] bool ack_eliciting_in_flight() const;  ///< In any space.
+  [[nodiscard]] std::optional<PacketNumber> largest_acknowledged(PacketNumberSpace space) const;
+};
+
+}  // namespace qpeer::transport

@@ -1,0 +1,35 @@
+// What we remember of each frame we sent, and the three things that can become of it. RFC 9002 §2,
+// RFC 9000 §13.3.
+//
+// Whoever writes a frame owns its fate: the owner records a SentFrame when it writes, and gets it
+// back when the packet is acknowledged, deemed lost, or its keys are discarded. No packet is kept,
+// nothing is parsed twice.
+#pragma once
+
+#include <cstdint>
+
+#include "transport/base/ids.hpp"
+
+namespace qpeer::transport {
+
+struct SentFrame {
+  u8 kind = 0;  ///< The wire::FrameType (all that we send fit into a byte).
+  bool fin = false;
+  std::uint32_t length = 0;
+  StreamId stream;           ///< Or, for frames without a stream, whatever the owner needs.
+  std::uint64_t offset = 0;  ///< Likewise.
+};
+static_assert(sizeof(SentFrame) == 24);
+
+/// `lost` may come more than once for one frame (a probe resends early), and `acked` may follow
+/// `lost` (the loss was spurious): owners treat both as idempotent.
+enum class Fate : u8 { acked, lost, discarded };
+
+/// Gets the fates; the connection, which routes each to its owner.
+class FateHandler {
+ public:
+  virtual ~FateHandler() = default;
+  virtual void on_frame_fate(PacketNumberSpace space, const SentFrame& frame, Fate fate) = 0;
+};
+
+}  // namespace qpeer::transport
