@@ -47,7 +47,7 @@ struct StreamEvent {
     stopped,     ///< The peer sent STOP_SENDING; the send side was reset. `error_code` is its code.
     can_open,    ///< The peer raised the stream limit; stream_id tells the direction only.
   };
-  Kind kind;
+  Kind kind = Kind::opened;
   StreamId stream_id;
   std::uint64_t error_code = 0;
 };

@@ -1,0 +1,86 @@
+// What a connection can be told to do, and what it tells. Defaults are safe on the open internet.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "transport/base/error.hpp"
+#include "transport/base/time.hpp"
+#include "transport/base/version.hpp"
+#include "transport/recovery/congestion.hpp"
+#include "transport/stream/stream_set.hpp"
+
+namespace qpeer::transport {
+
+struct ConnectionConfig {
+  Version version = Version::v1;  ///< Client: the version to start with.
+  StreamConfig streams;
+  /// The connection ends in silence after this long without traffic; 0 is never. RFC 9000 §10.1.
+  Duration max_idle_timeout = 30s;
+  /// Sends a PING when nothing else was heard for this long; 0 is never. RFC 9000 §10.1.2.
+  Duration keep_alive{};
+  Duration handshake_timeout = 10s;
+  Duration max_ack_delay = 25ms;
+  /// The largest UDP payload that we send: 1200 is safe everywhere; 1452 suits paths known to carry
+  /// 1500-byte packets. RFC 9000 §14.
+  std::uint16_t max_datagram_size = 1200;
+  Duration initial_rtt = 333ms;
+  bool ecn = true;
+  bool pacing = true;
+  std::uint64_t active_connection_id_limit = 4;
+  std::size_t crypto_buffer = 64 << 10;  ///< Out-of-order handshake bytes kept a level. §7.5.
+  /// Called with max_datagram_size; unset means NewReno.
+  std::function<std::unique_ptr<CongestionController>(std::uint16_t)> congestion_controller;
+};
+
+/// Why a connection ended.
+struct CloseReason {
+  enum class Kind : u8 {
+    local_application,  ///< close() was called here.
+    peer_application,   ///< The peer's application closed.
+    local_transport,    ///< We found the peer, or ourselves, at fault: code is a TransportErrorCode.
+    peer_transport,     ///< The peer found so.
+    idle_timeout,
+    handshake_timeout,
+    stateless_reset,
+    version_negotiation,  ///< The server speaks none of our versions.
+  };
+  Kind kind = Kind::local_application;
+  std::uint64_t code = 0;
+  std::uint64_t frame_type = 0;
+  std::string reason;  ///< At most 256 bytes; a peer's is untrusted text.
+};
+
+/// One readable line, control bytes escaped.
+std::string to_string(const CloseReason& reason);
+
+struct ConnectionEvent {
+  enum class Kind : u8 {
+    connected,  ///< The handshake is complete: the peer is authenticated, streams can open.
+    confirmed,  ///< RFC 9001 §4.1.2.
+    stream,     ///< See `stream`.
+    closed,     ///< See `close`. The last event.
+  };
+  Kind kind = Kind::connected;
+  StreamEvent stream{};
+  CloseReason close{};
+};
+
+/// Figures of one connection. Bytes are UDP payload.
+struct ConnectionStats {
+  std::uint64_t packets_sent = 0;
+  std::uint64_t packets_received = 0;
+  std::uint64_t packets_lost = 0;
+  std::uint64_t packets_dropped = 0;
+  std::uint64_t bytes_sent = 0;
+  std::uint64_t bytes_received = 0;
+  std::uint64_t congestion_window = 0;
+  std::uint64_t key_updates = 0;
+  Duration smoothed_rtt{};
+  Duration min_rtt{};
+  Duration handshake_time{};  ///< From creation to `connected`; 0 before.
+};
+
+}  // namespace qpeer::transport

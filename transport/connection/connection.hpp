@@ -1,0 +1,264 @@
+// One QUIC connection as a machine: datagrams and deadlines in, datagrams and events out. RFC 9000.
+//
+//            on_datagram            poll_transmit
+//                |                        ^
+//            receiver                transmitter        (receiver.cpp, transmitter.cpp)
+//                |                        |
+//         frame_dispatch  <- state -> packet_assembly   (frame_dispatch.cpp, datagram_builder)
+//                |                        |
+//     handshake, streams, recovery, key_phases, local_cids, remote_cids, close
+//
+// Single-threaded, not movable: its parts refer to it. Implementation by duty:
+//   connection.cpp      creation, application calls, events, figures
+//   receiver.cpp        coalesced packets, unprotection, duplicates      RFC 9000 §12, RFC 9001 §5
+//   frame_dispatch.cpp  each frame to its owner                          RFC 9000 §12.4, §19
+//   transmitter.cpp     what goes into the next datagrams                RFC 9000 §13, §14
+//   handshake.cpp       TLS, keys, transport parameters, Retry           RFC 9001 §4, RFC 9000 §7
+//   close.cpp           closing, draining, time-outs                     RFC 9000 §10
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "crypto/keys.hpp"
+#include "crypto/tls_session.hpp"
+#include "transport/base/datagram.hpp"
+#include "transport/base/ids.hpp"
+#include "transport/base/random.hpp"
+#include "transport/base/time.hpp"
+#include "transport/connection/config.hpp"
+#include "transport/connection/crypto_stream.hpp"
+#include "transport/connection/key_phases.hpp"
+#include "transport/connection/local_cids.hpp"
+#include "transport/connection/path_validator.hpp"
+#include "transport/connection/remote_cids.hpp"
+#include "transport/recovery/ack_tracker.hpp"
+#include "transport/recovery/recovery.hpp"
+#include "transport/stream/stream_set.hpp"
+#include "transport/wire/header.hpp"
+#include "transport/wire/transport_parameters.hpp"
+
+namespace qpeer::transport {
+
+/// What an endpoint settled before it makes a connection.
+struct ConnectionSetup {
+  Side side = Side::client;
+  Version version = Version::v1;
+  Path path;
+  /// Of the client's first Initial: the client draws it, the server reads it. RFC 9000 §7.2.
+  ConnectionId original_destination_connection_id;
+  /// Server: the ID that the Initial we accept was sent to; after a Retry that differs from the
+  /// original, and Initial keys come from it.
+  ConnectionId initial_destination_connection_id;
+  /// Server: the client's Source Connection ID.
+  ConnectionId remote_connection_id;
+  /// Server: a Retry token proved the address, so no anti-amplification limit applies.
+  bool address_validated = false;
+  bool retried = false;
+  std::shared_ptr<crypto::TlsContext> tls;
+  std::string server_name;
+};
+
+class Connection final : private crypto::TlsHandler, private FateHandler {
+ public:
+  /// `issuer` makes our connection IDs and learns which are gone; all references must outlive it.
+  Connection(Instant now, const ConnectionConfig& config, ConnectionSetup setup,
+             crypto::KeyFactory& keys, Random& random, CidIssuer& issuer);
+  ~Connection() override;
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // --- machine ---------------------------------------------------------------------------------
+
+  void on_datagram(Instant now, ReceivedDatagram datagram);
+  /// Fills `out` with the next datagrams to send, or returns nullopt when idle or blocked.
+  ///
+  /// Call until nullopt after every on_datagram, on_deadline or application write; then re-arm the
+  /// timer from next_deadline(). All segments share one destination and, but for the last, one
+  /// size, so the result maps to a single segmented send. `out.storage` may be reused once the send
+  /// returns. Never blocks, never reads a clock. RFC 9000 §14; RFC 9002 §7.7 (pacing).
+  [[nodiscard]] std::optional<Transmit> poll_transmit(Instant now, TransmitBuffer& out);
+  [[nodiscard]] Instant next_deadline() const;
+  void on_deadline(Instant now);
+  std::optional<ConnectionEvent> poll_event();
+
+  // --- application -----------------------------------------------------------------------------
+
+  /// Streams; opening and writing work from `connected` on (StreamError::closed after the end).
+  std::expected<StreamId, StreamError> open_stream(bool bidirectional);
+  std::optional<StreamId> accept_stream(bool bidirectional);
+  std::expected<std::size_t, StreamError> write(StreamId id, Bytes data);
+  std::expected<void, StreamError> finish(StreamId id);
+  std::expected<void, StreamError> reset(StreamId id, std::uint64_t error_code);
+  std::expected<void, StreamError> stop_sending(StreamId id, std::uint64_t error_code);
+  std::expected<ReadView, StreamError> peek(StreamId id);
+  void consume(StreamId id, std::size_t size);
+  [[nodiscard]] std::uint64_t reset_code(StreamId id) const;
+
+  /// Ends the connection at once with an application error code; what was not acknowledged is
+  /// lost. `reason` is cut to 256 bytes. RFC 9000 §10.2.
+  void close(Instant now, std::uint64_t error_code, std::string_view reason);
+  /// Sends a PING as soon as possible: its ACK gives a fresh RTT sample.
+  void ping();
+  /// Begins a key update; false when one is not possible yet. RFC 9001 §6.
+  bool initiate_key_update();
+
+  [[nodiscard]] Side side() const { return setup_.side; }
+  [[nodiscard]] Version version() const { return setup_.version; }
+  [[nodiscard]] const Path& path() const { return setup_.path; }
+  [[nodiscard]] bool is_connected() const { return handshake_complete_; }
+  [[nodiscard]] bool is_confirmed() const { return handshake_confirmed_; }
+  /// No longer open: closing, draining or gone.
+  [[nodiscard]] bool is_closed() const { return phase_ != Phase::open; }
+  /// Nothing is left to do: may be destroyed once its events are polled.
+  [[nodiscard]] bool is_drained() const { return phase_ == Phase::drained; }
+  [[nodiscard]] const std::optional<CloseReason>& close_reason() const { return close_reason_; }
+  [[nodiscard]] crypto::PeerCertificate peer_certificate() const;
+  [[nodiscard]] std::string_view alpn() const;
+  [[nodiscard]] crypto::CipherSuite cipher_suite() const { return cipher_suite_; }
+  [[nodiscard]] std::string key_exchange_group() const;
+  [[nodiscard]] const wire::TransportParameters& peer_parameters() const { return peer_parameters_; }
+  [[nodiscard]] ConnectionStats stats() const;
+
+  // --- endpoint --------------------------------------------------------------------------------
+
+  /// The endpoint matched a stateless reset of this peer. RFC 9000 §10.3.1.
+  void on_stateless_reset(Instant now);
+
+ private:
+  enum class Phase : u8 { open, closing, draining, drained };
+
+  /// What each packet number space keeps. RFC 9000 §12.3.
+  struct Space {
+    AckTracker acks;
+    CryptoStream crypto;
+    crypto::PacketKeys send;     ///< Initial and Handshake only: 1-RTT keys live in key_phases_.
+    crypto::PacketKeys receive;
+    PacketNumber next_packet_number = 0;
+    bool discarded = false;
+  };
+  struct OpenPacket;
+  struct Train;
+
+  // TlsHandler
+  void on_tls_data(EncryptionLevel level, Bytes data) override;
+  void on_tls_secret(EncryptionLevel level, crypto::Direction direction, crypto::CipherSuite suite,
+                     Bytes secret) override;
+  Result on_tls_transport_parameters(Bytes parameters) override;
+  // FateHandler
+  void on_frame_fate(PacketNumberSpace space, const SentFrame& frame, Fate fate) override;
+
+  // receiver.cpp
+  void receive_packet(Instant now, const wire::ProtectedHeader& header, MutableBytes packet,
+                      Ecn ecn);
+  std::optional<OpenPacket> open_packet(Instant now, const wire::ProtectedHeader& header,
+                                        MutableBytes packet);
+  bool decrypt(Instant now, EncryptionLevel level, OpenPacket& packet, bool key_phase);
+  void on_packet_authenticated(Instant now, const wire::ProtectedHeader& header);
+  void receive_retry(Instant now, const wire::ProtectedHeader& header, Bytes packet);
+  void receive_version_negotiation(Instant now, Bytes packet);
+  void drop(DropReason reason);
+
+  // frame_dispatch.cpp
+  Result dispatch_frames(Instant now, const OpenPacket& packet, bool& ack_eliciting);
+  template <class F>
+  Result on_frame(Instant now, const OpenPacket& packet, const F& frame);
+
+  // transmitter.cpp
+  bool build_datagram(Instant now, MutableBytes storage, Train& train, std::size_t& size);
+  bool wants_to_send(Instant now, EncryptionLevel level, bool may_elicit) const;
+  void write_frames(Instant now, EncryptionLevel level, PacketWriter& out, bool may_elicit);
+  void write_ack(Instant now, Space& space, PacketWriter& out);
+  void write_application_frames(PacketWriter& out);
+  [[nodiscard]] bool has_application_frames() const;
+  [[nodiscard]] bool can_send_at(EncryptionLevel level) const;
+  void seal(MutableBytes packet, EncryptionLevel level, PacketNumber number,
+            std::size_t packet_number_offset, std::size_t packet_number_length, Train& train);
+  void flush_header_protection(Train& train);
+  [[nodiscard]] std::uint64_t amplification_allowance() const;
+  void update_amplification(Instant now);
+
+  // handshake.cpp
+  void start_handshake(Instant now);
+  void install_initial_keys(const ConnectionId& id);
+  Result feed_tls(Instant now, EncryptionLevel level);
+  void after_tls(Instant now);
+  void confirm_handshake(Instant now);
+  void discard_keys(Instant now, PacketNumberSpace space);
+  [[nodiscard]] wire::TransportParameters local_parameters() const;
+  [[nodiscard]] Result check_connection_ids(const wire::TransportParameters& parameters) const;
+
+  // close.cpp
+  void fail(Instant now, const TransportError& error);
+  void enter_closing(Instant now, CloseReason reason);
+  void enter_draining(Instant now, CloseReason reason);
+  void end(Instant now, CloseReason reason);
+  void end_silently(CloseReason reason);
+  std::optional<Transmit> transmit_close(Instant now, TransmitBuffer& out);
+  void write_close(EncryptionLevel level, PacketWriter& out) const;
+  void on_frame_close(Instant now, const wire::ConnectionCloseFrame& frame);
+  void restart_idle_timer(Instant now);
+  [[nodiscard]] Duration idle_timeout() const;
+
+  Space& space(PacketNumberSpace which) { return spaces_[static_cast<std::size_t>(which)]; }
+  [[nodiscard]] const Space& space(PacketNumberSpace which) const {
+    return spaces_[static_cast<std::size_t>(which)];
+  }
+
+  ConnectionConfig config_;
+  ConnectionSetup setup_;
+  crypto::KeyFactory& keys_;
+  Random& random_;
+  Instant created_at_;
+
+  std::array<Space, kPacketNumberSpaces> spaces_;
+  KeyPhases key_phases_;
+  Recovery recovery_;
+  StreamSet streams_;
+  LocalCids local_cids_;
+  RemoteCids remote_cids_;
+  PathResponder path_responder_;
+  std::unique_ptr<crypto::TlsSession> tls_;
+  crypto::CipherSuite cipher_suite_ = crypto::CipherSuite::aes_128_gcm_sha256;
+
+  wire::TransportParameters peer_parameters_;
+  bool peer_parameters_received_ = false;
+  std::vector<u8> retry_token_;
+  std::optional<ConnectionId> retry_source_connection_id_;
+
+  bool handshake_complete_ = false;
+  bool handshake_confirmed_ = false;
+  bool send_handshake_done_ = false;
+  bool peer_packet_processed_ = false;  ///< Retry and Version Negotiation come too late then.
+  bool ping_requested_ = false;
+  std::uint64_t failed_opens_ = 0;
+  std::uint64_t unacknowledged_acks_ = 0;  ///< ACK-only packets since the last ack-eliciting one.
+
+  // Anti-amplification, RFC 9000 §8.1.
+  bool address_validated_ = false;
+  std::uint64_t amplification_received_ = 0;
+  std::uint64_t amplification_sent_ = 0;
+
+  // Ends, RFC 9000 §10.
+  Phase phase_ = Phase::open;
+  std::optional<CloseReason> close_reason_;
+  bool close_pending_ = false;        ///< A CONNECTION_CLOSE is to be sent.
+  std::uint64_t close_received_ = 0;  ///< Packets since we close, to answer ever more rarely.
+  bool closed_event_told_ = false;
+  Instant closing_ends_ = kNever;
+  Instant idle_deadline_ = kNever;
+  Instant keep_alive_deadline_ = kNever;
+  Instant handshake_deadline_ = kNever;
+  bool idle_restarted_by_send_ = false;
+
+  Instant now_{};  ///< Of the current call, for callbacks that carry no time.
+  std::deque<ConnectionEvent> events_;
+  ConnectionStats stats_;
+};
+
+}  // namespace qpeer::transport

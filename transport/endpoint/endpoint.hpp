@@ -1,0 +1,107 @@
+// One UDP port's worth of connections: finds the connection of a datagram by its connection ID,
+// accepts new ones, and answers, without state, what belongs to none: Retry, Version Negotiation,
+// stateless reset. RFC 9000 §5.2, §6, §8.1, §10.3.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "crypto/address_token.hpp"
+#include "crypto/keys.hpp"
+#include "crypto/tls_session.hpp"
+#include "transport/base/datagram.hpp"
+#include "transport/base/random.hpp"
+#include "transport/connection/config.hpp"
+#include "transport/connection/connection.hpp"
+
+namespace qpeer::transport {
+
+/// Names a connection of an endpoint; stays invalid once that connection is gone.
+struct ConnectionHandle {
+  std::uint64_t value = 0;
+  friend constexpr bool operator==(ConnectionHandle, ConnectionHandle) = default;
+};
+
+/// When to make a client prove its address before any state is kept. RFC 9000 §8.1.2.
+enum class RetryPolicy : u8 { never, always, under_load };
+
+struct EndpointConfig {
+  ConnectionConfig connection;  ///< For accepted connections.
+  /// For accepted connections; without one the endpoint is a client only.
+  std::shared_ptr<crypto::TlsContext> server_tls;
+  RetryPolicy retry = RetryPolicy::under_load;
+  std::size_t retry_above_handshakes = 100;  ///< under_load: more handshakes in flight than this.
+  std::size_t max_handshakes = 1'000;        ///< Of clients, in flight; beyond, Initials are dropped.
+  std::size_t max_connections = 100'000;
+  Duration retry_token_lifetime = 15s;
+  /// Key of stateless reset tokens; all zero draws a random one, so tokens die with the process.
+  crypto::ResetTokens::Key reset_key{};
+  /// Stateless answers a second at most (resets, Version Negotiations, Retries), each kind.
+  std::uint32_t stateless_answers_per_second = 10'000;
+};
+
+struct ConnectOptions {
+  std::shared_ptr<crypto::TlsContext> tls;
+  std::string server_name;  ///< SNI, and the name that CA trust modes check.
+  ConnectionConfig connection;
+  SocketAddress local;  ///< Source address where several are possible; unspecified lets the socket choose.
+};
+
+enum class ConnectError : u8 { bad_address, connection_limit, bad_configuration, shut_down };
+std::string_view to_string(ConnectError error);
+
+struct EndpointEvent {
+  ConnectionHandle connection;
+  bool incoming = false;  ///< Accepted by us rather than dialled.
+  ConnectionEvent event;
+};
+
+struct EndpointStats {
+  std::array<std::uint64_t, static_cast<std::size_t>(DropReason::count_)> dropped{};
+  std::uint64_t datagrams_received = 0;
+  std::uint64_t accepted = 0;
+  std::uint64_t connected = 0;
+  std::uint64_t retries_sent = 0;
+  std::uint64_t version_negotiations_sent = 0;
+  std::uint64_t stateless_resets_sent = 0;
+  std::size_t connections = 0;
+  std::size_t handshakes = 0;
+};
+
+/// A Machine. Single-threaded. `keys` and `random` must outlive it.
+class Endpoint {
+ public:
+  Endpoint(EndpointConfig config, crypto::KeyFactory& keys, Random& random);
+  ~Endpoint();
+
+  std::expected<ConnectionHandle, ConnectError> connect(Instant now, const SocketAddress& remote,
+                                                        const ConnectOptions& options);
+
+  /// The connection, or nullptr once it is gone: that is after its `closed` event was polled.
+  /// Whoever looks may write, so the connection is polled in the next poll_transmit.
+  Connection* find(ConnectionHandle handle);
+
+  void on_datagram(Instant now, ReceivedDatagram datagram);
+  std::optional<Transmit> poll_transmit(Instant now, TransmitBuffer& out);
+  [[nodiscard]] Instant next_deadline() const;
+  void on_deadline(Instant now);
+  std::optional<EndpointEvent> poll_event();
+
+  /// Closes every connection with this application error and refuses new ones. Each still gives its
+  /// `closed` event; idle() is true once all have drained.
+  void shut_down(Instant now, std::uint64_t error_code, std::string_view reason);
+  [[nodiscard]] bool idle() const;
+
+  [[nodiscard]] EndpointStats stats() const;
+
+ private:
+  struct Implementation;
+  std::unique_ptr<Implementation> impl_;
+};
+
+static_assert(Machine<Endpoint>);
+
+}  // namespace qpeer::transport
