@@ -1,0 +1,268 @@
+// Joins one machine, one UDP socket and one event loop. All that happens to the machine happens
+// here, in the loop's thread:
+//
+//   readable --> receive a batch --> on_datagram for each --+
+//   timer    --> on_deadline when due ----------------------+--> pump --> re-arm the timer
+//   wake()   --> (once a turn, however often called) -------+
+//
+//   pump:  poll_event until empty, poll_transmit until nullopt or would-block; again while the
+//          owner's event handler may have given the machine something to say.
+//
+// Work per turn is bounded; what is left continues in the next. No allocation in steady state.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <expected>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
+#include "transport/base/datagram.hpp"
+#include "transport/io/event_loop.hpp"
+#include "transport/io/system_clock.hpp"
+#include "transport/io/udp_socket.hpp"
+
+namespace qpeer::io {
+
+/// The bounds of one turn.
+struct DriverOptions {
+  std::size_t receive_batches = 4;  ///< System calls that receive.
+  std::size_t receive_regions = 8;  ///< Trains of each such call, at most UdpSocket::kMaxRegions.
+  std::size_t transmit_trains = 32;
+  std::size_t rounds = 4;  ///< Of events and answers to them.
+};
+
+/// Single-threaded, of the loop's thread. The machine and the loop must outlive it.
+template <Machine M>
+class Driver {
+ public:
+  using Options = DriverOptions;
+  using Event = std::remove_cvref_t<decltype(*std::declval<M&>().poll_event())>;
+  /// May call anything of the machine and the driver, and may destroy the driver. What it made the
+  /// machine want to send is sent when it returns, without a wake().
+  using OnEvent = std::move_only_function<void(Event&&)>;
+  using OnError = std::move_only_function<void(std::error_code)>;
+
+  /// Begins to drive `machine`; what it wants to send at once leaves in the loop's next turn.
+  /// Fails when the loop cannot watch the socket.
+  [[nodiscard]] static std::expected<std::unique_ptr<Driver>, std::error_code> start(
+      EventLoop& loop, UdpSocket socket, M& machine, OnEvent on_event,
+      const Options& options = {}) {
+    std::unique_ptr<Driver> driver{
+        new Driver(loop, std::move(socket), machine, std::move(on_event), options)};
+    auto watch = loop.watch(driver->socket_.fd(), Interest::read,
+                            [self = driver.get()](Ready ready, Instant) { self->on_ready(ready); });
+    if (!watch) return std::unexpected(watch.error());
+    driver->watch_ = std::move(*watch);
+    driver->wake();
+    return driver;
+  }
+  ~Driver() {
+    if (turn_ == nullptr) return;
+    turn_->driver = nullptr;
+    turn_->running = std::move(on_event_);
+  }
+  Driver(const Driver&) = delete;
+  Driver& operator=(const Driver&) = delete;
+
+  /// Say that the machine may have something to send, or another deadline: after every write or
+  /// other call on it that did not come from on_event. Cheap: many calls are one pump, at the
+  /// latest in the loop's next turn.
+  void wake() {
+    if (error_) return;
+    if (turn_ != nullptr) {
+      woken_ = true;
+    } else {
+      timer_.fire_soon();
+    }
+  }
+  /// As wake(), but pumps before it returns: for the last words before an end. Calls on_event.
+  /// From within on_event it is the same as wake().
+  void flush() {
+    if (turn_ != nullptr || error_) return wake();
+    Turn turn{*this};
+    begin_turn();
+    pump(turn, io::now());
+    end_turn(turn);
+  }
+
+  /// Told once if the socket fails for good; the driver is dead then.
+  void on_error(OnError callback) { on_error_ = std::move(callback); }
+  /// The error that ended it, if any.
+  [[nodiscard]] std::error_code error() const { return error_; }
+
+  [[nodiscard]] const UdpSocket& socket() const { return socket_; }
+  [[nodiscard]] EventLoop& loop() const { return loop_; }
+  [[nodiscard]] M& machine() const { return machine_; }
+  /// Whether a train waits for the socket to become writable.
+  [[nodiscard]] bool is_blocked() const { return unsent_.has_value(); }
+
+ private:
+  // A turn on the stack, which learns there if a callback destroyed the driver.
+  struct Turn {
+    explicit Turn(Driver& owner) : driver(&owner) { owner.turn_ = this; }
+    ~Turn() {
+      if (driver != nullptr) driver->turn_ = nullptr;
+    }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+    [[nodiscard]] bool alive() const { return driver != nullptr && !driver->error_; }
+    Driver* driver;
+    std::unique_ptr<OnEvent> running;  // Survives a driver that it destroyed.
+  };
+
+  Driver(EventLoop& loop, UdpSocket socket, M& machine, OnEvent on_event, const Options& options)
+      : loop_(loop),
+        machine_(machine),
+        socket_(std::move(socket)),
+        on_event_(std::make_unique<OnEvent>(std::move(on_event))),
+        options_(options),
+        slab_size_(std::clamp<std::size_t>(options.receive_regions, 1, UdpSocket::kMaxRegions) *
+                   UdpSocket::kRegionSize),
+        slab_(std::make_unique_for_overwrite<u8[]>(slab_size_)),
+        storage_(std::make_unique_for_overwrite<u8[]>(kMaxTransmitSize)),
+        timer_(loop, [this](Instant) { on_timer(); }) {}
+
+  void on_ready(Ready ready) {
+    Turn turn{*this};
+    begin_turn();
+    if (ready.writable) can_send_ = true;
+    bool more = ready.readable;
+    for (std::size_t i = 0; more && i < options_.receive_batches && turn.alive(); ++i) {
+      const Instant now = receive_batch(turn, more);
+      if (turn.alive()) pump(turn, now);
+    }
+    if (!ready.readable) pump(turn, io::now());
+    end_turn(turn);
+  }
+
+  // A deadline or a wake(): the machine knows which.
+  void on_timer() {
+    Turn turn{*this};
+    begin_turn();
+    const Instant now = io::now();
+    if (machine_.next_deadline() <= now) machine_.on_deadline(now);
+    if (turn.alive()) pump(turn, now);
+    end_turn(turn);
+  }
+
+  void begin_turn() {
+    trains_left_ = options_.transmit_trains;
+    has_more_ = false;
+  }
+
+  void end_turn(Turn& turn) {
+    if (turn.driver == nullptr) return;
+    if (!error_) return arm();
+    timer_.cancel();
+    watch_.reset();
+    if (on_error_) std::exchange(on_error_, nullptr)(error_);
+  }
+
+  // One receive. The clock is read once for all that it brought. Clears `more` when drained.
+  Instant receive_batch(const Turn& turn, bool& more) {
+    std::array<ReceivedTrain, UdpSocket::kMaxRegions> trains;
+    const auto received = socket_.receive_trains({slab_.get(), slab_size_}, trains);
+    const Instant now = io::now();
+    if (!received) {
+      error_ = received.error();
+      return now;
+    }
+    more = *received * UdpSocket::kRegionSize == slab_size_;
+    for (const ReceivedTrain& train : std::span(trains).first(*received)) {
+      train.for_each([&](const ReceivedDatagram& datagram) {
+        if (turn.alive()) machine_.on_datagram(now, datagram);
+      });
+    }
+    return now;
+  }
+
+  void pump(const Turn& turn, Instant now) {
+    for (std::size_t round = 0; round < options_.rounds; ++round) {
+      const bool had_events = drain_events(turn);
+      if (!turn.alive() || (round > 0 && !had_events && !woken_)) return;
+      woken_ = false;
+      transmit(now);
+      if (error_) return;
+    }
+    has_more_ = true;
+  }
+
+  // Whether there were any. Afterwards the driver may be gone.
+  bool drain_events(const Turn& turn) {
+    bool any = false;
+    while (turn.alive()) {
+      auto event = machine_.poll_event();
+      if (!event) break;
+      any = true;
+      if (*on_event_) (*on_event_)(std::move(*event));
+    }
+    return any;
+  }
+
+  // Sends what the machine has until it has no more, the socket is full, or the turn's bound. The
+  // clock is read again after each train: 32 of them take long enough to spoil a round-trip time.
+  void transmit(Instant now) {
+    if (!can_send_ || (unsent_ && !send_unsent())) return;
+    while (trains_left_ > 0) {
+      TransmitBuffer out{{storage_.get(), kMaxTransmitSize}};
+      unsent_ = machine_.poll_transmit(now, out);
+      if (!unsent_) return;
+      unsent_offset_ = 0;
+      --trains_left_;
+      if (!send_unsent()) return;
+      now = io::now();
+    }
+    has_more_ = true;
+  }
+
+  // Whether it is gone.
+  bool send_unsent() {
+    const auto sent = socket_.send(*unsent_, {storage_.get(), unsent_->size}, unsent_offset_);
+    if (!sent) error_ = sent.error();
+    can_send_ = sent && *sent;
+    if (can_send_) unsent_.reset();
+    return can_send_;
+  }
+
+  void arm() {
+    const bool blocked = !can_send_;
+    if (blocked != watches_write_) {
+      watches_write_ = blocked;
+      watch_.set_interest(blocked ? Interest::read_write : Interest::read);
+    }
+    if (has_more_) return timer_.fire_soon();
+    // A machine whose datagram waits for the socket may name a time that has passed.
+    const Instant deadline = machine_.next_deadline();
+    timer_.set(blocked ? std::max(deadline, loop_.turn_time() + 1ms) : deadline);
+  }
+
+  EventLoop& loop_;
+  M& machine_;
+  UdpSocket socket_;
+  std::unique_ptr<OnEvent> on_event_;
+  OnError on_error_;
+  Options options_;
+  std::size_t slab_size_;
+  std::unique_ptr<u8[]> slab_;
+  std::unique_ptr<u8[]> storage_;   // Of the train being built, or of the unsent one.
+  std::optional<Transmit> unsent_;  // Waits for the socket; `can_send_` is false then.
+  std::size_t unsent_offset_ = 0;
+  std::size_t trains_left_ = 0;
+  std::error_code error_;
+  Turn* turn_ = nullptr;
+  bool can_send_ = true;
+  bool watches_write_ = false;
+  bool woken_ = false;     // Within this turn, since the last transmit.
+  bool has_more_ = false;  // A bound ended the turn.
+  Timer timer_;
+  Watch watch_;
+};
+
+}  // namespace qpeer::io

@@ -1,0 +1,34 @@
+// Signals as events of the loop, so that a program can end in good order.
+#pragma once
+
+#include <expected>
+#include <functional>
+#include <memory>
+#include <span>
+#include <system_error>
+
+#include "transport/io/event_loop.hpp"
+
+namespace qpeer::io {
+
+/// Takes signals (SIGINT, SIGTERM, ...) out of the hands of the kernel, and hands them to a
+/// callback in the loop's thread. They are blocked in the thread that makes the set, and in those
+/// it starts later; so make it before other threads. Destroying it unblocks what it blocked.
+class SignalSet {
+ public:
+  using Callback = std::move_only_function<void(int signal)>;
+
+  [[nodiscard]] static std::expected<SignalSet, std::error_code> make(EventLoop& loop,
+                                                                      std::span<const int> signals,
+                                                                      Callback callback);
+  SignalSet(SignalSet&&) noexcept;
+  SignalSet& operator=(SignalSet&&) noexcept;
+  ~SignalSet();
+
+ private:
+  struct State;
+  explicit SignalSet(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace qpeer::io

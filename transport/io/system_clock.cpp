@@ -1,0 +1,13 @@
+#include "transport/io/system_clock.hpp"
+
+namespace qpeer::io {
+
+Instant now() {
+  return Instant{std::chrono::steady_clock::now().time_since_epoch()};
+}
+
+UnixSeconds unix_now() {
+  return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+}
+
+}  // namespace qpeer::io

@@ -1,0 +1,172 @@
+// A UDP socket that moves trains of datagrams: GSO out, GRO in, ECN marks and local addresses in
+// both directions. What the kernel lacks is done without, and capabilities() tells.
+//
+//   send:     Transmit --> one sendmsg with UDP_SEGMENT  (or sendmmsg of single datagrams)
+//   receive:  one recvmmsg --> up to 16 regions of 64 KiB --> a call for each datagram in them
+//
+// RFC 9000 §13.4 (ECN), §14 (no fragmentation), §9 (both addresses of a path).
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <span>
+#include <system_error>
+#include <utility>
+
+#include "transport/base/datagram.hpp"
+
+namespace qpeer::io {
+
+/// What to ask of the kernel. Each switch allows something; capabilities() tells what came of it.
+struct UdpOptions {
+  bool gso = true;             ///< Send trains with UDP_SEGMENT.
+  bool gro = true;             ///< Receive trains with UDP_GRO.
+  bool ecn = true;             ///< Send and receive ECN marks.
+  bool packet_info = true;     ///< Learn and choose local addresses when bound to a wildcard.
+  bool dont_fragment = true;   ///< Set DF, and ignore the kernel's idea of the path MTU.
+  bool dual_stack = true;      ///< A socket bound to [::] speaks IPv4 too.
+  bool reuse_port = false;     ///< SO_REUSEPORT: several loops share one port.
+  std::size_t buffer_size = 4 << 20;  ///< Bytes asked for in each direction; 0 keeps the default.
+};
+
+/// What a socket really does.
+struct UdpCapabilities {
+  bool gso = false;
+  bool gro = false;
+  bool ecn = false;
+  bool packet_info = false;  ///< The local address of each datagram is known and can be chosen.
+  bool dont_fragment = false;
+  bool dual_stack = false;
+  std::size_t send_buffer = 0;     ///< Bytes granted, as the kernel counts them.
+  std::size_t receive_buffer = 0;  ///< Bytes granted, as the kernel counts them.
+};
+
+struct UdpStats {
+  std::uint64_t datagrams_sent = 0;
+  std::uint64_t bytes_sent = 0;
+  std::uint64_t send_calls = 0;       ///< System calls, also those that would have blocked.
+  std::uint64_t send_blocked = 0;     ///< How often a send would have blocked.
+  std::uint64_t datagrams_lost = 0;   ///< Refused by the kernel: too big, unreachable, no buffer.
+  std::uint64_t datagrams_received = 0;
+  std::uint64_t bytes_received = 0;
+  std::uint64_t receive_calls = 0;
+  std::uint64_t receive_errors = 0;   ///< Transient errors of receive calls.
+  std::uint64_t truncated = 0;        ///< Received trains that did not fit; they are dropped.
+  std::error_code last_send_error;    ///< Why the latest datagram was lost.
+};
+
+/// What one region of the slab holds after a receive: datagrams of `segment_size` bytes each, the
+/// last may be shorter. They all came over one path with one mark.
+struct ReceivedTrain {
+  Path path;
+  Ecn ecn = Ecn::not_ect;
+  MutableBytes bytes;
+  std::size_t segment_size = 0;
+
+  /// Hands over each datagram in order; returns how many there were.
+  template <class F>
+  std::size_t for_each(F&& on_datagram) const {
+    if (bytes.empty()) {  // An empty datagram is one too.
+      on_datagram(ReceivedDatagram{path, ecn, bytes});
+      return 1;
+    }
+    std::size_t count = 0;
+    for (std::size_t at = 0; at < bytes.size(); at += segment_size, ++count) {
+      const std::size_t size = std::min(segment_size, bytes.size() - at);
+      on_datagram(ReceivedDatagram{path, ecn, bytes.subspan(at, size)});
+    }
+    return count;
+  }
+};
+
+/// Single-threaded, never blocks. Closes its descriptor when destroyed.
+class UdpSocket {
+ public:
+  using Options = UdpOptions;
+
+  /// The size of a region of the slab: the largest that a GRO train gets.
+  static constexpr std::size_t kRegionSize = 65'536;
+  /// The most regions that one receive fills.
+  static constexpr std::size_t kMaxRegions = 16;
+
+  /// Binds to `address`; port 0 lets the kernel choose one. The errors are those of the operating
+  /// system (std::errc::address_in_use, address_not_available, permission_denied, ...), and
+  /// invalid_argument for an address that is not valid().
+  [[nodiscard]] static std::expected<UdpSocket, std::error_code> bind(const SocketAddress& address,
+                                                                      const Options& options = {});
+
+  UdpSocket(UdpSocket&& other) noexcept;
+  UdpSocket& operator=(UdpSocket&& other) noexcept;
+  ~UdpSocket();
+
+  /// The address bound to, with the port that was chosen.
+  [[nodiscard]] const SocketAddress& local_address() const { return local_; }
+  [[nodiscard]] const UdpCapabilities& capabilities() const { return capabilities_; }
+  [[nodiscard]] const UdpStats& stats() const { return stats_; }
+  /// The descriptor, for an event loop. It stays the socket's.
+  [[nodiscard]] int fd() const { return fd_; }
+
+  /// Receives once, without blocking, into `slab` (a multiple of kRegionSize; at least one region;
+  /// more than kMaxRegions are not used), and calls `on_datagram(const ReceivedDatagram&)` for each
+  /// datagram in order of arrival. Returns how many; 0 when there is nothing. The payloads lie in
+  /// the slab until it is used again. path.local is the address that the datagram was sent to (the
+  /// bound address when packet_info is off) with the bound port. Errors are fatal to the socket.
+  template <class F>
+  [[nodiscard]] std::expected<std::size_t, std::error_code> receive(MutableBytes slab,
+                                                                    F&& on_datagram) {
+    std::array<ReceivedTrain, kMaxRegions> trains;
+    const auto received = receive_trains(slab, trains);
+    if (!received) return std::unexpected(received.error());
+    std::size_t count = 0;
+    for (const ReceivedTrain& train : std::span(trains).first(*received)) {
+      count += train.for_each(on_datagram);
+    }
+    return count;
+  }
+
+  /// As receive(), by trains. Returns how many of `trains` were filled; fewer than there was room
+  /// for (regions of the slab, elements of `trains`) means that the socket was drained.
+  [[nodiscard]] std::expected<std::size_t, std::error_code> receive_trains(
+      MutableBytes slab, std::span<ReceivedTrain> trains);
+
+  /// Sends a train whose bytes are the first transmit.size of `bytes`, at most
+  /// kMaxTransmitSegments datagrams. True: it is gone; the storage may be reused. False: it would
+  /// block; keep it, and call again with the same when the socket is writable.
+  ///
+  /// Leaves from path.local when that is valid and not a wildcard, else the kernel chooses.
+  /// Datagrams that the kernel refuses (too big, unreachable, forbidden, no buffer) are counted
+  /// in stats().datagrams_lost and count as gone: they are the business of loss recovery. An error
+  /// means that the socket itself is of no more use.
+  ///
+  /// `offset` is how many bytes of the train have gone: start with 0, and keep it between calls,
+  /// so that no datagram leaves twice.
+  [[nodiscard]] std::expected<bool, std::error_code> send(const Transmit& transmit, Bytes bytes,
+                                                          std::size_t& offset);
+  /// The same for a caller that does not mind if a train that blocked midway repeats its start.
+  [[nodiscard]] std::expected<bool, std::error_code> send(const Transmit& transmit, Bytes bytes) {
+    std::size_t offset = 0;
+    return send(transmit, bytes, offset);
+  }
+
+ private:
+  UdpSocket(int fd, bool is_ipv6) : fd_(fd), is_ipv6_(is_ipv6) {}
+
+  enum class Sent : u8 { done, blocked, retry };
+  struct Attempt;  // One train on its way through the system calls.
+
+  std::error_code configure(const SocketAddress& address, const Options& options);
+  std::expected<Sent, std::error_code> send_segmented(Attempt& attempt);
+  std::expected<Sent, std::error_code> send_singly(Attempt& attempt);
+  std::expected<Sent, std::error_code> lose(Attempt& attempt, int error, std::size_t count);
+
+  SocketAddress local_;
+  UdpCapabilities capabilities_;
+  UdpStats stats_;
+  int fd_ = -1;
+  bool is_ipv6_ = false;
+  bool is_wildcard_ = false;
+};
+
+}  // namespace qpeer::io
