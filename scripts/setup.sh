@@ -44,7 +44,7 @@ quietly() { # run a command; show the end of its output only when it fails
   local log status=0
   log=$(mktemp)
   "$@" >"$log" 2>&1 || status=$?
-  if [ $status != 0 ]; then tail -n 15 "$log" >&2; fi
+  if [ $status != 0 ]; then tail -n "${QUIETLY_LINES:-15}" "$log" >&2; fi
   rm -f "$log"
   return $status
 }
@@ -71,7 +71,7 @@ apt_update_once() {
   if [ -n "${updated-}" ]; then return 0; fi
   updated=1
   say "reading the package lists"
-  quietly as_root apt-get update -q
+  QUIETLY_LINES=2 quietly as_root apt-get update -q -o APT::Update::Error-Mode=any
 }
 
 install_packages() { # install_packages PACKAGE...: those that are missing
@@ -86,8 +86,8 @@ install_packages() { # install_packages PACKAGE...: those that are missing
   local get=(as_root apt-get -y -q --no-install-recommends -o DPkg::Lock::Timeout=600 -o Acquire::Retries=3)
   # The lists may be absent or stale: refresh them only if that is so.
   if ! "${get[@]}" -s install $missing >/dev/null 2>&1; then apt_update_once || true; fi
-  if ! quietly "${get[@]}" install $missing; then
-    { apt_update_once && quietly "${get[@]}" install $missing; } ||
+  if ! "${get[@]}" install $missing >/dev/null 2>&1; then
+    { apt_update_once && QUIETLY_LINES=2 quietly "${get[@]}" install $missing; } ||
       die "the packages could not be installed (the reason is above; no network, or no space?)." \
         "Install them by hand, then run scripts/setup.sh again:" \
         "  apt-get install --no-install-recommends $missing"
@@ -97,7 +97,7 @@ install_packages() { # install_packages PACKAGE...: those that are missing
 
 # --- OpenSSL ------------------------------------------------------------------------------------
 header_version() { # header_version [ROOT]: the version that <openssl/opensslv.h> tells, or nothing
-  echo '#include <openssl/opensslv.h>' | g++ -x c -E -dM ${1:+-I"$1/include"} - 2>/dev/null |
+  { echo '#include <openssl/opensslv.h>' | g++ -x c -E -dM ${1:+-I"$1/include"} - 2>/dev/null || true; } |
     sed -n 's/^#define OPENSSL_VERSION_STR "\(.*\)"/\1/p'
 }
 
@@ -155,7 +155,7 @@ download_source() { # download_source DIR: the unpacked source lands in DIR/sour
   say "fetching the OpenSSL source of Debian $OPENSSL_SUITE"
   for mirror in $(own_mirrors); do
     write_private_apt "$dir" "$mirror"
-    if private_apt "$dir" apt-get -q -o APT::Update::Error-Mode=any update; then found=1; break; fi
+    if QUIETLY_LINES=2 private_apt "$dir" apt-get -q -o APT::Update::Error-Mode=any update; then found=1; break; fi
   done
   [ -n "$found" ] || by_hand "Debian $OPENSSL_SUITE cannot be had from the mirror of this machine's apt (no network, or not Debian?)."
   mkdir "$dir/download"
