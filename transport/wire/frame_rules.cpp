@@ -1,0 +1,145 @@
+#include "transport/wire/frame_rules.hpp"
+
+namespace qpeer::wire {
+
+namespace {
+
+/// The fields of a frame of known type. A malformed one fails the reader.
+Frame decode_fields(std::uint64_t type, Reader& in) {
+  switch (type) {
+    case 0x00:
+      return PaddingFrame::decode(in);
+    case 0x01:
+      return PingFrame::decode(in);
+    case 0x02:
+    case 0x03:
+      return AckFrame::decode(type, in);
+    case 0x04:
+      return ResetStreamFrame::decode(in);
+    case 0x05:
+      return StopSendingFrame::decode(in);
+    case 0x06:
+      return CryptoFrame::decode(in);
+    case 0x07:
+      return NewTokenFrame::decode(in);
+    case 0x10:
+      return MaxDataFrame::decode(in);
+    case 0x11:
+      return MaxStreamDataFrame::decode(in);
+    case 0x12:
+    case 0x13:
+      return MaxStreamsFrame::decode(type, in);
+    case 0x14:
+      return DataBlockedFrame::decode(in);
+    case 0x15:
+      return StreamDataBlockedFrame::decode(in);
+    case 0x16:
+    case 0x17:
+      return StreamsBlockedFrame::decode(type, in);
+    case 0x18:
+      return NewConnectionIdFrame::decode(in);
+    case 0x19:
+      return RetireConnectionIdFrame::decode(in);
+    case 0x1a:
+      return PathChallengeFrame::decode(in);
+    case 0x1b:
+      return PathResponseFrame::decode(in);
+    case 0x1c:
+    case 0x1d:
+      return ConnectionCloseFrame::decode(type, in);
+    case 0x1e:
+      return HandshakeDoneFrame::decode(in);
+    case 0x30:
+    case 0x31:
+      return DatagramFrame::decode(type, in);
+    default:  // 0x08 to 0x0f.
+      return StreamFrame::decode(type, in);
+  }
+}
+
+/// Why no frame of `type` can be decoded here; called only when there is a reason.
+TransportError refusal(std::uint64_t type, std::size_t type_size) {
+  using enum TransportErrorCode;
+  // RFC 9000 §12.4 [rfc9000-12.4-6]: taken as the option allows, so that no frame has two
+  // spellings.
+  if (type_size != varint_size(type)) {
+    return {protocol_violation, "frame type not in its shortest form", type};
+  }
+  // RFC 9000 §12.4 [rfc9000-12.4-4]: without its type a frame has no known end.
+  if (!is_known(type)) return {frame_encoding_error, "unknown frame type", type};
+  // RFC 9000 §12.4 [rfc9000-12.4-3], §17.2.4 [rfc9000-17.2.4-2].
+  return {protocol_violation, "frame not permitted in this packet type", type};
+}
+
+}  // namespace
+
+std::expected<Frame, TransportError> decode_frame(Reader& in, PacketType packet) {
+  const std::size_t start = in.position();
+  const std::uint64_t type = in.varint();
+  if (!in.ok()) {
+    return fail(TransportErrorCode::frame_encoding_error, "truncated frame type");
+  }
+  // Known types are all of one byte, so that one comparison finds every odd case.
+  const std::size_t type_size = in.position() - start;
+  if (type_size != 1 || !may_appear(type, packet)) {
+    return std::unexpected(refusal(type, type_size));
+  }
+  std::expected<Frame, TransportError> frame{
+      is_stream(type) ? Frame{StreamFrame::decode(type, in)} : decode_fields(type, in)};
+  if (!in.ok()) return fail(TransportErrorCode::frame_encoding_error, "malformed frame", type);
+  return frame;
+}
+
+std::string_view name(FrameType type) {
+  const auto value = std::to_underlying(type);
+  if (is_stream(value)) return "STREAM";
+  if (is_datagram(value)) return "DATAGRAM";
+  switch (type) {
+    case FrameType::padding:
+      return "PADDING";
+    case FrameType::ping:
+      return "PING";
+    case FrameType::ack:
+    case FrameType::ack_ecn:
+      return "ACK";
+    case FrameType::reset_stream:
+      return "RESET_STREAM";
+    case FrameType::stop_sending:
+      return "STOP_SENDING";
+    case FrameType::crypto:
+      return "CRYPTO";
+    case FrameType::new_token:
+      return "NEW_TOKEN";
+    case FrameType::max_data:
+      return "MAX_DATA";
+    case FrameType::max_stream_data:
+      return "MAX_STREAM_DATA";
+    case FrameType::max_streams_bidi:
+    case FrameType::max_streams_uni:
+      return "MAX_STREAMS";
+    case FrameType::data_blocked:
+      return "DATA_BLOCKED";
+    case FrameType::stream_data_blocked:
+      return "STREAM_DATA_BLOCKED";
+    case FrameType::streams_blocked_bidi:
+    case FrameType::streams_blocked_uni:
+      return "STREAMS_BLOCKED";
+    case FrameType::new_connection_id:
+      return "NEW_CONNECTION_ID";
+    case FrameType::retire_connection_id:
+      return "RETIRE_CONNECTION_ID";
+    case FrameType::path_challenge:
+      return "PATH_CHALLENGE";
+    case FrameType::path_response:
+      return "PATH_RESPONSE";
+    case FrameType::connection_close:
+    case FrameType::connection_close_application:
+      return "CONNECTION_CLOSE";
+    case FrameType::handshake_done:
+      return "HANDSHAKE_DONE";
+    default:
+      return "UNKNOWN";
+  }
+}
+
+}  // namespace qpeer::wire
