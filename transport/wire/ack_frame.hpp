@@ -48,8 +48,8 @@ struct AckFrame {
   std::uint64_t ack_delay = 0;  ///< As on the wire: not yet scaled by ack_delay_exponent.
   std::uint64_t range_count = 0;
   std::uint64_t first_ack_range = 0;
-  Bytes ranges;  ///< `range_count` pairs of gap and length, still encoded.
-  std::optional<EcnCounts> ecn;
+  Bytes ranges{};  ///< `range_count` pairs of gap and length, still encoded.
+  std::optional<EcnCounts> ecn{};
 
   static constexpr AckFrame decode(std::uint64_t type, Reader& in);
 

@@ -30,7 +30,7 @@ struct MaxDataFrame {
 /// MAX_STREAM_DATA, RFC 9000 §19.10.
 struct MaxStreamDataFrame {
   static constexpr FrameType kType = FrameType::max_stream_data;
-  StreamId stream_id;
+  StreamId stream_id{};
   std::uint64_t maximum_stream_data = 0;
 
   static constexpr MaxStreamDataFrame decode(Reader& in) {
@@ -86,7 +86,7 @@ struct DataBlockedFrame {
 /// STREAM_DATA_BLOCKED, RFC 9000 §19.13.
 struct StreamDataBlockedFrame {
   static constexpr FrameType kType = FrameType::stream_data_blocked;
-  StreamId stream_id;
+  StreamId stream_id{};
   std::uint64_t maximum_stream_data = 0;
 
   static constexpr StreamDataBlockedFrame decode(Reader& in) {

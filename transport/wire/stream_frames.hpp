@@ -18,7 +18,7 @@ namespace qpeer::wire {
 /// RESET_STREAM, RFC 9000 §19.4.
 struct ResetStreamFrame {
   static constexpr FrameType kType = FrameType::reset_stream;
-  StreamId stream_id;
+  StreamId stream_id{};
   std::uint64_t application_error_code = 0;
   std::uint64_t final_size = 0;
 
@@ -42,7 +42,7 @@ struct ResetStreamFrame {
 /// STOP_SENDING, RFC 9000 §19.5.
 struct StopSendingFrame {
   static constexpr FrameType kType = FrameType::stop_sending;
-  StreamId stream_id;
+  StreamId stream_id{};
   std::uint64_t application_error_code = 0;
 
   static constexpr StopSendingFrame decode(Reader& in) {
@@ -62,7 +62,7 @@ struct StopSendingFrame {
 struct CryptoFrame {
   static constexpr FrameType kType = FrameType::crypto;
   std::uint64_t offset = 0;
-  Bytes data;
+  Bytes data{};
 
   static constexpr CryptoFrame decode(Reader& in) {
     CryptoFrame frame{.offset = in.varint(), .data = in.bytes(in.varint())};
@@ -89,7 +89,7 @@ struct CryptoFrame {
 /// NEW_TOKEN, RFC 9000 §19.7.
 struct NewTokenFrame {
   static constexpr FrameType kType = FrameType::new_token;
-  Bytes token;
+  Bytes token{};
 
   static constexpr NewTokenFrame decode(Reader& in) {
     const NewTokenFrame frame{.token = in.bytes(in.varint())};
@@ -107,9 +107,9 @@ struct NewTokenFrame {
 
 /// STREAM, RFC 9000 §19.8. The type's low bits say which fields follow: OFF, LEN, and FIN.
 struct StreamFrame {
-  StreamId stream_id;
+  StreamId stream_id{};
   std::uint64_t offset = 0;
-  Bytes data;
+  Bytes data{};
   bool fin = false;
 
   static constexpr StreamFrame decode(std::uint64_t type, Reader& in) {
@@ -148,7 +148,7 @@ struct StreamFrame {
 
 /// DATAGRAM, RFC 9221 §4. Whether the peer may send it is the connection's to check.
 struct DatagramFrame {
-  Bytes data;
+  Bytes data{};
 
   static constexpr DatagramFrame decode(std::uint64_t type, Reader& in) {
     return {.data = (type & kDatagramLengthBit) != 0 ? in.bytes(in.varint()) : in.rest()};
