@@ -13,10 +13,13 @@
 #include <functional>
 #include <memory>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "transport/base/bytes.hpp"
 #include "transport/base/time.hpp"
+
+struct epoll_event;
 
 namespace qpeer::io {
 
@@ -64,9 +67,6 @@ class Timer {
   using Callback = std::move_only_function<void(Instant now)>;
 
   Timer(EventLoop& loop, Callback callback);
-  Timer(Timer&& other) noexcept = default;
-  Timer& operator=(Timer&& other) noexcept;
-  ~Timer() { reset(); }
 
   /// Moves the deadline; one in the past fires in the next timer phase. kNever cancels.
   void set(Instant deadline);
@@ -83,7 +83,6 @@ class Timer {
   struct Free {
     void operator()(Node* node) const;
   };
-  void reset();
   std::unique_ptr<Node, Free> node_;
 };
 
@@ -91,7 +90,8 @@ struct EventLoopOptions {
   bool use_timerfd = false;  ///< Do not try epoll_pwait2, which has nanosecond time-outs.
 };
 
-/// Single-threaded but for wake() and stop(). Must outlive its watches and timers.
+/// Single-threaded but for wake() and stop(). Must outlive its watches and timers. A callback must
+/// not run the loop.
 class EventLoop {
  public:
   using Options = EventLoopOptions;
@@ -121,7 +121,7 @@ class EventLoop {
   template <class Predicate>
   bool run_until(Predicate&& done, Instant deadline) {
     while (!done()) {
-      if (stop_requested() || turn(deadline) >= deadline) return done();
+      if (take_stop() || turn(deadline) >= deadline) return done();
     }
     return true;
   }
@@ -140,31 +140,30 @@ class EventLoop {
   struct Slot;
 
   Instant turn(Instant wait_until);
-  [[nodiscard]] bool stop_requested() const { return stop_.load(std::memory_order_acquire); }
-  std::size_t wait(Instant until);
-  void dispatch(std::size_t count);
+  [[nodiscard]] bool take_stop() { return stop_.exchange(false, std::memory_order_acquire); }
+  std::size_t wait(Instant until, epoll_event* events);
+  int wait_by_timerfd(Instant until, epoll_event* events);
+  void dispatch(const epoll_event& event);
   void fire_timers();
   void run_posted();
-  void drain(int fd);
 
   void unwatch(std::uint32_t slot);
-  void change_interest(std::uint32_t slot, Interest interest);
+  void change_interest(Slot& slot, std::uint32_t index, Interest interest);
   void arm(Timer::Node& node, Instant deadline);
   void disarm(Timer::Node& node);
   void sift_up(std::size_t index);
   void sift_down(std::size_t index);
   void place(std::size_t index, Timer::Node* node);
 
-  struct ReadyList;
-  std::unique_ptr<ReadyList> ready_;
   std::vector<std::unique_ptr<Slot>> slots_;
   std::vector<std::uint32_t> free_slots_;
-  std::vector<std::unique_ptr<Slot>> removed_;  // Kept to the end of the turn: one may be running.
-  std::vector<Timer::Node*> heap_;
-  std::vector<Timer::Node*> due_;
+  Slot* running_slot_ = nullptr;
+  std::unique_ptr<Slot> removed_;   // The running one, when it removed itself.
+  std::vector<Timer::Node*> heap_;  // The earliest on top.
+  std::vector<Timer::Node*> due_;   // Taken from the heap in this turn; null where cancelled.
   Timer::Node* firing_ = nullptr;
   std::vector<std::move_only_function<void()>> posted_;
-  std::vector<std::move_only_function<void()>> running_;
+  std::vector<std::move_only_function<void()>> running_posted_;
   std::move_only_function<void()> on_wake_;
   std::uint64_t next_order_ = 0;
   Instant turn_time_{};
@@ -172,6 +171,8 @@ class EventLoop {
   int epoll_ = -1;
   int eventfd_ = -1;
   int timerfd_ = -1;
+  bool use_timerfd_ = false;
+  bool woken_ = false;
   std::atomic<bool> stop_ = false;
 };
 

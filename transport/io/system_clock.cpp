@@ -2,9 +2,7 @@
 
 namespace qpeer::io {
 
-Instant now() {
-  return Instant{std::chrono::steady_clock::now().time_since_epoch()};
-}
+Instant now() { return Instant{std::chrono::steady_clock::now().time_since_epoch()}; }
 
 UnixSeconds unix_now() {
   return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());

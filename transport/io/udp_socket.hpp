@@ -7,6 +7,7 @@
 // RFC 9000 §13.4 (ECN), §14 (no fragmentation), §9 (both addresses of a path).
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -21,13 +22,13 @@ namespace qpeer::io {
 
 /// What to ask of the kernel. Each switch allows something; capabilities() tells what came of it.
 struct UdpOptions {
-  bool gso = true;             ///< Send trains with UDP_SEGMENT.
-  bool gro = true;             ///< Receive trains with UDP_GRO.
-  bool ecn = true;             ///< Send and receive ECN marks.
-  bool packet_info = true;     ///< Learn and choose local addresses when bound to a wildcard.
-  bool dont_fragment = true;   ///< Set DF, and ignore the kernel's idea of the path MTU.
-  bool dual_stack = true;      ///< A socket bound to [::] speaks IPv4 too.
-  bool reuse_port = false;     ///< SO_REUSEPORT: several loops share one port.
+  bool gso = true;            ///< Send trains with UDP_SEGMENT.
+  bool gro = true;            ///< Receive trains with UDP_GRO.
+  bool ecn = true;            ///< Send and receive ECN marks.
+  bool packet_info = true;    ///< Learn and choose local addresses when bound to a wildcard.
+  bool dont_fragment = true;  ///< Set DF, and ignore the kernel's idea of the path MTU.
+  bool dual_stack = true;     ///< A socket bound to [::] speaks IPv4 too.
+  bool reuse_port = false;    ///< SO_REUSEPORT: several loops share one port.
   std::size_t buffer_size = 4 << 20;  ///< Bytes asked for in each direction; 0 keeps the default.
 };
 
@@ -46,15 +47,15 @@ struct UdpCapabilities {
 struct UdpStats {
   std::uint64_t datagrams_sent = 0;
   std::uint64_t bytes_sent = 0;
-  std::uint64_t send_calls = 0;       ///< System calls, also those that would have blocked.
-  std::uint64_t send_blocked = 0;     ///< How often a send would have blocked.
-  std::uint64_t datagrams_lost = 0;   ///< Refused by the kernel: too big, unreachable, no buffer.
+  std::uint64_t send_calls = 0;      ///< System calls, also those that would have blocked.
+  std::uint64_t send_blocked = 0;    ///< How often a send would have blocked.
+  std::uint64_t datagrams_lost = 0;  ///< Refused by the kernel: too big, unreachable, no buffer.
   std::uint64_t datagrams_received = 0;
   std::uint64_t bytes_received = 0;
   std::uint64_t receive_calls = 0;
-  std::uint64_t receive_errors = 0;   ///< Transient errors of receive calls.
-  std::uint64_t truncated = 0;        ///< Received trains that did not fit; they are dropped.
-  std::error_code last_send_error;    ///< Why the latest datagram was lost.
+  std::uint64_t receive_errors = 0;  ///< Transient errors of receive calls.
+  std::uint64_t truncated = 0;       ///< Received trains that did not fit; they are dropped.
+  std::error_code last_send_error;   ///< Why the latest datagram was lost.
 };
 
 /// What one region of the slab holds after a receive: datagrams of `segment_size` bytes each, the
@@ -153,20 +154,22 @@ class UdpSocket {
  private:
   UdpSocket(int fd, bool is_ipv6) : fd_(fd), is_ipv6_(is_ipv6) {}
 
-  enum class Sent : u8 { done, blocked, retry };
-  struct Attempt;  // One train on its way through the system calls.
+  struct Departure;  // One train on its way out.
+  enum class Step : u8 { on, blocked };
+  using StepResult = std::expected<Step, std::error_code>;
 
-  std::error_code configure(const SocketAddress& address, const Options& options);
-  std::expected<Sent, std::error_code> send_segmented(Attempt& attempt);
-  std::expected<Sent, std::error_code> send_singly(Attempt& attempt);
-  std::expected<Sent, std::error_code> lose(Attempt& attempt, int error, std::size_t count);
+  StepResult send_segmented(Departure& departure);
+  StepResult send_singly(Departure& departure);
+  StepResult send_degraded(Departure& departure, std::size_t size, int error);
+  StepResult refused(Departure& departure, std::size_t size, int error);
+  void gone(Departure& departure, std::size_t size);
+  [[nodiscard]] SocketAddress source_for(const Path& path) const;
 
   SocketAddress local_;
   UdpCapabilities capabilities_;
   UdpStats stats_;
   int fd_ = -1;
   bool is_ipv6_ = false;
-  bool is_wildcard_ = false;
 };
 
 }  // namespace qpeer::io

@@ -1,0 +1,380 @@
+#include "transport/io/event_loop.hpp"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "transport/io/system_clock.hpp"
+
+namespace qpeer::io {
+namespace {
+
+constexpr std::size_t kMaxEvents = 64;
+
+// What epoll hands back: the slot, and its generation so that an event that was known before the
+// slot changed hands is told from one after.
+constexpr std::uint32_t kWakeSlot = 0xffffffff;
+constexpr std::uint32_t kTimerSlot = 0xfffffffe;
+constexpr std::uint64_t cookie(std::uint32_t slot, std::uint32_t generation) {
+  return std::uint64_t{generation} << 32 | slot;
+}
+
+bool has(Interest interest, Interest what) {
+  return (std::to_underlying(interest) & std::to_underlying(what)) != 0;
+}
+
+std::uint32_t epoll_mask(Interest interest) {
+  return (has(interest, Interest::read) ? EPOLLIN | EPOLLRDHUP : 0U) |
+         (has(interest, Interest::write) ? EPOLLOUT : 0U);
+}
+
+bool control(int epoll, int operation, int fd, std::uint32_t mask, std::uint64_t data) {
+  epoll_event event{};
+  event.events = mask;
+  event.data.u64 = data;
+  return ::epoll_ctl(epoll, operation, fd, &event) == 0;
+}
+
+// A descriptor that the loop cannot be without.
+int needed(int fd, const char* what) {
+  if (fd < 0) throw std::system_error(errno, std::system_category(), what);
+  return fd;
+}
+
+void drain(int fd) {
+  std::uint64_t count = 0;
+  [[maybe_unused]] const auto size = ::read(fd, &count, sizeof count);
+}
+
+struct KernelTimespec {
+  std::int64_t seconds;
+  std::int64_t nanoseconds;
+};
+
+KernelTimespec timespec_of(Duration duration) {
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(duration);
+  return {seconds.count(), (duration - seconds).count()};
+}
+
+// -1 with ENOSYS where the kernel or the libc's headers do not know it.
+int epoll_pwait2(int epoll, epoll_event* events, int count, const KernelTimespec* timeout) {
+#ifdef SYS_epoll_pwait2
+  return static_cast<int>(::syscall(SYS_epoll_pwait2, epoll, events, count, timeout, nullptr, 0));
+#else
+  errno = ENOSYS;
+  return (void)epoll, (void)events, (void)count, (void)timeout, -1;
+#endif
+}
+
+}  // namespace
+
+struct EventLoop::Slot {
+  int fd = -1;
+  std::uint32_t generation = 0;
+  Interest interest = Interest::none;
+  Watch::Callback callback;
+};
+
+struct Timer::Node {
+  enum class Place : u8 { nowhere, heap, due };
+  EventLoop* loop;
+  Callback callback;
+  Instant deadline = kNever;
+  std::uint64_t order = 0;
+  std::size_t index = 0;
+  Place place = Place::nowhere;
+  bool orphaned = false;  // Its timer was destroyed by its own callback.
+
+  [[nodiscard]] bool before(const Node& other) const {
+    return deadline != other.deadline ? deadline < other.deadline : order < other.order;
+  }
+};
+
+// --- Watch ---
+
+Watch::Watch(Watch&& other) noexcept
+    : loop_(std::exchange(other.loop_, nullptr)), slot_(other.slot_) {}
+
+Watch& Watch::operator=(Watch&& other) noexcept {
+  if (this == &other) return *this;
+  reset();
+  loop_ = std::exchange(other.loop_, nullptr);
+  slot_ = other.slot_;
+  return *this;
+}
+
+void Watch::set_interest(Interest interest) {
+  if (loop_ != nullptr) loop_->change_interest(*loop_->slots_[slot_], slot_, interest);
+}
+
+void Watch::reset() {
+  if (loop_ != nullptr) std::exchange(loop_, nullptr)->unwatch(slot_);
+}
+
+// --- Timer ---
+
+Timer::Timer(EventLoop& loop, Callback callback)
+    : node_(new Node{.loop = &loop, .callback = std::move(callback)}) {}
+
+void Timer::Free::operator()(Node* node) const {
+  node->loop->disarm(*node);
+  if (node->loop->firing_ == node) {
+    node->orphaned = true;  // The loop deletes it when the callback has returned.
+  } else {
+    delete node;
+  }
+}
+
+void Timer::set(Instant deadline) { node_->loop->arm(*node_, deadline); }
+
+Instant Timer::deadline() const { return node_->deadline; }
+
+// --- EventLoop ---
+
+EventLoop::EventLoop(const Options& options)
+    : epoll_(needed(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")) {
+  try {
+    eventfd_ = needed(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), "eventfd");
+    timerfd_ = needed(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC), "timerfd");
+  } catch (...) {
+    if (eventfd_ >= 0) ::close(eventfd_);
+    ::close(epoll_);
+    throw;
+  }
+  control(epoll_, EPOLL_CTL_ADD, eventfd_, EPOLLIN, cookie(kWakeSlot, 0));
+  control(epoll_, EPOLL_CTL_ADD, timerfd_, EPOLLIN, cookie(kTimerSlot, 0));
+  use_timerfd_ = options.use_timerfd;
+}
+
+EventLoop::~EventLoop() {
+  // What still waits may hold watches and timers: it goes while the loop is whole.
+  posted_.clear();
+  on_wake_ = nullptr;
+  ::close(timerfd_);
+  ::close(eventfd_);
+  ::close(epoll_);
+}
+
+std::expected<Watch, std::error_code> EventLoop::watch(int fd, Interest interest,
+                                                       Watch::Callback callback) {
+  const bool reuse = !free_slots_.empty();
+  const auto index = reuse ? free_slots_.back() : static_cast<std::uint32_t>(slots_.size());
+  const auto generation = static_cast<std::uint32_t>(next_order_++);
+  if (!control(epoll_, EPOLL_CTL_ADD, fd, epoll_mask(interest), cookie(index, generation))) {
+    return std::unexpected(std::error_code{errno, std::system_category()});
+  }
+  auto slot = std::make_unique<Slot>(Slot{fd, generation, interest, std::move(callback)});
+  if (interest == Interest::none) control(epoll_, EPOLL_CTL_DEL, fd, 0, 0);
+  if (reuse) {
+    free_slots_.pop_back();
+    slots_[index] = std::move(slot);
+  } else {
+    slots_.push_back(std::move(slot));
+  }
+  return Watch{*this, index};
+}
+
+void EventLoop::unwatch(std::uint32_t index) {
+  std::unique_ptr<Slot> slot = std::move(slots_[index]);
+  if (slot->interest != Interest::none) control(epoll_, EPOLL_CTL_DEL, slot->fd, 0, 0);
+  free_slots_.push_back(index);
+  if (running_slot_ == slot.get()) removed_ = std::move(slot);
+}
+
+// Without an interest it leaves epoll, which would report errors and hang-ups without end.
+void EventLoop::change_interest(Slot& slot, std::uint32_t index, Interest interest) {
+  if (slot.interest == interest) return;
+  const int operation = slot.interest == Interest::none ? EPOLL_CTL_ADD
+                        : interest == Interest::none    ? EPOLL_CTL_DEL
+                                                        : EPOLL_CTL_MOD;
+  slot.interest = interest;
+  control(epoll_, operation, slot.fd, epoll_mask(interest), cookie(index, slot.generation));
+}
+
+void EventLoop::post(std::move_only_function<void()> call) { posted_.push_back(std::move(call)); }
+
+void EventLoop::wake() const noexcept {
+  const int error = errno;  // A signal handler must leave it alone.
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto size = ::write(eventfd_, &one, sizeof one);
+  errno = error;
+}
+
+void EventLoop::stop() noexcept {
+  stop_.store(true, std::memory_order_release);
+  wake();
+}
+
+void EventLoop::run() {
+  while (!take_stop()) turn(kNever);
+}
+
+Instant EventLoop::run_once(Duration max_wait) {
+  if (max_wait <= Duration::zero()) return turn(Instant::min());
+  const Instant start = io::now();
+  return turn(max_wait > kNever - start ? kNever : start + max_wait);
+}
+
+Instant EventLoop::turn(Instant wait_until) {
+  Instant until = wait_until;
+  if (!posted_.empty()) until = Instant::min();
+  if (!heap_.empty()) until = std::min(until, heap_.front()->deadline);
+  std::array<epoll_event, kMaxEvents> events;
+  const std::size_t count = wait(until, events.data());
+  turn_time_ = io::now();
+  for (std::size_t i = 0; i < count; ++i) dispatch(events[i]);
+  if (std::exchange(woken_, false) && on_wake_) on_wake_();
+  fire_timers();
+  run_posted();
+  return turn_time_;
+}
+
+std::size_t EventLoop::wait(Instant until, epoll_event* events) {
+  int count = 0;
+  if (until <= turn_time_) {
+    count = ::epoll_wait(epoll_, events, kMaxEvents, 0);
+  } else if (until == kNever) {
+    count = ::epoll_wait(epoll_, events, kMaxEvents, -1);
+  } else if (use_timerfd_) {
+    count = wait_by_timerfd(until, events);
+  } else {
+    const KernelTimespec timeout = timespec_of(std::max(until - io::now(), Duration::zero()));
+    count = epoll_pwait2(epoll_, events, kMaxEvents, &timeout);
+    if (count < 0 && errno != EINTR) {  // ENOSYS before Linux 5.11; EPERM in some sandboxes.
+      use_timerfd_ = true;
+      count = wait_by_timerfd(until, events);
+    }
+  }
+  return static_cast<std::size_t>(std::max(count, 0));
+}
+
+int EventLoop::wait_by_timerfd(Instant until, epoll_event* events) {
+  if (until != timerfd_deadline_) {
+    const KernelTimespec at = timespec_of(until.time_since_epoch());
+    itimerspec setting{};
+    setting.it_value.tv_sec = static_cast<time_t>(at.seconds);
+    setting.it_value.tv_nsec = static_cast<long>(at.nanoseconds);
+    ::timerfd_settime(timerfd_, TFD_TIMER_ABSTIME, &setting, nullptr);
+    timerfd_deadline_ = until;
+  }
+  return ::epoll_wait(epoll_, events, kMaxEvents, -1);
+}
+
+void EventLoop::dispatch(const epoll_event& event) {
+  const auto index = static_cast<std::uint32_t>(event.data.u64);
+  if (index == kWakeSlot) {
+    drain(eventfd_);
+    woken_ = true;
+    return;
+  }
+  if (index == kTimerSlot) {
+    drain(timerfd_);
+    timerfd_deadline_ = kNever;
+    return;
+  }
+  Slot* const slot = slots_[index].get();
+  if (slot == nullptr || slot->generation != event.data.u64 >> 32) return;
+  const bool failed = (event.events & (EPOLLERR | EPOLLHUP)) != 0;
+  const Ready ready{
+      .readable = has(slot->interest, Interest::read) &&
+                  (failed || (event.events & (EPOLLIN | EPOLLRDHUP)) != 0),
+      .writable =
+          has(slot->interest, Interest::write) && (failed || (event.events & EPOLLOUT) != 0),
+  };
+  if (!ready.readable && !ready.writable) return;
+  running_slot_ = slot;
+  slot->callback(ready, turn_time_);
+  running_slot_ = nullptr;
+  removed_.reset();
+}
+
+void EventLoop::fire_timers() {
+  while (!heap_.empty() && heap_.front()->deadline <= turn_time_) {
+    Timer::Node* const node = heap_.front();
+    disarm(*node);
+    node->place = Timer::Node::Place::due;
+    node->index = due_.size();
+    due_.push_back(node);
+  }
+  for (std::size_t i = 0; i < due_.size(); ++i) {
+    Timer::Node* const node = due_[i];
+    if (node == nullptr) continue;
+    node->place = Timer::Node::Place::nowhere;
+    firing_ = node;
+    node->callback(turn_time_);
+    firing_ = nullptr;
+    if (node->orphaned) delete node;
+  }
+  due_.clear();
+}
+
+void EventLoop::run_posted() {
+  running_posted_.swap(posted_);
+  for (auto& call : running_posted_) call();
+  running_posted_.clear();
+}
+
+void EventLoop::arm(Timer::Node& node, Instant deadline) {
+  using Place = Timer::Node::Place;
+  if (node.place == Place::heap && node.deadline == deadline) return;
+  disarm(node);
+  if (deadline == kNever) return;
+  node.deadline = deadline;
+  node.order = next_order_++;
+  node.place = Place::heap;
+  heap_.push_back(nullptr);
+  place(heap_.size() - 1, &node);
+  sift_up(node.index);
+}
+
+void EventLoop::disarm(Timer::Node& node) {
+  using Place = Timer::Node::Place;
+  if (node.place == Place::due) due_[node.index] = nullptr;
+  if (node.place == Place::heap) {
+    const std::size_t hole = node.index;
+    Timer::Node* const last = heap_.back();
+    heap_.pop_back();
+    if (last != &node) {
+      place(hole, last);
+      sift_up(hole);
+      sift_down(last->index);
+    }
+  }
+  node.place = Place::nowhere;
+  node.deadline = kNever;
+}
+
+void EventLoop::place(std::size_t index, Timer::Node* node) {
+  heap_[index] = node;
+  node->index = index;
+}
+
+void EventLoop::sift_up(std::size_t index) {
+  Timer::Node* const node = heap_[index];
+  while (index > 0 && node->before(*heap_[(index - 1) / 2])) {
+    place(index, heap_[(index - 1) / 2]);
+    index = (index - 1) / 2;
+  }
+  place(index, node);
+}
+
+void EventLoop::sift_down(std::size_t index) {
+  Timer::Node* const node = heap_[index];
+  for (;;) {
+    std::size_t child = 2 * index + 1;
+    if (child >= heap_.size()) break;
+    if (child + 1 < heap_.size() && heap_[child + 1]->before(*heap_[child])) ++child;
+    if (!heap_[child]->before(*node)) break;
+    place(index, heap_[child]);
+    index = child;
+  }
+  place(index, node);
+}
+
+}  // namespace qpeer::io

@@ -1,0 +1,49 @@
+// Addresses and control messages as the kernel spells them. Internal to io.
+//
+// Two traps of dual-stack sockets: an IPv4 datagram brings its ECN mark as IP_TOS, and takes it as
+// IP_TOS too, for the kernel ignores IPV6_TCLASS towards an IPv4-mapped destination.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "transport/base/datagram.hpp"
+
+struct msghdr;
+struct sockaddr_storage;
+
+namespace qpeer::io {
+
+/// Writes `address` for a socket of the given family (IPv4 becomes IPv4-mapped on an IPv6 socket);
+/// returns its length, 0 when such a socket cannot name it.
+[[nodiscard]] std::uint32_t to_sockaddr(const SocketAddress& address, bool is_ipv6_socket,
+                                        sockaddr_storage& out);
+
+/// Unspecified when the family is neither IPv4 nor IPv6.
+[[nodiscard]] SocketAddress from_sockaddr(const sockaddr_storage& in);
+
+[[nodiscard]] bool is_wildcard(const SocketAddress& address);
+
+/// What the control messages of a received datagram say.
+struct ReceivedControl {
+  SocketAddress local;  ///< Without a port; unspecified when not told.
+  Ecn ecn = Ecn::not_ect;
+  std::size_t segment_size = 0;  ///< 0: a single datagram.
+};
+[[nodiscard]] ReceivedControl read_control(msghdr& message);
+
+/// What the control messages of a sent datagram shall say.
+struct SendControl {
+  SocketAddress source;  ///< Unspecified: the kernel chooses.
+  Ecn ecn = Ecn::not_ect;
+  std::size_t segment_size = 0;  ///< 0: a single datagram.
+  bool to_ipv4 = false;
+};
+/// Room that is enough for either direction, aligned as control messages must be.
+struct alignas(8) ControlBuffer {
+  u8 bytes[160];
+};
+/// Points msg_control into `buffer`, and fills it.
+void write_control(const SendControl& control, ControlBuffer& buffer, msghdr& message);
+
+}  // namespace qpeer::io

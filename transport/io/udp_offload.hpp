@@ -1,0 +1,15 @@
+// What a fresh socket is asked to do, and what the kernel agreed to. Internal to io.
+#pragma once
+
+#include <system_error>
+
+#include "transport/io/udp_socket.hpp"
+
+namespace qpeer::io {
+
+/// Sets up a socket that is not yet bound, so that its first datagram is treated as all others.
+/// Fails only where going on would break a promise (SO_REUSEPORT asked for and refused).
+[[nodiscard]] std::error_code configure(int fd, const SocketAddress& address,
+                                        const UdpOptions& options, UdpCapabilities& out);
+
+}  // namespace qpeer::io

@@ -1,0 +1,293 @@
+#include "transport/io/udp_socket.hpp"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "transport/io/udp_cmsg.hpp"
+#include "transport/io/udp_offload.hpp"
+
+namespace qpeer::io {
+namespace {
+
+std::error_code system_error(int error) { return {error, std::system_category()}; }
+
+bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
+
+// The socket is wrong, not the datagram or the network: it will not get better.
+bool is_fatal(int error) { return error == EBADF || error == ENOTSOCK || error == EFAULT; }
+
+// Calls again for as long as a signal interrupts.
+template <class F>
+auto uninterrupted(F&& call) {
+  for (;;) {
+    const auto result = call();
+    if (result >= 0 || errno != EINTR) return result;
+  }
+}
+
+std::size_t datagrams_in(std::size_t size, std::size_t segment_size) {
+  return (size + segment_size - 1) / segment_size;
+}
+
+}  // namespace
+
+// What remains of a train, and where it goes.
+struct UdpSocket::Departure {
+  Bytes bytes;  // The whole train.
+  std::size_t segment_size = 0;
+  std::size_t& offset;
+  sockaddr_storage name;
+  std::uint32_t name_size = 0;
+  SendControl control;
+
+  [[nodiscard]] Bytes rest() const { return bytes.subspan(offset); }
+  [[nodiscard]] Bytes next() const { return rest().first(std::min(segment_size, rest().size())); }
+  msghdr message(ControlBuffer& buffer, std::size_t segment, iovec& io) {
+    msghdr out{};
+    out.msg_name = &name;
+    out.msg_namelen = name_size;
+    out.msg_iov = &io;
+    out.msg_iovlen = 1;
+    control.segment_size = segment;
+    write_control(control, buffer, out);
+    return out;
+  }
+};
+
+namespace {
+
+iovec io_of(Bytes bytes) { return {const_cast<u8*>(bytes.data()), bytes.size()}; }
+
+}  // namespace
+
+std::expected<UdpSocket, std::error_code> UdpSocket::bind(const SocketAddress& address,
+                                                          const Options& options) {
+  sockaddr_storage name{};
+  const auto size = to_sockaddr(address, address.is_ipv6(), name);
+  if (size == 0) return std::unexpected(std::make_error_code(std::errc::invalid_argument));
+  const int fd = ::socket(address.is_ipv6() ? AF_INET6 : AF_INET,
+                          SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return std::unexpected(system_error(errno));
+  UdpSocket out{fd, address.is_ipv6()};
+  if (const auto error = configure(fd, address, options, out.capabilities_)) {
+    return std::unexpected(error);
+  }
+  if (::bind(fd, reinterpret_cast<const sockaddr*>(&name), size) != 0) {
+    return std::unexpected(system_error(errno));
+  }
+  socklen_t bound = sizeof name;
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&name), &bound) != 0) {
+    return std::unexpected(system_error(errno));
+  }
+  out.local_ = from_sockaddr(name);
+  return out;
+}
+
+UdpSocket::UdpSocket(UdpSocket&& other) noexcept
+    : local_(other.local_),
+      capabilities_(other.capabilities_),
+      stats_(other.stats_),
+      fd_(std::exchange(other.fd_, -1)),
+      is_ipv6_(other.is_ipv6_) {}
+
+UdpSocket& UdpSocket::operator=(UdpSocket&& other) noexcept {
+  if (this == &other) return *this;
+  if (fd_ >= 0) ::close(fd_);
+  local_ = other.local_;
+  capabilities_ = other.capabilities_;
+  stats_ = other.stats_;
+  fd_ = std::exchange(other.fd_, -1);
+  is_ipv6_ = other.is_ipv6_;
+  return *this;
+}
+
+UdpSocket::~UdpSocket() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+std::expected<std::size_t, std::error_code> UdpSocket::receive_trains(
+    MutableBytes slab, std::span<ReceivedTrain> trains) {
+  const std::size_t room = std::min({slab.size() / kRegionSize, trains.size(), kMaxRegions});
+  // Left uninitialised: the loop sets all that the kernel reads.
+  std::array<mmsghdr, kMaxRegions> messages;
+  std::array<iovec, kMaxRegions> ios;
+  std::array<sockaddr_storage, kMaxRegions> names;
+  std::array<ControlBuffer, kMaxRegions> controls;
+  for (std::size_t i = 0; i < room; ++i) {
+    ios[i] = {slab.data() + i * kRegionSize, kRegionSize};
+    messages[i] = {};
+    messages[i].msg_hdr.msg_name = &names[i];
+    messages[i].msg_hdr.msg_namelen = sizeof names[i];
+    messages[i].msg_hdr.msg_iov = &ios[i];
+    messages[i].msg_hdr.msg_iovlen = 1;
+    messages[i].msg_hdr.msg_control = controls[i].bytes;
+    messages[i].msg_hdr.msg_controllen = sizeof controls[i].bytes;
+  }
+  const int received = uninterrupted([&] {
+    ++stats_.receive_calls;
+    return ::recvmmsg(fd_, messages.data(), static_cast<unsigned>(room), MSG_DONTWAIT, nullptr);
+  });
+  if (received < 0) {
+    if (is_fatal(errno)) return std::unexpected(system_error(errno));
+    if (!would_block(errno)) ++stats_.receive_errors;
+    return 0;
+  }
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(received); ++i) {
+    msghdr& message = messages[i].msg_hdr;
+    if ((message.msg_flags & MSG_TRUNC) != 0) {
+      ++stats_.truncated;
+      continue;
+    }
+    const ReceivedControl control = read_control(message);
+    ReceivedTrain& train = trains[count++];
+    train.path.remote = from_sockaddr(names[i]);
+    train.path.local = control.local.valid() ? control.local.with_port(local_.port()) : local_;
+    train.ecn = control.ecn;
+    train.bytes = slab.subspan(i * kRegionSize, messages[i].msg_len);
+    train.segment_size = control.segment_size != 0 ? control.segment_size : train.bytes.size();
+    stats_.bytes_received += train.bytes.size();
+    stats_.datagrams_received +=
+        train.bytes.empty() ? 1 : datagrams_in(train.bytes.size(), train.segment_size);
+  }
+  return count;
+}
+
+// The source to ask for: none where the kernel has no choice, or must make it.
+SocketAddress UdpSocket::source_for(const Path& path) const {
+  const bool ask = path.local.valid() && !is_wildcard(path.local) && capabilities_.packet_info &&
+                   path.local.is_ipv4() == path.remote.is_ipv4() && !path.local.same_host(local_);
+  return ask ? path.local : SocketAddress{};
+}
+
+std::expected<bool, std::error_code> UdpSocket::send(const Transmit& transmit, Bytes bytes,
+                                                     std::size_t& offset) {
+  Departure departure{.bytes = bytes.first(std::min(transmit.size, bytes.size())),
+                      .segment_size = std::max<std::size_t>(transmit.segment_size, 1),
+                      .offset = offset,
+                      .name = {},
+                      .control = {}};
+  if (transmit.segment_size == 0) departure.segment_size = std::max<std::size_t>(transmit.size, 1);
+  departure.name_size = to_sockaddr(transmit.path.remote, is_ipv6_, departure.name);
+  departure.control.source = source_for(transmit.path);
+  departure.control.ecn = capabilities_.ecn ? transmit.ecn : Ecn::not_ect;
+  departure.control.to_ipv4 = transmit.path.remote.is_ipv4();
+  while (offset < departure.bytes.size()) {
+    const std::size_t left = departure.rest().size();
+    StepResult step;
+    if (departure.name_size == 0) {
+      step = refused(departure, left, EAFNOSUPPORT);
+    } else if (capabilities_.gso && left > departure.segment_size &&
+               2 * departure.segment_size <= kMaxTransmitSize) {
+      step = send_segmented(departure);
+    } else {
+      step = send_singly(departure);
+    }
+    if (!step) return std::unexpected(step.error());
+    if (*step == Step::blocked) {
+      ++stats_.send_blocked;
+      return false;
+    }
+  }
+  return true;
+}
+
+void UdpSocket::gone(Departure& departure, std::size_t size) {
+  stats_.datagrams_sent += datagrams_in(size, departure.segment_size);
+  stats_.bytes_sent += size;
+  departure.offset += size;
+}
+
+// The first `size` bytes of the rest will not leave.
+UdpSocket::StepResult UdpSocket::refused(Departure& departure, std::size_t size, int error) {
+  if (would_block(error)) return Step::blocked;
+  if (is_fatal(error)) return std::unexpected(system_error(error));
+  stats_.datagrams_lost += datagrams_in(size, departure.segment_size);
+  stats_.last_send_error = system_error(error);
+  departure.offset += size;
+  return Step::on;
+}
+
+UdpSocket::StepResult UdpSocket::send_segmented(Departure& departure) {
+  const std::size_t segments =
+      std::min(kMaxTransmitSegments, kMaxTransmitSize / departure.segment_size);
+  const Bytes train =
+      departure.rest().first(std::min(segments * departure.segment_size, departure.rest().size()));
+  ControlBuffer buffer;
+  iovec io = io_of(train);
+  const msghdr message = departure.message(buffer, departure.segment_size, io);
+  const auto sent = uninterrupted([&] {
+    ++stats_.send_calls;
+    return ::sendmsg(fd_, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+  });
+  if (sent < 0) return send_degraded(departure, train.size(), errno);
+  gone(departure, train.size());
+  return Step::on;
+}
+
+UdpSocket::StepResult UdpSocket::send_singly(Departure& departure) {
+  std::array<mmsghdr, kMaxTransmitSegments> messages;
+  std::array<iovec, kMaxTransmitSegments> ios;
+  ControlBuffer buffer;
+  std::size_t count = 0;
+  for (Bytes rest = departure.rest(); !rest.empty() && count < messages.size(); ++count) {
+    const Bytes datagram = rest.first(std::min(departure.segment_size, rest.size()));
+    ios[count] = io_of(datagram);
+    if (count == 0) {
+      messages[0] = {};
+      messages[0].msg_hdr = departure.message(buffer, 0, ios[0]);
+    } else {
+      messages[count] = messages[0];
+      messages[count].msg_hdr.msg_iov = &ios[count];
+    }
+    rest = rest.subspan(datagram.size());
+  }
+  const int sent = uninterrupted([&] {
+    ++stats_.send_calls;
+    return ::sendmmsg(fd_, messages.data(), static_cast<unsigned>(count),
+                      MSG_DONTWAIT | MSG_NOSIGNAL);
+  });
+  if (sent < 0) return send_degraded(departure, departure.next().size(), errno);
+  std::size_t size = 0;
+  for (int i = 0; i < sent; ++i) size += ios[static_cast<std::size_t>(i)].iov_len;
+  gone(departure, size);
+  return Step::on;
+}
+
+// After the next `size` bytes were refused. EIO and EINVAL may mean that the kernel or the device
+// cannot segment, or does not take the mark; but EINVAL is also what a bad address gets. So an
+// ability is given up only when one datagram leaves without it.
+UdpSocket::StepResult UdpSocket::send_degraded(Departure& departure, std::size_t size, int error) {
+  if (error != EIO && error != EINVAL) return refused(departure, size, error);
+  const Bytes datagram = departure.next();
+  const auto leaves = [&] {
+    ControlBuffer buffer;
+    iovec io = io_of(datagram);
+    const msghdr message = departure.message(buffer, 0, io);
+    ++stats_.send_calls;
+    return ::sendmsg(fd_, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+  };
+  if (size > datagram.size()) {
+    if (leaves()) {
+      capabilities_.gso = false;
+      gone(departure, datagram.size());
+      return Step::on;
+    }
+    error = errno;
+  }
+  if (departure.control.ecn != Ecn::not_ect && error == EINVAL) {
+    const Ecn mark = std::exchange(departure.control.ecn, Ecn::not_ect);
+    if (leaves()) {
+      capabilities_.ecn = false;
+      gone(departure, datagram.size());
+      return Step::on;
+    }
+    departure.control.ecn = mark;
+    error = errno;
+  }
+  return refused(departure, size, error);
+}
+
+}  // namespace qpeer::io
