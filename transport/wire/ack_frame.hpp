@@ -152,9 +152,8 @@ constexpr bool encode_ack(Writer& out, std::uint64_t ack_delay,
   const auto length = [&](std::size_t i) {
     return ranges_descending[i].largest - ranges_descending[i].smallest;
   };
-  const std::size_t fixed = 1 + varint_size(ranges_descending[0].largest) +
-                            varint_size(ack_delay) + varint_size(length(0)) +
-                            (ecn != nullptr ? ecn->size() : 0);
+  const std::size_t fixed = 1 + varint_size(ranges_descending[0].largest) + varint_size(ack_delay) +
+                            varint_size(length(0)) + (ecn != nullptr ? ecn->size() : 0);
   if (out.remaining() < fixed + 1) return false;
 
   std::size_t room = out.remaining() - fixed;

@@ -149,7 +149,7 @@ struct ConnectionCloseFrame {
   bool application = false;
   std::uint64_t error_code = 0;
   std::uint64_t frame_type = 0;  ///< The frame that caused it; 0 when unknown or `application`.
-  Bytes reason_phrase{};           ///< UTF-8 by convention, anything in fact.
+  Bytes reason_phrase{};         ///< UTF-8 by convention, anything in fact.
 
   static constexpr ConnectionCloseFrame decode(std::uint64_t type, Reader& in) {
     ConnectionCloseFrame frame;

@@ -21,9 +21,9 @@ namespace qpeer::wire {
 
 /// Any frame. The two of almost every packet come first.
 using Frame =
-    std::variant<StreamFrame, AckFrame, PaddingFrame, PingFrame, ResetStreamFrame,
-                 StopSendingFrame, CryptoFrame, NewTokenFrame, MaxDataFrame, MaxStreamDataFrame,
-                 MaxStreamsFrame, DataBlockedFrame, StreamDataBlockedFrame, StreamsBlockedFrame,
+    std::variant<StreamFrame, AckFrame, PaddingFrame, PingFrame, ResetStreamFrame, StopSendingFrame,
+                 CryptoFrame, NewTokenFrame, MaxDataFrame, MaxStreamDataFrame, MaxStreamsFrame,
+                 DataBlockedFrame, StreamDataBlockedFrame, StreamsBlockedFrame,
                  NewConnectionIdFrame, RetireConnectionIdFrame, PathChallengeFrame,
                  PathResponseFrame, ConnectionCloseFrame, HandshakeDoneFrame, DatagramFrame>;
 

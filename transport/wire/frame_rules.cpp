@@ -84,8 +84,8 @@ std::expected<Frame, TransportError> decode_frame(Reader& in, PacketType packet)
   if (type_size != 1 || !may_appear(type, packet)) {
     return std::unexpected(refusal(type, type_size));
   }
-  std::expected<Frame, TransportError> frame{
-      is_stream(type) ? Frame{StreamFrame::decode(type, in)} : decode_fields(type, in)};
+  std::expected<Frame, TransportError> frame{is_stream(type) ? Frame{StreamFrame::decode(type, in)}
+                                                             : decode_fields(type, in)};
   if (!in.ok()) return fail(TransportErrorCode::frame_encoding_error, "malformed frame", type);
   return frame;
 }

@@ -109,9 +109,9 @@ Decoded decode_header(Bytes datagram_rest, std::size_t short_dcid_length,
 }
 
 std::size_t long_header_size(const LongHeader& header) {
-  const std::size_t token =
-      header.type == PacketType::initial ? varint_size(header.token.size()) + header.token.size()
-                                         : 0;
+  const std::size_t token = header.type == PacketType::initial
+                                ? varint_size(header.token.size()) + header.token.size()
+                                : 0;
   return 7 + header.dcid.size() + header.scid.size() + token + 2;
 }
 

@@ -123,8 +123,8 @@ constexpr u8 long_first_byte(PacketType type, Version version, u8 low_bits, bool
 
 /// The type that a long header of version 1 or 2 names.
 constexpr PacketType long_packet_type(u8 first_byte, Version version) {
-  constexpr PacketType kTypes[] = {PacketType::initial, PacketType::zero_rtt,
-                                   PacketType::handshake, PacketType::retry};
+  constexpr PacketType kTypes[] = {PacketType::initial, PacketType::zero_rtt, PacketType::handshake,
+                                   PacketType::retry};
   const unsigned bits = first_byte >> 4 & 3U;
   return kTypes[version == Version::v2 ? (bits + 3) & 3 : bits];
 }

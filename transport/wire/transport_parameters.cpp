@@ -266,11 +266,9 @@ void TransportParameters::encode(Writer& out) const {
                       original_destination_connection_id);
   write_integer(out, Id::max_idle_timeout, max_idle_timeout_ms, defaults.max_idle_timeout_ms);
   if (stateless_reset_token) write(out, Id::stateless_reset_token, *stateless_reset_token);
-  write_integer(out, Id::max_udp_payload_size, max_udp_payload_size,
-                defaults.max_udp_payload_size);
+  write_integer(out, Id::max_udp_payload_size, max_udp_payload_size, defaults.max_udp_payload_size);
   write_integer(out, Id::initial_max_data, initial_max_data, 0);
-  write_integer(out, Id::initial_max_stream_data_bidi_local, initial_max_stream_data_bidi_local,
-                0);
+  write_integer(out, Id::initial_max_stream_data_bidi_local, initial_max_stream_data_bidi_local, 0);
   write_integer(out, Id::initial_max_stream_data_bidi_remote, initial_max_stream_data_bidi_remote,
                 0);
   write_integer(out, Id::initial_max_stream_data_uni, initial_max_stream_data_uni, 0);
