@@ -11,6 +11,7 @@ struct evp_pkey_st;
 struct ssl_ctx_st;
 struct ssl_st;
 struct x509_st;
+struct x509_store_ctx_st;
 
 namespace qpeer::crypto {
 

@@ -1,0 +1,73 @@
+// One handshake, driven through OpenSSL's QUIC hooks. RFC 9001 §4.
+//
+// The first error wins and stays: whatever comes later answers the same. What a callback finds is
+// noted in error_ before OpenSSL raises an alert of its own about it.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "crypto/openssl/handles.hpp"
+#include "crypto/openssl/message_queue.hpp"
+#include "crypto/openssl/tls_context.hpp"
+
+namespace qpeer::crypto {
+
+class OpensslSession final : public TlsSession {
+ public:
+  OpensslSession(std::shared_ptr<const OpensslContext> context, Side side, std::string server_name,
+                 Bytes transport_parameters, TlsHandler& handler);
+  ~OpensslSession() override;
+
+  Result start() override;
+  Result on_data(EncryptionLevel level, Bytes data) override;
+  bool is_complete() const override;
+  EncryptionLevel read_level() const override { return read_level_; }
+  std::string_view alpn() const override;
+  std::string_view server_name() const override;
+  PeerCertificate peer_certificate() const override { return peer_; }
+  std::string group() const override;
+
+  // What OpenSSL says, through tls_callbacks. A false (or empty, or nullopt) makes it fail.
+  void on_send(Bytes data);
+  std::optional<Bytes> on_receive();
+  void on_release();
+  bool on_secret(EncryptionLevel level, Direction direction, Bytes secret);
+  bool on_transport_parameters(Bytes parameters);
+  void on_alert(u8 code);
+  bool on_certificate(x509_store_ctx_st* store);
+  Bytes on_alpn_offer(Bytes offered);
+  bool on_client_hello();
+  void on_key_log(std::string_view line);
+
+ private:
+  TransportError set_up();
+  bool set_up_client();
+  Result advance();
+  bool step();
+  Result check_extensions() const;
+  /// Notes an error unless there is one already. Returns false, for the callbacks.
+  bool refuse(TransportErrorCode code, std::string_view reason);
+  MessageQueue& queue(EncryptionLevel level) { return queues_[static_cast<std::size_t>(level)]; }
+
+  const std::shared_ptr<const OpensslContext> context_;
+  const Side side_;
+  const std::string server_name_;
+  const std::vector<u8> transport_parameters_;  // OpenSSL keeps a pointer.
+  TlsHandler& handler_;
+
+  std::array<MessageQueue, kEncryptionLevels> queues_;
+  EncryptionLevel read_level_ = EncryptionLevel::initial;
+  EncryptionLevel write_level_ = EncryptionLevel::initial;
+  bool has_one_rtt_read_secret_ = false;
+  bool progress_ = false;  // OpenSSL took something since advance() last looked.
+  std::optional<std::vector<u8>> peer_transport_parameters_;
+  PeerCertificate peer_;
+  std::optional<TransportError> error_;
+
+  Handle<ssl_st> ssl_;  // Last, so gone first: it may still release what was lent.
+};
+
+}  // namespace qpeer::crypto

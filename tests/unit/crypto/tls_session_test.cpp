@@ -1,0 +1,428 @@
+// The handshake: order of secrets, suites, groups, levels, what goes wrong.
+#include "crypto/tls_session.hpp"
+
+#include <gtest/gtest.h>
+
+#include "tls_pair.hpp"
+
+namespace qpeer::crypto {
+namespace {
+
+constexpr auto kInitial = EncryptionLevel::initial;
+constexpr auto kHandshake = EncryptionLevel::handshake;
+constexpr auto kOneRtt = EncryptionLevel::one_rtt;
+constexpr std::uint64_t kProtocolViolation = 0x0a;
+
+void expect_same_secrets(const TlsPair& pair) {
+  for (const auto level : {kHandshake, kOneRtt}) {
+    for (const auto direction : {Direction::send, Direction::receive}) {
+      const auto back = direction == Direction::send ? Direction::receive : Direction::send;
+      const auto* ours = pair.client.secret(level, direction);
+      const auto* theirs = pair.server.secret(level, back);
+      ASSERT_TRUE(ours != nullptr && theirs != nullptr);
+      EXPECT_EQ(ours->secret, theirs->secret);
+      EXPECT_EQ(ours->suite, theirs->suite);
+    }
+  }
+}
+
+// RFC 9001 §4.1.4: keys come in this order, and data at the level of the newest send key.
+TEST(TlsSession, CompletesInTheOrderOfTheRfc) {
+  TlsPair pair;
+  pair.run();
+  ASSERT_TRUE(pair.complete()) << std::hex << pair.client_code() << " " << pair.server_code();
+  expect_same_secrets(pair);
+  const auto in_order = [](const std::string& log, std::initializer_list<const char*> steps) {
+    std::size_t at = 0;
+    for (const char* step : steps) {
+      at = log.find(step, at);
+      ASSERT_NE(at, std::string::npos) << step << " is out of order in: " << log;
+    }
+  };
+  in_order(pair.client.log,
+           {"data0 ", "send2 ", "receive2 ", "parameters ", "data2 ", "send3 ", "receive3 "});
+  in_order(pair.server.log,
+           {"parameters ", "data0 ", "send2 ", "receive2 ", "data2 ", "send3 ", "receive3 "});
+  EXPECT_EQ(pair.client.log.find("data3"), std::string::npos);
+  EXPECT_EQ(pair.server.log.find("data3"), std::string::npos) << "a ticket, though we make none";
+  EXPECT_EQ(pair.client.session->read_level(), kOneRtt);
+  EXPECT_EQ(pair.server.session->read_level(), kOneRtt);
+  EXPECT_EQ(pair.client.peer_parameters, "from the server");
+  EXPECT_EQ(pair.server.peer_parameters, "from the client");
+  EXPECT_EQ(pair.client.session->alpn(), "qpeer-test");
+  EXPECT_EQ(pair.server.session->alpn(), "qpeer-test");
+  EXPECT_EQ(pair.server.session->server_name(), "server.test");
+}
+
+// RFC 9001 §4.1.1: the client is done with its Finished, the server not before it has seen that.
+TEST(TlsSession, ServerIsNotCompleteBeforeTheClientsFinished) {
+  TlsPair pair;
+  pair.change = [&](const TlsPeer& from, const Flight& flight) {
+    if (&from == &pair.client && flight.level == kHandshake) {
+      EXPECT_FALSE(pair.server.session->is_complete());
+      EXPECT_EQ(pair.server.secret(kOneRtt, Direction::receive), nullptr);
+      EXPECT_NE(pair.server.secret(kOneRtt, Direction::send), nullptr);
+    }
+  };
+  pair.run();
+  EXPECT_TRUE(pair.complete());
+}
+
+TEST(TlsSession, CompletesWhenBytesComeOneByOne) {
+  for (const std::size_t piece : {1, 2, 3, 7, 1000}) {
+    TlsPair pair;
+    pair.run(piece);
+    EXPECT_TRUE(pair.complete()) << "in pieces of " << piece;
+  }
+}
+
+class TlsSuiteTest : public testing::TestWithParam<CipherSuite> {};
+
+TEST_P(TlsSuiteTest, IsNegotiatedWhenForced) {
+  TlsConfig config = basic_config();
+  config.cipher_suites = {GetParam()};
+  TlsPair pair{config, basic_config()};
+  pair.run();
+  ASSERT_TRUE(pair.complete());
+  expect_same_secrets(pair);
+  for (const auto& each : pair.server.secrets) {
+    EXPECT_EQ(each.suite, GetParam());
+    EXPECT_EQ(each.secret.size(), GetParam() == CipherSuite::aes_256_gcm_sha384 ? 48U : 32U);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Suites, TlsSuiteTest,
+                         testing::Values(CipherSuite::aes_128_gcm_sha256,
+                                         CipherSuite::aes_256_gcm_sha384,
+                                         CipherSuite::chacha20_poly1305_sha256));
+
+TEST(TlsSession, PrefersTheClientsFirstSuite) {
+  TlsConfig config = basic_config();
+  config.cipher_suites = {CipherSuite::chacha20_poly1305_sha256, CipherSuite::aes_128_gcm_sha256};
+  TlsPair pair{config, basic_config()};
+  pair.run();
+  ASSERT_TRUE(pair.complete());
+  EXPECT_EQ(pair.client.secrets[0].suite, CipherSuite::chacha20_poly1305_sha256);
+  TlsPair plain;
+  plain.run();
+  EXPECT_EQ(plain.client.secrets[0].suite, CipherSuite::aes_128_gcm_sha256);
+}
+
+// RFC 9001 §5.3 [rfc9001-5.3-2]: unknown suites in an offer do no harm; none in common does.
+TEST(TlsSession, FailsWithoutACommonSuite) {
+  TlsConfig client = basic_config();
+  client.cipher_suites = {CipherSuite::chacha20_poly1305_sha256};
+  TlsConfig server = basic_config();
+  server.cipher_suites = {CipherSuite::aes_128_gcm_sha256};
+  TlsPair pair{client, server};
+  pair.run();
+  EXPECT_EQ(pair.server_code(), 0x128U);
+}
+
+TEST(TlsSession, OffersAHybridGroupByDefault) {
+  TlsPair pair;
+  ASSERT_TRUE(pair.client.session->start());
+  std::size_t size = 0;
+  for (const Flight& flight : pair.client.sent) size += flight.bytes.size();
+  EXPECT_GT(size, 1200U) << "X25519MLKEM768 does not fit one datagram";
+  pair.client.sent.clear();
+  TlsPair whole;
+  whole.run();
+  ASSERT_TRUE(whole.complete());
+  EXPECT_EQ(whole.client.session->group(), "X25519MLKEM768");
+  EXPECT_EQ(whole.server.session->group(), "X25519MLKEM768");
+}
+
+TEST(TlsSession, SurvivesHelloRetryRequest) {
+  TlsConfig client = basic_config();
+  client.groups = "*X25519MLKEM768:P-384";
+  TlsConfig server = basic_config();
+  server.groups = "P-384";
+  for (const std::size_t piece : {1, 100'000}) {
+    TlsPair pair{client, server};
+    pair.run(piece);
+    ASSERT_TRUE(pair.complete()) << std::hex << pair.client_code() << " " << pair.server_code();
+    expect_same_secrets(pair);
+    EXPECT_EQ(pair.server.session->group(), "secp384r1");
+    EXPECT_EQ(pair.server.parameter_calls, 1) << "they are told once, though they come twice";
+    EXPECT_EQ(pair.server.log.find("data0 "), pair.server.log.find("parameters ") + 11);
+    EXPECT_NE(pair.server.log.rfind("data0 "), pair.server.log.find("data0 ")) << "no retry";
+  }
+}
+
+TEST(TlsSession, FailsWithoutACommonGroup) {
+  TlsConfig client = basic_config();
+  client.groups = "X25519";
+  TlsConfig server = basic_config();
+  server.groups = "P-384";
+  TlsPair pair{client, server};
+  pair.run();
+  EXPECT_EQ(pair.server_code(), 0x128U);
+}
+
+// RFC 9001 §8.1 [rfc9001-8.1-2] [rfc9001-8.1-6]
+TEST(TlsSession, FailsWithoutACommonProtocol) {
+  TlsConfig client = basic_config();
+  client.alpn = {"h3", "hq-interop"};
+  TlsPair pair{client, basic_config()};
+  pair.run();
+  EXPECT_EQ(pair.server_code(), 0x178U);
+  EXPECT_FALSE(pair.server.session->is_complete());
+  EXPECT_TRUE(pair.server.session->alpn().empty());
+}
+
+// RFC 9001 §8.1 [rfc9001-8.1-5]: the server's preference decides.
+TEST(TlsSession, ChoosesTheServersFirstProtocol) {
+  TlsConfig client = basic_config();
+  client.alpn = {"a", "b", "c"};
+  TlsConfig server = basic_config();
+  server.alpn = {"x", "c", "b"};
+  TlsPair pair{client, server};
+  pair.run();
+  ASSERT_TRUE(pair.complete());
+  EXPECT_EQ(pair.client.session->alpn(), "c");
+}
+
+TEST(TlsSession, AnswerToTransportParametersSurfaces) {
+  for (const bool at_client : {true, false}) {
+    TlsPair pair;
+    (at_client ? pair.client : pair.server).parameters_answer =
+        fail(TransportErrorCode::transport_parameter_error, "test");
+    pair.run();
+    EXPECT_EQ(at_client ? pair.client_code() : pair.server_code(), 0x08U);
+  }
+}
+
+// RFC 9001 §4.1.3 [rfc9001-4.1.3-1] [rfc9001-4.1.3-2]: no new bytes at a level that is left.
+TEST(TlsSession, RejectsDataAtALowerLevel) {
+  TlsPair pair;
+  pair.run();
+  ASSERT_TRUE(pair.complete());
+  const std::vector<u8> bytes(10, 0);
+  EXPECT_EQ(TlsPair::code(pair.client.session->on_data(kHandshake, bytes)), kProtocolViolation);
+  EXPECT_EQ(TlsPair::code(pair.server.session->on_data(kInitial, bytes)), kProtocolViolation);
+  EXPECT_FALSE(pair.client.session->is_complete());
+}
+
+// RFC 9001 §8.3 [rfc9001-8.3-2]
+TEST(TlsSession, RejectsDataInZeroRtt) {
+  TlsPair pair;
+  const std::vector<u8> bytes(10, 0);
+  EXPECT_EQ(TlsPair::code(pair.server.session->on_data(EncryptionLevel::zero_rtt, bytes)),
+            kProtocolViolation);
+}
+
+TEST(TlsSession, KeepsDataOfAHigherLevelUntilItsTurn) {
+  TlsPair pair;
+  ASSERT_TRUE(pair.client.session->start());
+  for (const Flight& flight : pair.client.sent) {
+    ASSERT_TRUE(pair.server.session->on_data(flight.level, flight.bytes));
+  }
+  pair.client.sent.clear();
+  for (const auto level : {kHandshake, kInitial}) {  // The ServerHello comes last.
+    for (const Flight& flight : pair.server.sent) {
+      if (flight.level == level) {
+        ASSERT_TRUE(pair.client.session->on_data(level, flight.bytes));
+      }
+    }
+  }
+  pair.server.sent.clear();
+  pair.run();
+  EXPECT_TRUE(pair.complete());
+}
+
+TEST(TlsSession, BoundsWhatWaits) {
+  TlsPair pair;
+  ASSERT_TRUE(pair.client.session->start());
+  const std::vector<u8> bytes(1000, 0);
+  std::size_t taken = 0;
+  Result result;
+  while (result && taken < 1'000'000) {
+    result = pair.client.session->on_data(kHandshake, bytes);
+    if (result) taken += bytes.size();
+  }
+  EXPECT_EQ(TlsPair::code(result), 0x0dU);
+  EXPECT_EQ(taken, 65'000U);
+}
+
+// RFC 9001 §4.1.3 [rfc9001-4.1.3-3]: with new keys, nothing may be left over at the old level.
+TEST(TlsSession, RejectsDataLeftBehindWhenKeysChange) {
+  for (const auto level : {kInitial, kHandshake}) {
+    TlsPair pair;
+    pair.change = [&](const TlsPeer& from, Flight& flight) {
+      const bool last = level == kInitial || pair.server.sent.empty();
+      if (&from == &pair.server && flight.level == level && last) {
+        flight.bytes.insert(flight.bytes.end(), {20, 0, 0, 0, 1});
+      }
+    };
+    pair.run();
+    EXPECT_EQ(pair.client_code(), kProtocolViolation) << "level " << int(level);
+  }
+}
+
+// RFC 9001 §6 [rfc9001-6-3]
+TEST(TlsSession, RejectsTlsKeyUpdate) {
+  constexpr std::array<u8, 5> kKeyUpdate{24, 0, 0, 1, 0};
+  for (const bool at_client : {true, false}) {
+    TlsPair pair;
+    pair.run();
+    ASSERT_TRUE(pair.complete());
+    auto& session = at_client ? *pair.client.session : *pair.server.session;
+    EXPECT_EQ(TlsPair::code(session.on_data(kOneRtt, kKeyUpdate)), 0x10aU);
+    EXPECT_EQ(TlsPair::code(session.on_data(kOneRtt, kKeyUpdate)), 0x10aU) << "not for good";
+    EXPECT_FALSE(session.is_complete());
+  }
+}
+
+// RFC 9001 §6 [rfc9001-6-3]: in pieces too.
+TEST(TlsSession, RejectsTlsKeyUpdateByteByByte) {
+  TlsPair pair;
+  pair.run();
+  Result result;
+  for (const u8 byte : {24, 0, 0, 1, 0}) {
+    if (result) result = pair.client.session->on_data(kOneRtt, {&byte, 1});
+  }
+  EXPECT_EQ(TlsPair::code(result), 0x10aU);
+}
+
+// RFC 9001 §4.4 [rfc9001-4.4-5]
+TEST(TlsSession, ClientRejectsPostHandshakeCertificateRequest) {
+  TlsPair pair;
+  pair.run();
+  constexpr std::array<u8, 8> kRequest{13, 0, 0, 4, 1, 7, 0, 0};
+  EXPECT_EQ(TlsPair::code(pair.client.session->on_data(kOneRtt, kRequest)), kProtocolViolation);
+}
+
+std::vector<u8> ticket(std::uint32_t max_early_data) {
+  std::vector<u8> out(64);
+  Writer writer{out};
+  writer.u32(0);        // Type and length: below.
+  writer.u32(3600);     // Lifetime.
+  writer.u32(1);        // Age.
+  writer.u16(0x01'00);  // A nonce of one byte.
+  writer.u16(4);        // A ticket of four.
+  writer.u32(0xabcdef);
+  writer.u16(8);  // One extension: early_data.
+  writer.u16(42);
+  writer.u16(4);
+  writer.u32(max_early_data);
+  out.resize(writer.size());
+  out[0] = 4;
+  out[3] = static_cast<u8>(out.size() - 4);
+  return out;
+}
+
+// RFC 9001 §4.6.1 [rfc9001-4.6.1-2]
+TEST(TlsSession, ClientRejectsATicketThatLimitsEarlyData) {
+  TlsPair good;
+  good.run();
+  EXPECT_TRUE(good.client.session->on_data(kOneRtt, ticket(0xffffffff)));
+  EXPECT_TRUE(good.client.session->is_complete());
+  TlsPair bad;
+  bad.run();
+  EXPECT_EQ(TlsPair::code(bad.client.session->on_data(kOneRtt, ticket(1000))), kProtocolViolation);
+}
+
+TEST(TlsSession, ServerRejectsATicket) {
+  TlsPair pair;
+  pair.run();
+  EXPECT_EQ(TlsPair::code(pair.server.session->on_data(kOneRtt, ticket(0xffffffff))), 0x10aU);
+}
+
+TEST(TlsSession, GarbageAtEachLevelIsAnError) {
+  const std::vector<u8> garbage{0xff, 0, 0, 4, 1, 2, 3, 4, 0xff, 0, 0, 1, 0};
+  {
+    TlsPair pair;
+    EXPECT_FALSE(pair.server.session->on_data(kInitial, garbage));
+    ASSERT_TRUE(pair.client.session->start());
+    EXPECT_FALSE(pair.client.session->on_data(kInitial, garbage));
+  }
+  for (const auto level : {kInitial, kHandshake}) {
+    TlsPair pair;
+    pair.change = [&](const TlsPeer&, Flight& flight) {
+      if (flight.level == level) flight.bytes = garbage;
+    };
+    pair.run();
+    EXPECT_FALSE(pair.complete());
+    EXPECT_NE(pair.client_code() + pair.server_code(), 0U) << "level " << int(level);
+  }
+  TlsPair pair;
+  pair.run();
+  EXPECT_FALSE(pair.client.session->on_data(kOneRtt, garbage));
+  EXPECT_FALSE(pair.server.session->on_data(kOneRtt, garbage));
+}
+
+TEST(TlsSession, KeyLogHasTheSecrets) {
+  std::vector<std::string> lines;
+  TlsConfig config = basic_config();
+  config.key_log = [&](std::string_view line) { lines.emplace_back(line); };
+  TlsPair pair{config, basic_config()};
+  pair.run();
+  ASSERT_TRUE(pair.complete());
+  const auto* secret = pair.client.secret(kOneRtt, Direction::send);
+  bool found = false;
+  for (const auto& line : lines) {
+    EXPECT_EQ(line.find('\n'), std::string::npos);
+    found |= line.starts_with("CLIENT_TRAFFIC_SECRET_0 ") && line.ends_with(to_hex(secret->secret));
+  }
+  EXPECT_TRUE(found);
+}
+
+TEST(TlsSession, MayBeDroppedAtAnyPoint) {
+  for (int stop = 0; stop < 12; ++stop) {
+    TlsPair pair;
+    int flights = 0;
+    pair.change = [&](const TlsPeer&, Flight& flight) {
+      if (flights++ >= stop) flight.bytes.clear();
+    };
+    pair.run();
+  }
+  TlsPair untouched;
+}
+
+TEST(TlsContext, SaysWhatIsWrongWithAConfiguration) {
+  const auto wrong = [](auto change) {
+    TlsConfig config = basic_config();
+    change(config);
+    const auto made = make_tls_context(config);
+    return made ? std::string{} : made.error();
+  };
+  EXPECT_NE(wrong([](auto& c) { c.alpn.clear(); }), "");
+  EXPECT_NE(wrong([](auto& c) { c.alpn = {""}; }), "");
+  EXPECT_NE(wrong([](auto& c) { c.alpn = {std::string(256, 'a')}; }), "");
+  EXPECT_NE(wrong([](auto& c) { c.cipher_suites.clear(); }), "");
+  EXPECT_NE(wrong([](auto& c) { c.cipher_suites = {CipherSuite{0x1304}}; }), "");
+  EXPECT_NE(wrong([](auto& c) { c.groups = "no-such-group"; }), "");
+  EXPECT_NE(wrong([](auto& c) { c.credentials->certificate_pem = "nonsense"; }), "");
+  EXPECT_NE(wrong([](auto& c) { c.credentials->private_key_pem = "nonsense"; }), "");
+  EXPECT_NE(wrong([](auto& c) {
+              c.credentials->private_key_pem =
+                  generate_credentials(KeyType::ed25519, "other").private_key_pem;
+            }),
+            "");
+  EXPECT_NE(wrong([](auto& c) { c.trust = Trust::private_authority; }), "");
+  EXPECT_NE(wrong([](auto& c) {
+              c.trust = Trust::private_authority;
+              c.authorities_pem = "nonsense";
+            }),
+            "");
+  EXPECT_EQ(wrong([](auto&) {}), "");
+}
+
+TEST(TlsContext, ServerNeedsCredentials) {
+  TlsConfig config = basic_config();
+  config.credentials.reset();
+  TlsPeer server{context_of(config), Side::server, ""};
+  EXPECT_EQ(TlsPair::code(server.session->start()), 0x01U);
+  EXPECT_FALSE(server.session->on_data(kInitial, std::vector<u8>(4, 1)));
+}
+
+TEST(TlsContext, MayGoBeforeItsSessions) {
+  auto context = context_of(basic_config());
+  TlsPeer client{context, Side::client, "server.test"};
+  context.reset();
+  EXPECT_TRUE(client.session->start());
+}
+
+}  // namespace
+}  // namespace qpeer::crypto
