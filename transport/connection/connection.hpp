@@ -4,7 +4,7 @@
 //                |                        ^
 //            receiver                transmitter        (receiver.cpp, transmitter.cpp)
 //                |                        |
-//         frame_dispatch  <- state -> packet_assembly   (frame_dispatch.cpp, datagram_builder)
+//         frame_dispatch ->  state  ->  write_frames         (frame_dispatch.cpp)
 //                |                        |
 //     handshake, streams, recovery, key_phases, local_cids, remote_cids, close
 //
@@ -22,8 +22,10 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "crypto/keys.hpp"
 #include "crypto/tls_session.hpp"
@@ -35,6 +37,7 @@
 #include "transport/connection/crypto_stream.hpp"
 #include "transport/connection/key_phases.hpp"
 #include "transport/connection/local_cids.hpp"
+#include "transport/connection/open_packet.hpp"
 #include "transport/connection/path_validator.hpp"
 #include "transport/connection/remote_cids.hpp"
 #include "transport/recovery/ack_tracker.hpp"
@@ -135,14 +138,17 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
 
   /// What each packet number space keeps. RFC 9000 §12.3.
   struct Space {
+    Space(Duration max_ack_delay, std::size_t crypto_buffer)
+        : acks(max_ack_delay), crypto(crypto_buffer) {}
+
     AckTracker acks;
     CryptoStream crypto;
-    crypto::PacketKeys send;     ///< Initial and Handshake only: 1-RTT keys live in key_phases_.
+    crypto::PacketKeys send;  ///< Initial and Handshake only: 1-RTT keys live in key_phases_.
     crypto::PacketKeys receive;
     PacketNumber next_packet_number = 0;
     bool discarded = false;
   };
-  struct OpenPacket;
+  struct PlainPacket;
   struct Train;
 
   // TlsHandler
@@ -158,27 +164,30 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
                       Ecn ecn);
   std::optional<OpenPacket> open_packet(Instant now, const wire::ProtectedHeader& header,
                                         MutableBytes packet);
-  bool decrypt(Instant now, EncryptionLevel level, OpenPacket& packet, bool key_phase);
   void on_packet_authenticated(Instant now, const wire::ProtectedHeader& header);
   void receive_retry(Instant now, const wire::ProtectedHeader& header, Bytes packet);
-  void receive_version_negotiation(Instant now, Bytes packet);
+  void receive_version_negotiation(Bytes packet);
   void drop(DropReason reason);
 
   // frame_dispatch.cpp
   Result dispatch_frames(Instant now, const OpenPacket& packet, bool& ack_eliciting);
   template <class F>
   Result on_frame(Instant now, const OpenPacket& packet, const F& frame);
+  Result on_ack(Instant now, EncryptionLevel level, const wire::AckFrame& frame);
 
   // transmitter.cpp
-  bool build_datagram(Instant now, MutableBytes storage, Train& train, std::size_t& size);
-  bool wants_to_send(Instant now, EncryptionLevel level, bool may_elicit) const;
-  void write_frames(Instant now, EncryptionLevel level, PacketWriter& out, bool may_elicit);
-  void write_ack(Instant now, Space& space, PacketWriter& out);
-  void write_application_frames(PacketWriter& out);
-  [[nodiscard]] bool has_application_frames() const;
+  std::size_t build_datagram(Instant now, MutableBytes storage, Train& train);
   [[nodiscard]] bool can_send_at(EncryptionLevel level) const;
-  void seal(MutableBytes packet, EncryptionLevel level, PacketNumber number,
-            std::size_t packet_number_offset, std::size_t packet_number_length, Train& train);
+  [[nodiscard]] bool wants_to_send(Instant now, EncryptionLevel level, bool may_elicit) const;
+  [[nodiscard]] bool has_application_frames() const;
+  bool begin_packet(EncryptionLevel level, MutableBytes storage, std::size_t at,
+                    PlainPacket& packet);
+  void skip_packet_number();
+  void write_frames(Instant now, EncryptionLevel level, PacketWriter& out, bool may_elicit);
+  static void write_ack(Instant now, Space& number_space, PacketWriter& out);
+  void write_application_frames(PacketWriter& out);
+  void finish_packet(Instant now, PlainPacket& packet, std::span<const SentFrame> frames,
+                     MutableBytes storage, Train& train);
   void flush_header_protection(Train& train);
   [[nodiscard]] std::uint64_t amplification_allowance() const;
   void update_amplification(Instant now);
@@ -186,10 +195,10 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   // handshake.cpp
   void start_handshake(Instant now);
   void install_initial_keys(const ConnectionId& id);
-  Result feed_tls(Instant now, EncryptionLevel level);
-  void after_tls(Instant now);
+  Result feed_tls(Instant now);
+  void on_handshake_complete(Instant now);
   void confirm_handshake(Instant now);
-  void discard_keys(Instant now, PacketNumberSpace space);
+  void discard_keys(Instant now, PacketNumberSpace which);
   [[nodiscard]] wire::TransportParameters local_parameters() const;
   [[nodiscard]] Result check_connection_ids(const wire::TransportParameters& parameters) const;
 
@@ -197,23 +206,28 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   void fail(Instant now, const TransportError& error);
   void enter_closing(Instant now, CloseReason reason);
   void enter_draining(Instant now, CloseReason reason);
-  void end(Instant now, CloseReason reason);
   void end_silently(CloseReason reason);
-  std::optional<Transmit> transmit_close(Instant now, TransmitBuffer& out);
+  void tell_closed(CloseReason reason);
   void write_close(EncryptionLevel level, PacketWriter& out) const;
   void on_frame_close(Instant now, const wire::ConnectionCloseFrame& frame);
   void restart_idle_timer(Instant now);
+  void on_ack_eliciting_sent(Instant now);
   [[nodiscard]] Duration idle_timeout() const;
 
+  /// Streams can be used: from the end of the handshake to the end of the connection.
+  [[nodiscard]] bool usable() const { return handshake_complete_ && phase_ == Phase::open; }
   Space& space(PacketNumberSpace which) { return spaces_[static_cast<std::size_t>(which)]; }
   [[nodiscard]] const Space& space(PacketNumberSpace which) const {
     return spaces_[static_cast<std::size_t>(which)];
   }
 
+  Space& application_space() { return space(PacketNumberSpace::application); }
+
   ConnectionConfig config_;
   ConnectionSetup setup_;
   crypto::KeyFactory& keys_;
   Random& random_;
+  CidIssuer& issuer_;
   Instant created_at_;
 
   std::array<Space, kPacketNumberSpaces> spaces_;
@@ -224,20 +238,23 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   RemoteCids remote_cids_;
   PathResponder path_responder_;
   std::unique_ptr<crypto::TlsSession> tls_;
+  std::uint16_t max_datagram_size_;
+  PacketNumber skipped_packet_number_;  ///< The next one that will never be sent.
   crypto::CipherSuite cipher_suite_ = crypto::CipherSuite::aes_128_gcm_sha256;
 
   wire::TransportParameters peer_parameters_;
-  bool peer_parameters_received_ = false;
   std::vector<u8> retry_token_;
   std::optional<ConnectionId> retry_source_connection_id_;
 
   bool handshake_complete_ = false;
   bool handshake_confirmed_ = false;
   bool send_handshake_done_ = false;
+  bool handshake_done_acknowledged_ = false;
   bool peer_packet_processed_ = false;  ///< Retry and Version Negotiation come too late then.
   bool ping_requested_ = false;
   std::uint64_t failed_opens_ = 0;
-  std::uint64_t unacknowledged_acks_ = 0;  ///< ACK-only packets since the last ack-eliciting one.
+  std::uint64_t unanswered_acks_ = 0;  ///< Packets that only acknowledge, since the last other one.
+  bool pad_datagram_ = false;          ///< The datagram being built carries a PATH_RESPONSE.
 
   // Anti-amplification, RFC 9000 §8.1.
   bool address_validated_ = false;
@@ -249,7 +266,6 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   std::optional<CloseReason> close_reason_;
   bool close_pending_ = false;        ///< A CONNECTION_CLOSE is to be sent.
   std::uint64_t close_received_ = 0;  ///< Packets since we close, to answer ever more rarely.
-  bool closed_event_told_ = false;
   Instant closing_ends_ = kNever;
   Instant idle_deadline_ = kNever;
   Instant keep_alive_deadline_ = kNever;

@@ -1,0 +1,152 @@
+// The ends of a connection: immediate close, draining, time-outs. RFC 9000 §10; and all deadlines.
+#include <algorithm>
+
+#include "transport/connection/connection.hpp"
+
+namespace qpeer::transport {
+namespace {
+
+constexpr std::size_t kMaxReason = 256;
+
+}  // namespace
+
+void Connection::close(Instant now, std::uint64_t error_code, std::string_view reason) {
+  now_ = now;
+  if (phase_ != Phase::open) return;
+  enter_closing(now, {.kind = CloseReason::Kind::local_application,
+                      .code = error_code,
+                      .reason = std::string(reason.substr(0, kMaxReason))});
+}
+
+void Connection::fail(Instant now, const TransportError& error) {
+  if (phase_ != Phase::open) return;
+  enter_closing(now, {.kind = CloseReason::Kind::local_transport,
+                      .code = static_cast<std::uint64_t>(error.code),
+                      .frame_type = error.frame_type,
+                      .reason = std::string(error.reason)});
+}
+
+/// RFC 9000 §10.2.1 [rfc9000-10.2-1]: the state stays for three PTOs, to answer stragglers.
+void Connection::enter_closing(Instant now, CloseReason reason) {
+  phase_ = Phase::closing;
+  close_pending_ = true;
+  closing_ends_ = now + 3 * recovery_.pto();
+  tell_closed(std::move(reason));
+}
+
+/// RFC 9000 §10.2.2: nothing is sent any more.
+void Connection::enter_draining(Instant now, CloseReason reason) {
+  if (phase_ == Phase::open) closing_ends_ = now + 3 * recovery_.pto();
+  phase_ = Phase::draining;
+  tell_closed(std::move(reason));
+}
+
+/// There is nobody to tell, and nothing to wait for.
+void Connection::end_silently(CloseReason reason) {
+  phase_ = Phase::drained;
+  tell_closed(std::move(reason));
+}
+
+void Connection::tell_closed(CloseReason reason) {
+  if (close_reason_) return;
+  close_reason_ = std::move(reason);
+  events_.push_back({.kind = ConnectionEvent::Kind::closed, .close = *close_reason_});
+}
+
+void Connection::on_frame_close(Instant now, const wire::ConnectionCloseFrame& frame) {
+  enter_draining(now, {.kind = frame.application ? CloseReason::Kind::peer_application
+                                                 : CloseReason::Kind::peer_transport,
+                       .code = frame.error_code,
+                       .frame_type = frame.frame_type,
+                       .reason = std::string(as_text(frame.reason_phrase).substr(0, kMaxReason))});
+}
+
+void Connection::on_stateless_reset(Instant now) {
+  now_ = now;
+  if (phase_ == Phase::drained) return;
+  enter_draining(now, {.kind = CloseReason::Kind::stateless_reset,
+                       .reason = "the peer has no state for this connection"});
+}
+
+void Connection::write_close(EncryptionLevel level, PacketWriter& out) const {
+  const bool application = close_reason_->kind == CloseReason::Kind::local_application;
+  wire::ConnectionCloseFrame frame{.application = application,
+                                   .error_code = close_reason_->code,
+                                   .frame_type = close_reason_->frame_type,
+                                   .reason_phrase = as_bytes(close_reason_->reason)};
+  // RFC 9000 §10.2.3 [rfc9000-10.2.3-3]: what the application says stays out of packets that
+  // anyone on the path can read.
+  if (application && level != EncryptionLevel::one_rtt) {
+    frame = {.application = false,
+             .error_code = static_cast<std::uint64_t>(TransportErrorCode::application_error),
+             .frame_type = 0,
+             .reason_phrase = {}};
+  }
+  if (frame.size() > out.remaining()) frame.reason_phrase = {};
+  if (frame.size() <= out.remaining()) frame.encode(out.raw());
+}
+
+// --- time ----------------------------------------------------------------------------------------
+
+/// RFC 9000 §10.1 [rfc9000-10.1-4]: the smaller of both, but never less than three PTOs.
+Duration Connection::idle_timeout() const {
+  const Duration peer = std::chrono::milliseconds(
+      std::min<std::uint64_t>(peer_parameters_.max_idle_timeout_ms, 1ULL << 40));
+  Duration least = config_.max_idle_timeout;
+  if (peer != Duration{} && (least == Duration{} || peer < least)) least = peer;
+  return least == Duration{} ? least : std::max<Duration>(least, 3 * recovery_.pto());
+}
+
+void Connection::restart_idle_timer(Instant now) {
+  const Duration timeout = idle_timeout();
+  idle_deadline_ = timeout == Duration{} ? kNever : now + timeout;
+  idle_restarted_by_send_ = false;
+  if (config_.keep_alive > Duration{} && handshake_complete_) {
+    keep_alive_deadline_ = now + config_.keep_alive;
+  }
+}
+
+/// RFC 9000 §10.1 [rfc9000-10.1-3]: sending restarts the timer too, once per silence of the peer.
+void Connection::on_ack_eliciting_sent(Instant now) {
+  if (idle_restarted_by_send_) return;
+  restart_idle_timer(now);
+  idle_restarted_by_send_ = true;
+}
+
+Instant Connection::next_deadline() const {
+  if (phase_ == Phase::drained) return kNever;
+  if (phase_ != Phase::open) return closing_ends_;
+  Instant next = std::min({recovery_.deadline(), idle_deadline_, keep_alive_deadline_,
+                           handshake_deadline_, key_phases_.deadline()});
+  for (const Space& each : spaces_) {
+    if (!each.discarded) next = std::min(next, each.acks.deadline());
+  }
+  if (handshake_complete_ && has_application_frames()) {
+    next = std::min(next, recovery_.pacing_deadline(now_));
+  }
+  return next;
+}
+
+void Connection::on_deadline(Instant now) {
+  now_ = now;
+  if (phase_ != Phase::open) {
+    if (now >= closing_ends_) phase_ = Phase::drained;
+    return;
+  }
+  if (now >= idle_deadline_) {
+    return end_silently({.kind = CloseReason::Kind::idle_timeout,
+                         .reason = "nothing was heard for the idle timeout"});
+  }
+  if (now >= handshake_deadline_) {
+    return end_silently({.kind = CloseReason::Kind::handshake_timeout,
+                         .reason = "the handshake did not complete in time"});
+  }
+  if (now >= keep_alive_deadline_) {
+    ping_requested_ = true;
+    keep_alive_deadline_ = now + config_.keep_alive;
+  }
+  if (now >= recovery_.deadline()) recovery_.on_deadline(now, *this);
+  key_phases_.on_deadline(now);
+}
+
+}  // namespace qpeer::transport

@@ -1,0 +1,181 @@
+#include "transport/connection/connection.hpp"
+
+#include <algorithm>
+
+#include "transport/wire/header.hpp"
+
+namespace qpeer::transport {
+namespace {
+
+std::unique_ptr<CongestionController> make_controller(const ConnectionConfig& config) {
+  return config.congestion_controller ? config.congestion_controller(config.max_datagram_size)
+                                      : make_new_reno(config.max_datagram_size);
+}
+
+/// Values that the RFC does not allow become the nearest that it does.
+ConnectionConfig sanitized(ConnectionConfig config) {
+  config.max_datagram_size = std::max<std::uint16_t>(config.max_datagram_size,
+                                                     wire::kMinInitialDatagramSize);
+  config.active_connection_id_limit =
+      std::clamp<std::uint64_t>(config.active_connection_id_limit, 2, 16);
+  config.crypto_buffer = std::max<std::size_t>(config.crypto_buffer, 4096);
+  config.max_ack_delay = std::clamp<Duration>(config.max_ack_delay, 0ms, 16'383ms);
+  return config;
+}
+
+}  // namespace
+
+Connection::Connection(Instant now, const ConnectionConfig& config, ConnectionSetup setup,
+                       crypto::KeyFactory& keys, Random& random, CidIssuer& issuer)
+    : config_(sanitized(config)),
+      setup_(std::move(setup)),
+      keys_(keys),
+      random_(random),
+      issuer_(issuer),
+      created_at_(now),
+      spaces_{Space(Duration{}, config_.crypto_buffer), Space(Duration{}, config_.crypto_buffer),
+              Space(config_.max_ack_delay, config_.crypto_buffer)},
+      key_phases_(keys),
+      recovery_(setup_.side,
+                {.initial_rtt = config_.initial_rtt,
+                 .max_datagram_size = config_.max_datagram_size,
+                 .ecn = config_.ecn,
+                 .pacing = config_.pacing},
+                make_controller(config_)),
+      streams_(setup_.side, config_.streams),
+      local_cids_(issuer),
+      remote_cids_(issuer,
+                   setup_.side == Side::client ? setup_.original_destination_connection_id
+                                               : setup_.remote_connection_id,
+                   config_.active_connection_id_limit),
+      max_datagram_size_(config_.max_datagram_size),
+      skipped_packet_number_(random.uniform(256)),
+      address_validated_(setup_.side == Side::client || setup_.address_validated),
+      handshake_deadline_(now + config_.handshake_timeout),
+      now_(now) {
+  if (setup_.side == Side::client) {
+    setup_.initial_destination_connection_id = setup_.original_destination_connection_id;
+  }
+  restart_idle_timer(now);
+  start_handshake(now);
+  update_amplification(now);
+}
+
+Connection::~Connection() = default;
+
+std::optional<ConnectionEvent> Connection::poll_event() {
+  if (!events_.empty()) {
+    ConnectionEvent event = std::move(events_.front());
+    events_.pop_front();
+    return event;
+  }
+  if (auto event = streams_.poll_event()) {
+    return ConnectionEvent{.kind = ConnectionEvent::Kind::stream, .stream = *event};
+  }
+  return std::nullopt;
+}
+
+std::expected<StreamId, StreamError> Connection::open_stream(bool bidirectional) {
+  if (!usable()) return std::unexpected(StreamError::closed);
+  return streams_.open(bidirectional);
+}
+
+std::optional<StreamId> Connection::accept_stream(bool bidirectional) {
+  return streams_.accept(bidirectional);
+}
+
+std::expected<std::size_t, StreamError> Connection::write(StreamId id, Bytes data) {
+  if (!usable()) return std::unexpected(StreamError::closed);
+  return streams_.write(id, data);
+}
+
+std::expected<void, StreamError> Connection::finish(StreamId id) {
+  if (!usable()) return std::unexpected(StreamError::closed);
+  return streams_.finish(id);
+}
+
+std::expected<void, StreamError> Connection::reset(StreamId id, std::uint64_t error_code) {
+  if (!usable()) return std::unexpected(StreamError::closed);
+  return streams_.reset(id, error_code);
+}
+
+std::expected<void, StreamError> Connection::stop_sending(StreamId id, std::uint64_t error_code) {
+  if (!usable()) return std::unexpected(StreamError::closed);
+  return streams_.stop_sending(id, error_code);
+}
+
+// What arrived before the end can still be read.
+std::expected<ReadView, StreamError> Connection::peek(StreamId id) {
+  auto view = streams_.peek(id);
+  if (view && view->data.empty() && !view->fin && phase_ != Phase::open) {
+    return std::unexpected(StreamError::closed);
+  }
+  return view;
+}
+
+void Connection::consume(StreamId id, std::size_t size) { streams_.consume(id, size); }
+
+std::uint64_t Connection::reset_code(StreamId id) const { return streams_.reset_code(id); }
+
+void Connection::ping() { ping_requested_ = true; }
+
+bool Connection::initiate_key_update() {
+  return phase_ == Phase::open && key_phases_.initiate(application_space().next_packet_number);
+}
+
+crypto::PeerCertificate Connection::peer_certificate() const { return tls_->peer_certificate(); }
+
+std::string_view Connection::alpn() const { return tls_->alpn(); }
+
+std::string Connection::key_exchange_group() const { return tls_->group(); }
+
+ConnectionStats Connection::stats() const {
+  ConnectionStats out = stats_;
+  out.packets_lost = recovery_.packets_lost();
+  out.congestion_window = recovery_.congestion_window();
+  out.key_updates = key_phases_.updates();
+  out.smoothed_rtt = recovery_.rtt().smoothed();
+  out.min_rtt = recovery_.rtt().min();
+  return out;
+}
+
+std::string to_string(const CloseReason& reason) {
+  using Kind = CloseReason::Kind;
+  std::string out;
+  switch (reason.kind) {
+    case Kind::local_application:
+      out = "closed here, code " + std::to_string(reason.code);
+      break;
+    case Kind::peer_application:
+      out = "closed by the peer, code " + std::to_string(reason.code);
+      break;
+    case Kind::local_transport:
+    case Kind::peer_transport: {
+      out = reason.kind == Kind::local_transport ? "" : "the peer reports ";
+      out += to_string(TransportErrorCode{reason.code});
+      // A TLS alert has a number worth telling. RFC 9001 §4.8.
+      if ((reason.code & ~std::uint64_t{0xff}) == 0x100) {
+        out += " (alert " + std::to_string(reason.code & 0xff) + ")";
+      }
+      break;
+    }
+    case Kind::idle_timeout:
+      out = "idle timeout";
+      break;
+    case Kind::handshake_timeout:
+      out = "handshake timeout";
+      break;
+    case Kind::stateless_reset:
+      out = "stateless reset";
+      break;
+    case Kind::version_negotiation:
+      out = "no common version";
+      break;
+  }
+  if (reason.reason.empty()) return out;
+  out += ": ";
+  for (const char c : reason.reason) out += c >= ' ' && c < 0x7f ? c : '?';
+  return out;
+}
+
+}  // namespace qpeer::transport

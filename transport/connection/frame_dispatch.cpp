@@ -1,0 +1,137 @@
+// Each received frame to its owner. RFC 9000 §12.4, §19. The frames' fates go the same ways back.
+#include <algorithm>
+#include <type_traits>
+#include <variant>
+
+#include "transport/connection/connection.hpp"
+#include "transport/connection/open_packet.hpp"
+#include "transport/wire/frame_rules.hpp"
+
+namespace qpeer::transport {
+namespace {
+
+using wire::FrameType;
+
+template <class F, class... Some>
+constexpr bool is_one_of = (std::is_same_v<F, Some> || ...);
+
+/// The frames that belong to streams and flow control.
+template <class F>
+constexpr bool is_stream_frame =
+    is_one_of<F, wire::StreamFrame, wire::ResetStreamFrame, wire::StopSendingFrame,
+              wire::MaxDataFrame, wire::MaxStreamDataFrame, wire::MaxStreamsFrame,
+              wire::DataBlockedFrame, wire::StreamDataBlockedFrame, wire::StreamsBlockedFrame>;
+
+Result violation(std::string_view reason, FrameType type) {
+  return qpeer::fail(TransportErrorCode::protocol_violation, reason,
+                     static_cast<std::uint64_t>(type));
+}
+
+}  // namespace
+
+Result Connection::dispatch_frames(Instant now, const OpenPacket& packet, bool& ack_eliciting) {
+  Reader in(packet.payload);
+  // RFC 9000 §12.4 [rfc9000-12.4-2]: a packet without frames is a fault.
+  if (in.empty()) {
+    return qpeer::fail(TransportErrorCode::protocol_violation, "packet without frames");
+  }
+  while (!in.empty()) {
+    ack_eliciting = ack_eliciting || wire::is_ack_eliciting(FrameType{in.peek()});
+    const auto frame = wire::decode_frame(in, packet.type);
+    if (!frame) return std::unexpected(frame.error());
+    // While closing, only the peer's own close still matters. RFC 9000 §10.2.1.
+    if (phase_ != Phase::open && !std::holds_alternative<wire::ConnectionCloseFrame>(*frame)) {
+      continue;
+    }
+    const Result result =
+        std::visit([&](const auto& each) { return on_frame(now, packet, each); }, *frame);
+    if (!result) return result;
+    if (phase_ == Phase::draining) break;
+  }
+  return {};
+}
+
+template <class F>
+Result Connection::on_frame(Instant now, const OpenPacket& packet, const F& frame) {
+  if constexpr (is_stream_frame<F>) {
+    return streams_.on_frame(frame);
+  } else if constexpr (std::is_same_v<F, wire::AckFrame>) {
+    return on_ack(now, packet.level, frame);
+  } else if constexpr (std::is_same_v<F, wire::CryptoFrame>) {
+    const Result buffered = space(space_of(packet.level)).crypto.on_frame(frame);
+    return buffered ? feed_tls(now) : buffered;
+  } else if constexpr (std::is_same_v<F, wire::HandshakeDoneFrame>) {
+    // RFC 9000 §19.20 [rfc9000-19.20-2].
+    if (setup_.side == Side::server) {
+      return violation("HANDSHAKE_DONE from a client", FrameType::handshake_done);
+    }
+    confirm_handshake(now);
+  } else if constexpr (std::is_same_v<F, wire::NewTokenFrame>) {
+    // RFC 9000 §19.7 [rfc9000-19.7-3].
+    if (setup_.side == Side::server) {
+      return violation("NEW_TOKEN from a client", FrameType::new_token);
+    }
+  } else if constexpr (std::is_same_v<F, wire::NewConnectionIdFrame>) {
+    return remote_cids_.on_frame(frame);
+  } else if constexpr (std::is_same_v<F, wire::RetireConnectionIdFrame>) {
+    return local_cids_.on_retire(frame.sequence_number, packet.destination_connection_id);
+  } else if constexpr (std::is_same_v<F, wire::PathChallengeFrame>) {
+    path_responder_.on_challenge(frame);
+  } else if constexpr (std::is_same_v<F, wire::ConnectionCloseFrame>) {
+    on_frame_close(now, frame);
+  } else if constexpr (std::is_same_v<F, wire::DatagramFrame>) {
+    // RFC 9221 §3 [rfc9221-3-3]: we announced no size for them.
+    return violation("DATAGRAM was not negotiated", FrameType::datagram);
+  }
+  return {};
+}
+
+Result Connection::on_ack(Instant now, EncryptionLevel level, const wire::AckFrame& frame) {
+  const PacketNumberSpace which = space_of(level);
+  // RFC 9000 §13.2.5, §19.3: the exponent is the sender's, and says nothing before 1-RTT.
+  const std::uint64_t bounded = std::min<std::uint64_t>(frame.ack_delay, 1U << 30);
+  const Duration ack_delay =
+      which == PacketNumberSpace::application
+          ? std::chrono::microseconds(bounded << peer_parameters_.ack_delay_exponent)
+          : Duration{};
+  const auto outcome = recovery_.on_ack(now, which, frame, ack_delay, *this);
+  if (!outcome) return std::unexpected(outcome.error());
+  if (which == PacketNumberSpace::application && outcome->newly_acknowledged) {
+    key_phases_.on_acknowledged(frame.largest_acknowledged);
+  }
+  if (which == PacketNumberSpace::handshake && setup_.side == Side::client) {
+    recovery_.on_address_validated_by_peer(now);
+  }
+  return {};
+}
+
+void Connection::on_frame_fate(PacketNumberSpace which, const SentFrame& frame, Fate fate) {
+  switch (FrameType{frame.kind}) {
+    case FrameType::ack:
+    case FrameType::ack_ecn:
+      if (fate == Fate::acked) space(which).acks.on_ack_acknowledged(frame.offset);
+      break;
+    case FrameType::crypto:
+      space(which).crypto.on_fate(frame, fate);
+      break;
+    case FrameType::new_connection_id:
+      local_cids_.on_fate(frame, fate);
+      break;
+    case FrameType::retire_connection_id:
+      remote_cids_.on_fate(frame, fate);
+      break;
+    case FrameType::handshake_done:
+      if (fate == Fate::acked) handshake_done_acknowledged_ = true;
+      send_handshake_done_ = send_handshake_done_ ||
+                             (fate == Fate::lost && !handshake_done_acknowledged_);
+      break;
+    case FrameType::ping:
+    case FrameType::path_response:
+      break;  // RFC 9000 §13.3: sent once.
+    default:
+      streams_.on_fate(frame, fate);
+      break;
+  }
+}
+
+}  // namespace qpeer::transport

@@ -1,0 +1,175 @@
+// TLS messages in and out, keys as they come and go, transport parameters. RFC 9001 §4; RFC 9000 §7.
+#include <algorithm>
+
+#include "transport/connection/connection.hpp"
+
+namespace qpeer::transport {
+namespace {
+
+constexpr std::uint64_t kCryptoFrame = static_cast<std::uint64_t>(wire::FrameType::crypto);
+
+constexpr PacketNumberSpace kInitial = PacketNumberSpace::initial;
+constexpr PacketNumberSpace kHandshake = PacketNumberSpace::handshake;
+
+}  // namespace
+
+void Connection::start_handshake(Instant now) {
+  install_initial_keys(setup_.initial_destination_connection_id);
+  std::array<u8, wire::TransportParameters::kMaxEncodedSize> storage{};
+  Writer out(storage);
+  local_parameters().encode(out);
+  tls_ = setup_.tls->new_session(setup_.side, setup_.server_name, out.written(), *this);
+  const Result started = tls_->start();
+  if (!started) fail(now, started.error());
+}
+
+wire::TransportParameters Connection::local_parameters() const {
+  wire::TransportParameters out;
+  streams_.fill_parameters(out);
+  out.max_idle_timeout_ms = static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(config_.max_idle_timeout).count());
+  out.max_ack_delay_ms = static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(config_.max_ack_delay).count());
+  out.active_connection_id_limit = config_.active_connection_id_limit;
+  out.disable_active_migration = true;
+  // RFC 9000 §7.3 [rfc9000-7.3-1]: the IDs used so far, authenticated by the handshake.
+  out.initial_source_connection_id = local_cids_.initial();
+  if (setup_.side == Side::server) {
+    out.original_destination_connection_id = setup_.original_destination_connection_id;
+    if (setup_.retried) {
+      out.retry_source_connection_id = setup_.initial_destination_connection_id;
+    }
+    out.stateless_reset_token = issuer_.reset_token(local_cids_.initial());
+  }
+  return out;
+}
+
+void Connection::install_initial_keys(const ConnectionId& id) {
+  const auto secrets = keys_.initial_secrets(setup_.version, id.bytes());
+  constexpr auto kSuite = crypto::CipherSuite::aes_128_gcm_sha256;
+  const bool client = setup_.side == Side::client;
+  Space& initial = space(kInitial);
+  initial.send = keys_.packet_keys(setup_.version, kSuite, client ? secrets.client : secrets.server);
+  initial.receive =
+      keys_.packet_keys(setup_.version, kSuite, client ? secrets.server : secrets.client);
+}
+
+void Connection::on_tls_data(EncryptionLevel level, Bytes data) {
+  space(space_of(level)).crypto.send(data);
+}
+
+void Connection::on_tls_secret(EncryptionLevel level, crypto::Direction direction,
+                               crypto::CipherSuite suite, Bytes secret) {
+  const bool sending = direction == crypto::Direction::send;
+  if (level == EncryptionLevel::handshake) {
+    Space& handshake = space(kHandshake);
+    (sending ? handshake.send : handshake.receive) =
+        keys_.packet_keys(setup_.version, suite, crypto::Secret(secret));
+    if (sending && setup_.side == Side::client) recovery_.on_handshake_keys();
+  } else if (level == EncryptionLevel::one_rtt) {
+    cipher_suite_ = suite;
+    if (sending) {
+      key_phases_.install_send(setup_.version, suite, secret);
+    } else {
+      key_phases_.install_receive(setup_.version, suite, secret);
+    }
+  }
+}
+
+Result Connection::on_tls_transport_parameters(Bytes parameters) {
+  const auto decoded = wire::TransportParameters::decode(parameters, other(setup_.side));
+  if (!decoded) return std::unexpected(decoded.error());
+  if (Result checked = check_connection_ids(*decoded); !checked) return checked;
+  peer_parameters_ = *decoded;
+  streams_.set_peer_parameters(*decoded);
+  recovery_.set_peer_max_ack_delay(std::chrono::milliseconds(decoded->max_ack_delay_ms));
+  // RFC 9000 §18.2: the peer takes no larger datagrams. The codec has checked the lower bound.
+  max_datagram_size_ = static_cast<std::uint16_t>(
+      std::min<std::uint64_t>(max_datagram_size_, decoded->max_udp_payload_size));
+  recovery_.set_max_datagram_size(max_datagram_size_);
+  if (decoded->stateless_reset_token) {
+    remote_cids_.set_initial_reset_token(*decoded->stateless_reset_token);
+  }
+  restart_idle_timer(now_);
+  return {};
+}
+
+// RFC 9000 §7.3 [rfc9000-7.3-4]: nobody changed the IDs under way.
+Result Connection::check_connection_ids(const wire::TransportParameters& parameters) const {
+  const auto error = [](std::string_view reason) {
+    return qpeer::fail(TransportErrorCode::transport_parameter_error, reason, kCryptoFrame);
+  };
+  if (parameters.initial_source_connection_id != setup_.remote_connection_id) {
+    return error("initial_source_connection_id does not match");
+  }
+  if (setup_.side == Side::server) return {};
+  if (parameters.original_destination_connection_id !=
+      setup_.original_destination_connection_id) {
+    return error("original_destination_connection_id does not match");
+  }
+  if (parameters.retry_source_connection_id != retry_source_connection_id_) {
+    return error("retry_source_connection_id does not match");
+  }
+  return {};
+}
+
+/// Gives TLS what it can read now, level by level as it moves on. RFC 9001 §4.1.3.
+Result Connection::feed_tls(Instant now) {
+  for (;;) {
+    const EncryptionLevel level = tls_->read_level();
+    CryptoStream& crypto = space(space_of(level)).crypto;
+    const Bytes data = crypto.peek();
+    if (data.empty()) break;
+    const Result result = tls_->on_data(level, data);
+    if (!result) return result;
+    crypto.consume(data.size());
+  }
+  // RFC 9001 §4.1.3 [rfc9001-4.1.3-4]: nothing may follow at a level that TLS has left.
+  for (const EncryptionLevel old : {EncryptionLevel::initial, EncryptionLevel::handshake}) {
+    if (old < tls_->read_level() && !space(space_of(old)).crypto.peek().empty()) {
+      return qpeer::fail(TransportErrorCode::protocol_violation, "handshake data after its keys",
+                         kCryptoFrame);
+    }
+  }
+  if (tls_->is_complete() && !handshake_complete_) on_handshake_complete(now);
+  return {};
+}
+
+void Connection::on_handshake_complete(Instant now) {
+  handshake_complete_ = true;
+  handshake_deadline_ = kNever;
+  stats_.handshake_time = now - created_at_;
+  events_.push_back({.kind = ConnectionEvent::Kind::connected});
+  local_cids_.set_peer_limit(peer_parameters_.active_connection_id_limit);
+  restart_idle_timer(now);
+  if (setup_.side == Side::server) {
+    // RFC 9001 §4.1.2 [rfc9001-4.1.2-1]: for a server, complete is confirmed.
+    send_handshake_done_ = true;
+    confirm_handshake(now);
+  }
+}
+
+void Connection::confirm_handshake(Instant now) {
+  if (handshake_confirmed_) return;
+  handshake_confirmed_ = true;
+  address_validated_ = true;
+  key_phases_.on_handshake_confirmed();
+  recovery_.on_handshake_confirmed(now);
+  recovery_.on_address_validated_by_peer(now);
+  discard_keys(now, kInitial);
+  discard_keys(now, kHandshake);  // RFC 9001 §4.9.2 [rfc9001-4.9.2-1].
+  events_.push_back({.kind = ConnectionEvent::Kind::confirmed});
+}
+
+// RFC 9001 §4.9 [rfc9001-4.9-1]: keys go, and with them all that would have been sent again.
+void Connection::discard_keys(Instant now, PacketNumberSpace which) {
+  Space& old = space(which);
+  if (old.discarded) return;
+  old.discarded = true;
+  old.send = {};
+  old.receive = {};
+  recovery_.discard_space(now, which, *this);
+  old.crypto.clear();
+}
+
+}  // namespace qpeer::transport

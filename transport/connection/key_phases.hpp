@@ -1,0 +1,94 @@
+// The 1-RTT keys and their updates. RFC 9001 §6.
+//
+//   receive:  previous <- current -> next        (next is made ahead of time, §6.3)
+//   send:                 current
+//
+// Header protection never changes.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "crypto/keys.hpp"
+#include "transport/base/error.hpp"
+#include "transport/base/ids.hpp"
+#include "transport/base/time.hpp"
+#include "transport/base/version.hpp"
+
+namespace qpeer::transport {
+
+class KeyPhases {
+ public:
+  explicit KeyPhases(crypto::KeyFactory& keys) : factory_(keys) {}
+
+  void install_send(Version version, crypto::CipherSuite suite, Bytes secret);
+  void install_receive(Version version, crypto::CipherSuite suite, Bytes secret);
+  [[nodiscard]] bool can_send() const { return send_ != nullptr; }
+  [[nodiscard]] bool can_receive() const { return current_ != nullptr; }
+
+  [[nodiscard]] crypto::HeaderProtection& send_header_protection() { return *send_protection_; }
+  [[nodiscard]] crypto::HeaderProtection& receive_header_protection() {
+    return *receive_protection_;
+  }
+
+  // --- sending ---------------------------------------------------------------------------------
+  [[nodiscard]] bool phase() const { return phase_; }
+  /// Seals with the current key; updates by itself well before the confidentiality limit where that
+  /// is allowed. §6.6.
+  void seal(PacketNumber number, Bytes header, MutableBytes payload_and_tag);
+  /// Neither sealing nor updating is possible any more: the connection must end. §6.6.
+  [[nodiscard]] bool exhausted() const;
+  [[nodiscard]] bool wants_update() const;
+  /// A packet of ours was acknowledged; one of the current phase allows the next update. §6.5.
+  void on_acknowledged(PacketNumber largest_acknowledged);
+  /// False while the previous update is not acknowledged, or before the handshake is confirmed.
+  bool initiate(PacketNumber next_packet_number);
+  void on_handshake_confirmed() { confirmed_ = true; }
+
+  // --- receiving -------------------------------------------------------------------------------
+  enum class Opened : u8 { yes, no, key_update_error };
+  /// Opens in place with the key that the phase bit and number point at. A packet that opens with
+  /// the next key is the peer's update: ours follows at once. `next_send` is our next packet
+  /// number; old keys are kept until `retain_until`.
+  Opened open(PacketNumber number, bool phase, Bytes header, MutableBytes payload_and_tag,
+              PacketNumber next_send, Instant retain_until);
+  /// When the previous receive key is dropped; kNever without one. §6.5.
+  [[nodiscard]] Instant deadline() const { return previous_ ? retain_until_ : kNever; }
+  void on_deadline(Instant now);
+
+  [[nodiscard]] std::uint64_t updates() const { return updates_; }
+  [[nodiscard]] std::uint64_t integrity_limit() const {
+    return current_ ? current_->integrity_limit() : ~std::uint64_t{0};
+  }
+
+ private:
+  void make_next();
+  void advance_send(PacketNumber next_packet_number);
+  void advance_receive(PacketNumber first_of_phase);
+
+  crypto::KeyFactory& factory_;
+  Version version_ = Version::v1;
+  crypto::CipherSuite suite_ = crypto::CipherSuite::aes_128_gcm_sha256;
+
+  std::unique_ptr<crypto::HeaderProtection> send_protection_;
+  std::unique_ptr<crypto::HeaderProtection> receive_protection_;
+  crypto::Secret send_secret_;
+  crypto::Secret receive_secret_;  ///< Of next_.
+  std::unique_ptr<crypto::Aead> send_;
+  std::unique_ptr<crypto::Aead> previous_;
+  std::unique_ptr<crypto::Aead> current_;
+  std::unique_ptr<crypto::Aead> next_;
+
+  bool phase_ = false;          ///< Of what we send.
+  bool receive_phase_ = false;  ///< Differs while our update is not answered.
+  bool confirmed_ = false;
+  bool acknowledged_ = false;   ///< A packet of the current send phase was acknowledged.
+  PacketNumber first_sent_ = 0;      ///< Of the current send phase.
+  PacketNumber first_received_ = 0;  ///< Lowest seen of the current receive phase.
+  std::uint64_t sealed_ = 0;
+  std::uint64_t updates_ = 0;
+  Instant retain_until_ = kNever;
+};
+
+}  // namespace qpeer::transport

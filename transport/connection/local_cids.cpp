@@ -1,0 +1,83 @@
+#include "transport/connection/local_cids.hpp"
+
+#include <algorithm>
+
+#include "transport/wire/frame.hpp"
+
+namespace qpeer::transport {
+
+LocalCids::LocalCids(CidIssuer& issuer) : issuer_(issuer), initial_(issuer.issue()) {
+  entries_[0] = {.state = State::sent, .sequence_number = 0, .id = initial_};
+}
+
+LocalCids::~LocalCids() {
+  for (const Entry& entry : entries_) {
+    if (entry.state != State::free) issuer_.retire(entry.id);
+  }
+}
+
+void LocalCids::set_peer_limit(std::uint64_t active_connection_id_limit) {
+  limit_ = static_cast<std::size_t>(std::min<std::uint64_t>(active_connection_id_limit, kMaxActive));
+  fill();
+}
+
+// RFC 9000 §5.1.1 [rfc9000-5.1.1-4]: never more active IDs than the peer agreed to keep.
+void LocalCids::fill() {
+  for (std::size_t i = 0; i < limit_; ++i) {
+    Entry& entry = entries_[i];
+    if (entry.state != State::free) continue;
+    entry = {.state = State::to_send,
+             .sequence_number = next_sequence_number_++,
+             .id = issuer_.issue()};
+  }
+}
+
+Result LocalCids::on_retire(std::uint64_t sequence_number, const ConnectionId& packet_destination) {
+  constexpr auto kType = static_cast<std::uint64_t>(wire::FrameType::retire_connection_id);
+  // RFC 9000 §19.16 [rfc9000-19.16-1]: an ID that was never issued cannot be retired ...
+  if (sequence_number >= next_sequence_number_) {
+    return fail(TransportErrorCode::protocol_violation, "retired an unknown connection ID", kType);
+  }
+  for (Entry& entry : entries_) {
+    if (entry.state == State::free || entry.sequence_number != sequence_number) continue;
+    // ... nor the one that carried the wish [rfc9000-19.16-2].
+    if (entry.id == packet_destination) {
+      return fail(TransportErrorCode::protocol_violation, "retired the connection ID in use", kType);
+    }
+    issuer_.retire(entry.id);
+    entry.state = State::free;
+    fill();
+    break;
+  }
+  return {};
+}
+
+bool LocalCids::has_frames() const {
+  return std::ranges::any_of(entries_, [](const Entry& e) { return e.state == State::to_send; });
+}
+
+void LocalCids::write_frames(PacketWriter& out) {
+  for (Entry& entry : entries_) {
+    if (entry.state != State::to_send) continue;
+    const wire::NewConnectionIdFrame frame{.sequence_number = entry.sequence_number,
+                                           .retire_prior_to = 0,
+                                           .connection_id = entry.id,
+                                           .stateless_reset_token = issuer_.reset_token(entry.id)};
+    const SentFrame sent{.kind = static_cast<u8>(wire::FrameType::new_connection_id),
+                         .stream = {},
+                         .offset = entry.sequence_number};
+    if (!out.write(frame, sent)) return;
+    entry.state = State::sent;
+  }
+}
+
+void LocalCids::on_fate(const SentFrame& frame, Fate fate) {
+  if (fate != Fate::lost) return;
+  for (Entry& entry : entries_) {
+    if (entry.state == State::sent && entry.sequence_number == frame.offset) {
+      entry.state = State::to_send;
+    }
+  }
+}
+
+}  // namespace qpeer::transport

@@ -1,0 +1,66 @@
+// The connection IDs by which the peer reaches us. RFC 9000 §5.1.1, §5.1.2, §19.15, §19.16.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+#include "transport/base/error.hpp"
+#include "transport/base/ids.hpp"
+#include "transport/recovery/packet_writer.hpp"
+#include "transport/recovery/sent_frame.hpp"
+
+namespace qpeer::transport {
+
+/// Who makes connection IDs and routes by them: the endpoint. Bound to one connection.
+class CidIssuer {
+ public:
+  virtual ~CidIssuer() = default;
+  /// A new, unused ID that is routed to the connection from now on.
+  virtual ConnectionId issue() = 0;
+  /// The ID is no longer ours; packets to it are unknown from now on.
+  virtual void retire(const ConnectionId& id) = 0;
+  virtual StatelessResetToken reset_token(const ConnectionId& id) = 0;
+  /// The peer announced this token: a datagram that ends in it resets the connection. §10.3.
+  virtual void watch_reset_token(const StatelessResetToken& token) = 0;
+  virtual void unwatch_reset_token(const StatelessResetToken& token) = 0;
+};
+
+class LocalCids {
+ public:
+  /// We never have more than this many in use, whatever the peer would store.
+  static constexpr std::size_t kMaxActive = 4;
+
+  /// Issues the first one, sequence number 0, which travels as Source Connection ID.
+  explicit LocalCids(CidIssuer& issuer);
+  ~LocalCids();
+  LocalCids(const LocalCids&) = delete;
+  LocalCids& operator=(const LocalCids&) = delete;
+
+  [[nodiscard]] const ConnectionId& initial() const { return initial_; }
+  /// The handshake is complete: issue further ones as the peer's limit allows.
+  void set_peer_limit(std::uint64_t active_connection_id_limit);
+  /// `packet_destination` is what the frame's own packet was sent to.
+  Result on_retire(std::uint64_t sequence_number, const ConnectionId& packet_destination);
+
+  [[nodiscard]] bool has_frames() const;
+  void write_frames(PacketWriter& out);
+  void on_fate(const SentFrame& frame, Fate fate);
+
+ private:
+  enum class State : u8 { free, to_send, sent };
+  struct Entry {
+    State state = State::free;
+    std::uint64_t sequence_number = 0;
+    ConnectionId id;
+  };
+  void fill();
+
+  CidIssuer& issuer_;
+  ConnectionId initial_;
+  std::array<Entry, kMaxActive> entries_;
+  std::size_t limit_ = 1;
+  std::uint64_t next_sequence_number_ = 1;
+};
+
+}  // namespace qpeer::transport

@@ -1,0 +1,19 @@
+// One received packet whose protection is gone: what the frames of it need to know of it.
+#pragma once
+
+#include "transport/base/datagram.hpp"
+#include "transport/base/ids.hpp"
+#include "transport/wire/packet_type.hpp"
+
+namespace qpeer::transport {
+
+struct OpenPacket {
+  wire::PacketType type = wire::PacketType::one_rtt;
+  EncryptionLevel level = EncryptionLevel::one_rtt;
+  PacketNumber number = 0;
+  Ecn ecn = Ecn::not_ect;
+  ConnectionId destination_connection_id;
+  Bytes payload;  ///< The frames. A view into the datagram.
+};
+
+}  // namespace qpeer::transport

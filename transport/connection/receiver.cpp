@@ -1,0 +1,217 @@
+// From a datagram to authenticated frames. RFC 9000 §12.2, §12.3, §5.2; RFC 9001 §5.3, §5.4, §5.5.
+#include <algorithm>
+
+#include "transport/connection/connection.hpp"
+#include "transport/connection/open_packet.hpp"
+#include "transport/wire/packet_decoder.hpp"
+#include "transport/wire/packet_number.hpp"
+#include "transport/wire/retry_packet.hpp"
+#include "transport/wire/version_negotiation.hpp"
+
+namespace qpeer::transport {
+namespace {
+
+using wire::PacketType;
+
+EncryptionLevel level_of(PacketType type) {
+  switch (type) {
+    case PacketType::initial:
+      return EncryptionLevel::initial;
+    case PacketType::zero_rtt:
+      return EncryptionLevel::zero_rtt;
+    case PacketType::handshake:
+      return EncryptionLevel::handshake;
+    default:
+      return EncryptionLevel::one_rtt;
+  }
+}
+
+}  // namespace
+
+void Connection::drop(DropReason reason) {
+  (void)reason;
+  ++stats_.packets_dropped;
+}
+
+void Connection::on_datagram(Instant now, ReceivedDatagram datagram) {
+  now_ = now;
+  if (phase_ == Phase::drained) return;
+  // Migration is announced as disabled, so another address is not the peer's. RFC 9000 §9.
+  if (datagram.path.remote != setup_.path.remote) return drop(DropReason::wrong_address);
+  if (!setup_.path.local.valid()) setup_.path.local = datagram.path.local;
+  stats_.bytes_received += datagram.payload.size();
+  // RFC 9000 §8.1 [rfc9000-8.1-3]: what counts is what arrived, processed or not.
+  if (!address_validated_) amplification_received_ += datagram.payload.size();
+  if (phase_ == Phase::closing) {
+    // RFC 9000 §10.2.1 [rfc9000-10.2.1-3]: answer, but ever more rarely.
+    ++close_received_;
+    close_pending_ = close_pending_ || std::has_single_bit(close_received_);
+  }
+
+  wire::PacketSplitter packets(datagram.payload, local_cids_.initial().size());
+  while (auto header = packets.next()) {
+    if (phase_ == Phase::draining || phase_ == Phase::drained) break;
+    if (*header) {
+      receive_packet(now, **header, packets.packet(), datagram.ecn);
+    } else {
+      drop(header->error());
+    }
+  }
+  update_amplification(now);
+}
+
+void Connection::receive_packet(Instant now, const wire::ProtectedHeader& header,
+                                MutableBytes packet, Ecn ecn) {
+  switch (header.type) {
+    case PacketType::retry:
+      return receive_retry(now, header, packet);
+    case PacketType::version_negotiation:
+      return receive_version_negotiation(packet);
+    case PacketType::zero_rtt:
+      return drop(DropReason::keys_unavailable);
+    default:
+      break;
+  }
+  if (header.type != PacketType::one_rtt) {
+    if (header.version != setup_.version) return drop(DropReason::unsupported_version);
+    // RFC 9000 §7.2 [rfc9000-7.2-6]: the peer's Source Connection ID stays what it first was.
+    const bool settled = setup_.side == Side::server || peer_packet_processed_;
+    if (settled && header.source_connection_id != setup_.remote_connection_id) {
+      return drop(DropReason::unexpected_packet);
+    }
+    // RFC 9000 §17.2.2: only clients send tokens.
+    if (setup_.side == Side::client && !header.token.empty()) {
+      return drop(DropReason::unexpected_packet);
+    }
+  }
+  auto opened = open_packet(now, header, packet);
+  if (!opened) return;
+  opened->ecn = ecn;
+  on_packet_authenticated(now, header);
+
+  bool ack_eliciting = false;
+  const Result result = dispatch_frames(now, *opened, ack_eliciting);
+  if (!result) return fail(now, result.error());
+  Space& number_space = space(space_of(opened->level));
+  if (number_space.discarded) return;
+  // RFC 9000 §13.1 [rfc9000-13.1-1]: acknowledged only once its frames are processed.
+  number_space.acks.on_packet_received(now, opened->number, ack_eliciting, ecn);
+}
+
+std::optional<OpenPacket> Connection::open_packet(Instant now, const wire::ProtectedHeader& header,
+                                                  MutableBytes packet) {
+  const auto dropped = [this](DropReason reason) {
+    drop(reason);
+    return std::nullopt;
+  };
+  OpenPacket out{.type = header.type,
+                 .level = level_of(header.type),
+                 .destination_connection_id = header.destination_connection_id,
+                 .payload = {}};
+  const bool one_rtt = out.level == EncryptionLevel::one_rtt;
+  Space& number_space = space(space_of(out.level));
+  // RFC 9001 §5.7 [rfc9001-5.7-2]: a server reads no 1-RTT packet before the handshake is complete.
+  const bool readable = one_rtt ? key_phases_.can_receive() && handshake_complete_
+                                : static_cast<bool>(number_space.receive);
+  if (!readable) return dropped(DropReason::keys_unavailable);
+
+  crypto::HeaderProtection& protection = one_rtt ? key_phases_.receive_header_protection()
+                                                 : *number_space.receive.header_protection;
+  const auto mask = protection.mask(wire::header_sample(packet, header.packet_number_offset));
+  const auto plain = wire::unprotect_header(packet, header.packet_number_offset, mask);
+  out.number = wire::decode_packet_number(number_space.acks.largest_received(), plain.truncated,
+                                          plain.packet_number_length);
+  // RFC 9000 §12.3 [rfc9000-12.3-9]: a number is processed once.
+  if (out.number > kMaxPacketNumber || number_space.acks.is_duplicate(out.number)) {
+    return dropped(DropReason::duplicate);
+  }
+  const MutableBytes sealed = packet.subspan(plain.header_size);
+  const Bytes unprotected_header = packet.first(plain.header_size);
+  if (one_rtt) {
+    const bool key_phase = (plain.first_byte & wire::kKeyPhaseBit) != 0;
+    const auto opened =
+        key_phases_.open(out.number, key_phase, unprotected_header, sealed,
+                         number_space.next_packet_number, now + 3 * recovery_.pto());
+    if (opened == KeyPhases::Opened::key_update_error) {
+      fail(now, {TransportErrorCode::key_update_error, "key update out of order"});
+      return std::nullopt;
+    }
+    if (opened == KeyPhases::Opened::no) {
+      // RFC 9001 §6.6 [rfc9001-6.6-5]: too many forgeries tried on our keys.
+      if (++failed_opens_ >= key_phases_.integrity_limit()) {
+        fail(now, {TransportErrorCode::aead_limit_reached, "too many forged packets"});
+      }
+      return dropped(DropReason::undecryptable);
+    }
+  } else if (!number_space.receive.aead->open(out.number, unprotected_header, sealed)) {
+    return dropped(DropReason::undecryptable);
+  }
+  // RFC 9000 §17.2 [rfc9000-17.2-7], §17.3.1: judged only now that the header is authentic.
+  if ((plain.first_byte & wire::reserved_bits_mask(header.type)) != 0) {
+    fail(now, {TransportErrorCode::protocol_violation, "reserved bits are set"});
+    return std::nullopt;
+  }
+  out.payload = sealed.first(sealed.size() - crypto::kTagSize);
+  ++stats_.packets_received;
+  return out;
+}
+
+void Connection::on_packet_authenticated(Instant now, const wire::ProtectedHeader& header) {
+  restart_idle_timer(now);
+  if (header.type == PacketType::one_rtt) return;
+  if (setup_.side == Side::client && !peer_packet_processed_) {
+    // RFC 9000 §7.2 [rfc9000-7.2-4]: the server's choice replaces the ID that we drew for it.
+    setup_.remote_connection_id = header.source_connection_id;
+    remote_cids_.replace_initial(header.source_connection_id);
+  }
+  peer_packet_processed_ = true;
+  if (setup_.side == Side::server && header.type == PacketType::handshake) {
+    // RFC 9000 §8.1 [rfc9000-8.1-2]; RFC 9001 §4.9.1 [rfc9001-4.9.1-2].
+    address_validated_ = true;
+    discard_keys(now, PacketNumberSpace::initial);
+  }
+}
+
+// RFC 9000 §17.2.5.2, §17.2.5.3; RFC 9001 §5.8.
+void Connection::receive_retry(Instant now, const wire::ProtectedHeader& header, Bytes packet) {
+  const auto retry = wire::decode_retry(packet);
+  if (setup_.side == Side::server || !retry || header.version != setup_.version) {
+    return drop(DropReason::unexpected_packet);
+  }
+  // [rfc9000-17.2.5.2-1]: one Retry at most, and none after another packet of the server's.
+  if (retry_source_connection_id_ || peer_packet_processed_) {
+    return drop(DropReason::unexpected_packet);
+  }
+  const auto tag = keys_.retry_integrity_tag(
+      setup_.version, setup_.original_destination_connection_id.bytes(), retry->without_tag);
+  if (!equal(tag, retry->integrity_tag) ||
+      retry->source_connection_id == setup_.original_destination_connection_id) {
+    return drop(DropReason::undecryptable);
+  }
+  retry_source_connection_id_ = retry->source_connection_id;
+  retry_token_.assign(retry->token.begin(), retry->token.end());
+  remote_cids_.replace_initial(retry->source_connection_id);
+  install_initial_keys(retry->source_connection_id);
+  // [rfc9000-17.2.5.3-2]: packet numbers go on where they were.
+  recovery_.reset_space(now, PacketNumberSpace::initial, *this);
+}
+
+// RFC 9000 §6.2.
+void Connection::receive_version_negotiation(Bytes packet) {
+  const auto offer = wire::decode_version_negotiation(packet);
+  if (setup_.side == Side::server || !offer || peer_packet_processed_ ||
+      retry_source_connection_id_ || phase_ != Phase::open) {
+    return drop(DropReason::unexpected_packet);
+  }
+  const bool answers_us =
+      equal(offer->destination_connection_id, local_cids_.initial().bytes()) &&
+      equal(offer->source_connection_id, setup_.original_destination_connection_id.bytes());
+  // [rfc9000-6.2-3]: a server that offers what we chose did not write this.
+  if (!answers_us || offer->supported_versions.contains(setup_.version)) {
+    return drop(DropReason::unexpected_packet);
+  }
+  end_silently({.kind = CloseReason::Kind::version_negotiation,
+                .reason = "the server speaks none of our versions"});
+}
+
+}  // namespace qpeer::transport

@@ -1,0 +1,333 @@
+// What goes into the next datagrams, and their protection. RFC 9000 §12.2, §13, §14.1, §8.1;
+// RFC 9001 §5.
+//
+//   train      [ datagram ][ datagram ][ ... ]         equal sizes, one path, one ECN mark
+//   datagram   [ Initial ][ Handshake ][ 1-RTT ]       what has something to say, in this order
+//   packet     [ header | number | frames | tag ]
+//
+// 1-RTT header protection waits until the train is complete: its masks are cheap only in bulk.
+#include <algorithm>
+#include <array>
+
+#include "transport/connection/connection.hpp"
+#include "transport/recovery/packet_writer.hpp"
+#include "transport/wire/header.hpp"
+#include "transport/wire/packet_decoder.hpp"
+#include "transport/wire/packet_number.hpp"
+
+namespace qpeer::transport {
+namespace {
+
+using wire::PacketType;
+
+/// After this many packets that only acknowledge, one asks to be acknowledged itself, so that the
+/// ranges it repeats can be forgotten. RFC 9000 §13.2.4 [rfc9000-13.2.4-2].
+constexpr std::uint64_t kAcksBeforePing = 64;
+
+PacketType type_of(EncryptionLevel level) {
+  switch (level) {
+    case EncryptionLevel::initial:
+      return PacketType::initial;
+    case EncryptionLevel::handshake:
+      return PacketType::handshake;
+    default:
+      return PacketType::one_rtt;
+  }
+}
+
+}  // namespace
+
+/// A packet whose frames are written and whose protection is not there yet.
+struct Connection::PlainPacket {
+  EncryptionLevel level = EncryptionLevel::one_rtt;
+  std::size_t begin = 0;  ///< In the datagram.
+  std::size_t length_position = 0;
+  std::size_t packet_number_offset = 0;
+  std::size_t packet_number_length = 0;
+  std::size_t payload = 0;  ///< Where the frames begin.
+  std::size_t payload_size = 0;
+  SentPacketInfo info;
+};
+
+struct Connection::Train {
+  struct Unmasked {
+    MutableBytes packet;
+    std::size_t packet_number_offset;
+    std::size_t packet_number_length;
+  };
+  Ecn ecn = Ecn::not_ect;
+  std::array<Unmasked, kMaxTransmitSegments> unmasked;
+  std::size_t count = 0;
+};
+
+std::optional<Transmit> Connection::poll_transmit(Instant now, TransmitBuffer& out) {
+  now_ = now;
+  if (phase_ == Phase::draining || phase_ == Phase::drained) return std::nullopt;
+  if (phase_ == Phase::closing && !close_pending_) return std::nullopt;
+  if (key_phases_.wants_update()) key_phases_.initiate(application_space().next_packet_number);
+  if (key_phases_.exhausted()) {
+    // RFC 9001 §6.6 [rfc9001-6.6-2]: no packet more under a worn-out key.
+    end_silently({.kind = CloseReason::Kind::local_transport,
+                  .code = static_cast<std::uint64_t>(TransportErrorCode::aead_limit_reached),
+                  .reason = "confidentiality limit reached"});
+    return std::nullopt;
+  }
+  Train train;
+  train.ecn = recovery_.ecn_mark();
+  std::size_t total = 0;
+  std::size_t segment_size = 0;
+  const std::size_t max_segments = std::min(out.max_segments, kMaxTransmitSegments);
+  for (std::size_t segments = 0; segments < max_segments; ++segments) {
+    std::size_t limit = segment_size == 0 ? max_datagram_size_ : segment_size;
+    limit = static_cast<std::size_t>(std::min<std::uint64_t>(limit, amplification_allowance()));
+    // RFC 9000 §8.1 [rfc9000-8.1-5]: what cannot carry a padded Initial waits for more credit.
+    if (limit < wire::kMinInitialDatagramSize && segment_size == 0) break;
+    if (limit < segment_size || out.storage.size() - total < limit) break;
+    const std::size_t size = build_datagram(now, out.storage.subspan(total, limit), train);
+    if (size == 0) break;
+    total += size;
+    stats_.bytes_sent += size;
+    if (!address_validated_) amplification_sent_ += size;
+    if (segment_size == 0) segment_size = size;
+    if (size < segment_size || size < max_datagram_size_ || phase_ != Phase::open) break;
+  }
+  flush_header_protection(train);
+  close_pending_ = false;
+  update_amplification(now);
+  if (total == 0) return std::nullopt;
+  recovery_.set_application_limited(handshake_complete_ && !has_application_frames());
+  return Transmit{.path = setup_.path, .ecn = train.ecn, .size = total,
+                  .segment_size = segment_size};
+}
+
+/// The size of the datagram; 0 when there is nothing to send now.
+std::size_t Connection::build_datagram(Instant now, MutableBytes storage, Train& train) {
+  const bool window_open = recovery_.send_allowance(now) >= storage.size();
+  std::array<PlainPacket, 3> packets;
+  std::array<std::optional<PacketWriter>, 3> writers;
+  std::size_t count = 0;
+  std::size_t size = 0;
+  bool pad = false;
+  for (const EncryptionLevel level :
+       {EncryptionLevel::initial, EncryptionLevel::handshake, EncryptionLevel::one_rtt}) {
+    if (!can_send_at(level)) continue;
+    const bool may_elicit = window_open || recovery_.probes(space_of(level)) > 0;
+    if (!wants_to_send(now, level, may_elicit)) continue;
+    PlainPacket& packet = packets[count];
+    if (!begin_packet(level, storage, size, packet)) break;
+    PacketWriter& frames = writers[count].emplace(
+        storage.subspan(packet.payload, storage.size() - packet.payload - crypto::kTagSize),
+        type_of(level));
+    write_frames(now, level, frames, may_elicit);
+    if (frames.empty()) continue;
+    packet.payload_size = frames.size();
+    // RFC 9001 §5.4.2 [rfc9001-5.4.2-3]: enough for the header protection sample.
+    const std::size_t least = wire::kSampleOffset - packet.packet_number_length;
+    while (packet.payload_size < least) storage[packet.payload + packet.payload_size++] = 0;
+    packet.info.ack_eliciting = frames.ack_eliciting();
+    packet.info.in_flight = frames.ack_eliciting() || packet.payload_size > frames.size();
+    // RFC 9000 §14.1 [rfc9000-14.1-1], [rfc9000-14.1-2]; §8.2.2 [rfc9000-8.2.2-3].
+    pad = pad || (level == EncryptionLevel::initial &&
+                  (setup_.side == Side::client || frames.ack_eliciting()));
+    pad = pad || pad_datagram_;
+    size = packet.payload + packet.payload_size + crypto::kTagSize;
+    ++count;
+  }
+  pad_datagram_ = false;
+  if (count == 0) return 0;
+  PlainPacket& last = packets[count - 1];
+  if (pad && size < wire::kMinInitialDatagramSize) {
+    const std::size_t padding = wire::kMinInitialDatagramSize - size;
+    std::ranges::fill(storage.subspan(last.payload + last.payload_size, padding), u8{0});
+    last.payload_size += padding;
+    last.info.in_flight = true;
+    size += padding;
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    finish_packet(now, packets[i], writers[i]->sent_frames(), storage, train);
+  }
+  return size;
+}
+
+bool Connection::can_send_at(EncryptionLevel level) const {
+  if (level == EncryptionLevel::one_rtt) return key_phases_.can_send() && handshake_complete_;
+  return static_cast<bool>(space(space_of(level)).send);
+}
+
+bool Connection::wants_to_send(Instant now, EncryptionLevel level, bool may_elicit) const {
+  if (phase_ == Phase::closing) return true;
+  const Space& number_space = space(space_of(level));
+  if (number_space.acks.ack_due(now)) return true;
+  if (!may_elicit) return false;
+  return number_space.crypto.has_frames() || recovery_.probes(space_of(level)) > 0 ||
+         (level == EncryptionLevel::one_rtt && has_application_frames());
+}
+
+bool Connection::has_application_frames() const {
+  return ping_requested_ || send_handshake_done_ || path_responder_.has_frames() ||
+         local_cids_.has_frames() || remote_cids_.has_frames() || streams_.has_frames();
+}
+
+/// Writes the header at `at`; false when there is no room for it and any frames.
+bool Connection::begin_packet(EncryptionLevel level, MutableBytes storage, std::size_t at,
+                              PlainPacket& packet) {
+  constexpr std::size_t kLeast = 32;  // Less than this is not worth a packet.
+  Space& number_space = space(space_of(level));
+  if (level == EncryptionLevel::one_rtt &&
+      number_space.next_packet_number == skipped_packet_number_) {
+    skip_packet_number();
+  }
+  packet.level = level;
+  packet.begin = at;
+  packet.info.number = number_space.next_packet_number;
+  packet.packet_number_length = wire::encode_packet_number_length(
+      packet.info.number, recovery_.largest_acknowledged(space_of(level)));
+  const Bytes dcid = remote_cids_.current().bytes();
+  Writer out(storage.subspan(at));
+  if (level == EncryptionLevel::one_rtt) {
+    if (out.remaining() < wire::short_header_size(dcid) + kLeast + crypto::kTagSize) return false;
+    wire::encode_short_header(out, dcid, false, key_phases_.phase(), packet.packet_number_length);
+  } else {
+    const wire::LongHeader header{.type = type_of(level),
+                                  .version = setup_.version,
+                                  .dcid = dcid,
+                                  .scid = local_cids_.initial().bytes(),
+                                  .token = retry_token_};
+    if (out.remaining() < wire::long_header_size(header) + kLeast + crypto::kTagSize) return false;
+    packet.length_position = wire::encode_long_header(out, header, packet.packet_number_length);
+  }
+  packet.packet_number_offset = out.size();
+  wire::write_packet_number(out, packet.info.number, packet.packet_number_length);
+  packet.payload = at + out.size();
+  return out.ok();
+}
+
+/// A number never sent: who acknowledges it acknowledges what it did not receive. RFC 9000 §21.4.
+void Connection::skip_packet_number() {
+  PacketNumber& next = application_space().next_packet_number;
+  ++next;
+  skipped_packet_number_ = next + 1 + random_.uniform(4096);
+}
+
+void Connection::write_frames(Instant now, EncryptionLevel level, PacketWriter& out,
+                              bool may_elicit) {
+  if (phase_ == Phase::closing) return write_close(level, out);
+  Space& number_space = space(space_of(level));
+  if (number_space.acks.ack_pending()) write_ack(now, number_space, out);
+  const bool acknowledges = !out.empty();
+  if (may_elicit) {
+    number_space.crypto.write_frames(out);
+    if (level == EncryptionLevel::one_rtt) write_application_frames(out);
+    const bool probe = recovery_.probes(space_of(level)) > 0;
+    const bool prune = acknowledges && unanswered_acks_ >= kAcksBeforePing;
+    if ((probe || prune || (ping_requested_ && level == EncryptionLevel::one_rtt)) &&
+        !out.ack_eliciting()) {
+      (void)out.write(wire::PingFrame{}, {.kind = static_cast<u8>(wire::FrameType::ping),
+                                          .stream = {}});
+    }
+    if (level == EncryptionLevel::one_rtt) ping_requested_ = false;
+  }
+  if (out.ack_eliciting()) {
+    unanswered_acks_ = 0;
+  } else if (acknowledges) {
+    ++unanswered_acks_;
+  }
+}
+
+void Connection::write_ack(Instant now, Space& number_space, PacketWriter& out) {
+  const auto ranges = number_space.acks.ranges();
+  const auto ack_delay = std::chrono::duration_cast<std::chrono::microseconds>(
+      number_space.acks.ack_delay(now));
+  const std::uint64_t encoded_delay = static_cast<std::uint64_t>(ack_delay.count()) >>
+                                      wire::TransportParameters{}.ack_delay_exponent;
+  const bool ecn = number_space.acks.has_ecn_counts();
+  Writer frame(out.tail());
+  if (!wire::encode_ack(frame, encoded_delay, ranges,
+                        ecn ? &number_space.acks.ecn_counts() : nullptr)) {
+    return;
+  }
+  out.commit(frame.size(), {.kind = static_cast<u8>(ecn ? wire::FrameType::ack_ecn
+                                                        : wire::FrameType::ack),
+                            .stream = {},
+                            .offset = ranges.front().largest});
+  number_space.acks.on_ack_sent(now);
+}
+
+/// In the order of their worth: what lets the peer go on comes before data.
+void Connection::write_application_frames(PacketWriter& out) {
+  if (path_responder_.has_frames()) {
+    path_responder_.write_frames(out);
+    pad_datagram_ = true;
+  }
+  if (send_handshake_done_ &&
+      out.write(wire::HandshakeDoneFrame{},
+                {.kind = static_cast<u8>(wire::FrameType::handshake_done), .stream = {}})) {
+    send_handshake_done_ = false;
+  }
+  local_cids_.write_frames(out);
+  remote_cids_.write_frames(out);
+  streams_.write_frames(out);
+}
+
+void Connection::finish_packet(Instant now, PlainPacket& packet, std::span<const SentFrame> frames,
+                               MutableBytes storage, Train& train) {
+  const PacketNumberSpace which = space_of(packet.level);
+  Space& number_space = space(which);
+  const std::size_t end = packet.payload + packet.payload_size + crypto::kTagSize;
+  const MutableBytes bytes = storage.subspan(packet.begin, end - packet.begin);
+  const Bytes header = bytes.first(packet.payload - packet.begin);
+  const MutableBytes payload_and_tag = bytes.subspan(header.size());
+  if (packet.level == EncryptionLevel::one_rtt) {
+    key_phases_.seal(packet.info.number, header, payload_and_tag);
+    train.unmasked[train.count++] = {bytes, packet.packet_number_offset,
+                                     packet.packet_number_length};
+  } else {
+    wire::patch_length(bytes, packet.length_position,
+                       bytes.size() - packet.packet_number_offset);
+    number_space.send.aead->seal(packet.info.number, header, payload_and_tag);
+    const auto mask = number_space.send.header_protection->mask(
+        wire::header_sample(bytes, packet.packet_number_offset));
+    wire::protect_header(bytes, packet.packet_number_offset, packet.packet_number_length, mask);
+  }
+  packet.info.size = static_cast<std::uint16_t>(bytes.size());
+  packet.info.ecn = train.ecn;
+  recovery_.on_packet_sent(now, which, packet.info, frames);
+  number_space.next_packet_number = packet.info.number + 1;
+  ++stats_.packets_sent;
+  if (packet.info.ack_eliciting) on_ack_eliciting_sent(now);
+  // RFC 9001 §4.9.1 [rfc9001-4.9.1-1]: the client's first Handshake packet ends its Initial keys.
+  if (packet.level == EncryptionLevel::handshake && setup_.side == Side::client) {
+    discard_keys(now, PacketNumberSpace::initial);
+  }
+}
+
+void Connection::flush_header_protection(Train& train) {
+  if (train.count == 0) return;
+  std::array<crypto::HeaderProtection::Sample, kMaxTransmitSegments> samples;
+  std::array<crypto::HeaderProtection::Mask, kMaxTransmitSegments> masks;
+  for (std::size_t i = 0; i < train.count; ++i) {
+    const auto& entry = train.unmasked[i];
+    copy(wire::header_sample(entry.packet, entry.packet_number_offset), samples[i]);
+  }
+  key_phases_.send_header_protection().masks(std::span(samples).first(train.count),
+                                             std::span(masks).first(train.count));
+  for (std::size_t i = 0; i < train.count; ++i) {
+    const auto& entry = train.unmasked[i];
+    wire::protect_header(entry.packet, entry.packet_number_offset, entry.packet_number_length,
+                         masks[i]);
+  }
+}
+
+// RFC 9000 §8.1 [rfc9000-8.1-3]: three times what came, until the address is proved.
+std::uint64_t Connection::amplification_allowance() const {
+  if (address_validated_) return ~std::uint64_t{0};
+  const std::uint64_t allowed = 3 * amplification_received_;
+  return allowed > amplification_sent_ ? allowed - amplification_sent_ : 0;
+}
+
+void Connection::update_amplification(Instant now) {
+  recovery_.set_amplification_blocked(
+      now, amplification_allowance() < wire::kMinInitialDatagramSize);
+}
+
+}  // namespace qpeer::transport
