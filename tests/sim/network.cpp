@@ -1,0 +1,338 @@
+#include "tests/sim/network.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include <fmt/format.h>
+
+namespace qpeer::sim {
+namespace {
+
+/// A machine that wants to act this often without time going on is stuck.
+constexpr std::uint32_t kMaxSpins = 100'000;
+/// Datagrams that arrive at one instant are given at once, as a batch of recvmmsg would be.
+constexpr std::size_t kMaxBatch = 64;
+
+constexpr std::uint64_t pair_key(std::uint32_t from, std::uint32_t to) {
+  return std::uint64_t{from} << 32 | to;
+}
+
+bool environment_says_yes(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr && std::strcmp(value, "") != 0 && std::strcmp(value, "0") != 0;
+}
+
+/// The kinds of the packets that can be told without keys: "I", "0", "H", "R", "VN" or "1".
+const char* kind_of(Bytes payload) {
+  if (payload.size() < 5) return "?";
+  if ((payload[0] & 0x80) == 0) return "1";
+  Reader in{payload.subspan(1)};
+  const std::uint32_t version = in.u32();
+  if (version == 0) return "VN";
+  constexpr const char* kNames[] = {"I", "0", "H", "R"};
+  const unsigned type = payload[0] >> 4 & 3;
+  return kNames[version == 0x6b3343cf ? (type + 3) % 4 : type];
+}
+
+}  // namespace
+
+/// Orders the heap: the earliest first, of equals the one made first.
+struct Network::Later {
+  bool operator()(const Event& a, const Event& b) const {
+    return a.at != b.at ? a.at > b.at : a.order > b.order;
+  }
+};
+
+Network::Network(std::uint64_t seed)
+    : seed_(seed),
+      random_(seed),
+      link_random_(random_.split()),
+      transmit_storage_(kMaxTransmitSize) {
+  trace_ = environment_says_yes("QPEER_TRACE");
+  heap_.reserve(1'024);
+}
+
+Network::~Network() = default;
+
+// --- machines ----------------------------------------------------------------------------------
+
+Host& Network::add_host(std::unique_ptr<Node> node, SocketAddress address) {
+  auto host = std::make_unique<Host>();
+  host->index_ = static_cast<std::uint32_t>(hosts_.size());
+  host->node_ = std::move(node);
+  hosts_.push_back(std::move(host));
+  add_address(*hosts_.back(), address.valid() ? address : new_address());
+  wake(*hosts_.back());
+  return *hosts_.back();
+}
+
+void Network::detach(Host& host) {
+  host.node_.reset();
+  host.armed_ = kNever;
+}
+
+void Network::replace(Host& host, std::unique_ptr<Node> node) {
+  detach(host);
+  host.node_ = std::move(node);
+  wake(host);
+}
+
+void Network::add_address(Host& host, const SocketAddress& address) {
+  if (!routes_.emplace(address, &host).second) die(host, "two hosts have one address");
+  host.addresses_.push_back(address);
+}
+
+void Network::change_address(Host& host, const SocketAddress& from, const SocketAddress& to) {
+  const auto found = std::ranges::find(host.addresses_, from);
+  if (found == host.addresses_.end()) die(host, "gives up an address that it does not have");
+  if (!routes_.emplace(to, &host).second) die(host, "two hosts have one address");
+  routes_.erase(from);
+  *found = to;
+}
+
+SocketAddress Network::new_address() {
+  const std::uint32_t n = ++addresses_made_;
+  return SocketAddress::ipv4(
+      {10, static_cast<u8>(n >> 16), static_cast<u8>(n >> 8), static_cast<u8>(n)}, 4433);
+}
+
+SocketAddress Network::new_address6() {
+  std::array<u8, 16> octets{0x20, 0x01, 0x0d, 0xb8};
+  Writer(MutableBytes(octets).subspan(12)).u32(++addresses_made_);
+  return SocketAddress::ipv6(octets, 4433);
+}
+
+void Network::wake(Host& host) {
+  if (host.woken_) return;
+  host.woken_ = true;
+  push(now_, EventKind::wake, host.index_);
+}
+
+// --- links -------------------------------------------------------------------------------------
+
+void Network::connect(const Host& a, const Host& b, const Link& forward, const Link& back) {
+  pipe(a, b).link = forward;
+  pipe(b, a).link = back;
+}
+
+Pipe& Network::pipe(const Host& from, const Host& to) {
+  auto& slot = pipes_[pair_key(from.index_, to.index_)];
+  if (!slot) slot = std::make_unique<Pipe>(default_link_, link_random_.split());
+  return *slot;
+}
+
+void Network::inject(const SocketAddress& from, const SocketAddress& to, Bytes payload, Ecn ecn) {
+  trace(from, to, ecn, payload, "injected");
+  deliver_at(now_, from, to, ecn, payload);
+}
+
+Host* Network::route(const SocketAddress& to) const {
+  const auto found = routes_.find(to);
+  return found == routes_.end() ? nullptr : found->second;
+}
+
+void Network::send(Host& host, const SocketAddress& from, const SocketAddress& to, Ecn ecn,
+                   MutableBytes payload) {
+  ++stats_.sent;
+  Passing datagram{.now = now_, .from = from, .to = to, .payload = payload, .ecn = ecn};
+  for (const Tap& tap : taps_) tap(datagram);
+  const Host* const destination = route(to);
+  const Host* const source = route(from);
+  if (destination == nullptr || source != &host) {
+    ++stats_.unroutable;
+    trace(from, to, ecn, payload, "unroutable");
+    return;
+  }
+  const auto outcome = pipe(host, *destination).enter(datagram);
+  trace(from, to, ecn, payload, outcome.fate);
+  if (outcome.arrival != kNever) deliver_at(outcome.arrival, from, to, ecn, payload);
+  if (outcome.copy_arrival != kNever) deliver_at(outcome.copy_arrival, from, to, ecn, payload);
+}
+
+void Network::deliver_at(Instant at, const SocketAddress& from, const SocketAddress& to, Ecn ecn,
+                         Bytes payload) {
+  const std::uint32_t index = take_packet(payload.size());
+  Packet& packet = *packets_[index];
+  packet.from = from;
+  packet.to = to;
+  packet.ecn = ecn;
+  copy(payload, packet.storage);
+  push(at, EventKind::deliver, index);
+}
+
+std::uint32_t Network::take_packet(std::size_t size) {
+  if (free_packets_.empty()) {
+    free_packets_.reserve(packets_.size() + 1);
+    free_packets_.push_back(static_cast<std::uint32_t>(packets_.size()));
+    packets_.push_back(std::make_unique<Packet>());
+    packets_.back()->storage.resize(1'536);
+  }
+  const std::uint32_t index = free_packets_.back();
+  free_packets_.pop_back();
+  Packet& packet = *packets_[index];
+  if (packet.storage.size() < size) packet.storage.resize(size);
+  packet.size = size;
+  return index;
+}
+
+// --- time --------------------------------------------------------------------------------------
+
+void Network::push(Instant at, EventKind kind, std::uint32_t index) {
+  heap_.push_back({.at = at, .order = order_++, .index = index, .kind = kind});
+  std::ranges::push_heap(heap_, Later{});
+}
+
+void Network::at(Instant time, Action action) {
+  if (free_actions_.empty()) {
+    free_actions_.push_back(static_cast<std::uint32_t>(actions_.size()));
+    actions_.emplace_back();
+  }
+  const std::uint32_t index = free_actions_.back();
+  free_actions_.pop_back();
+  actions_[index] = std::move(action);
+  push(std::max(time, now_), EventKind::action, index);
+}
+
+bool Network::step() {
+  if (heap_.empty()) return false;
+  std::ranges::pop_heap(heap_, Later{});
+  const Event event = heap_.back();
+  heap_.pop_back();
+  now_ = std::max(now_, event.at);
+  switch (event.kind) {
+    case EventKind::deliver:
+      deliver(event.index);
+      break;
+    case EventKind::timer:
+      on_timer(*hosts_[event.index], event.at);
+      break;
+    case EventKind::wake:
+      hosts_[event.index]->woken_ = false;
+      pump(*hosts_[event.index]);
+      break;
+    case EventKind::action: {
+      Action action = std::exchange(actions_[event.index], {});
+      free_actions_.push_back(event.index);
+      action();
+      break;
+    }
+  }
+  return true;
+}
+
+bool Network::run_until(const std::function<bool()>& predicate, Duration timeout) {
+  const Instant end = now_ + timeout;
+  for (const auto& host : hosts_) wake(*host);
+  while (!predicate()) {
+    if (heap_.empty() || heap_.front().at > end) {
+      now_ = end;
+      return predicate();
+    }
+    step();
+  }
+  return true;
+}
+
+void Network::run_for(Duration time) {
+  run_until([] { return false; }, time);
+}
+
+// --- one machine -------------------------------------------------------------------------------
+
+void Network::deliver(std::uint32_t index) {
+  Host* const host = route(packets_[index]->to);
+  for (std::size_t batch = 1;; ++batch) {
+    Packet& packet = *packets_[index];
+    if (host == nullptr || !host->node_) {
+      ++stats_.unroutable;
+    } else {
+      ++stats_.delivered;
+      host->node_->on_datagram(now_, {.path = {.local = packet.to, .remote = packet.from},
+                                      .ecn = packet.ecn,
+                                      .payload = MutableBytes(packet.storage).first(packet.size)});
+    }
+    free_packets_.push_back(index);
+    if (batch == kMaxBatch || heap_.empty()) break;
+    const Event& next = heap_.front();
+    if (next.kind != EventKind::deliver || next.at > now_) break;
+    if (route(packets_[next.index]->to) != host) break;
+    index = next.index;
+    std::ranges::pop_heap(heap_, Later{});
+    heap_.pop_back();
+  }
+  if (host != nullptr) pump(*host);
+}
+
+void Network::on_timer(Host& host, Instant armed) {
+  if (armed != host.armed_) return;  // Stale: an earlier one took its place.
+  host.armed_ = kNever;
+  if (!host.node_) return;
+  if (host.node_->next_deadline() <= now_) {
+    host.spins_ = host.last_deadline_ == now_ ? host.spins_ + 1 : 0;
+    host.last_deadline_ = now_;
+    if (host.spins_ > kMaxSpins) die(host, "spins: its deadline passes and stays");
+    host.node_->on_deadline(now_);
+  }
+  pump(host);
+}
+
+void Network::pump(Host& host) {
+  if (!host.node_) return;
+  std::uint32_t steps = 0;
+  while (host.node_->poll_event() || transmit(host)) {
+    if (++steps > kMaxSpins) die(host, "spins: it sends or tells without end");
+  }
+  arm(host);
+}
+
+void Network::arm(Host& host) {
+  const Instant deadline = host.node_->next_deadline();
+  if (deadline == kNever) return;
+  const Instant at = std::max(deadline, now_);
+  if (at >= host.armed_) return;
+  host.armed_ = at;
+  push(at, EventKind::timer, host.index_);
+}
+
+bool Network::transmit(Host& host) {
+  TransmitBuffer out{.storage = transmit_storage_, .max_segments = host.max_segments};
+  const auto train = host.node_->poll_transmit(now_, out);
+  if (!train) return false;
+  const std::size_t segment = train->segment_size;
+  if (train->size == 0 || segment == 0 || train->size > out.storage.size() ||
+      (train->size + segment - 1) / segment > host.max_segments) {
+    die(host, "made an impossible train of datagrams");
+  }
+  SocketAddress from = train->path.local;
+  for (const SocketAddress& address : host.addresses_) {
+    if (from.valid()) break;
+    if (address.is_ipv4() == train->path.remote.is_ipv4()) from = address;
+  }
+  for (std::size_t position = 0; position < train->size; position += segment) {
+    const std::size_t size = std::min(segment, train->size - position);
+    send(host, from, train->path.remote, train->ecn,
+         MutableBytes(transmit_storage_).subspan(position, size));
+  }
+  return true;
+}
+
+// --- telling -----------------------------------------------------------------------------------
+
+void Network::trace(const SocketAddress& from, const SocketAddress& to, Ecn ecn, Bytes payload,
+                    const char* fate) const {
+  if (!trace_) return;
+  constexpr const char* kMarks[] = {"", " ect1", " ect0", " ce"};
+  const double time = static_cast<double>(now_.time_since_epoch().count()) * 1e-9;
+  fmt::print(stderr, "[{:12.6f}] {} > {} {:5} {}{} {}\n", time, from.to_string(), to.to_string(),
+             payload.size(), kind_of(payload), kMarks[static_cast<std::size_t>(ecn)], fate);
+}
+
+void Network::die(const Host& host, const char* what) const {
+  fmt::print(stderr, "simulation with seed {} at {} ns: machine {} {}\n", seed_,
+             now_.time_since_epoch().count(), host.index_, what);
+  std::abort();
+}
+
+}  // namespace qpeer::sim

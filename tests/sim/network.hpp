@@ -1,0 +1,195 @@
+// A network in one process: machines, links between them, virtual time, one seed.
+//
+// Nothing here knows QUIC: whatever is a Machine can be attached. Events lie in a heap by time and
+// then by the order in which they were made, so equal seeds give equal runs, byte for byte. In
+// steady state a datagram costs no allocation. QPEER_TRACE=1 prints every datagram.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "tests/sim/link.hpp"
+#include "tests/sim/seeded_random.hpp"
+#include "transport/base/datagram.hpp"
+
+namespace qpeer::sim {
+
+/// A machine behind one type.
+class Node {
+ public:
+  virtual ~Node() = default;
+  virtual void on_datagram(Instant now, ReceivedDatagram datagram) = 0;
+  virtual std::optional<Transmit> poll_transmit(Instant now, TransmitBuffer& out) = 0;
+  [[nodiscard]] virtual Instant next_deadline() const = 0;
+  virtual void on_deadline(Instant now) = 0;
+  /// Handles one event; false when there was none.
+  virtual bool poll_event() = 0;
+};
+
+/// Puts any Machine behind Node: the machine stays its owner's, `on_event` gets each event.
+template <Machine M, class OnEvent>
+class MachineNode final : public Node {
+ public:
+  MachineNode(M& machine, OnEvent on_event) : machine_(machine), on_event_(std::move(on_event)) {}
+  void on_datagram(Instant now, ReceivedDatagram in) override { machine_.on_datagram(now, in); }
+  std::optional<Transmit> poll_transmit(Instant now, TransmitBuffer& out) override {
+    return machine_.poll_transmit(now, out);
+  }
+  [[nodiscard]] Instant next_deadline() const override { return machine_.next_deadline(); }
+  void on_deadline(Instant now) override { machine_.on_deadline(now); }
+  bool poll_event() override {
+    auto event = machine_.poll_event();
+    if (event) on_event_(*event);
+    return static_cast<bool>(event);
+  }
+
+ private:
+  M& machine_;
+  OnEvent on_event_;
+};
+
+/// Where a machine lives. Made by Network, lives as long.
+class Host {
+ public:
+  /// The first address it has.
+  [[nodiscard]] const SocketAddress& address() const { return addresses_.front(); }
+  [[nodiscard]] const std::vector<SocketAddress>& addresses() const { return addresses_; }
+  std::size_t max_segments = kMaxTransmitSegments;  ///< 1: a socket that cannot segment.
+
+ private:
+  friend class Network;
+  std::unique_ptr<Node> node_;
+  std::vector<SocketAddress> addresses_;
+  std::uint32_t index_ = 0;
+  bool woken_ = false;       ///< A wake event is in the heap.
+  Instant armed_ = kNever;   ///< Of the timer event that counts; others in the heap are stale.
+  Instant last_deadline_{};  ///< For telling a machine that does not move on.
+  std::uint32_t spins_ = 0;
+};
+
+struct NetworkStats {
+  std::uint64_t sent = 0;
+  std::uint64_t delivered = 0;
+  std::uint64_t unroutable = 0;  ///< To or from an address that nobody has.
+};
+
+class Network {
+ public:
+  explicit Network(std::uint64_t seed);
+  ~Network();
+  Network(const Network&) = delete;
+  Network& operator=(const Network&) = delete;
+
+  // --- machines --------------------------------------------------------------------------------
+
+  /// A machine with an address: the one given, else the next free one.
+  Host& add_host(std::unique_ptr<Node> node, SocketAddress address = {});
+  /// `machine` must stay until it is detached or the network gone.
+  template <Machine M, class OnEvent>
+  Host& attach(M& machine, OnEvent on_event, SocketAddress address = {}) {
+    return add_host(std::make_unique<MachineNode<M, OnEvent>>(machine, std::move(on_event)),
+                    address);
+  }
+  /// The machine is gone without a word: what comes for it vanishes. A later replace() puts another
+  /// in its place. Neither may be called from within that machine's own events.
+  void detach(Host& host);
+  void replace(Host& host, std::unique_ptr<Node> node);
+  void add_address(Host& host, const SocketAddress& address);
+  /// Moves a host: from now on it sends from, and is reached at, `to` instead of `from`.
+  void change_address(Host& host, const SocketAddress& from, const SocketAddress& to);
+  SocketAddress new_address();   ///< 10.x.y.z:4433, never the same twice.
+  SocketAddress new_address6();  ///< [2001:db8::n]:4433.
+  /// Somebody wrote to the machine from outside: polls it at the present instant.
+  void wake(Host& host);
+
+  // --- links -----------------------------------------------------------------------------------
+
+  /// Hosts without a link of their own have this one between them.
+  void set_default_link(const Link& link) { default_link_ = link; }
+  void connect(const Host& a, const Host& b, const Link& both) { connect(a, b, both, both); }
+  void connect(const Host& a, const Host& b, const Link& forward, const Link& back);
+  /// The direction from one host to another: to change the link, set a filter, read figures.
+  Pipe& pipe(const Host& from, const Host& to);
+  /// A datagram out of nowhere that arrives now: forged addresses, replays, garbage.
+  void inject(const SocketAddress& from, const SocketAddress& to, Bytes payload,
+              Ecn ecn = Ecn::not_ect);
+  /// Sees each datagram that a machine sends, before the link does.
+  using Tap = std::function<void(const Passing&)>;
+  void on_send(Tap tap) { taps_.push_back(std::move(tap)); }
+
+  // --- time ------------------------------------------------------------------------------------
+
+  [[nodiscard]] Instant now() const { return now_; }
+  using Action = std::move_only_function<void()>;
+  void at(Instant time, Action action);
+  void after(Duration delay, Action action) { at(now_ + delay, std::move(action)); }
+  /// One event; false when none is left.
+  bool step();
+  /// Runs until it holds, which is looked at after each event; false when it does not in time.
+  bool run_until(const std::function<bool()>& predicate, Duration timeout);
+  void run_for(Duration time);
+
+  [[nodiscard]] std::uint64_t seed() const { return seed_; }
+  [[nodiscard]] SeededRandom& random() { return random_; }
+  [[nodiscard]] const NetworkStats& stats() const { return stats_; }
+
+ private:
+  enum class EventKind : u8 { deliver, timer, wake, action };
+  struct Event {
+    Instant at;
+    std::uint64_t order = 0;
+    std::uint32_t index = 0;  ///< Packet, host or action.
+    EventKind kind = EventKind::deliver;
+  };
+  struct Packet {
+    SocketAddress from;
+    SocketAddress to;
+    Ecn ecn = Ecn::not_ect;
+    std::size_t size = 0;
+    std::vector<u8> storage;
+  };
+  struct Later;
+
+  void push(Instant at, EventKind kind, std::uint32_t index);
+  void deliver(std::uint32_t index);
+  void on_timer(Host& host, Instant armed);
+  void pump(Host& host);
+  void arm(Host& host);
+  bool transmit(Host& host);
+  void send(Host& host, const SocketAddress& from, const SocketAddress& to, Ecn ecn,
+            MutableBytes payload);
+  void deliver_at(Instant at, const SocketAddress& from, const SocketAddress& to, Ecn ecn,
+                  Bytes payload);
+  std::uint32_t take_packet(std::size_t size);
+  void trace(const SocketAddress& from, const SocketAddress& to, Ecn ecn, Bytes payload,
+             const char* fate) const;
+  [[noreturn]] void die(const Host& host, const char* what) const;
+  [[nodiscard]] Host* route(const SocketAddress& to) const;
+
+  std::uint64_t seed_;
+  SeededRandom random_;
+  SeededRandom link_random_;
+  Instant now_{1s};  ///< Not zero, so that nobody takes zero for "unset" unnoticed.
+  bool trace_ = false;
+  std::uint64_t order_ = 0;
+  std::uint32_t addresses_made_ = 0;
+  std::vector<Event> heap_;
+  std::vector<std::unique_ptr<Host>> hosts_;
+  std::unordered_map<SocketAddress, Host*> routes_;
+  std::unordered_map<std::uint64_t, std::unique_ptr<Pipe>> pipes_;
+  std::vector<std::unique_ptr<Packet>> packets_;
+  std::vector<std::uint32_t> free_packets_;
+  std::vector<Action> actions_;
+  std::vector<std::uint32_t> free_actions_;
+  std::vector<u8> transmit_storage_;
+  std::vector<Tap> taps_;
+  Link default_link_;
+  NetworkStats stats_;
+};
+
+}  // namespace qpeer::sim

@@ -1,0 +1,47 @@
+// A handshake that looks like TLS 1.3 to the connection and is decided by a seed: the same messages
+// at the same levels, secrets in the order in which OpenSSL yields them, and no cryptography.
+//
+//   client                                             server
+//   ClientHello (client_hello_size)      initial ->    got_transport_params
+//                                     <- initial       ServerHello
+//   handshake send, receive secrets                    handshake send, receive secrets
+//                                     <- handshake     EncryptedExtensions, [CertificateRequest],
+//   got_transport_params                               Certificate, Finished; 1-RTT send secret
+//   [Certificate], Finished            handshake ->
+//   1-RTT send, receive secrets                        1-RTT receive secret
+//                                     <- 1-RTT         NewSessionTicket
+//
+// Every message carries a checksum: a changed one is alert 50 (decode_error).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "crypto/tls_session.hpp"
+#include "transport/base/random.hpp"
+
+namespace qpeer::sim {
+
+struct TestTlsConfig {
+  std::vector<std::string> alpn{"sim"};
+  std::string identity = "peer";  ///< Decides certificate and key that this side shows.
+  crypto::CipherSuite suite = crypto::CipherSuite::aes_128_gcm_sha256;  ///< The server's counts.
+  std::size_t client_hello_size = 1'550;   ///< As with a post-quantum key share: two Initials.
+  std::size_t server_flight_size = 1'000;  ///< EncryptedExtensions to Finished.
+  std::size_t tickets = 2;                 ///< Of 233 bytes, after the handshake.
+  bool mutual = true;                      ///< As a server: ask for the client's certificate.
+  bool send_transport_parameters = true;   ///< False breaks the protocol on purpose.
+  /// Last word on the peer's certificate; no is alert 42 (bad_certificate).
+  std::function<bool(const crypto::PeerCertificate&)> verify_peer{};
+};
+
+/// `random` must outlive the context and its sessions.
+std::shared_ptr<crypto::TlsContext> make_test_tls(Random& random, TestTlsConfig config = {});
+
+/// What a side with this identity shows.
+crypto::PeerCertificate test_certificate(std::string_view identity);
+
+}  // namespace qpeer::sim
