@@ -1,6 +1,11 @@
 // Which packets of one number space arrived, and when to say so. RFC 9000 §13.2.
+//
+//   ranges, largest first:  [ reported in ACKs ... | kept only to know duplicates ... ]  floor
+//
+// Below the floor nothing is known, so everything there counts as a duplicate.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -48,6 +53,31 @@ class AckTracker {
   /// The peer acknowledged a packet of ours whose ACK frame's largest was this: ranges up to it
   /// need no repeating. RFC 9000 §13.2.4.
   void on_ack_acknowledged(PacketNumber largest_in_that_ack);
+
+ private:
+  /// RFC 9000 §13.2.2.
+  static constexpr unsigned kAckElicitingThreshold = 2;
+  /// So many packets that ask for no ACK are worth one in a packet that leaves anyway: it lets the
+  /// peer forget them.
+  static constexpr unsigned kQuietThreshold = 8;
+
+  /// Adds the number and returns the place of its range; kMaxRanges when it was not kept.
+  std::size_t insert(PacketNumber number);
+  std::size_t insert_between(std::size_t at, PacketNumber number);
+  void count_mark(Ecn ecn);
+
+  Duration max_ack_delay_;
+  std::array<wire::PacketNumberRange, kMaxRanges> ranges_{};
+  std::size_t count_ = 0;
+  std::size_t reported_ = 0;  ///< How many of them, from the largest on, ACKs still repeat.
+  PacketNumber floor_ = 0;
+  Instant largest_received_at_;
+  std::optional<PacketNumber> largest_ack_eliciting_;
+  Instant deadline_ = kNever;    ///< Of the delayed ACK.
+  unsigned ack_eliciting_ = 0;   ///< Since the last ACK.
+  unsigned quiet_ = 0;           ///< Likewise, those that ask for no ACK.
+  bool immediate_ = false;
+  wire::EcnCounts ecn_counts_;
 };
 
 }  // namespace qpeer::transport

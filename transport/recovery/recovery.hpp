@@ -14,8 +14,13 @@
 #include "transport/base/ids.hpp"
 #include "transport/base/time.hpp"
 #include "transport/recovery/congestion.hpp"
+#include "transport/recovery/ecn_validator.hpp"
+#include "transport/recovery/loss_detector.hpp"
+#include "transport/recovery/pacer.hpp"
+#include "transport/recovery/pto.hpp"
 #include "transport/recovery/rtt.hpp"
 #include "transport/recovery/sent_frame.hpp"
+#include "transport/recovery/sent_packets.hpp"
 #include "transport/wire/ack_frame.hpp"
 
 namespace qpeer::transport {
@@ -47,6 +52,8 @@ class Recovery {
   Recovery(Side side, const RecoveryConfig& config,
            std::unique_ptr<CongestionController> controller);
   ~Recovery();
+  Recovery(Recovery&&) noexcept;
+  Recovery& operator=(Recovery&&) noexcept;
 
   // --- sending ---------------------------------------------------------------------------------
 
@@ -115,6 +122,55 @@ class Recovery {
   [[nodiscard]] std::uint64_t packets_lost() const;
   [[nodiscard]] bool ack_eliciting_in_flight() const;  ///< In any space.
   [[nodiscard]] std::optional<PacketNumber> largest_acknowledged(PacketNumberSpace space) const;
+
+ private:
+  struct Space {
+    SentPackets sent;
+    std::optional<PacketNumber> largest_acknowledged;
+    Instant last_ack_eliciting_sent_at;
+    Instant newest_acknowledged_sent_at = Instant::min();
+    Instant loss_time = kNever;
+    unsigned probes = 0;
+  };
+  /// What one ACK frame newly acknowledged.
+  struct Acknowledged;
+
+  [[nodiscard]] Space& at(PacketNumberSpace space);
+  [[nodiscard]] const Space& at(PacketNumberSpace space) const;
+  [[nodiscard]] Pto::Conditions pto_conditions(Instant now) const;
+  [[nodiscard]] Pacer::Rate pacing() const;
+  /// What the window alone allows: a datagram at least, or 0.
+  [[nodiscard]] std::uint64_t window_allowance() const;
+  [[nodiscard]] bool consistent() const;
+
+  void acknowledge(PacketNumberSpace space, PacketNumber smallest, PacketNumber largest,
+                   Acknowledged& newly, FateHandler& fates);
+  void update_rtt(Instant now, PacketNumberSpace space, Instant sent_at, Duration ack_delay);
+  void detect_losses(Instant now, PacketNumberSpace space, FateHandler& fates);
+  void arm_probes(PacketNumberSpace space, unsigned count, FateHandler& fates);
+  void on_pto(Instant now, FateHandler& fates);
+  void drop_outstanding(PacketNumberSpace space, Fate fate, FateHandler& fates);
+  void set_timer(Instant now);
+
+  Side side_;
+  bool pacing_enabled_;
+  bool application_limited_ = false;
+  bool amplification_blocked_ = false;
+  bool peer_validated_address_;
+  bool has_handshake_keys_ = false;
+  bool handshake_confirmed_ = false;
+  /// One packet may leave beyond the window that a loss just reduced. RFC 9002 §7.3.2.
+  bool recovery_packet_ = false;
+  std::uint16_t max_datagram_size_;
+  Duration max_ack_delay_ = 25ms;  ///< The default of RFC 9000 §18.2.
+  std::unique_ptr<CongestionController> controller_;
+  RttEstimator rtt_;
+  Pto pto_;
+  Pacer pacer_;
+  EcnValidator ecn_;
+  std::array<Space, kPacketNumberSpaces> spaces_;
+  Instant deadline_ = kNever;
+  std::uint64_t packets_lost_ = 0;
 };
 
 }  // namespace qpeer::transport

@@ -1,0 +1,85 @@
+#include "transport/recovery/loss_detector.hpp"
+
+#include <algorithm>
+#include <optional>
+
+namespace qpeer::transport {
+namespace {
+
+/// Watches the lost packets of one pass, oldest first, for two that prove persistent congestion.
+class PersistentCongestion {
+ public:
+  PersistentCongestion(const LossQuery& query, const RttEstimator& rtt)
+      : duration_(persistent_congestion_duration(rtt, query.max_ack_delay)),
+        first_sample_at_(rtt.first_sample_at().value_or(kNever)),
+        acknowledged_elsewhere_(query.acknowledged_elsewhere) {}
+
+  void on_acknowledged() { start_.reset(); }
+  void on_lost(const SentPacket& packet) {
+    // RFC 9002 §7.6.2 [rfc9002-7.6.2-1], [rfc9002-7.6.2-2]: both ends ask for an ACK and were sent
+    // when an RTT was known.
+    if (!packet.ack_eliciting || packet.sent_at <= first_sample_at_) return;
+    // RFC 9002 §7.6.2 [rfc9002-7.6.2-3]: something between them arrived, if in another space.
+    if (start_ && *start_ < acknowledged_elsewhere_ && acknowledged_elsewhere_ < packet.sent_at) {
+      start_.reset();
+    }
+    if (!start_) start_ = packet.sent_at;
+    established_ = established_ || packet.sent_at - *start_ > duration_;
+  }
+  [[nodiscard]] bool established() const { return established_; }
+
+ private:
+  Duration duration_;
+  Instant first_sample_at_;
+  Instant acknowledged_elsewhere_;
+  std::optional<Instant> start_;
+  bool established_ = false;
+};
+
+}  // namespace
+
+Duration loss_delay(const RttEstimator& rtt) {
+  // RFC 9002 §6.1.2 [rfc9002-6.1.2-4], [rfc9002-6.1.2-2].
+  return std::max(std::max(rtt.latest(), rtt.smoothed()) * 9 / 8, kGranularity);
+}
+
+Duration persistent_congestion_duration(const RttEstimator& rtt, Duration max_ack_delay) {
+  return rtt.pto(max_ack_delay) * kPersistentCongestionThreshold;
+}
+
+LossFindings detect_lost(SentPackets& packets, const LossQuery& query, const RttEstimator& rtt,
+                         FateHandler& fates) {
+  LossFindings found;
+  PersistentCongestion persistent{query, rtt};
+  const Duration delay = loss_delay(rtt);
+  for (auto at = packets.begin_index(); at != packets.end_index(); ++at) {
+    const SentPacket& packet = packets[at];
+    if (packet.number > query.largest_acknowledged) break;
+    if (packet.state == SentPacket::State::acked) persistent.on_acknowledged();
+    if (!packet.outstanding()) continue;
+    const bool overtaken = query.largest_acknowledged - packet.number >= kPacketThreshold;
+    // RFC 9002 §6.1.2 [rfc9002-6.1.2-1].
+    if (!overtaken && packet.sent_at + delay > query.now) {
+      if (!packet.in_flight) continue;
+      // RFC 9002 §6.1.2 [rfc9002-6.1.2-3]. All that follow were sent later, so none is lost yet.
+      found.loss_time = packet.sent_at + delay;
+      break;
+    }
+    packets.resolve(at, SentPacket::State::lost);
+    persistent.on_lost(packet);
+    if (packet.in_flight) {
+      ++found.packets;
+      found.bytes += packet.size;
+      found.largest_sent_at = std::max(found.largest_sent_at, packet.sent_at);
+      if (packet.ecn != Ecn::not_ect) ++found.marked;
+    }
+    packets.for_each_frame(packet, [&](const SentFrame& frame) {
+      fates.on_frame_fate(query.space, frame, Fate::lost);
+    });
+  }
+  found.persistent_congestion = persistent.established();
+  packets.forget_resolved();
+  return found;
+}
+
+}  // namespace qpeer::transport

@@ -1,0 +1,47 @@
+// Which outstanding packets an acknowledgement, or the time since, shows to be lost, and whether
+// their loss is persistent congestion. RFC 9002 §6.1, §7.6, §A.10.
+#pragma once
+
+#include <cstdint>
+
+#include "transport/base/ids.hpp"
+#include "transport/base/time.hpp"
+#include "transport/recovery/rtt.hpp"
+#include "transport/recovery/sent_frame.hpp"
+#include "transport/recovery/sent_packets.hpp"
+
+namespace qpeer::transport {
+
+/// RFC 9002 §6.1.1 [rfc9002-6.1.1-1], [rfc9002-6.1.1-2].
+inline constexpr PacketNumber kPacketThreshold = 3;
+/// RFC 9002 §7.6.1 [rfc9002-7.6.1-1].
+inline constexpr int kPersistentCongestionThreshold = 3;
+
+/// How long after it was sent a packet older than an acknowledged one is lost: 9/8 of the RTT.
+Duration loss_delay(const RttEstimator& rtt);
+/// How long all must be lost for the congestion to be persistent.
+Duration persistent_congestion_duration(const RttEstimator& rtt, Duration max_ack_delay);
+
+struct LossQuery {
+  Instant now;
+  PacketNumberSpace space = PacketNumberSpace::initial;
+  PacketNumber largest_acknowledged = 0;
+  Duration max_ack_delay{};
+  /// When the newest packet acknowledged in any other space was sent.
+  Instant acknowledged_elsewhere = Instant::min();
+};
+
+struct LossFindings {
+  std::uint64_t packets = 0;  ///< Of those in flight.
+  std::uint64_t bytes = 0;    ///< Likewise.
+  Instant largest_sent_at = Instant::min();
+  std::uint64_t marked = 0;  ///< How many of them carried an ECN mark.
+  bool persistent_congestion = false;
+  Instant loss_time = kNever;  ///< When the next packet of the space would be lost.
+};
+
+/// Resolves what is lost and reports its frames.
+LossFindings detect_lost(SentPackets& packets, const LossQuery& query, const RttEstimator& rtt,
+                         FateHandler& fates);
+
+}  // namespace qpeer::transport

@@ -1,0 +1,56 @@
+#include "transport/recovery/pacer.hpp"
+
+namespace qpeer::transport {
+namespace {
+
+constexpr double kNanoseconds = 1e9;
+/// Far above any link, far below what overflows in the sums here.
+constexpr double kMaxRate = 1e15;
+
+}  // namespace
+
+Pacer::Rate Pacer::rate_of(std::uint64_t bytes_per_second, std::uint16_t max_datagram_size) {
+  const double rate = std::clamp(static_cast<double>(bytes_per_second), 1.0, kMaxRate);
+  const auto in_burst_time =
+      static_cast<std::uint64_t>(rate * static_cast<double>(kBurstTime.count()) / kNanoseconds);
+  return {.bytes_per_second = static_cast<std::uint64_t>(rate),
+          .burst = std::max(kMinBurstPackets * max_datagram_size, in_burst_time)};
+}
+
+Pacer::Rate Pacer::rate_of(std::uint64_t window, Duration smoothed_rtt,
+                           std::uint16_t max_datagram_size) {
+  const double rtt = std::max(1.0, static_cast<double>(smoothed_rtt.count()));
+  const double rate = 1.25 * static_cast<double>(window) * kNanoseconds / rtt;
+  return rate_of(static_cast<std::uint64_t>(std::min(rate, kMaxRate)), max_datagram_size);
+}
+
+std::int64_t Pacer::budget(Instant now, const Rate& rate) const {
+  const auto burst = static_cast<std::int64_t>(rate.burst);
+  if (!started_) return burst;
+  if (now <= updated_at_) return std::min(tokens_, burst);
+  const double filled = static_cast<double>((now - updated_at_).count()) *
+                        static_cast<double>(rate.bytes_per_second) / kNanoseconds;
+  const double room = static_cast<double>(burst - tokens_);
+  return filled >= room ? burst : tokens_ + static_cast<std::int64_t>(filled);
+}
+
+Instant Pacer::available_at(Instant now, const Rate& rate, std::uint64_t wanted) const {
+  const std::int64_t missing = static_cast<std::int64_t>(std::min(wanted, rate.burst)) -
+                               budget(now, rate);
+  if (missing <= 0) return now;
+  const double wait = static_cast<double>(missing) * kNanoseconds /
+                      static_cast<double>(rate.bytes_per_second);
+  // One nanosecond more, so that rounding never leaves it a byte short.
+  return now + Duration{static_cast<Duration::rep>(wait) + 1};
+}
+
+void Pacer::on_sent(Instant now, const Rate& rate, std::uint64_t size) {
+  if (!started_ || now > updated_at_) {
+    tokens_ = budget(now, rate);
+    updated_at_ = now;
+    started_ = true;
+  }
+  tokens_ -= static_cast<std::int64_t>(size);
+}
+
+}  // namespace qpeer::transport

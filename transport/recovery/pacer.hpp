@@ -1,0 +1,42 @@
+// Spreads packets over the round trip: a bucket of bytes that fills at the pacing rate.
+// RFC 9002 §7.7.
+//
+// A timer is no finer than about a millisecond, so the bucket holds what the rate yields in two:
+// a late timer costs no throughput, and where the whole window leaves within that time (a tiny
+// RTT) nothing is paced at all. It never holds less than ten packets.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "transport/base/time.hpp"
+
+namespace qpeer::transport {
+
+class Pacer {
+ public:
+  static constexpr Duration kBurstTime = 2ms;
+  static constexpr std::uint64_t kMinBurstPackets = 10;
+
+  struct Rate {
+    std::uint64_t bytes_per_second = 0;
+    std::uint64_t burst = 0;  ///< What may leave at once after a silence.
+  };
+
+  /// RFC 9002 §7.7: 5/4 of a window each round trip, unless the controller names a rate.
+  static Rate rate_of(std::uint64_t window, Duration smoothed_rtt, std::uint16_t max_datagram_size);
+  static Rate rate_of(std::uint64_t bytes_per_second, std::uint16_t max_datagram_size);
+
+  /// How many bytes may leave now; negative after probes, which do not wait.
+  [[nodiscard]] std::int64_t budget(Instant now, const Rate& rate) const;
+  /// When the budget will be `wanted` bytes. Not before `now`.
+  [[nodiscard]] Instant available_at(Instant now, const Rate& rate, std::uint64_t wanted) const;
+  void on_sent(Instant now, const Rate& rate, std::uint64_t size);
+
+ private:
+  bool started_ = false;
+  Instant updated_at_;
+  std::int64_t tokens_ = 0;  ///< As of updated_at_.
+};
+
+}  // namespace qpeer::transport

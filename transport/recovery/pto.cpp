@@ -1,0 +1,36 @@
+#include "transport/recovery/pto.hpp"
+
+#include <algorithm>
+
+namespace qpeer::transport {
+
+Pto::Timer Pto::next(const Conditions& conditions, const RttEstimator& rtt) const {
+  // RFC 9002 §6.2.1 [rfc9002-6.2.1-5]: doubled on each expiry, in all spaces alike.
+  const std::int64_t backoff = std::int64_t{1} << std::min(count_, kMaxDoublings);
+  Timer timer;
+  // RFC 9002 §6.2.1 [rfc9002-6.2.1-2]: the earlier of Initial and Handshake.
+  for (const auto space : {PacketNumberSpace::initial, PacketNumberSpace::handshake,
+                           PacketNumberSpace::application}) {
+    const auto at = static_cast<std::size_t>(space);
+    if (!conditions.outstanding[at]) continue;
+    Duration period = rtt.pto(Duration::zero());
+    if (space == PacketNumberSpace::application) {
+      // RFC 9002 §6.2.1 [rfc9002-6.2.1-3].
+      if (!conditions.handshake_confirmed) continue;
+      period = rtt.pto(conditions.max_ack_delay);
+    }
+    const Instant expires = conditions.last_sent_at[at] + period * backoff;
+    if (expires < timer.at) timer = {.at = expires, .space = space};
+  }
+  // RFC 9002 §6.2.2.1 [rfc9002-6.2.2.1-2], [rfc9002-6.2.2.1-3]: until the server is known to have
+  // validated our address, it may be waiting for bytes from us, whatever else is in flight.
+  if (timer.at == kNever && !conditions.peer_validated_address) {
+    timer.at = conditions.now + rtt.pto(Duration::zero()) * backoff;
+    timer.space = conditions.has_handshake_keys ? PacketNumberSpace::handshake
+                                                : PacketNumberSpace::initial;
+    timer.anti_deadlock = true;
+  }
+  return timer;
+}
+
+}  // namespace qpeer::transport

@@ -1,0 +1,133 @@
+// What an ACK frame causes: fates, an RTT sample, ECN, losses, congestion. RFC 9002 §A.7.
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+#include "transport/recovery/recovery.hpp"
+
+namespace qpeer::transport {
+
+struct Recovery::Acknowledged {
+  bool any = false;
+  bool ack_eliciting = false;
+  PacketNumber largest = 0;
+  Instant largest_sent_at = Instant::min();
+  std::uint64_t bytes = 0;   ///< Of those in flight.
+  std::uint64_t marked = 0;  ///< How many left with ECT(0).
+};
+
+void Recovery::acknowledge(PacketNumberSpace id, PacketNumber smallest, PacketNumber largest,
+                           Acknowledged& newly, FateHandler& fates) {
+  SentPackets& sent = at(id).sent;
+  const auto end = sent.end_index();
+  for (auto i = sent.lower_bound(smallest); i != end; ++i) {
+    const SentPacket& packet = sent[i];
+    if (packet.number > largest) break;
+    if (!packet.outstanding()) continue;
+    sent.resolve(i, SentPacket::State::acked);
+    newly.any = true;
+    newly.ack_eliciting = newly.ack_eliciting || packet.ack_eliciting;
+    if (packet.in_flight) newly.bytes += packet.size;
+    if (packet.ecn == Ecn::ect0) ++newly.marked;
+    if (packet.sent_at >= newly.largest_sent_at) {
+      newly.largest_sent_at = packet.sent_at;
+      newly.largest = std::max(newly.largest, packet.number);
+    }
+    sent.for_each_frame(packet, [&](const SentFrame& frame) {
+      fates.on_frame_fate(id, frame, Fate::acked);
+    });
+  }
+}
+
+void Recovery::update_rtt(Instant now, PacketNumberSpace id, Instant sent_at, Duration ack_delay) {
+  if (id == PacketNumberSpace::initial) {
+    ack_delay = Duration::zero();  // RFC 9002 §5.3 [rfc9002-5.3-3].
+  } else if (handshake_confirmed_) {
+    ack_delay = std::min(ack_delay, max_ack_delay_);  // RFC 9002 §5.3 [rfc9002-5.3-4], [rfc9002-5.3-5]
+  }
+  rtt_.update(now, now - sent_at, ack_delay);
+}
+
+std::expected<AckOutcome, TransportError> Recovery::on_ack(Instant now, PacketNumberSpace id,
+                                                           const wire::AckFrame& ack,
+                                                           Duration ack_delay,
+                                                           FateHandler& fates) {
+  Space& space = at(id);
+  // RFC 9000 §13.1 [rfc9000-13.1-2]: checked before anything is believed.
+  if (!ack.for_each_range([&](PacketNumber smallest, PacketNumber largest) {
+        return space.sent.were_sent(smallest, largest);
+      })) {
+    return fail(TransportErrorCode::protocol_violation, "ACK of a packet that was never sent",
+                std::to_underlying(ack.type()));
+  }
+  const bool rises =
+      !space.largest_acknowledged || ack.largest_acknowledged > *space.largest_acknowledged;
+  if (rises) space.largest_acknowledged = ack.largest_acknowledged;
+
+  const std::uint64_t flight = bytes_in_flight();
+  Acknowledged newly;
+  ack.for_each_range([&](PacketNumber smallest, PacketNumber largest) {
+    acknowledge(id, smallest, largest, newly, fates);
+    // Ranges descend, so the rest is older than all that is tracked.
+    return !space.sent.empty() && smallest > space.sent[space.sent.begin_index()].number;
+  });
+  if (!newly.any) return AckOutcome{};
+  space.newest_acknowledged_sent_at =
+      std::max(space.newest_acknowledged_sent_at, newly.largest_sent_at);
+
+  // RFC 9002 §5.1 [rfc9002-5.1-1], [rfc9002-5.1-2].
+  if (newly.largest == ack.largest_acknowledged && newly.ack_eliciting) {
+    update_rtt(now, id, newly.largest_sent_at, ack_delay);
+  }
+  // RFC 9000 §13.4.2.1 [rfc9000-13.4.2.1-1]: older ACKs say nothing of ECN.
+  if (rises && ecn_.on_ack(id, newly.marked, ack.ecn)) {
+    controller_->on_ecn_ce(now, newly.largest_sent_at);
+  }
+  space.sent.forget_resolved();
+  detect_losses(now, id, fates);
+  if (newly.bytes != 0) {
+    controller_->on_ack({.now = now,
+                         .acked_bytes = newly.bytes,
+                         .largest_acked_sent_at = newly.largest_sent_at,
+                         .bytes_in_flight = flight,
+                         .application_limited = application_limited_},
+                        rtt_);
+  }
+  if (id == PacketNumberSpace::handshake) peer_validated_address_ = true;
+  // RFC 9002 §6.2.1: a client that may still have to unblock the server keeps its back-off.
+  if (peer_validated_address_) pto_.reset();
+  if (newly.ack_eliciting) space.probes = 0;
+  set_timer(now);
+  assert(consistent());
+  return AckOutcome{.newly_acknowledged = true, .ack_eliciting = newly.ack_eliciting};
+}
+
+void Recovery::detect_losses(Instant now, PacketNumberSpace id, FateHandler& fates) {
+  Space& space = at(id);
+  space.loss_time = kNever;
+  if (!space.largest_acknowledged) return;
+  LossQuery query{.now = now,
+                  .space = id,
+                  .largest_acknowledged = *space.largest_acknowledged,
+                  .max_ack_delay = max_ack_delay_};
+  for (const Space& other : spaces_) {
+    if (&other == &space) continue;
+    query.acknowledged_elsewhere =
+        std::max(query.acknowledged_elsewhere, other.newest_acknowledged_sent_at);
+  }
+  const LossFindings found = detect_lost(space.sent, query, rtt_, fates);
+  space.loss_time = found.loss_time;
+  if (found.packets == 0) return;
+  packets_lost_ += found.packets;
+  ecn_.on_lost(found.marked);
+  if (found.persistent_congestion) rtt_.on_persistent_congestion();
+  const std::uint64_t window = controller_->window();
+  // RFC 9000 §13.3 [rfc9000-13.3-7].
+  controller_->on_loss({.now = now,
+                        .lost_bytes = found.bytes,
+                        .largest_lost_sent_at = found.largest_sent_at,
+                        .persistent_congestion = found.persistent_congestion});
+  if (controller_->window() < window) recovery_packet_ = true;
+}
+
+}  // namespace qpeer::transport

@@ -1,0 +1,106 @@
+#include "transport/recovery/sent_packets.hpp"
+
+#include <algorithm>
+#include <cassert>
+
+#include "transport/recovery/recovery.hpp"
+
+namespace qpeer::transport {
+
+void SentPackets::add(Instant now, const SentPacketInfo& info, std::span<const SentFrame> frames) {
+  assert(info.number >= next_ && "packet numbers must increase");
+  if (next_ != 0 && info.number > next_) {
+    skips_[skip_count_++ % kMaxSkips] = {.smallest = next_, .largest = info.number - 1};
+  }
+  next_ = info.number + 1;
+  if (!info.in_flight) {
+    while (packets_.size() >= kMaxQuiet && !packets_.front().in_flight) pop_front();
+    if (packets_.size() >= kMaxBeforeQuiet) return;
+  }
+  SentPacket packet{.number = info.number,
+                    .sent_at = now,
+                    .first_frame = frames_.end_index(),
+                    .size = info.size,
+                    .frame_count = static_cast<u8>(frames.size()),
+                    .ack_eliciting = info.ack_eliciting,
+                    .in_flight = info.in_flight,
+                    .ecn = info.ecn};
+  for (const SentFrame& frame : frames) frames_.push_back(frame);
+  packets_.push_back(packet);
+  if (info.in_flight) bytes_in_flight_ += info.size;
+  if (info.ack_eliciting) ++ack_eliciting_;
+}
+
+bool SentPackets::were_sent(PacketNumber smallest, PacketNumber largest) const {
+  if (largest >= next_) return false;
+  // RFC 9000 §21.4 [rfc9000-21.4-1]: who acknowledges a skipped number did not wait for it.
+  const std::size_t count = std::min(skip_count_, kMaxSkips);
+  return std::none_of(skips_.begin(), skips_.begin() + static_cast<std::ptrdiff_t>(count),
+                      [&](const wire::PacketNumberRange& skip) {
+                        return skip.smallest <= largest && skip.largest >= smallest;
+                      });
+}
+
+SentPackets::Index SentPackets::lower_bound(PacketNumber number) const {
+  Index low = packets_.begin_index();
+  Index high = packets_.end_index();
+  if (low == high || number <= packets_.front().number) return low;
+  if (number > packets_.back().number) return high;
+  // Numbers rise by at least one a place, which bounds the place from both ends; where none was
+  // skipped the bounds meet at once.
+  const std::uint64_t from_front = number - packets_.front().number;
+  const std::uint64_t from_back = packets_.back().number - number;
+  if (from_back < high - 1 - low) low = high - 1 - from_back;
+  if (from_front < high - packets_.begin_index()) high = packets_.begin_index() + from_front;
+  while (low < high) {
+    const Index middle = low + (high - low) / 2;
+    if (packets_[middle].number < number) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return low;
+}
+
+void SentPackets::resolve(Index at, SentPacket::State state) {
+  SentPacket& packet = packets_[at];
+  assert(packet.outstanding());
+  packet.state = state;
+  if (packet.in_flight) {
+    assert(bytes_in_flight_ >= packet.size);
+    bytes_in_flight_ -= packet.size;
+  }
+  if (packet.ack_eliciting) --ack_eliciting_;
+}
+
+void SentPackets::forget_resolved() {
+  while (!packets_.empty() && !packets_.front().outstanding()) pop_front();
+}
+
+void SentPackets::clear() {
+  packets_.clear();
+  frames_.clear();
+  bytes_in_flight_ = 0;
+  ack_eliciting_ = 0;
+}
+
+void SentPackets::pop_front() {
+  const SentPacket& packet = packets_.front();
+  frames_.pop_front_until(packet.first_frame + packet.frame_count);
+  packets_.pop_front();
+}
+
+bool SentPackets::consistent() const {
+  std::uint64_t bytes = 0;
+  std::size_t ack_eliciting = 0;
+  for (Index at = begin_index(); at != end_index(); ++at) {
+    const SentPacket& packet = packets_[at];
+    if (!packet.outstanding()) continue;
+    if (packet.in_flight) bytes += packet.size;
+    if (packet.ack_eliciting) ++ack_eliciting;
+  }
+  return bytes == bytes_in_flight_ && ack_eliciting == ack_eliciting_;
+}
+
+}  // namespace qpeer::transport
