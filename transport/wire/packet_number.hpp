@@ -39,8 +39,8 @@ constexpr PacketNumber decode_packet_number(std::optional<PacketNumber> largest_
   if (candidate + half <= expected && candidate < kMaxPacketNumber + 1 - window) {
     return candidate + window;
   }
-  if (candidate > expected + half && candidate >= window) return candidate - window;
-  return candidate;
+  const bool too_far = candidate > expected + half || candidate > kMaxPacketNumber;
+  return too_far && candidate >= window ? candidate - window : candidate;
 }
 
 }  // namespace qpeer::wire

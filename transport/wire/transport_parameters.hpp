@@ -33,6 +33,9 @@ class VersionInformation {
  public:
   static constexpr std::size_t kMaxAvailable = 8;
 
+  constexpr VersionInformation() = default;
+  constexpr explicit VersionInformation(Version chosen) : chosen_version(chosen) {}
+
   Version chosen_version = Version::negotiation;
 
   [[nodiscard]] constexpr std::span<const Version> available_versions() const {
