@@ -1,0 +1,37 @@
+// Waiting for a time.
+#pragma once
+
+#include <coroutine>
+
+#include "transport/async/task.hpp"
+#include "transport/base/time.hpp"
+#include "transport/io/event_loop.hpp"
+#include "transport/io/system_clock.hpp"
+
+namespace qpeer::async {
+
+/// Awaitable: goes on when `deadline` has come, at once if that is past.
+class [[nodiscard]] Sleep {
+ public:
+  Sleep(io::EventLoop& loop, Instant deadline)
+      : deadline_(deadline), timer_(loop, [this](Instant) { Trampoline::resume(waiter_); }) {}
+  Sleep(const Sleep&) = delete;
+  Sleep& operator=(const Sleep&) = delete;
+
+  [[nodiscard]] bool await_ready() const { return deadline_ <= io::now(); }
+  void await_suspend(std::coroutine_handle<> waiter) {
+    waiter_ = waiter;
+    timer_.set(deadline_);
+  }
+  static void await_resume() {}
+
+ private:
+  Instant deadline_;
+  std::coroutine_handle<> waiter_;
+  io::Timer timer_;
+};
+
+inline Sleep sleep_until(io::EventLoop& loop, Instant deadline) { return {loop, deadline}; }
+inline Sleep sleep_for(io::EventLoop& loop, Duration time) { return {loop, io::now() + time}; }
+
+}  // namespace qpeer::async
