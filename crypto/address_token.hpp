@@ -4,7 +4,6 @@
 #include <array>
 #include <expected>
 #include <memory>
-#include <vector>
 
 #include "transport/base/address.hpp"
 #include "transport/base/bytes.hpp"
@@ -12,13 +11,16 @@
 #include "transport/base/ids.hpp"
 #include "transport/base/random.hpp"
 #include "transport/base/time.hpp"
+#include "transport/base/version.hpp"
 
 namespace qpeer::crypto {
 
-/// What a Retry token carries through the client back to us. RFC 9000 §7.3, §8.1.2.
+/// What a Retry token carries through the client back to us. RFC 9000 §7.3, §8.1.2. Whoever opens
+/// one compares `version` with that of the packet that brought it, RFC 9369 §4.1, §5.
 struct RetryToken {
   ConnectionId original_destination_connection_id;
   ConnectionId retry_source_connection_id;
+  Version version = Version::v1;
 };
 
 enum class TokenError : u8 {
@@ -58,6 +60,9 @@ class ResetTokens {
  public:
   using Key = std::array<u8, 32>;
   explicit ResetTokens(const Key& key) : key_(key) {}
+  ResetTokens(const ResetTokens&) = default;
+  ResetTokens& operator=(const ResetTokens&) = default;
+  ~ResetTokens();  ///< Wipes the key.
   [[nodiscard]] StatelessResetToken token(const ConnectionId& id) const;
 
  private:

@@ -38,7 +38,9 @@ class SocketAddress {
     out.scope_id_ = scope_id;
     return out;
   }
-  static constexpr SocketAddress loopback4(std::uint16_t port) { return ipv4({127, 0, 0, 1}, port); }
+  static constexpr SocketAddress loopback4(std::uint16_t port) {
+    return ipv4({127, 0, 0, 1}, port);
+  }
 
   /// Reads "192.0.2.1:443" or "[2001:db8::1%2]:443" (a numeric scope); nullopt for anything else.
   static std::optional<SocketAddress> parse(std::string_view text);

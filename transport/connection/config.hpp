@@ -1,6 +1,7 @@
 // What a connection can be told to do, and what it tells. Defaults are safe on the open internet.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -40,8 +41,8 @@ struct CloseReason {
   enum class Kind : u8 {
     local_application,  ///< close() was called here.
     peer_application,   ///< The peer's application closed.
-    local_transport,    ///< We found the peer, or ourselves, at fault: code is a TransportErrorCode.
-    peer_transport,     ///< The peer found so.
+    local_transport,  ///< We found the peer, or ourselves, at fault: code is a TransportErrorCode.
+    peer_transport,   ///< The peer found so.
     idle_timeout,
     handshake_timeout,
     stateless_reset,
@@ -68,6 +69,9 @@ struct ConnectionEvent {
   StreamEvent stream{};
   CloseReason close{};
 };
+
+/// How many datagrams or packets were discarded, by DropReason.
+using DropCounts = std::array<std::uint64_t, static_cast<std::size_t>(DropReason::count_)>;
 
 /// Figures of one connection. Bytes are UDP payload.
 struct ConnectionStats {

@@ -14,8 +14,8 @@ std::unique_ptr<CongestionController> make_controller(const ConnectionConfig& co
 
 /// Values that the RFC does not allow become the nearest that it does.
 ConnectionConfig sanitized(ConnectionConfig config) {
-  config.max_datagram_size = std::max<std::uint16_t>(config.max_datagram_size,
-                                                     wire::kMinInitialDatagramSize);
+  config.max_datagram_size =
+      std::max<std::uint16_t>(config.max_datagram_size, wire::kMinInitialDatagramSize);
   config.active_connection_id_limit =
       std::clamp<std::uint64_t>(config.active_connection_id_limit, 2, 16);
   config.crypto_buffer = std::max<std::size_t>(config.crypto_buffer, 4096);
@@ -64,15 +64,17 @@ Connection::Connection(Instant now, const ConnectionConfig& config, ConnectionSe
 Connection::~Connection() = default;
 
 std::optional<ConnectionEvent> Connection::poll_event() {
-  if (!events_.empty()) {
-    ConnectionEvent event = std::move(events_.front());
-    events_.pop_front();
-    return event;
+  // What streams have to tell comes before the end that took them.
+  const bool at_end = !events_.empty() && events_.front().kind == ConnectionEvent::Kind::closed;
+  if (events_.empty() || at_end) {
+    if (auto event = streams_.poll_event()) {
+      return ConnectionEvent{.kind = ConnectionEvent::Kind::stream, .stream = *event};
+    }
+    if (!at_end) return std::nullopt;
   }
-  if (auto event = streams_.poll_event()) {
-    return ConnectionEvent{.kind = ConnectionEvent::Kind::stream, .stream = *event};
-  }
-  return std::nullopt;
+  ConnectionEvent event = std::move(events_.front());
+  events_.pop_front();
+  return event;
 }
 
 std::expected<StreamId, StreamError> Connection::open_stream(bool bidirectional) {

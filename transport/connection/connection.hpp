@@ -65,6 +65,7 @@ struct ConnectionSetup {
   bool retried = false;
   std::shared_ptr<crypto::TlsContext> tls;
   std::string server_name;
+  DropCounts* drops = nullptr;  ///< Of the endpoint; may be null.
 };
 
 class Connection final : private crypto::TlsHandler, private FateHandler {
@@ -125,7 +126,9 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   [[nodiscard]] std::string_view alpn() const;
   [[nodiscard]] crypto::CipherSuite cipher_suite() const { return cipher_suite_; }
   [[nodiscard]] std::string key_exchange_group() const;
-  [[nodiscard]] const wire::TransportParameters& peer_parameters() const { return peer_parameters_; }
+  [[nodiscard]] const wire::TransportParameters& peer_parameters() const {
+    return peer_parameters_;
+  }
   [[nodiscard]] ConnectionStats stats() const;
 
   // --- endpoint --------------------------------------------------------------------------------

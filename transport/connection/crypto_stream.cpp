@@ -20,9 +20,8 @@ bool CryptoStream::write_range(PacketWriter& out, std::uint64_t begin, std::uint
   if (out.remaining() <= header) return false;
   const std::size_t size =
       std::min<std::size_t>(static_cast<std::size_t>(end - begin), out.remaining() - header);
-  const wire::CryptoFrame frame{.offset = begin,
-                                .data = Bytes(outgoing_).subspan(
-                                    static_cast<std::size_t>(begin), size)};
+  const wire::CryptoFrame frame{
+      .offset = begin, .data = Bytes(outgoing_).subspan(static_cast<std::size_t>(begin), size)};
   const SentFrame sent{.kind = static_cast<u8>(wire::FrameType::crypto),
                        .length = static_cast<std::uint32_t>(size),
                        .stream = {},
@@ -54,7 +53,8 @@ Result CryptoStream::on_frame(const wire::CryptoFrame& frame) {
   }
   const std::uint64_t begin = std::max(frame.offset, consumed_);
   if (begin == end) return {};
-  if (incoming_.size() < end - consumed_) incoming_.resize(static_cast<std::size_t>(end - consumed_));
+  if (incoming_.size() < end - consumed_)
+    incoming_.resize(static_cast<std::size_t>(end - consumed_));
   copy(frame.data.subspan(static_cast<std::size_t>(begin - frame.offset)),
        MutableBytes(incoming_).subspan(static_cast<std::size_t>(begin - consumed_)));
   // Thousands of holes in a handshake are no accident.

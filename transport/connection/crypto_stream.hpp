@@ -35,7 +35,9 @@ class CryptoStream {
   [[nodiscard]] Bytes peek() const;
   void consume(std::size_t size);
   /// Bytes arrived that peek() does not reach: something before them is missing.
-  [[nodiscard]] bool has_gap() const { return !received_.empty() && peek().size() < incoming_.size(); }
+  [[nodiscard]] bool has_gap() const {
+    return !received_.empty() && peek().size() < incoming_.size();
+  }
 
   /// The level is over: frees everything.
   void clear();

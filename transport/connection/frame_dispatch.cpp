@@ -122,8 +122,8 @@ void Connection::on_frame_fate(PacketNumberSpace which, const SentFrame& frame, 
       break;
     case FrameType::handshake_done:
       if (fate == Fate::acked) handshake_done_acknowledged_ = true;
-      send_handshake_done_ = send_handshake_done_ ||
-                             (fate == Fate::lost && !handshake_done_acknowledged_);
+      send_handshake_done_ =
+          send_handshake_done_ || (fate == Fate::lost && !handshake_done_acknowledged_);
       break;
     case FrameType::ping:
     case FrameType::path_response:

@@ -49,7 +49,8 @@ void Connection::install_initial_keys(const ConnectionId& id) {
   constexpr auto kSuite = crypto::CipherSuite::aes_128_gcm_sha256;
   const bool client = setup_.side == Side::client;
   Space& initial = space(kInitial);
-  initial.send = keys_.packet_keys(setup_.version, kSuite, client ? secrets.client : secrets.server);
+  initial.send =
+      keys_.packet_keys(setup_.version, kSuite, client ? secrets.client : secrets.server);
   initial.receive =
       keys_.packet_keys(setup_.version, kSuite, client ? secrets.server : secrets.client);
 }
@@ -103,8 +104,7 @@ Result Connection::check_connection_ids(const wire::TransportParameters& paramet
     return error("initial_source_connection_id does not match");
   }
   if (setup_.side == Side::server) return {};
-  if (parameters.original_destination_connection_id !=
-      setup_.original_destination_connection_id) {
+  if (parameters.original_destination_connection_id != setup_.original_destination_connection_id) {
     return error("original_destination_connection_id does not match");
   }
   if (parameters.retry_source_connection_id != retry_source_connection_id_) {

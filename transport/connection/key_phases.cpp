@@ -40,9 +40,7 @@ bool KeyPhases::wants_update() const {
   return send_ && confirmed_ && sealed_ >= send_->confidentiality_limit() / 2;
 }
 
-bool KeyPhases::exhausted() const {
-  return send_ && sealed_ >= send_->confidentiality_limit();
-}
+bool KeyPhases::exhausted() const { return send_ && sealed_ >= send_->confidentiality_limit(); }
 
 void KeyPhases::on_acknowledged(PacketNumber largest_acknowledged) {
   acknowledged_ = acknowledged_ || largest_acknowledged >= first_sent_;

@@ -83,7 +83,7 @@ class KeyPhases {
   bool phase_ = false;          ///< Of what we send.
   bool receive_phase_ = false;  ///< Differs while our update is not answered.
   bool confirmed_ = false;
-  bool acknowledged_ = false;   ///< A packet of the current send phase was acknowledged.
+  bool acknowledged_ = false;        ///< A packet of the current send phase was acknowledged.
   PacketNumber first_sent_ = 0;      ///< Of the current send phase.
   PacketNumber first_received_ = 0;  ///< Lowest seen of the current receive phase.
   std::uint64_t sealed_ = 0;

@@ -17,7 +17,8 @@ LocalCids::~LocalCids() {
 }
 
 void LocalCids::set_peer_limit(std::uint64_t active_connection_id_limit) {
-  limit_ = static_cast<std::size_t>(std::min<std::uint64_t>(active_connection_id_limit, kMaxActive));
+  limit_ =
+      static_cast<std::size_t>(std::min<std::uint64_t>(active_connection_id_limit, kMaxActive));
   fill();
 }
 
@@ -26,9 +27,8 @@ void LocalCids::fill() {
   for (std::size_t i = 0; i < limit_; ++i) {
     Entry& entry = entries_[i];
     if (entry.state != State::free) continue;
-    entry = {.state = State::to_send,
-             .sequence_number = next_sequence_number_++,
-             .id = issuer_.issue()};
+    entry = {
+        .state = State::to_send, .sequence_number = next_sequence_number_++, .id = issuer_.issue()};
   }
 }
 
@@ -42,7 +42,8 @@ Result LocalCids::on_retire(std::uint64_t sequence_number, const ConnectionId& p
     if (entry.state == State::free || entry.sequence_number != sequence_number) continue;
     // ... nor the one that carried the wish [rfc9000-19.16-2].
     if (entry.id == packet_destination) {
-      return fail(TransportErrorCode::protocol_violation, "retired the connection ID in use", kType);
+      return fail(TransportErrorCode::protocol_violation, "retired the connection ID in use",
+                  kType);
     }
     issuer_.retire(entry.id);
     entry.state = State::free;

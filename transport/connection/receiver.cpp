@@ -29,7 +29,7 @@ EncryptionLevel level_of(PacketType type) {
 }  // namespace
 
 void Connection::drop(DropReason reason) {
-  (void)reason;
+  if (setup_.drops != nullptr) ++(*setup_.drops)[static_cast<std::size_t>(reason)];
   ++stats_.packets_dropped;
 }
 
@@ -115,8 +115,8 @@ std::optional<OpenPacket> Connection::open_packet(Instant now, const wire::Prote
                                 : static_cast<bool>(number_space.receive);
   if (!readable) return dropped(DropReason::keys_unavailable);
 
-  crypto::HeaderProtection& protection = one_rtt ? key_phases_.receive_header_protection()
-                                                 : *number_space.receive.header_protection;
+  crypto::HeaderProtection& protection =
+      one_rtt ? key_phases_.receive_header_protection() : *number_space.receive.header_protection;
   const auto mask = protection.mask(wire::header_sample(packet, header.packet_number_offset));
   const auto plain = wire::unprotect_header(packet, header.packet_number_offset, mask);
   out.number = wire::decode_packet_number(number_space.acks.largest_received(), plain.truncated,

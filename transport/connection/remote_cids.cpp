@@ -91,8 +91,7 @@ void RemoteCids::write_frames(PacketWriter& out) {
 
 void RemoteCids::on_fate(const SentFrame& frame, Fate fate) {
   if (retiring_ > 0) --retiring_;
-  if (fate == Fate::lost &&
-      std::ranges::find(to_retire_, frame.offset) == to_retire_.end()) {
+  if (fate == Fate::lost && std::ranges::find(to_retire_, frame.offset) == to_retire_.end()) {
     to_retire_.push_back(frame.offset);
   }
 }

@@ -96,8 +96,8 @@ std::optional<Transmit> Connection::poll_transmit(Instant now, TransmitBuffer& o
   update_amplification(now);
   if (total == 0) return std::nullopt;
   recovery_.set_application_limited(handshake_complete_ && !has_application_frames());
-  return Transmit{.path = setup_.path, .ecn = train.ecn, .size = total,
-                  .segment_size = segment_size};
+  return Transmit{
+      .path = setup_.path, .ecn = train.ecn, .size = total, .segment_size = segment_size};
 }
 
 /// The size of the datagram; 0 when there is nothing to send now.
@@ -222,8 +222,8 @@ void Connection::write_frames(Instant now, EncryptionLevel level, PacketWriter& 
     const bool prune = acknowledges && unanswered_acks_ >= kAcksBeforePing;
     if ((probe || prune || (ping_requested_ && level == EncryptionLevel::one_rtt)) &&
         !out.ack_eliciting()) {
-      (void)out.write(wire::PingFrame{}, {.kind = static_cast<u8>(wire::FrameType::ping),
-                                          .stream = {}});
+      (void)out.write(wire::PingFrame{},
+                      {.kind = static_cast<u8>(wire::FrameType::ping), .stream = {}});
     }
     if (level == EncryptionLevel::one_rtt) ping_requested_ = false;
   }
@@ -236,8 +236,8 @@ void Connection::write_frames(Instant now, EncryptionLevel level, PacketWriter& 
 
 void Connection::write_ack(Instant now, Space& number_space, PacketWriter& out) {
   const auto ranges = number_space.acks.ranges();
-  const auto ack_delay = std::chrono::duration_cast<std::chrono::microseconds>(
-      number_space.acks.ack_delay(now));
+  const auto ack_delay =
+      std::chrono::duration_cast<std::chrono::microseconds>(number_space.acks.ack_delay(now));
   const std::uint64_t encoded_delay = static_cast<std::uint64_t>(ack_delay.count()) >>
                                       wire::TransportParameters{}.ack_delay_exponent;
   const bool ecn = number_space.acks.has_ecn_counts();
@@ -246,10 +246,10 @@ void Connection::write_ack(Instant now, Space& number_space, PacketWriter& out) 
                         ecn ? &number_space.acks.ecn_counts() : nullptr)) {
     return;
   }
-  out.commit(frame.size(), {.kind = static_cast<u8>(ecn ? wire::FrameType::ack_ecn
-                                                        : wire::FrameType::ack),
-                            .stream = {},
-                            .offset = ranges.front().largest});
+  out.commit(frame.size(),
+             {.kind = static_cast<u8>(ecn ? wire::FrameType::ack_ecn : wire::FrameType::ack),
+              .stream = {},
+              .offset = ranges.front().largest});
   number_space.acks.on_ack_sent(now);
 }
 
@@ -282,8 +282,7 @@ void Connection::finish_packet(Instant now, PlainPacket& packet, std::span<const
     train.unmasked[train.count++] = {bytes, packet.packet_number_offset,
                                      packet.packet_number_length};
   } else {
-    wire::patch_length(bytes, packet.length_position,
-                       bytes.size() - packet.packet_number_offset);
+    wire::patch_length(bytes, packet.length_position, bytes.size() - packet.packet_number_offset);
     number_space.send.aead->seal(packet.info.number, header, payload_and_tag);
     const auto mask = number_space.send.header_protection->mask(
         wire::header_sample(bytes, packet.packet_number_offset));
@@ -326,8 +325,8 @@ std::uint64_t Connection::amplification_allowance() const {
 }
 
 void Connection::update_amplification(Instant now) {
-  recovery_.set_amplification_blocked(
-      now, amplification_allowance() < wire::kMinInitialDatagramSize);
+  recovery_.set_amplification_blocked(now,
+                                      amplification_allowance() < wire::kMinInitialDatagramSize);
 }
 
 }  // namespace qpeer::transport

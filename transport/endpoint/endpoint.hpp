@@ -34,7 +34,7 @@ struct EndpointConfig {
   std::shared_ptr<crypto::TlsContext> server_tls;
   RetryPolicy retry = RetryPolicy::under_load;
   std::size_t retry_above_handshakes = 100;  ///< under_load: more handshakes in flight than this.
-  std::size_t max_handshakes = 1'000;        ///< Of clients, in flight; beyond, Initials are dropped.
+  std::size_t max_handshakes = 1'000;  ///< Of clients, in flight; beyond, Initials are dropped.
   std::size_t max_connections = 100'000;
   Duration retry_token_lifetime = 15s;
   /// Key of stateless reset tokens; all zero draws a random one, so tokens die with the process.
@@ -47,7 +47,8 @@ struct ConnectOptions {
   std::shared_ptr<crypto::TlsContext> tls;
   std::string server_name;  ///< SNI, and the name that CA trust modes check.
   ConnectionConfig connection;
-  SocketAddress local;  ///< Source address where several are possible; unspecified lets the socket choose.
+  SocketAddress
+      local;  ///< Source address where several are possible; unspecified lets the socket choose.
 };
 
 enum class ConnectError : u8 { bad_address, connection_limit, bad_configuration, shut_down };
@@ -60,7 +61,7 @@ struct EndpointEvent {
 };
 
 struct EndpointStats {
-  std::array<std::uint64_t, static_cast<std::size_t>(DropReason::count_)> dropped{};
+  DropCounts dropped{};  ///< Datagrams of no connection, and packets of any.
   std::uint64_t datagrams_received = 0;
   std::uint64_t accepted = 0;
   std::uint64_t connected = 0;
@@ -80,8 +81,9 @@ class Endpoint {
   std::expected<ConnectionHandle, ConnectError> connect(Instant now, const SocketAddress& remote,
                                                         const ConnectOptions& options);
 
-  /// The connection, or nullptr once it is gone: that is after its `closed` event was polled.
-  /// Whoever looks may write, so the connection is polled in the next poll_transmit.
+  /// The connection, or nullptr once it is gone: that is when its `closed` event was polled and it
+  /// has drained (three PTOs after a close, at once after a time-out); until then what arrived can
+  /// be read. Whoever looks may write, so the connection is polled in the next poll_transmit.
   Connection* find(ConnectionHandle handle);
 
   void on_datagram(Instant now, ReceivedDatagram datagram);

@@ -16,7 +16,7 @@ class RttEstimator;
 struct AckSample {
   Instant now;
   std::uint64_t acked_bytes = 0;
-  Instant largest_acked_sent_at;    ///< When the newest of the newly acknowledged was sent.
+  Instant largest_acked_sent_at;      ///< When the newest of the newly acknowledged was sent.
   std::uint64_t bytes_in_flight = 0;  ///< Before this ACK was taken off.
   bool application_limited = false;   ///< The window was not what held us back, RFC 9002 §7.8.
 };
@@ -34,7 +34,8 @@ class CongestionController {
  public:
   virtual ~CongestionController() = default;
   virtual void on_packet_sent(Instant now, std::uint64_t size, std::uint64_t bytes_in_flight) = 0;
-  virtual void on_ack(const AckSample& sample, const RttEstimator& rtt) = 0;  ///< Once per ACK frame.
+  virtual void on_ack(const AckSample& sample,
+                      const RttEstimator& rtt) = 0;  ///< Once per ACK frame.
   virtual void on_loss(const LossSample& sample) = 0;
   virtual void on_ecn_ce(Instant now, Instant largest_acked_sent_at) = 0;
   virtual void on_mtu_changed(std::uint16_t max_datagram_size) = 0;

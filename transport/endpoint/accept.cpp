@@ -1,0 +1,133 @@
+// Datagrams that belong to no connection: a new client, a version that we do not speak, a peer
+// without state, or noise. RFC 9000 §5.2.2, §6.1, §8.1.2, §10.3, §14.1.
+#include <algorithm>
+
+#include "transport/endpoint/implementation.hpp"
+#include "transport/wire/packet_decoder.hpp"
+#include "transport/wire/packet_number.hpp"
+#include "transport/wire/stateless.hpp"
+
+namespace qpeer::transport {
+
+void Endpoint::Implementation::on_unknown(Instant now, ReceivedDatagram& datagram,
+                                          const wire::InvariantHeader& header) {
+  const Bytes payload = datagram.payload;
+  if (!header.long_form) return on_unknown_short(now, datagram, header);
+  if (!config.server_tls || shut_down) return drop(DropReason::unknown_connection);
+  // RFC 9000 §14.1 [rfc9000-14.1-5], §5.2.2 [rfc9000-5.2.2-1]: small datagrams get no answer, so
+  // that none of ours is larger than what asked for it.
+  if (payload.size() < wire::kMinInitialDatagramSize) return drop(DropReason::too_small);
+  if (header.version == 0) return drop(DropReason::unexpected_packet);
+  if (!is_supported(Version{header.version})) {
+    if (answers.negotiate_version(now, datagram.path, header)) ++stats.version_negotiations_sent;
+    return drop(DropReason::unsupported_version);
+  }
+  const auto initial = wire::decode_header(payload, kCidSize);
+  if (!initial) return drop(initial.error());
+  if (initial->type != wire::PacketType::initial) return drop(DropReason::unknown_connection);
+  if (initial->destination_connection_id.size() < kMinInitialDcidSize) {
+    return drop(DropReason::malformed_header);
+  }
+  on_initial(now, datagram, *initial);
+}
+
+void Endpoint::Implementation::on_unknown_short(Instant now, const ReceivedDatagram& datagram,
+                                                const wire::InvariantHeader& header) {
+  // RFC 9000 §10.3.1 [rfc9000-10.3.1-1], [rfc9000-10.3.1-4]: only from where the peer is.
+  if (const auto token = wire::reset_token_of(datagram.payload)) {
+    if (const auto slot = router.find_reset(*token)) {
+      Entry& entry = *entries[*slot];
+      if (entry.connection->path().remote == datagram.path.remote) {
+        entry.connection->on_stateless_reset(now);
+        return touch(entry);
+      }
+    }
+  }
+  drop(DropReason::unknown_connection);
+  const ConnectionId id(header.destination_connection_id);
+  if (answers.reset(now, datagram.path, datagram.payload.size(), reset_tokens.token(id))) {
+    ++stats.stateless_resets_sent;
+  }
+}
+
+void Endpoint::Implementation::on_initial(Instant now, ReceivedDatagram& datagram,
+                                          const wire::ProtectedHeader& header) {
+  ConnectionSetup setup{.side = Side::server,
+                        .version = header.version,
+                        .path = datagram.path,
+                        .original_destination_connection_id = header.destination_connection_id,
+                        .initial_destination_connection_id = header.destination_connection_id,
+                        .remote_connection_id = header.source_connection_id,
+                        .tls = config.server_tls,
+                        .server_name = {}};
+  if (!check_address(now, datagram.path, header, setup)) return;
+  if (stats.handshakes >= config.max_handshakes || open_entries >= config.max_connections) {
+    return drop(DropReason::connection_limit);
+  }
+  // Noise that looks like an Initial must not cost a connection.
+  if (!is_authentic(header, Bytes(datagram.payload).first(header.size))) {
+    return drop(DropReason::undecryptable);
+  }
+  Entry& entry = add_entry();
+  entry.initial_destination = header.destination_connection_id;
+  router.add(entry.initial_destination, entry.slot);
+  start(entry, now, config.connection, std::move(setup));
+  ++stats.accepted;
+  entry.connection->on_datagram(now, datagram);
+}
+
+/// RFC 9000 §8.1.2, §8.1.3: what the token says, and whether one is asked for. False when the
+/// datagram is dealt with.
+bool Endpoint::Implementation::check_address(Instant now, const Path& path,
+                                             const wire::ProtectedHeader& header,
+                                             ConnectionSetup& setup) {
+  if (!header.token.empty()) {
+    const auto token = address_tokens.open_retry(now, path.remote, header.token);
+    if (token && token->retry_source_connection_id == header.destination_connection_id) {
+      setup.original_destination_connection_id = token->original_destination_connection_id;
+      setup.address_validated = true;
+      setup.retried = true;
+      return true;
+    }
+    // [rfc9000-8.1.2-5]: a client has one Retry, so a token of ours that fails ends the attempt.
+    if (token || token.error() != crypto::TokenError::not_ours) {
+      answers.refuse(now, path, header,
+                     {TransportErrorCode::invalid_token, "Retry token is not valid here"});
+      drop(DropReason::invalid_token);
+      return false;
+    }
+  }
+  const bool loaded = stats.handshakes >= config.retry_above_handshakes;
+  if (config.retry == RetryPolicy::never || (config.retry == RetryPolicy::under_load && !loaded)) {
+    return true;
+  }
+  std::array<u8, kCidSize> id{};
+  random.fill_public(id);
+  if (answers.retry(now, path, header, address_tokens, ConnectionId(id))) {
+    ++stats.retries_sent;
+  } else {
+    drop(DropReason::rate_limited);
+  }
+  return false;
+}
+
+/// Opens a copy of the Initial with the keys that its connection ID gives.
+bool Endpoint::Implementation::is_authentic(const wire::ProtectedHeader& header, Bytes packet) {
+  std::array<u8, 2048> scratch;
+  if (packet.size() > scratch.size()) return false;
+  const MutableBytes copied = MutableBytes(scratch).first(packet.size());
+  copy(packet, copied);
+  const auto secrets =
+      keys.initial_secrets(header.version, header.destination_connection_id.bytes());
+  const auto client =
+      keys.packet_keys(header.version, crypto::CipherSuite::aes_128_gcm_sha256, secrets.client);
+  const auto mask =
+      client.header_protection->mask(wire::header_sample(copied, header.packet_number_offset));
+  const auto plain = wire::unprotect_header(copied, header.packet_number_offset, mask);
+  const PacketNumber number =
+      wire::decode_packet_number(std::nullopt, plain.truncated, plain.packet_number_length);
+  return client.aead->open(number, copied.first(plain.header_size),
+                           copied.subspan(plain.header_size));
+}
+
+}  // namespace qpeer::transport

@@ -1,0 +1,234 @@
+#include "transport/endpoint/endpoint.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "transport/endpoint/implementation.hpp"
+
+namespace qpeer::transport {
+namespace {
+
+ConnectionId random_id(Random& random, std::size_t size) {
+  std::array<u8, ConnectionId::kMaxSize> octets{};
+  random.fill_public(MutableBytes(octets).first(size));
+  return ConnectionId(Bytes(octets).first(size));
+}
+
+crypto::ResetTokens::Key reset_key(const EndpointConfig& config, Random& random) {
+  crypto::ResetTokens::Key key = config.reset_key;
+  if (key == crypto::ResetTokens::Key{}) random.fill_private(key);
+  return key;
+}
+
+}  // namespace
+
+std::string_view to_string(ConnectError error) {
+  switch (error) {
+    case ConnectError::bad_address:
+      return "the address cannot be connected to";
+    case ConnectError::connection_limit:
+      return "too many connections";
+    case ConnectError::bad_configuration:
+      return "no TLS context was given";
+    case ConnectError::shut_down:
+      return "the endpoint is shut down";
+  }
+  return "unknown";
+}
+
+// --- connections ---------------------------------------------------------------------------------
+
+Endpoint::Implementation::Implementation(EndpointConfig configuration, crypto::KeyFactory& factory,
+                                         Random& source)
+    : config(std::move(configuration)),
+      keys(factory),
+      random(source),
+      reset_tokens(reset_key(config, source)),
+      address_tokens(source, {.retry_lifetime = config.retry_token_lifetime}),
+      router(source),
+      answers(factory, source, config.stateless_answers_per_second) {}
+
+ConnectionId Endpoint::Implementation::Entry::issue() {
+  for (;;) {
+    const ConnectionId id = random_id(owner.random, kCidSize);
+    if (owner.router.add(id, slot)) return id;
+  }
+}
+
+Endpoint::Implementation::Entry& Endpoint::Implementation::add_entry() {
+  if (free_slots.empty()) {
+    free_slots.push_back(static_cast<Slot>(entries.size()));
+    entries.emplace_back();
+    generations.push_back(1);
+  }
+  const Slot slot = free_slots.back();
+  free_slots.pop_back();
+  entries[slot] = std::make_unique<Entry>(*this, slot);
+  ++open_entries;
+  return *entries[slot];
+}
+
+void Endpoint::Implementation::start(Entry& entry, Instant now, const ConnectionConfig& options,
+                                     ConnectionSetup setup) {
+  setup.drops = &stats.dropped;
+  entry.incoming = setup.side == Side::server;
+  if (entry.incoming) ++stats.handshakes;
+  entry.connection.emplace(now, options, std::move(setup), keys, random, entry);
+  touch(entry);
+}
+
+void Endpoint::Implementation::touch(Entry& entry) {
+  if (!std::exchange(entry.awaits_transmit, true)) to_transmit.push_back(entry.slot);
+  if (!std::exchange(entry.awaits_events, true)) to_tell.push_back(entry.slot);
+}
+
+void Endpoint::Implementation::end_handshake(Entry& entry) {
+  if (!std::exchange(entry.in_handshake, false)) return;
+  if (entry.incoming) --stats.handshakes;
+  router.remove(entry.initial_destination, entry.slot);
+}
+
+void Endpoint::Implementation::reap(Slot slot) {
+  Entry& entry = *entries[slot];
+  if (!entry.connection->is_drained() || !entry.closed_told || entry.awaits_transmit ||
+      entry.awaits_events) {
+    return;
+  }
+  end_handshake(entry);
+  deadlines.set(slot, kNever);
+  entries[slot].reset();
+  ++generations[slot];
+  free_slots.push_back(slot);
+  --open_entries;
+}
+
+ConnectionHandle Endpoint::Implementation::handle_of(Slot slot) const {
+  return {std::uint64_t{generations[slot]} << 32 | slot};
+}
+
+// --- the machine ---------------------------------------------------------------------------------
+
+Endpoint::Endpoint(EndpointConfig config, crypto::KeyFactory& keys, Random& random)
+    : impl_(std::make_unique<Implementation>(std::move(config), keys, random)) {}
+
+Endpoint::~Endpoint() = default;
+
+std::expected<ConnectionHandle, ConnectError> Endpoint::connect(Instant now,
+                                                                const SocketAddress& remote,
+                                                                const ConnectOptions& options) {
+  Implementation& impl = *impl_;
+  if (impl.shut_down) return std::unexpected(ConnectError::shut_down);
+  if (!remote.valid() || remote.port() == 0) return std::unexpected(ConnectError::bad_address);
+  if (!options.tls) return std::unexpected(ConnectError::bad_configuration);
+  if (impl.open_entries >= impl.config.max_connections) {
+    return std::unexpected(ConnectError::connection_limit);
+  }
+  Implementation::Entry& entry = impl.add_entry();
+  ConnectionSetup setup{.side = Side::client,
+                        .version = options.connection.version,
+                        .path = {.local = options.local, .remote = remote},
+                        .original_destination_connection_id =
+                            random_id(impl.random, Implementation::kMinInitialDcidSize),
+                        .initial_destination_connection_id = {},
+                        .remote_connection_id = {},
+                        .tls = options.tls,
+                        .server_name = options.server_name};
+  impl.start(entry, now, options.connection, std::move(setup));
+  return impl.handle_of(entry.slot);
+}
+
+Connection* Endpoint::find(ConnectionHandle handle) {
+  Implementation& impl = *impl_;
+  const auto slot = static_cast<Implementation::Slot>(handle.value);
+  if (slot >= impl.entries.size() || impl.handle_of(slot) != handle || !impl.entries[slot]) {
+    return nullptr;
+  }
+  impl.touch(*impl.entries[slot]);
+  return &*impl.entries[slot]->connection;
+}
+
+void Endpoint::on_datagram(Instant now, ReceivedDatagram datagram) {
+  Implementation& impl = *impl_;
+  ++impl.stats.datagrams_received;
+  const auto header = wire::InvariantHeader::decode(datagram.payload, Implementation::kCidSize);
+  if (!header) return impl.drop(DropReason::malformed_header);
+  if (const auto slot = impl.router.find(header->destination_connection_id)) {
+    Implementation::Entry& entry = *impl.entries[*slot];
+    entry.connection->on_datagram(now, datagram);
+    impl.touch(entry);
+    return;
+  }
+  impl.on_unknown(now, datagram, *header);
+}
+
+std::optional<Transmit> Endpoint::poll_transmit(Instant now, TransmitBuffer& out) {
+  Implementation& impl = *impl_;
+  if (auto answer = impl.answers.poll_transmit(out)) return answer;
+  while (!impl.to_transmit.empty()) {
+    const Implementation::Slot slot = impl.to_transmit.front();
+    impl.to_transmit.pop_front();
+    Implementation::Entry& entry = *impl.entries[slot];
+    if (auto transmit = entry.connection->poll_transmit(now, out)) {
+      impl.to_transmit.push_back(slot);  // Behind the others: each gets its turn.
+      return transmit;
+    }
+    entry.awaits_transmit = false;
+    impl.deadlines.set(slot, entry.connection->next_deadline());
+    impl.reap(slot);
+  }
+  return std::nullopt;
+}
+
+Instant Endpoint::next_deadline() const { return impl_->deadlines.earliest(); }
+
+void Endpoint::on_deadline(Instant now) {
+  Implementation& impl = *impl_;
+  while (impl.deadlines.earliest() <= now) {
+    Implementation::Entry& entry = *impl.entries[impl.deadlines.top()];
+    impl.deadlines.set(entry.slot, kNever);  // Renewed when it is polled.
+    entry.connection->on_deadline(now);
+    impl.touch(entry);
+  }
+}
+
+std::optional<EndpointEvent> Endpoint::poll_event() {
+  Implementation& impl = *impl_;
+  while (!impl.to_tell.empty()) {
+    const Implementation::Slot slot = impl.to_tell.front();
+    Implementation::Entry& entry = *impl.entries[slot];
+    auto event = entry.closed_told ? std::nullopt : entry.connection->poll_event();
+    if (!event) {
+      impl.to_tell.pop_front();
+      entry.awaits_events = false;
+      impl.reap(slot);
+      continue;
+    }
+    if (event->kind == ConnectionEvent::Kind::connected) {
+      ++impl.stats.connected;
+      impl.end_handshake(entry);
+    }
+    entry.closed_told = event->kind == ConnectionEvent::Kind::closed;
+    return EndpointEvent{
+        .connection = impl.handle_of(slot), .incoming = entry.incoming, .event = std::move(*event)};
+  }
+  return std::nullopt;
+}
+
+void Endpoint::shut_down(Instant now, std::uint64_t error_code, std::string_view reason) {
+  impl_->shut_down = true;
+  for (const auto& entry : impl_->entries) {
+    if (!entry) continue;
+    entry->connection->close(now, error_code, reason);
+    impl_->touch(*entry);
+  }
+}
+
+bool Endpoint::idle() const { return impl_->open_entries == 0; }
+
+EndpointStats Endpoint::stats() const {
+  EndpointStats out = impl_->stats;
+  out.connections = impl_->open_entries;
+  return out;
+}
+
+}  // namespace qpeer::transport

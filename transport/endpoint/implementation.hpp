@@ -1,0 +1,99 @@
+// The state of an Endpoint: its connections, how datagrams find them, and whose turn it is.
+//
+//   connections_  slot -> Entry                    to_transmit_, to_tell_   slots, first come first
+//   router_       connection ID -> slot            deadlines_               slot -> next deadline
+//
+// Whoever touches a connection queues its slot twice: to be polled for datagrams, which also renews
+// its deadline, and for events. A connection goes when it has drained, its events are told and it
+// stands in neither queue.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "transport/base/deadline_heap.hpp"
+#include "transport/base/ring.hpp"
+#include "transport/endpoint/cid_router.hpp"
+#include "transport/endpoint/endpoint.hpp"
+#include "transport/endpoint/stateless_answers.hpp"
+
+namespace qpeer::transport {
+
+struct Endpoint::Implementation {
+  using Slot = CidRouter::Slot;
+
+  /// The length of every connection ID that we issue.
+  static constexpr std::size_t kCidSize = 8;
+  /// RFC 9000 §7.2 [rfc9000-7.2-1]: the least that a client may draw for its server.
+  static constexpr std::size_t kMinInitialDcidSize = 8;
+
+  /// A connection with its ends of the router.
+  struct Entry final : CidIssuer {
+    Entry(Implementation& owner, Slot slot) : owner(owner), slot(slot) {}
+    ConnectionId issue() override;
+    void retire(const ConnectionId& id) override { owner.router.remove(id, slot); }
+    StatelessResetToken reset_token(const ConnectionId& id) override {
+      return owner.reset_tokens.token(id);
+    }
+    void watch_reset_token(const StatelessResetToken& token) override {
+      owner.router.add_reset(token, slot);
+    }
+    void unwatch_reset_token(const StatelessResetToken& token) override {
+      owner.router.remove_reset(token, slot);
+    }
+
+    Implementation& owner;
+    Slot slot;
+    bool incoming = false;
+    bool in_handshake = true;
+    bool closed_told = false;
+    bool awaits_transmit = false;
+    bool awaits_events = false;
+    /// The client's first choice: routed to us until the handshake is complete.
+    ConnectionId initial_destination;
+    std::optional<Connection> connection;  ///< Last: its parts use the members above until it goes.
+  };
+
+  Implementation(EndpointConfig config, crypto::KeyFactory& keys, Random& random);
+
+  // endpoint.cpp
+  Entry& add_entry();
+  void start(Entry& entry, Instant now, const ConnectionConfig& config, ConnectionSetup setup);
+  void touch(Entry& entry);
+  void reap(Slot slot);
+  void end_handshake(Entry& entry);
+  [[nodiscard]] ConnectionHandle handle_of(Slot slot) const;
+  void drop(DropReason reason) { ++stats.dropped[static_cast<std::size_t>(reason)]; }
+
+  // accept.cpp: datagrams that no connection knows.
+  void on_unknown(Instant now, ReceivedDatagram& datagram, const wire::InvariantHeader& header);
+  void on_unknown_short(Instant now, const ReceivedDatagram& datagram,
+                        const wire::InvariantHeader& header);
+  void on_initial(Instant now, ReceivedDatagram& datagram, const wire::ProtectedHeader& header);
+  bool check_address(Instant now, const Path& path, const wire::ProtectedHeader& header,
+                     ConnectionSetup& setup);
+  [[nodiscard]] bool is_authentic(const wire::ProtectedHeader& header, Bytes packet);
+
+  EndpointConfig config;
+  crypto::KeyFactory& keys;
+  Random& random;
+  crypto::ResetTokens reset_tokens;
+  crypto::AddressTokens address_tokens;
+  CidRouter router;
+  StatelessAnswers answers;
+
+  std::vector<std::unique_ptr<Entry>> entries;  ///< By slot; null where free.
+  std::vector<std::uint32_t> generations;       ///< Of each slot, so that old handles miss.
+  std::vector<Slot> free_slots;
+  std::size_t open_entries = 0;
+  Ring<Slot> to_transmit;
+  Ring<Slot> to_tell;
+  DeadlineHeap deadlines;
+  bool shut_down = false;
+  EndpointStats stats;
+};
+
+}  // namespace qpeer::transport
