@@ -244,11 +244,16 @@ bool OpensslSession::on_transport_parameters(Bytes parameters) {
   return accepted.has_value();
 }
 
-// RFC 9001 §4.8 [rfc9001-4.8-1]: any alert ends the connection.
+// RFC 9001 §4.8 [rfc9001-4.8-1]: any alert ends the connection. Two that OpenSSL raises have
+// another code in QUIC; its error queue tells them apart.
 void OpensslSession::on_alert(u8 code) {
-  // RFC 9001 §4.6.1 [rfc9001-4.6.1-2]: OpenSSL finds it, but has another code for it.
-  if (ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_INVALID_MAX_EARLY_DATA) {
+  const char* where = nullptr;
+  const int reason = ERR_GET_REASON(ERR_peek_last_error_func(&where));
+  if (reason == SSL_R_INVALID_MAX_EARLY_DATA) {  // RFC 9001 §4.6.1 [rfc9001-4.6.1-2].
     refuse(protocol_violation, "a ticket that limits early data");
+  } else if (where != nullptr && std::string_view(where) == "tls_parse_stoc_alpn") {
+    // RFC 9001 §8.1 [rfc9001-8.1-7]: the server chose what we did not offer.
+    refuse(kNoApplicationProtocol, "no application protocol");
   }
   refuse(qpeer::crypto_error(code), SSL_alert_desc_string_long(code));  // A literal of OpenSSL's.
 }

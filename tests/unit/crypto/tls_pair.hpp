@@ -86,10 +86,13 @@ class TlsPair {
  public:
   explicit TlsPair(TlsConfig client_config = basic_config(),
                    TlsConfig server_config = basic_config(), std::string_view name = "server.test")
-      : client(context_of(std::move(client_config)), Side::client, name, "from the client"),
-        server(context_of(std::move(server_config)), Side::server, "", "from the server") {}
+      : TlsPair(context_of(std::move(client_config)), context_of(std::move(server_config)), name) {}
+  TlsPair(const std::shared_ptr<TlsContext>& client_context,
+          const std::shared_ptr<TlsContext>& server_context, std::string_view name = "server.test")
+      : client(client_context, Side::client, name, "from the client"),
+        server(server_context, Side::server, "", "from the server") {}
 
-  /// Each flight in pieces of `piece` bytes, after `change` had its way with it.
+  /// Carries each flight in pieces of `piece` bytes, after `change` had its way with it.
   void run(std::size_t piece = 100'000) {
     if (!started_) note(client_result, client.session->start());
     if (!started_) note(server_result, server.session->start());

@@ -1,0 +1,153 @@
+// Tokens open for whom they were made, in time, and whole. RFC 9000 §8.1.
+#include "crypto/address_token.hpp"
+
+#include <gtest/gtest.h>
+
+#include <random>
+#include <set>
+#include <vector>
+
+#include "hex.hpp"
+
+namespace qpeer::crypto {
+namespace {
+
+class SeededRandom final : public Random {
+ public:
+  explicit SeededRandom(std::uint64_t seed) : engine_(seed) {}
+  void fill_public(MutableBytes out) override { fill_private(out); }
+  void fill_private(MutableBytes out) override {
+    for (u8& byte : out) byte = static_cast<u8>(engine_());
+  }
+
+ private:
+  std::mt19937_64 engine_;
+};
+
+class AddressTokensTest : public testing::Test {
+ protected:
+  std::vector<u8> seal(Instant now) {
+    std::vector<u8> out(AddressTokens::kMaxSize);
+    out.resize(tokens.seal_retry(now, client, token, out));
+    return out;
+  }
+  TokenError error_of(Instant now, const SocketAddress& from, Bytes bytes) {
+    const auto opened = tokens.open_retry(now, from, bytes);
+    EXPECT_FALSE(opened);
+    return opened ? TokenError{0xff} : opened.error();
+  }
+
+  SeededRandom random{1};
+  AddressTokens tokens{random, {.retry_lifetime = 15s}};
+  SocketAddress client = SocketAddress::ipv4({192, 0, 2, 1}, 4433);
+  RetryToken token{.original_destination_connection_id = ConnectionId{from_hex("8394c8f03e515708")},
+                   .retry_source_connection_id = ConnectionId{std::vector<u8>(20, 9)},
+                   .version = Version::v2};
+  Instant start{1000s};
+};
+
+TEST_F(AddressTokensTest, OpensWhatItSealed) {
+  const auto sealed = seal(start);
+  ASSERT_GT(sealed.size(), 0U);
+  const auto opened = tokens.open_retry(start + 14s, client, sealed);
+  ASSERT_TRUE(opened);
+  EXPECT_EQ(opened->original_destination_connection_id, token.original_destination_connection_id);
+  EXPECT_EQ(opened->retry_source_connection_id, token.retry_source_connection_id);
+  EXPECT_EQ(opened->version, Version::v2);
+}
+
+TEST_F(AddressTokensTest, OpensOverIpv6AndWithEmptyIds) {
+  client = SocketAddress::ipv6({0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, 1);
+  token = {};
+  const auto sealed = seal(start);
+  const auto opened = tokens.open_retry(start, client, sealed);
+  ASSERT_TRUE(opened);
+  EXPECT_TRUE(opened->original_destination_connection_id.empty());
+}
+
+TEST_F(AddressTokensTest, AnyFlippedBitIsNotOurs) {
+  const auto sealed = seal(start);
+  for (std::size_t bit = 0; bit < sealed.size() * 8; ++bit) {
+    auto forged = sealed;
+    forged[bit / 8] ^= static_cast<u8>(1U << (bit % 8));
+    EXPECT_EQ(error_of(start, client, forged), TokenError::not_ours) << "bit " << bit;
+    // An expired or misplaced forgery tells nothing more.
+    EXPECT_EQ(error_of(start + 14s, client.with_port(1), forged), TokenError::not_ours);
+  }
+}
+
+TEST_F(AddressTokensTest, AnyOtherSizeIsNotOurs) {
+  auto sealed = seal(start);
+  for (std::size_t size = 0; size < sealed.size(); ++size) {
+    EXPECT_EQ(error_of(start, client, Bytes(sealed).first(size)), TokenError::not_ours);
+  }
+  sealed.push_back(0);
+  EXPECT_EQ(error_of(start, client, sealed), TokenError::not_ours);
+  EXPECT_EQ(error_of(start, client, std::vector<u8>(5000, 1)), TokenError::not_ours);
+}
+
+TEST_F(AddressTokensTest, ExpiresAtItsTime) {
+  const auto sealed = seal(start);
+  EXPECT_TRUE(tokens.open_retry(start + 15s - 1ns, client, sealed));
+  EXPECT_EQ(error_of(start + 15s, client, sealed), TokenError::expired);
+  EXPECT_EQ(error_of(start + 15s, client.with_port(1), sealed), TokenError::expired);
+}
+
+TEST_F(AddressTokensTest, IsOfOneAddressAndPort) {
+  const auto sealed = seal(start);
+  EXPECT_EQ(error_of(start, client.with_port(4434), sealed), TokenError::wrong_address);
+  const auto host = SocketAddress::ipv4({192, 0, 2, 2}, 4433);
+  EXPECT_EQ(error_of(start, host, sealed), TokenError::wrong_address);
+}
+
+// At any moment, whatever was sealed within its lifetime opens, and nothing older does.
+TEST_F(AddressTokensTest, OutlivesTheRotationOfItsKey) {
+  std::vector<std::pair<Instant, std::vector<u8>>> all;
+  for (Instant now = start; now < start + 60s; now += 700ms) {
+    all.emplace_back(now, seal(now));
+    for (const auto& [made, sealed] : all) {
+      EXPECT_EQ(tokens.open_retry(now, client, sealed).has_value(), now - made < 15s);
+    }
+  }
+}
+
+TEST_F(AddressTokensTest, ForgetsKeysAfterTwoRotations) {
+  const auto sealed = seal(start);
+  seal(start + 15s);
+  EXPECT_EQ(error_of(start + 16s, client, sealed), TokenError::expired);
+  seal(start + 30s);
+  EXPECT_EQ(error_of(start + 31s, client, sealed), TokenError::not_ours);
+}
+
+TEST_F(AddressTokensTest, IsNotThatOfAnotherInstance) {
+  const auto sealed = seal(start);
+  SeededRandom other_random{2};
+  AddressTokens other{other_random, {}};
+  EXPECT_EQ(other.open_retry(start, client, sealed).error(), TokenError::not_ours);
+  std::array<u8, AddressTokens::kMaxSize> unused{};
+  other.seal_retry(start, client, token, unused);
+  EXPECT_EQ(other.open_retry(start, client, sealed).error(), TokenError::not_ours);
+}
+
+TEST_F(AddressTokensTest, NeverSealsTheSameTwice) {
+  std::set<std::vector<u8>> seen;
+  for (int i = 0; i < 1000; ++i) EXPECT_TRUE(seen.insert(seal(start)).second);
+}
+
+TEST_F(AddressTokensTest, WritesNothingIntoTooSmallASpace) {
+  std::vector<u8> small(40);
+  EXPECT_EQ(tokens.seal_retry(start, client, token, small), 0U);
+}
+
+// RFC 9000 §10.3.2: the same after a restart, another for each ID and each key.
+TEST(ResetTokens, DependOnKeyAndIdOnly) {
+  const ResetTokens tokens{{1, 2, 3}};
+  const ConnectionId id{from_hex("0102030405060708")};
+  EXPECT_EQ(tokens.token(id), ResetTokens({1, 2, 3}).token(id));
+  EXPECT_NE(tokens.token(id), ResetTokens({1, 2, 4}).token(id));
+  EXPECT_NE(tokens.token(id), tokens.token(ConnectionId{from_hex("0102030405060709")}));
+  EXPECT_NE(tokens.token(id), tokens.token(ConnectionId{from_hex("01020304050607")}));
+}
+
+}  // namespace
+}  // namespace qpeer::crypto
