@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "tests/sim/packets.hpp"
+
 namespace qpeer::sim {
 namespace {
 
@@ -22,18 +24,6 @@ constexpr std::uint64_t pair_key(std::uint32_t from, std::uint32_t to) {
 bool environment_says_yes(const char* name) {
   const char* value = std::getenv(name);
   return value != nullptr && std::strcmp(value, "") != 0 && std::strcmp(value, "0") != 0;
-}
-
-/// The kinds of the packets that can be told without keys: "I", "0", "H", "R", "VN" or "1".
-const char* kind_of(Bytes payload) {
-  if (payload.size() < 5) return "?";
-  if ((payload[0] & 0x80) == 0) return "1";
-  Reader in{payload.subspan(1)};
-  const std::uint32_t version = in.u32();
-  if (version == 0) return "VN";
-  constexpr const char* kNames[] = {"I", "0", "H", "R"};
-  const unsigned type = payload[0] >> 4 & 3;
-  return kNames[version == 0x6b3343cf ? (type + 3) % 4 : type];
 }
 
 }  // namespace
@@ -249,9 +239,15 @@ void Network::deliver(std::uint32_t index) {
       ++stats_.unroutable;
     } else {
       ++stats_.delivered;
+      Passing datagram{.now = now_,
+                       .from = packet.from,
+                       .to = packet.to,
+                       .payload = MutableBytes(packet.storage).first(packet.size),
+                       .ecn = packet.ecn};
+      for (const Tap& tap : delivery_taps_) tap(datagram);
       host->node_->on_datagram(now_, {.path = {.local = packet.to, .remote = packet.from},
                                       .ecn = packet.ecn,
-                                      .payload = MutableBytes(packet.storage).first(packet.size)});
+                                      .payload = datagram.payload});
     }
     free_packets_.push_back(index);
     if (batch == kMaxBatch || heap_.empty()) break;
@@ -326,7 +322,7 @@ void Network::trace(const SocketAddress& from, const SocketAddress& to, Ecn ecn,
   constexpr const char* kMarks[] = {"", " ect1", " ect0", " ce"};
   const double time = static_cast<double>(now_.time_since_epoch().count()) * 1e-9;
   fmt::print(stderr, "[{:12.6f}] {} > {} {:5} {}{} {}\n", time, from.to_string(), to.to_string(),
-             payload.size(), kind_of(payload), kMarks[static_cast<std::size_t>(ecn)], fate);
+             payload.size(), packet_kinds(payload), kMarks[static_cast<std::size_t>(ecn)], fate);
 }
 
 void Network::die(const Host& host, const char* what) const {

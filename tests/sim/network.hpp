@@ -118,9 +118,11 @@ class Network {
   /// A datagram out of nowhere that arrives now: forged addresses, replays, garbage.
   void inject(const SocketAddress& from, const SocketAddress& to, Bytes payload,
               Ecn ecn = Ecn::not_ect);
-  /// Sees each datagram that a machine sends, before the link does.
+  /// Sees each datagram that a machine sends, before the link does ...
   using Tap = std::function<void(const Passing&)>;
   void on_send(Tap tap) { taps_.push_back(std::move(tap)); }
+  /// ... or each that a machine is about to get.
+  void on_delivery(Tap tap) { delivery_taps_.push_back(std::move(tap)); }
 
   // --- time ------------------------------------------------------------------------------------
 
@@ -188,6 +190,7 @@ class Network {
   std::vector<std::uint32_t> free_actions_;
   std::vector<u8> transmit_storage_;
   std::vector<Tap> taps_;
+  std::vector<Tap> delivery_taps_;
   Link default_link_;
   NetworkStats stats_;
 };
