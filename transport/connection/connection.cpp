@@ -119,7 +119,10 @@ void Connection::consume(StreamId id, std::size_t size) { streams_.consume(id, s
 
 std::uint64_t Connection::reset_code(StreamId id) const { return streams_.reset_code(id); }
 
-void Connection::ping() { ping_requested_ = true; }
+void Connection::ping() {
+  ping_requested_ = true;
+  pong_wanted_ = true;
+}
 
 bool Connection::initiate_key_update() {
   return phase_ == Phase::open && key_phases_.initiate(application_space().next_packet_number);

@@ -107,7 +107,7 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   /// Ends the connection at once with an application error code; what was not acknowledged is
   /// lost. `reason` is cut to 256 bytes. RFC 9000 §10.2.
   void close(Instant now, std::uint64_t error_code, std::string_view reason);
-  /// Sends a PING as soon as possible: its ACK gives a fresh RTT sample.
+  /// Sends a PING as soon as possible: its ACK gives a fresh RTT sample and the `pong` event.
   void ping();
   /// Begins a key update; false when one is not possible yet. RFC 9001 §6.
   bool initiate_key_update();
@@ -153,6 +153,8 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   };
   struct PlainPacket;
   struct Train;
+  /// SentFrame::offset of a PING whose answer the application waits for.
+  static constexpr std::uint64_t kAskedPing = 1;
 
   // TlsHandler
   void on_tls_data(EncryptionLevel level, Bytes data) override;
@@ -177,6 +179,7 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   template <class F>
   Result on_frame(Instant now, const OpenPacket& packet, const F& frame);
   Result on_ack(Instant now, EncryptionLevel level, const wire::AckFrame& frame);
+  void on_ping_fate(Fate fate);
 
   // transmitter.cpp
   std::size_t build_datagram(Instant now, MutableBytes storage, Train& train);
@@ -255,6 +258,7 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   bool handshake_done_acknowledged_ = false;
   bool peer_packet_processed_ = false;  ///< Retry and Version Negotiation come too late then.
   bool ping_requested_ = false;
+  bool pong_wanted_ = false;  ///< ping() was called and not answered yet.
   std::uint64_t failed_opens_ = 0;
   std::uint64_t unanswered_acks_ = 0;  ///< Packets that only acknowledge, since the last other one.
   bool pad_datagram_ = false;          ///< The datagram being built carries a PATH_RESPONSE.

@@ -105,6 +105,15 @@ Result Connection::on_ack(Instant now, EncryptionLevel level, const wire::AckFra
   return {};
 }
 
+void Connection::on_ping_fate(Fate fate) {
+  if (fate == Fate::acked) {
+    pong_wanted_ = false;
+    events_.push_back({.kind = ConnectionEvent::Kind::pong});
+  } else {
+    ping_requested_ = true;
+  }
+}
+
 void Connection::on_frame_fate(PacketNumberSpace which, const SentFrame& frame, Fate fate) {
   switch (FrameType{frame.kind}) {
     case FrameType::ack:
@@ -126,6 +135,8 @@ void Connection::on_frame_fate(PacketNumberSpace which, const SentFrame& frame, 
           send_handshake_done_ || (fate == Fate::lost && !handshake_done_acknowledged_);
       break;
     case FrameType::ping:
+      if (frame.offset == kAskedPing && pong_wanted_) on_ping_fate(fate);
+      break;
     case FrameType::path_response:
       break;  // RFC 9000 §13.3: sent once.
     default:

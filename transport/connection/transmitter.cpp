@@ -218,14 +218,15 @@ void Connection::write_frames(Instant now, EncryptionLevel level, PacketWriter& 
   if (may_elicit) {
     number_space.crypto.write_frames(out);
     if (level == EncryptionLevel::one_rtt) write_application_frames(out);
+    const bool asked = ping_requested_ && level == EncryptionLevel::one_rtt;
     const bool probe = recovery_.probes(space_of(level)) > 0;
     const bool prune = acknowledges && unanswered_acks_ >= kAcksBeforePing;
-    if ((probe || prune || (ping_requested_ && level == EncryptionLevel::one_rtt)) &&
-        !out.ack_eliciting()) {
-      (void)out.write(wire::PingFrame{},
-                      {.kind = static_cast<u8>(wire::FrameType::ping), .stream = {}});
+    if (asked || ((probe || prune) && !out.ack_eliciting())) {
+      const SentFrame sent{.kind = static_cast<u8>(wire::FrameType::ping),
+                           .stream = {},
+                           .offset = asked && pong_wanted_ ? kAskedPing : 0};
+      if (out.write(wire::PingFrame{}, sent) && asked) ping_requested_ = false;
     }
-    if (level == EncryptionLevel::one_rtt) ping_requested_ = false;
   }
   if (out.ack_eliciting()) {
     unanswered_acks_ = 0;
