@@ -1,0 +1,168 @@
+#include <algorithm>
+#include <set>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "transport/connection/local_cids.hpp"
+#include "transport/connection/path_validator.hpp"
+#include "transport/connection/remote_cids.hpp"
+
+namespace qpeer::transport {
+namespace {
+
+ConnectionId id_of(u8 value) { return ConnectionId(std::array<u8, 8>{value}); }
+
+/// Numbers its IDs and remembers what is in use.
+class CountingIssuer final : public CidIssuer {
+ public:
+  ConnectionId issue() override {
+    issued.insert(next_);
+    return id_of(next_++);
+  }
+  void retire(const ConnectionId& id) override { issued.erase(id.bytes()[0]); }
+  StatelessResetToken reset_token(const ConnectionId& id) override { return {id.bytes()[0]}; }
+  void watch_reset_token(const StatelessResetToken& token) override { watched.insert(token[0]); }
+  void unwatch_reset_token(const StatelessResetToken& token) override { watched.erase(token[0]); }
+
+  std::set<u8> issued;
+  std::set<u8> watched;
+
+ private:
+  u8 next_ = 1;
+};
+
+template <class Source>
+std::vector<SentFrame> write(Source& source) {
+  std::vector<u8> storage(1200);
+  PacketWriter out(storage, wire::PacketType::one_rtt);
+  source.write_frames(out);
+  return {out.sent_frames().begin(), out.sent_frames().end()};
+}
+
+wire::NewConnectionIdFrame offer(std::uint64_t number, std::uint64_t retire_prior_to = 0) {
+  return {.sequence_number = number,
+          .retire_prior_to = retire_prior_to,
+          .connection_id = id_of(static_cast<u8>(100 + number)),
+          .stateless_reset_token = {static_cast<u8>(number)}};
+}
+
+// [rfc9000-5.1.1-1], [rfc9000-5.1.1-4]
+TEST(LocalCids, IssuesUpToThePeersLimitInSequence) {
+  CountingIssuer issuer;
+  LocalCids cids(issuer);
+  EXPECT_FALSE(cids.has_frames());
+  cids.set_peer_limit(3);
+  const auto frames = write(cids);
+  ASSERT_EQ(frames.size(), 2U);
+  EXPECT_EQ(frames[0].offset, 1U);
+  EXPECT_EQ(frames[1].offset, 2U);
+  cids.on_fate(frames[1], Fate::lost);
+  const auto again = write(cids);
+  ASSERT_EQ(again.size(), 1U);
+  EXPECT_EQ(again[0].offset, 2U);
+}
+
+// [rfc9000-5.1.1-7], [rfc9000-19.16-1], [rfc9000-19.16-2]
+TEST(LocalCids, ReplacesWhatThePeerRetires) {
+  CountingIssuer issuer;
+  LocalCids cids(issuer);
+  cids.set_peer_limit(2);
+  write(cids);
+  EXPECT_TRUE(cids.on_retire(0, id_of(2)));
+  EXPECT_FALSE(issuer.issued.contains(1));
+  const auto frames = write(cids);
+  ASSERT_EQ(frames.size(), 1U);
+  EXPECT_EQ(frames[0].offset, 2U);
+  EXPECT_TRUE(cids.on_retire(0, id_of(2))) << "a repeat is no fault";
+  EXPECT_EQ(cids.on_retire(3, id_of(2)).error().code, TransportErrorCode::protocol_violation);
+  EXPECT_EQ(cids.on_retire(1, id_of(2)).error().code, TransportErrorCode::protocol_violation);
+}
+
+TEST(LocalCids, ReturnsAllWhenItGoes) {
+  CountingIssuer issuer;
+  {
+    LocalCids(issuer).set_peer_limit(4);
+  }
+  EXPECT_TRUE(issuer.issued.empty());
+}
+
+// [rfc9000-19.15-4], [rfc9000-19.15-5]
+TEST(RemoteCids, ToleratesRepeatsButNoContradiction) {
+  CountingIssuer issuer;
+  RemoteCids cids(issuer, id_of(100), 4);
+  EXPECT_TRUE(cids.on_frame(offer(1)));
+  EXPECT_TRUE(cids.on_frame(offer(1)));
+  auto other_token = offer(1);
+  other_token.stateless_reset_token = {9};
+  EXPECT_EQ(cids.on_frame(other_token).error().code, TransportErrorCode::protocol_violation);
+  auto other_number = offer(2);
+  other_number.connection_id = offer(1).connection_id;
+  EXPECT_EQ(cids.on_frame(other_number).error().code, TransportErrorCode::protocol_violation);
+}
+
+// [rfc9000-5.1.2-4]
+TEST(RemoteCids, RetirePriorToMovesToTheNext) {
+  CountingIssuer issuer;
+  RemoteCids cids(issuer, id_of(100), 4);
+  ASSERT_TRUE(cids.on_frame(offer(1)));
+  ASSERT_TRUE(cids.on_frame(offer(2, 2)));
+  EXPECT_EQ(cids.current(), id_of(102));
+  auto retired = write(cids);
+  ASSERT_EQ(retired.size(), 2U);
+  EXPECT_EQ(issuer.watched, (std::set<u8>{2}));
+  cids.on_fate(retired[0], Fate::lost);
+  EXPECT_EQ(write(cids).size(), 1U);
+}
+
+// [rfc9000-19.15-9]
+TEST(RemoteCids, RetiresWhatArrivesTooLate) {
+  CountingIssuer issuer;
+  RemoteCids cids(issuer, id_of(100), 4);
+  ASSERT_TRUE(cids.on_frame(offer(3, 3)));
+  write(cids);
+  ASSERT_TRUE(cids.on_frame(offer(1)));
+  const auto frames = write(cids);
+  ASSERT_EQ(frames.size(), 1U);
+  EXPECT_EQ(frames[0].offset, 1U);
+}
+
+// [rfc9000-5.1.1-6]
+TEST(RemoteCids, LimitIsEnforced) {
+  CountingIssuer issuer;
+  RemoteCids cids(issuer, id_of(100), 2);
+  EXPECT_TRUE(cids.on_frame(offer(1)));
+  EXPECT_EQ(cids.on_frame(offer(2)).error().code, TransportErrorCode::connection_id_limit_error);
+}
+
+// [rfc9000-5.1.2-5]: retirements that are never acknowledged do not pile up.
+TEST(RemoteCids, OwedRetirementsAreBounded) {
+  CountingIssuer issuer;
+  RemoteCids cids(issuer, id_of(100), 2);
+  Result result;
+  std::uint64_t number = 1;
+  for (; result && number < 100; ++number) {
+    result = cids.on_frame(offer(number, number));
+    write(cids);
+  }
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, TransportErrorCode::connection_id_limit_error);
+  EXPECT_LT(number, 12U);
+}
+
+// [rfc9000-19.15-3]
+TEST(RemoteCids, ZeroLengthPeerIssuesNone) {
+  CountingIssuer issuer;
+  RemoteCids cids(issuer, ConnectionId(), 4);
+  EXPECT_EQ(cids.on_frame(offer(1)).error().code, TransportErrorCode::protocol_violation);
+}
+
+TEST(PathResponder, AnswersEachOfTheNewestOnce) {
+  PathResponder responder;
+  for (u8 i = 0; i < 10; ++i) responder.on_challenge({.data = {i}});
+  EXPECT_EQ(write(responder).size(), PathResponder::kMaxPending);
+  EXPECT_FALSE(responder.has_frames());
+}
+
+}  // namespace
+}  // namespace qpeer::transport
