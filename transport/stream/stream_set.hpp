@@ -1,7 +1,15 @@
 // All streams of one connection: what the application does to them, what the peer's frames do to
 // them, what they have to send. RFC 9000 §2, §3, §4.
+//
+// A stream is forgotten, and its memory returned, when both parts are over and its last event was
+// polled. So a caller that does not poll keeps the peer from opening more, and nothing piles up.
+// The peer can make us hold at most: its streams within max_streams_*, bytes within the windows (a
+// chunk is at most about four times what it holds, see chunk_store.hpp), and
+// RecvBuffer::kMaxGaps ranges a stream.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <expected>
 #include <optional>
@@ -9,59 +17,27 @@
 #include "transport/base/bytes.hpp"
 #include "transport/base/error.hpp"
 #include "transport/base/ids.hpp"
+#include "transport/base/slab.hpp"
 #include "transport/recovery/packet_writer.hpp"
 #include "transport/recovery/sent_frame.hpp"
+#include "transport/stream/chunk_pool.hpp"
+#include "transport/stream/flow_control.hpp"
+#include "transport/stream/scheduler.hpp"
+#include "transport/stream/stream.hpp"
+#include "transport/stream/stream_index.hpp"
+#include "transport/stream/stream_limits.hpp"
+#include "transport/stream/stream_types.hpp"
 #include "transport/wire/frame.hpp"
 #include "transport/wire/transport_parameters.hpp"
 
 namespace qpeer::transport {
 
-/// Misuse or misfortune, told to the caller at once; leaves no trace.
-enum class StreamError : u8 {
-  unknown_stream,   ///< Never opened, or closed and forgotten.
-  wrong_direction,  ///< Reading a send-only stream or writing a receive-only one.
-  finished,         ///< Written to after finish() or reset().
-  reset,            ///< The peer reset it: what was not read is gone.
-  stopped,          ///< The peer asked us to stop sending.
-  limit_reached,    ///< The peer's stream limit allows no further stream now.
-  closed,           ///< The connection is closed or was never open.
-};
-std::string_view to_string(StreamError error);
-
-struct StreamConfig {
-  std::uint64_t receive_window = 16 << 20;         ///< Of the connection, bytes.
-  std::uint64_t stream_receive_window = 8 << 20;   ///< Of each stream, bytes.
-  std::uint64_t max_streams_bidi = 100;            ///< Of the peer's, open at once.
-  std::uint64_t max_streams_uni = 100;
-  std::size_t send_buffer = 8 << 20;  ///< Of each stream, bytes not yet acknowledged.
-};
-
-/// What happened to a stream, told once per change: `readable` and `writable` are edges, given
-/// when a read (write) that found nothing (no room) would now find something.
-struct StreamEvent {
-  enum class Kind : u8 {
-    opened,      ///< By the peer. accept() hands these out too.
-    readable,    ///< Data, the end, or a reset can be read.
-    writable,    ///< write() takes bytes again.
-    finished,    ///< All we sent, FIN included, is acknowledged.
-    stopped,     ///< The peer sent STOP_SENDING; the send side was reset. `error_code` is its code.
-    can_open,    ///< The peer raised the stream limit; stream_id tells the direction only.
-  };
-  Kind kind = Kind::opened;
-  StreamId stream_id;
-  std::uint64_t error_code = 0;
-};
-
-/// What peek() shows.
-struct ReadView {
-  Bytes data;        ///< Contiguous and in order; valid until the next call on this connection.
-  bool fin = false;  ///< The stream ends right after `data`.
-};
-
 class StreamSet {
  public:
   StreamSet(Side side, const StreamConfig& config);
   ~StreamSet();
+  StreamSet(const StreamSet&) = delete;
+  StreamSet& operator=(const StreamSet&) = delete;
 
   // --- application -----------------------------------------------------------------------------
 
@@ -111,6 +87,55 @@ class StreamSet {
 
   [[nodiscard]] std::size_t open_streams() const;
   [[nodiscard]] std::size_t buffered_bytes() const;  ///< Memory held in chunks, both directions.
+
+ private:
+  enum class Part : u8 { sending, receiving };
+  struct PeerReset {
+    StreamId id;
+    std::uint64_t error_code = 0;
+    bool valid = false;
+  };
+
+  static constexpr std::size_t kind(bool bidirectional) { return bidirectional ? 0 : 1; }
+  [[nodiscard]] std::uint64_t initial_send_limit(StreamId id) const;
+  Stream& create(StreamId id);
+  std::expected<Stream*, StreamError> find_part(StreamId id, Part part);
+  std::expected<Stream*, TransportError> find_for_frame(StreamId id, Part part,
+                                                        wire::FrameType type);
+  [[nodiscard]] const PeerReset* find_reset(StreamId id) const;
+  void post(Stream& stream, StreamEvent::Kind event);
+  void refresh(Stream& stream);
+  void retire(Stream& stream);
+
+  void write_stream_control(PacketWriter& out);
+  void write_credit(PacketWriter& out);
+  void write_blocked(PacketWriter& out);
+  void write_data(PacketWriter& out);
+  void on_stream_fate(Stream& stream, const SentFrame& frame, Fate fate);
+  void on_connection_lost(const SentFrame& frame);
+
+  Side side_;
+  StreamConfig config_;
+  ChunkPool pool_;  // Before the streams, which hold chunks of it.
+  Slab<Stream> streams_;
+  StreamIndex<Stream> index_;
+  Scheduler scheduler_;
+  LinkedQueue<Stream, &Stream::event_link> eventful_;
+
+  SendCredit send_credit_;
+  RecvCredit recv_credit_;
+  BlockedSignal data_blocked_;
+  std::array<LocalStreams, 2> local_;    // By kind().
+  std::array<RemoteStreams, 2> remote_;  // By kind().
+  std::array<bool, 2> can_open_{};       // Events not told yet, by kind().
+  std::array<PeerReset, 8> resets_{};    // The latest that were read, for reset_code().
+  std::size_t next_reset_ = 0;
+
+  // The peer's limits for the streams to come.
+  std::uint64_t peer_bidi_local_ = 0;
+  std::uint64_t peer_bidi_remote_ = 0;
+  std::uint64_t peer_uni_ = 0;
+  bool data_raised_ = false;  // By MAX_DATA; parameters do not take that back.
 };
 
 }  // namespace qpeer::transport

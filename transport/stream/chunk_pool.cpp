@@ -1,0 +1,51 @@
+#include "transport/stream/chunk_pool.hpp"
+
+#include <new>
+
+namespace qpeer::transport {
+
+ChunkPool::~ChunkPool() {
+  for (Free*& list : free_) {
+    while (list != nullptr) {
+      Free* next = list->next;
+      ::operator delete(list);
+      list = next;
+    }
+  }
+}
+
+Chunk ChunkPool::acquire(std::size_t size) {
+  const std::size_t size_class = class_of(size);
+  const std::size_t capacity = size_of(size_class);
+  in_use_ += capacity;
+  Free* block = free_[size_class];
+  if (block == nullptr) {
+    return {static_cast<u8*>(::operator new(capacity)), static_cast<std::uint32_t>(capacity), 0};
+  }
+  free_[size_class] = block->next;
+  kept_ -= capacity;
+  return {reinterpret_cast<u8*>(block), static_cast<std::uint32_t>(capacity), 0};
+}
+
+void ChunkPool::release(Chunk& chunk) {
+  if (chunk.data == nullptr) return;
+  const std::size_t size_class = class_of(chunk.capacity);
+  free_[size_class] = ::new (chunk.data) Free{free_[size_class]};
+  in_use_ -= chunk.capacity;
+  kept_ += chunk.capacity;
+  chunk = {};
+  if (kept_ > in_use_ + kKeep) trim();
+}
+
+void ChunkPool::trim() {
+  for (std::size_t size_class = kClasses; size_class-- > 0;) {
+    while (kept_ > in_use_ + kKeep && free_[size_class] != nullptr) {
+      Free* block = free_[size_class];
+      free_[size_class] = block->next;
+      kept_ -= size_of(size_class);
+      ::operator delete(block);
+    }
+  }
+}
+
+}  // namespace qpeer::transport

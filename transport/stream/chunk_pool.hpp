@@ -1,0 +1,63 @@
+// The memory of all stream buffers of a connection: blocks of four sizes, kept for reuse.
+//
+//   sizes   1 KiB   4 KiB   16 KiB   64 KiB
+//
+// Small streams hold small chunks, so that memory stays near what flow control granted. Free
+// chunks are kept up to the bytes in use plus kKeep; what is beyond goes back to the system.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "transport/base/bytes.hpp"
+
+namespace qpeer::transport {
+
+/// A block of memory; `data` is null when there is none. Who holds it may use `base`.
+struct Chunk {
+  u8* data = nullptr;
+  std::uint32_t capacity = 0;
+  std::uint32_t base = 0;
+};
+
+class ChunkPool {
+ public:
+  static constexpr std::size_t kLargest = 64 << 10;
+  static constexpr std::size_t kKeep = 128 << 10;
+  /// As long as no more than this is in use, long streams get large chunks at once.
+  static constexpr std::size_t kGenerous = 2 << 20;
+
+  ChunkPool() = default;
+  ChunkPool(const ChunkPool&) = delete;
+  ChunkPool& operator=(const ChunkPool&) = delete;
+  ~ChunkPool();
+
+  /// A chunk of at least `size` (at most kLargest) bytes, uninitialised.
+  [[nodiscard]] Chunk acquire(std::size_t size);
+  /// Takes a chunk back and leaves `chunk` empty; an empty one is ignored.
+  void release(Chunk& chunk);
+
+  [[nodiscard]] bool generous() const { return in_use_ < kGenerous; }
+  [[nodiscard]] std::size_t in_use() const { return in_use_; }
+  [[nodiscard]] std::size_t kept() const { return kept_; }
+
+ private:
+  static constexpr std::size_t kClasses = 4;
+  struct Free {
+    Free* next;
+  };
+  static constexpr std::size_t class_of(std::size_t size) {
+    return size <= (1 << 10) ? 0 : size <= (4 << 10) ? 1 : size <= (16 << 10) ? 2 : 3;
+  }
+  static constexpr std::size_t size_of(std::size_t size_class) {
+    return std::size_t{1} << (10 + 2 * size_class);
+  }
+  void trim();
+
+  std::array<Free*, kClasses> free_{};
+  std::size_t in_use_ = 0;
+  std::size_t kept_ = 0;
+};
+
+}  // namespace qpeer::transport

@@ -1,0 +1,118 @@
+// Credit in bytes, given and taken: the same arithmetic for a stream and for the connection.
+// RFC 9000 §4.1, §4.2.
+//
+//   RecvCredit   0     consumed       received     limit          limit = consumed + window, told
+//                |-------|---------------|-----------|            again after half a window
+//   SendCredit   0                     used        limit
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+
+#include "transport/base/varint.hpp"
+
+namespace qpeer::transport {
+
+/// What the peer may send us.
+class RecvCredit {
+ public:
+  explicit RecvCredit(std::uint64_t window)
+      : window_(std::min(window, kMaxVarint)), limit_(window_) {}
+
+  [[nodiscard]] std::uint64_t limit() const { return limit_; }
+  [[nodiscard]] std::uint64_t received() const { return received_; }
+  [[nodiscard]] std::uint64_t consumed() const { return consumed_; }
+  /// Whether a frame with a new limit should be sent.
+  [[nodiscard]] bool pending() const { return pending_; }
+
+  /// Counts bytes that arrived for the first time. False when they exceed the limit.
+  [[nodiscard]] bool receive(std::uint64_t size) {
+    if (size > limit_ - received_) return false;
+    received_ += size;
+    return true;
+  }
+  /// Counts bytes that need no more room.
+  void consume(std::uint64_t size) {
+    consumed_ += size;
+    // RFC 9000 §4.2 [rfc9000-4.2-2]: half a window early, whether or not the peer says it is
+    // blocked.
+    if (next_limit() - limit_ >= (window_ + 1) / 2) pending_ = next_limit() > limit_;
+  }
+  /// The peer says that it is blocked at `limit`: do not wait for half a window.
+  void on_blocked(std::uint64_t limit) {
+    if (limit >= limit_ && next_limit() > limit_) pending_ = true;
+  }
+  /// The limit to tell now.
+  std::uint64_t raise() {
+    pending_ = false;
+    limit_ = next_limit();
+    return limit_;
+  }
+  /// A frame that told `limit` was lost. Older ones do not matter any more. RFC 9000 §13.3.
+  void on_lost(std::uint64_t limit) { pending_ = pending_ || limit == limit_; }
+  /// No more credit is needed.
+  void stop() { pending_ = false; }
+  [[nodiscard]] std::uint64_t next_limit() const {
+    return std::max(limit_, std::min(consumed_ + window_, kMaxVarint));
+  }
+
+ private:
+  std::uint64_t window_;
+  std::uint64_t limit_;
+  std::uint64_t received_ = 0;
+  std::uint64_t consumed_ = 0;
+  bool pending_ = false;
+};
+
+/// The duty to tell the peer that its limit blocks us: once for each value of the limit.
+/// RFC 9000 §4.1 [rfc9000-4.1-4].
+class BlockedSignal {
+ public:
+  [[nodiscard]] bool pending() const { return pending_; }
+  /// `limit` blocks us now.
+  void on_blocked(std::uint64_t limit) {
+    if (told_ == limit) return;
+    told_ = limit;
+    pending_ = true;
+  }
+  /// Nothing blocks us any more.
+  void on_unblocked() { pending_ = false; }
+  void on_sent() { pending_ = false; }
+  /// A frame that told `limit` was lost; `current` is the limit now. RFC 9000 §13.3: repeated only
+  /// while it still blocks.
+  void on_lost(std::uint64_t limit, std::uint64_t current, bool blocked) {
+    if (blocked && limit == current && told_ == limit) pending_ = true;
+  }
+
+ private:
+  std::optional<std::uint64_t> told_;
+  bool pending_ = false;
+};
+
+/// What we may send the peer.
+class SendCredit {
+ public:
+  [[nodiscard]] std::uint64_t limit() const { return limit_; }
+  [[nodiscard]] std::uint64_t used() const { return used_; }
+  [[nodiscard]] std::uint64_t available() const { return limit_ > used_ ? limit_ - used_ : 0; }
+
+  void use(std::uint64_t size) { used_ += size; }
+  /// RFC 9000 §4.1 [rfc9000-4.1-3]: a limit that is no higher says nothing.
+  bool raise(std::uint64_t limit) {
+    if (limit <= limit_) return false;
+    limit_ = limit;
+    return true;
+  }
+  /// The limit of new transport parameters, and nothing sent yet.
+  void restart(std::uint64_t limit) {
+    limit_ = limit;
+    used_ = 0;
+  }
+
+ private:
+  std::uint64_t limit_ = 0;
+  std::uint64_t used_ = 0;
+};
+
+}  // namespace qpeer::transport

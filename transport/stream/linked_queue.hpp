@@ -1,0 +1,54 @@
+// A queue that runs through its elements: no allocation, and any element leaves in O(1).
+#pragma once
+
+namespace qpeer::transport {
+
+template <class T>
+struct QueueLink {
+  T* previous = nullptr;
+  T* next = nullptr;
+  const void* queue = nullptr;  ///< The queue that the element is in, if any.
+};
+
+/// Elements hold the link, a queue only its two ends. An element is in one queue a link at most.
+template <class T, QueueLink<T> T::* kLink>
+class LinkedQueue {
+ public:
+  LinkedQueue() = default;
+  LinkedQueue(const LinkedQueue&) = delete;
+  LinkedQueue& operator=(const LinkedQueue&) = delete;
+
+  [[nodiscard]] bool empty() const { return first_ == nullptr; }
+  [[nodiscard]] T& front() const { return *first_; }
+  [[nodiscard]] bool contains(const T& element) const { return (element.*kLink).queue == this; }
+
+  /// Adds at the back, unless it is in already.
+  void push_back(T& element) {
+    QueueLink<T>& link = element.*kLink;
+    if (link.queue == this) return;
+    link = {.previous = last_, .next = nullptr, .queue = this};
+    (last_ != nullptr ? (last_->*kLink).next : first_) = &element;
+    last_ = &element;
+  }
+  /// Takes it out, if it is in.
+  void remove(T& element) {
+    QueueLink<T>& link = element.*kLink;
+    if (link.queue != this) return;
+    (link.previous != nullptr ? (link.previous->*kLink).next : first_) = link.next;
+    (link.next != nullptr ? (link.next->*kLink).previous : last_) = link.previous;
+    link = {};
+  }
+  /// The first becomes the last.
+  void rotate() {
+    if (first_ == last_) return;
+    T& element = *first_;
+    remove(element);
+    push_back(element);
+  }
+
+ private:
+  T* first_ = nullptr;
+  T* last_ = nullptr;
+};
+
+}  // namespace qpeer::transport

@@ -1,0 +1,43 @@
+// One stream: its two parts, and its places in the queues of the set.
+#pragma once
+
+#include <cstdint>
+
+#include "transport/base/ids.hpp"
+#include "transport/base/slab.hpp"
+#include "transport/stream/linked_queue.hpp"
+#include "transport/stream/recv_stream.hpp"
+#include "transport/stream/send_stream.hpp"
+
+namespace qpeer::transport {
+
+struct Stream {
+  Stream(StreamId stream_id, Side side, ChunkPool& pool, std::uint64_t send_limit,
+         std::uint64_t receive_window)
+      : id(stream_id),
+        is_local(stream_id.initiator() == side),
+        sends(stream_id.is_bidirectional() || is_local),
+        receives(stream_id.is_bidirectional() || !is_local),
+        send(pool, send_limit),
+        recv(pool, receive_window) {}
+
+  [[nodiscard]] bool done() const { return (!sends || send.done()) && (!receives || recv.done()); }
+  [[nodiscard]] bool has_control() const {
+    return (sends && send.has_control()) || (receives && recv.has_control());
+  }
+
+  StreamId id;
+  bool is_local;
+  bool sends;
+  bool receives;
+  bool held = false;  ///< Opened under remembered limits that the peer took back: sends nothing.
+  u8 events = 0;      ///< One bit for each StreamEvent::Kind that nobody has been told yet.
+  std::uint32_t slot = 0;
+  SendStream send;
+  RecvStream recv;
+  QueueLink<Stream> control_link;
+  QueueLink<Stream> data_link;
+  QueueLink<Stream> event_link;
+};
+
+}  // namespace qpeer::transport

@@ -1,0 +1,194 @@
+// What the application does to streams, and their life in the set.
+#include "transport/stream/stream_set.hpp"
+
+#include <bit>
+#include <utility>
+
+namespace qpeer::transport {
+
+std::string_view to_string(StreamError error) {
+  switch (error) {
+    case StreamError::unknown_stream:
+      return "unknown stream";
+    case StreamError::wrong_direction:
+      return "wrong direction";
+    case StreamError::finished:
+      return "finished";
+    case StreamError::reset:
+      return "reset by the peer";
+    case StreamError::stopped:
+      return "stopped by the peer";
+    case StreamError::limit_reached:
+      return "stream limit reached";
+    case StreamError::closed:
+      return "connection closed";
+  }
+  return "unknown";
+}
+
+StreamSet::StreamSet(Side side, const StreamConfig& config)
+    : side_(side),
+      config_(config),
+      recv_credit_(config.receive_window),
+      remote_{RemoteStreams(config.max_streams_bidi), RemoteStreams(config.max_streams_uni)} {}
+
+StreamSet::~StreamSet() = default;
+
+std::expected<StreamId, StreamError> StreamSet::open(bool bidirectional) {
+  LocalStreams& local = local_[kind(bidirectional)];
+  if (!local.can_open()) {
+    local.on_refused();
+    return std::unexpected(StreamError::limit_reached);
+  }
+  return create(StreamId::make(side_, bidirectional, local.open())).id;
+}
+
+std::optional<StreamId> StreamSet::accept(bool bidirectional) {
+  RemoteStreams& remote = remote_[kind(bidirectional)];
+  while (remote.has_unaccepted()) {
+    const StreamId id = StreamId::make(other(side_), bidirectional, remote.accept());
+    if (index_.find(id) != nullptr) return id;  // Else over already: its events told its ID.
+  }
+  return std::nullopt;
+}
+
+std::expected<std::size_t, StreamError> StreamSet::write(StreamId id, Bytes data) {
+  const auto stream = find_part(id, Part::sending);
+  if (!stream) return std::unexpected(stream.error());
+  auto result = (*stream)->send.write(data, config_.send_buffer);
+  refresh(**stream);
+  return result;
+}
+
+std::expected<void, StreamError> StreamSet::finish(StreamId id) {
+  const auto stream = find_part(id, Part::sending);
+  if (!stream) return std::unexpected(stream.error());
+  auto result = (*stream)->send.finish();
+  refresh(**stream);
+  return result;
+}
+
+std::expected<void, StreamError> StreamSet::reset(StreamId id, std::uint64_t error_code) {
+  const auto stream = find_part(id, Part::sending);
+  if (!stream) return std::unexpected(stream.error());
+  auto result = (*stream)->send.reset(error_code);
+  refresh(**stream);
+  return result;
+}
+
+std::expected<void, StreamError> StreamSet::stop_sending(StreamId id, std::uint64_t error_code) {
+  const auto stream = find_part(id, Part::receiving);
+  if (!stream) return std::unexpected(stream.error());
+  auto result = (*stream)->recv.stop(error_code, recv_credit_);
+  refresh(**stream);
+  return result;
+}
+
+std::expected<ReadView, StreamError> StreamSet::peek(StreamId id) {
+  const auto found = find_part(id, Part::receiving);
+  if (!found) {
+    const bool known = found.error() == StreamError::unknown_stream && find_reset(id) != nullptr;
+    return std::unexpected(known ? StreamError::reset : found.error());
+  }
+  Stream& stream = **found;
+  auto view = stream.recv.peek();
+  if (!view && view.error() == StreamError::reset && find_reset(id) == nullptr) {
+    resets_[next_reset_++ % resets_.size()] = {id, stream.recv.reset_code(), true};
+    refresh(stream);
+  }
+  return view;
+}
+
+void StreamSet::consume(StreamId id, std::size_t size) {
+  const auto stream = find_part(id, Part::receiving);
+  if (!stream) return;
+  (*stream)->recv.consume(size, recv_credit_);
+  refresh(**stream);
+}
+
+std::uint64_t StreamSet::reset_code(StreamId id) const {
+  if (const PeerReset* reset = find_reset(id)) return reset->error_code;
+  const Stream* stream = index_.find(id);
+  return stream != nullptr ? stream->recv.reset_code() : 0;
+}
+
+std::optional<StreamEvent> StreamSet::poll_event() {
+  for (const bool bidirectional : {true, false}) {
+    if (!std::exchange(can_open_[kind(bidirectional)], false)) continue;
+    return StreamEvent{StreamEvent::Kind::can_open, StreamId::make(side_, bidirectional, 0)};
+  }
+  if (eventful_.empty()) return std::nullopt;
+  Stream& stream = eventful_.front();
+  const auto event = static_cast<StreamEvent::Kind>(std::countr_zero(stream.events));
+  const StreamEvent result{event, stream.id,
+                           event == StreamEvent::Kind::stopped ? stream.send.stop_code() : 0};
+  stream.events = static_cast<u8>(stream.events & (stream.events - 1));
+  if (stream.events == 0) {
+    eventful_.remove(stream);
+    refresh(stream);
+  }
+  return result;
+}
+
+std::size_t StreamSet::open_streams() const { return streams_.size(); }
+std::size_t StreamSet::buffered_bytes() const { return pool_.in_use(); }
+
+// --- the life of a stream ------------------------------------------------------------------------
+
+std::uint64_t StreamSet::initial_send_limit(StreamId id) const {
+  if (!id.is_bidirectional()) return peer_uni_;
+  return id.initiator() == side_ ? peer_bidi_remote_ : peer_bidi_local_;
+}
+
+Stream& StreamSet::create(StreamId id) {
+  const auto slot = streams_.emplace(id, side_, pool_, initial_send_limit(id),
+                                     config_.stream_receive_window);
+  Stream& stream = streams_[slot];
+  stream.slot = slot;
+  index_.insert(id, &stream);
+  return stream;
+}
+
+std::expected<Stream*, StreamError> StreamSet::find_part(StreamId id, Part part) {
+  const bool is_local = id.initiator() == side_;
+  if (!id.is_bidirectional() && is_local != (part == Part::sending)) {
+    return std::unexpected(StreamError::wrong_direction);
+  }
+  Stream* const stream = index_.find(id);
+  if (stream == nullptr) return std::unexpected(StreamError::unknown_stream);
+  return stream;
+}
+
+const StreamSet::PeerReset* StreamSet::find_reset(StreamId id) const {
+  for (const PeerReset& reset : resets_) {
+    if (reset.valid && reset.id == id) return &reset;
+  }
+  return nullptr;
+}
+
+void StreamSet::post(Stream& stream, StreamEvent::Kind event) {
+  stream.events = static_cast<u8>(stream.events | 1U << std::to_underlying(event));
+  eventful_.push_back(stream);
+}
+
+/// After anything that happened to a stream: what is to be told, to be sent, or forgotten. The
+/// stream may be gone afterwards.
+void StreamSet::refresh(Stream& stream) {
+  if (stream.receives && stream.recv.take_readable()) post(stream, StreamEvent::Kind::readable);
+  if (stream.sends && stream.send.take_writable(config_.send_buffer)) {
+    post(stream, StreamEvent::Kind::writable);
+  }
+  scheduler_.update(stream, send_credit_.available());
+  if (scheduler_.has_starved()) data_blocked_.on_blocked(send_credit_.limit());
+  if (stream.done() && stream.events == 0) retire(stream);
+}
+
+void StreamSet::retire(Stream& stream) {
+  scheduler_.remove(stream);
+  eventful_.remove(stream);
+  index_.erase(stream.id);
+  if (!stream.is_local) remote_[kind(stream.id.is_bidirectional())].on_closed();
+  streams_.erase(stream.slot);
+}
+
+}  // namespace qpeer::transport

@@ -1,0 +1,55 @@
+// What the application configures, is told, and can do wrong with streams. RFC 9000 §2.4.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "transport/base/bytes.hpp"
+#include "transport/base/ids.hpp"
+
+namespace qpeer::transport {
+
+/// Misuse or misfortune, told to the caller at once; leaves no trace.
+enum class StreamError : u8 {
+  unknown_stream,   ///< Never opened, or closed and forgotten.
+  wrong_direction,  ///< Reading a send-only stream or writing a receive-only one.
+  finished,         ///< Written to after finish() or reset(), or read after stop_sending().
+  reset,            ///< The peer reset it: what was not read is gone.
+  stopped,          ///< The peer asked us to stop sending.
+  limit_reached,    ///< The peer's stream limit allows no further stream now.
+  closed,           ///< The connection is closed or was never open.
+};
+std::string_view to_string(StreamError error);
+
+struct StreamConfig {
+  std::uint64_t receive_window = 16 << 20;        ///< Of the connection, bytes.
+  std::uint64_t stream_receive_window = 8 << 20;  ///< Of each stream, bytes.
+  std::uint64_t max_streams_bidi = 100;           ///< Of the peer's, open at once.
+  std::uint64_t max_streams_uni = 100;
+  std::size_t send_buffer = 8 << 20;  ///< Of each stream, bytes not yet acknowledged.
+};
+
+/// What happened to a stream, told once per change: `readable` and `writable` are edges, given
+/// when a read (write) that found nothing (no room) would now find something.
+struct StreamEvent {
+  enum class Kind : u8 {
+    opened,    ///< By the peer. accept() hands these out too.
+    readable,  ///< Data, the end, or a reset can be read.
+    writable,  ///< write() takes bytes again.
+    finished,  ///< All we sent, FIN included, is acknowledged.
+    stopped,   ///< The peer sent STOP_SENDING; the send side was reset. `error_code` is its code.
+    can_open,  ///< The peer raised the stream limit; stream_id tells the direction only.
+  };
+  Kind kind;
+  StreamId stream_id;
+  std::uint64_t error_code = 0;
+};
+
+/// What peek() shows.
+struct ReadView {
+  Bytes data;        ///< Contiguous and in order; valid until the next call on this connection.
+  bool fin = false;  ///< The stream ends right after `data`.
+};
+
+}  // namespace qpeer::transport
