@@ -4,56 +4,66 @@ namespace qpeer::wire {
 
 namespace {
 
-/// The fields of a frame of known type. A malformed one fails the reader.
-Frame decode_fields(std::uint64_t type, Reader& in) {
+using Decoded = std::expected<Frame, TransportError>;
+
+/// A frame built where it is returned: moving a variant costs more than decoding most frames.
+template <class F>
+Decoded result(std::uint64_t type, const Reader& in, const F& frame) {
+  if (!in.ok()) return fail(TransportErrorCode::frame_encoding_error, "malformed frame", type);
+  return Decoded{std::in_place, std::in_place_type<F>, frame};
+}
+
+/// The fields of a frame of known type, which has been read.
+Decoded decode_fields(std::uint64_t type, Reader& in) {
+  const auto done = [&](const auto& frame) { return result(type, in, frame); };
   switch (type) {
     case 0x00:
-      return PaddingFrame::decode(in);
+      return done(PaddingFrame::decode(in));
     case 0x01:
-      return PingFrame::decode(in);
+      return done(PingFrame::decode(in));
     case 0x02:
     case 0x03:
-      return AckFrame::decode(type, in);
+      return done(AckFrame::decode(type, in));
     case 0x04:
-      return ResetStreamFrame::decode(in);
+      return done(ResetStreamFrame::decode(in));
     case 0x05:
-      return StopSendingFrame::decode(in);
+      return done(StopSendingFrame::decode(in));
     case 0x06:
-      return CryptoFrame::decode(in);
+      return done(CryptoFrame::decode(in));
     case 0x07:
-      return NewTokenFrame::decode(in);
+      return done(NewTokenFrame::decode(in));
     case 0x10:
-      return MaxDataFrame::decode(in);
+      return done(MaxDataFrame::decode(in));
     case 0x11:
-      return MaxStreamDataFrame::decode(in);
+      return done(MaxStreamDataFrame::decode(in));
     case 0x12:
     case 0x13:
-      return MaxStreamsFrame::decode(type, in);
+      return done(MaxStreamsFrame::decode(type, in));
     case 0x14:
-      return DataBlockedFrame::decode(in);
+      return done(DataBlockedFrame::decode(in));
     case 0x15:
-      return StreamDataBlockedFrame::decode(in);
+      return done(StreamDataBlockedFrame::decode(in));
     case 0x16:
     case 0x17:
-      return StreamsBlockedFrame::decode(type, in);
+      return done(StreamsBlockedFrame::decode(type, in));
     case 0x18:
-      return NewConnectionIdFrame::decode(in);
+      return done(NewConnectionIdFrame::decode(in));
     case 0x19:
-      return RetireConnectionIdFrame::decode(in);
+      return done(RetireConnectionIdFrame::decode(in));
     case 0x1a:
-      return PathChallengeFrame::decode(in);
+      return done(PathChallengeFrame::decode(in));
     case 0x1b:
-      return PathResponseFrame::decode(in);
+      return done(PathResponseFrame::decode(in));
     case 0x1c:
     case 0x1d:
-      return ConnectionCloseFrame::decode(type, in);
+      return done(ConnectionCloseFrame::decode(type, in));
     case 0x1e:
-      return HandshakeDoneFrame::decode(in);
+      return done(HandshakeDoneFrame::decode(in));
     case 0x30:
     case 0x31:
-      return DatagramFrame::decode(type, in);
+      return done(DatagramFrame::decode(type, in));
     default:  // 0x08 to 0x0f.
-      return StreamFrame::decode(type, in);
+      return done(StreamFrame::decode(type, in));
   }
 }
 
@@ -73,7 +83,7 @@ TransportError refusal(std::uint64_t type, std::size_t type_size) {
 
 }  // namespace
 
-std::expected<Frame, TransportError> decode_frame(Reader& in, PacketType packet) {
+Decoded decode_frame(Reader& in, PacketType packet) {
   const std::size_t start = in.position();
   const std::uint64_t type = in.varint();
   if (!in.ok()) {
@@ -84,10 +94,8 @@ std::expected<Frame, TransportError> decode_frame(Reader& in, PacketType packet)
   if (type_size != 1 || !may_appear(type, packet)) {
     return std::unexpected(refusal(type, type_size));
   }
-  std::expected<Frame, TransportError> frame{is_stream(type) ? Frame{StreamFrame::decode(type, in)}
-                                                             : decode_fields(type, in)};
-  if (!in.ok()) return fail(TransportErrorCode::frame_encoding_error, "malformed frame", type);
-  return frame;
+  return is_stream(type) ? result(type, in, StreamFrame::decode(type, in))
+                         : decode_fields(type, in);
 }
 
 std::string_view name(FrameType type) {
