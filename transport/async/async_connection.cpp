@@ -1,0 +1,35 @@
+#include "transport/async/async_connection.hpp"
+
+#include <utility>
+
+#include "transport/async/state.hpp"
+#include "transport/io/system_clock.hpp"
+
+namespace qpeer::async {
+
+AsyncConnection::AsyncConnection(std::shared_ptr<detail::ConnectionState> state)
+    : state_(std::move(state)) {}
+
+void AsyncConnection::close(std::uint64_t error_code, std::string_view reason) {
+  if (state_->closed) return;
+  if (auto* connection = state_->find()) connection->close(io::now(), error_code, reason);
+  state_->wake();
+}
+
+bool AsyncConnection::is_closed() const { return state_->closed.has_value(); }
+
+bool AsyncConnection::initiate_key_update() {
+  auto* connection = state_->closed ? nullptr : state_->find();
+  if (connection == nullptr || !connection->initiate_key_update()) return false;
+  state_->wake();
+  return true;
+}
+
+const ConnectionInfo& AsyncConnection::info() const { return state_->info; }
+
+ConnectionStats AsyncConnection::stats() const {
+  const auto* connection = state_->closed ? nullptr : state_->find();
+  return connection != nullptr ? connection->stats() : state_->last_stats;
+}
+
+}  // namespace qpeer::async

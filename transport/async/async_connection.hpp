@@ -1,0 +1,119 @@
+// A connection whose operations are awaited. RFC 9000 §5.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "crypto/tls_session.hpp"
+#include "transport/async/async_stream.hpp"
+#include "transport/async/waiting.hpp"
+#include "transport/base/address.hpp"
+#include "transport/base/version.hpp"
+#include "transport/connection/config.hpp"
+
+namespace qpeer::async {
+
+using transport::CloseReason;
+using transport::ConnectionStats;
+
+namespace detail {
+
+/// What AsyncConnection::open_stream and accept_stream give to co_await.
+class [[nodiscard]] StreamOperation final : public Operation {
+ public:
+  enum class Kind : u8 { open, accept };
+  StreamOperation(std::shared_ptr<ConnectionState> connection, Kind kind, bool bidirectional);
+  std::expected<AsyncStream, StreamError> await_resume();
+
+ private:
+  bool attempt() override;
+  std::shared_ptr<ConnectionState> connection_;
+  Kind kind_;
+  bool bidirectional_;
+  std::expected<StreamId, StreamError> result_;
+};
+
+/// What AsyncConnection::closed gives to co_await.
+class [[nodiscard]] ClosedOperation final : public Operation {
+ public:
+  explicit ClosedOperation(std::shared_ptr<ConnectionState> connection);
+  CloseReason await_resume() const;
+
+ private:
+  bool attempt() override;
+  std::shared_ptr<ConnectionState> connection_;
+};
+
+/// What AsyncConnection::ping gives to co_await.
+class [[nodiscard]] PingOperation final : public Operation {
+ public:
+  explicit PingOperation(std::shared_ptr<ConnectionState> connection);
+  std::expected<Duration, StreamError> await_resume() const { return result_; }
+
+ private:
+  bool attempt() override;
+  std::shared_ptr<ConnectionState> connection_;
+  std::uint64_t pongs_before_;
+  Instant begin_;
+  std::expected<Duration, StreamError> result_;
+};
+
+}  // namespace detail
+
+/// What the handshake settled.
+struct ConnectionInfo {
+  SocketAddress remote;
+  Version version = Version::v1;
+  std::string alpn;
+  crypto::CipherSuite cipher_suite = crypto::CipherSuite::aes_128_gcm_sha256;
+  std::string key_exchange_group;
+  crypto::PeerCertificate peer_certificate;
+};
+
+/// A handle of a connection whose handshake is complete. Copies name the same connection, which is
+/// closed, with error code 0, when its last handle and its last stream are gone. All calls are
+/// allowed after the end; they then say `closed`.
+class AsyncConnection {
+ public:
+  /// co_await: opens a stream; waits while the peer's limit allows none.
+  [[nodiscard]] detail::StreamOperation open_stream(bool bidirectional = true) {
+    return {state_, detail::StreamOperation::Kind::open, bidirectional};
+  }
+  /// co_await: the next stream that the peer opened.
+  [[nodiscard]] detail::StreamOperation accept_stream(bool bidirectional = true) {
+    return {state_, detail::StreamOperation::Kind::accept, bidirectional};
+  }
+
+  /// Ends the connection at once: what the peer has not acknowledged is lost, so first await
+  /// AsyncStream::finished() of what matters. RFC 9000 §10.2.
+  void close(std::uint64_t error_code = 0, std::string_view reason = {});
+  /// co_await: waits for the end, whoever brings it about.
+  [[nodiscard]] detail::ClosedOperation closed() { return detail::ClosedOperation{state_}; }
+  [[nodiscard]] bool is_closed() const;
+
+  /// co_await: sends a PING and waits until it is acknowledged. Gives the time that took, which
+  /// includes the peer's acknowledgement delay; stats() then has an RTT sample without it.
+  [[nodiscard]] detail::PingOperation ping() { return detail::PingOperation{state_}; }
+
+  /// Begins a key update; false when one is not possible now. RFC 9001 §6.
+  bool initiate_key_update();
+
+  /// Settled by the handshake, valid as long as a handle lives.
+  [[nodiscard]] const ConnectionInfo& info() const;
+  /// Figures of now; of the moment of the end, as far as known, after it.
+  [[nodiscard]] ConnectionStats stats() const;
+
+  friend bool operator==(const AsyncConnection&, const AsyncConnection&) = default;
+
+ private:
+  friend class AsyncEndpoint;
+  friend detail::ConnectionState;
+  explicit AsyncConnection(std::shared_ptr<detail::ConnectionState> state);
+  std::shared_ptr<detail::ConnectionState> state_;
+};
+
+}  // namespace qpeer::async

@@ -1,0 +1,118 @@
+#include "transport/async/async_endpoint.hpp"
+
+#include <utility>
+
+#include "transport/async/sleep.hpp"
+#include "transport/async/state.hpp"
+#include "transport/io/system_clock.hpp"
+
+namespace qpeer::async {
+
+using detail::AcceptOperation;
+using detail::ConnectionState;
+using detail::ConnectOperation;
+using detail::EndpointState;
+
+std::string to_string(const ConnectFailure& failure) {
+  if (failure.refused) return std::string(to_string(*failure.refused));
+  return to_string(failure.reason);
+}
+
+std::expected<AsyncEndpoint, std::error_code> AsyncEndpoint::open(io::EventLoop& loop,
+                                                                  Options options) {
+  auto state = EndpointState::open(loop, options);
+  if (!state) return std::unexpected(state.error());
+  return AsyncEndpoint{std::move(*state)};
+}
+
+AsyncEndpoint::AsyncEndpoint(std::shared_ptr<EndpointState> state) : state_(std::move(state)) {}
+
+AsyncEndpoint& AsyncEndpoint::operator=(AsyncEndpoint&& other) noexcept {
+  if (this != &other) {
+    if (state_) state_->abandon();
+    state_ = std::move(other.state_);
+  }
+  return *this;
+}
+
+AsyncEndpoint::~AsyncEndpoint() {
+  if (state_) state_->abandon();
+}
+
+ConnectOperation AsyncEndpoint::connect(const SocketAddress& remote,
+                                        const transport::ConnectOptions& options) {
+  return {std::make_shared<ConnectionState>(state_), remote, options};
+}
+
+AcceptOperation AsyncEndpoint::accept() { return AcceptOperation{state_}; }
+
+namespace {
+
+// Nothing tells that the last connection has drained, so look now and then.
+Task<void> drained(std::shared_ptr<EndpointState> state, Instant deadline) {
+  while (!state->machine.idle() && !state->error && io::now() < deadline) {
+    co_await sleep_for(state->loop, 2ms);
+  }
+}
+
+}  // namespace
+
+Task<void> AsyncEndpoint::shut_down(std::uint64_t error_code, std::string_view reason,
+                                    Duration limit) {
+  state_->shut_down(error_code, reason);
+  return drained(state_, io::now() + limit);
+}
+
+const SocketAddress& AsyncEndpoint::local_address() const { return state_->local_address; }
+transport::EndpointStats AsyncEndpoint::stats() const { return state_->machine.stats(); }
+const io::UdpCapabilities& AsyncEndpoint::capabilities() const { return state_->capabilities; }
+std::error_code AsyncEndpoint::error() const { return state_->error; }
+io::EventLoop& AsyncEndpoint::loop() const { return state_->loop; }
+
+namespace detail {
+
+ConnectOperation::ConnectOperation(std::shared_ptr<ConnectionState> connection,
+                                   const SocketAddress& remote,
+                                   const transport::ConnectOptions& options)
+    : Operation(connection->connecting), connection_(std::move(connection)) {
+  EndpointState& endpoint = *connection_->endpoint;
+  const auto handle = endpoint.machine.connect(io::now(), remote, options);
+  if (!handle) {
+    refused_ = handle.error();
+    return;
+  }
+  endpoint.add(*connection_, *handle);
+  endpoint.wake();
+}
+
+bool ConnectOperation::attempt() {
+  return refused_.has_value() || connection_->connected || connection_->closed.has_value();
+}
+
+std::expected<AsyncConnection, ConnectFailure> ConnectOperation::await_resume() {
+  if (refused_) return std::unexpected(ConnectFailure{.refused = *refused_, .reason = {}});
+  // A connection that ended right after its handshake is told as such.
+  if (connection_->closed) {
+    return std::unexpected(ConnectFailure{.refused = {}, .reason = *connection_->closed});
+  }
+  return connection_->make_handle();
+}
+
+AcceptOperation::AcceptOperation(std::shared_ptr<EndpointState> endpoint)
+    : Operation(endpoint->accepting), endpoint_(std::move(endpoint)) {}
+
+bool AcceptOperation::attempt() {
+  if (endpoint_->backlog.empty()) return !endpoint_->accepts;
+  accepted_ = std::move(endpoint_->backlog.front());
+  endpoint_->backlog.pop_front();
+  return true;
+}
+
+std::optional<AsyncConnection> AcceptOperation::await_resume() {
+  if (!accepted_) return std::nullopt;
+  return accepted_->make_handle();
+}
+
+}  // namespace detail
+
+}  // namespace qpeer::async

@@ -1,0 +1,115 @@
+// An endpoint on a UDP port whose connections are dialled and accepted with co_await.
+//
+//   open --> connect(address, options) --> AsyncConnection --> open_stream() --> AsyncStream
+//        --> accept()                  --> AsyncConnection --> accept_stream() --> AsyncStream
+//
+// All of it belongs to the thread of its event loop. Nothing here throws; every wait ends when its
+// task is destroyed, or with an error when the connection or the endpoint ends.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+#include "transport/async/async_connection.hpp"
+#include "transport/async/task.hpp"
+#include "transport/async/waiting.hpp"
+#include "transport/base/address.hpp"
+#include "transport/endpoint/endpoint.hpp"
+#include "transport/io/event_loop.hpp"
+#include "transport/io/udp_socket.hpp"
+
+namespace qpeer::async {
+
+struct AsyncEndpointOptions {
+  /// Where to bind; unspecified is any address, IPv6 and IPv4, and a port that the system chooses.
+  SocketAddress bind;
+  /// With `server_tls` the endpoint accepts connections.
+  transport::EndpointConfig endpoint;
+  io::UdpOptions socket;
+  /// Connections that wait for accept(); what comes beyond is closed with error code 0.
+  std::size_t backlog = 128;
+};
+
+/// Why connect() gave no connection: refused here, or ended in the handshake.
+struct ConnectFailure {
+  std::optional<transport::ConnectError> refused;
+  CloseReason reason;  ///< When not `refused`.
+};
+/// One readable line.
+std::string to_string(const ConnectFailure& failure);
+
+namespace detail {
+
+struct EndpointState;
+
+/// What AsyncEndpoint::connect gives to co_await. Destroying it abandons the handshake.
+class [[nodiscard]] ConnectOperation final : public Operation {
+ public:
+  ConnectOperation(std::shared_ptr<ConnectionState> connection, const SocketAddress& remote,
+                   const transport::ConnectOptions& options);
+  std::expected<AsyncConnection, ConnectFailure> await_resume();
+
+ private:
+  bool attempt() override;
+  std::shared_ptr<ConnectionState> connection_;
+  std::optional<transport::ConnectError> refused_;
+};
+
+/// What AsyncEndpoint::accept gives to co_await.
+class [[nodiscard]] AcceptOperation final : public Operation {
+ public:
+  explicit AcceptOperation(std::shared_ptr<EndpointState> endpoint);
+  std::optional<AsyncConnection> await_resume();
+
+ private:
+  bool attempt() override;
+  std::shared_ptr<EndpointState> endpoint_;
+  std::shared_ptr<ConnectionState> accepted_;
+};
+
+}  // namespace detail
+
+/// Owns the socket, the connections' state and the work on them. Move-only. Destroying it closes
+/// all connections with error code 0 and frees the port; handles that outlive it say `closed`.
+class AsyncEndpoint {
+ public:
+  using Options = AsyncEndpointOptions;
+
+  /// Binds, and begins to work in the loop's next turn. The errors are those of UdpSocket::bind.
+  [[nodiscard]] static std::expected<AsyncEndpoint, std::error_code> open(io::EventLoop& loop,
+                                                                          Options options = {});
+  AsyncEndpoint(AsyncEndpoint&&) noexcept = default;
+  AsyncEndpoint& operator=(AsyncEndpoint&& other) noexcept;
+  ~AsyncEndpoint();
+
+  /// co_await: a connection with a completed handshake, or why there is none.
+  [[nodiscard]] detail::ConnectOperation connect(const SocketAddress& remote,
+                                                 const transport::ConnectOptions& options);
+  /// co_await: the next connection that a client made, its handshake complete; nullopt once the
+  /// endpoint shuts down or its socket failed.
+  [[nodiscard]] detail::AcceptOperation accept();
+
+  /// Closes all connections with this application error and takes no more. co_await waits until
+  /// their peers had time to learn of it, `limit` at most; the closing begins without it, too.
+  Task<void> shut_down(std::uint64_t error_code = 0, std::string_view reason = {},
+                       Duration limit = 1s);
+
+  /// The address bound to, with the port that was chosen.
+  [[nodiscard]] const SocketAddress& local_address() const;
+  [[nodiscard]] transport::EndpointStats stats() const;
+  [[nodiscard]] const io::UdpCapabilities& capabilities() const;
+  /// Why the socket failed, if it did.
+  [[nodiscard]] std::error_code error() const;
+  [[nodiscard]] io::EventLoop& loop() const;
+
+ private:
+  explicit AsyncEndpoint(std::shared_ptr<detail::EndpointState> state);
+  std::shared_ptr<detail::EndpointState> state_;
+};
+
+}  // namespace qpeer::async

@@ -1,0 +1,152 @@
+#include <utility>
+
+#include "transport/async/state.hpp"
+#include "transport/io/system_clock.hpp"
+
+namespace qpeer::async::detail {
+
+ConnectionState::~ConnectionState() {
+  if (!registered) return;
+  endpoint->remove(*this);
+  if (closed) return;
+  if (auto* connection = endpoint->machine.find(handle)) connection->close(io::now(), 0, {});
+  endpoint->wake();
+}
+
+void ConnectionState::on_event(transport::ConnectionEvent&& event) {
+  using Kind = transport::ConnectionEvent::Kind;
+  switch (event.kind) {
+    case Kind::connected:
+      on_connected();
+      break;
+    case Kind::confirmed:
+      break;
+    case Kind::stream:
+      on_stream_event(event.stream);
+      break;
+    case Kind::pong:
+      ++pongs;
+      schedule(pinging);
+      break;
+    case Kind::closed:
+      on_closed(std::move(event.close));
+      break;
+  }
+}
+
+void ConnectionState::on_connected() {
+  connected = true;
+  if (const auto* connection = find()) {
+    info = {.remote = connection->path().remote,
+            .version = connection->version(),
+            .alpn = std::string(connection->alpn()),
+            .cipher_suite = connection->cipher_suite(),
+            .key_exchange_group = connection->key_exchange_group(),
+            .peer_certificate = connection->peer_certificate()};
+  }
+  schedule(connecting);
+}
+
+void ConnectionState::on_stream_event(const transport::StreamEvent& event) {
+  using Kind = transport::StreamEvent::Kind;
+  const bool bidirectional = event.stream_id.is_bidirectional();
+  switch (event.kind) {
+    case Kind::opened:
+      schedule(accepting[bidirectional]);
+      break;
+    case Kind::can_open:
+      schedule(opening[bidirectional]);
+      break;
+    default:
+      if (const auto known = streams.find(event.stream_id.value); known != streams.end()) {
+        known->second.on_event(event);
+      }
+      break;
+  }
+}
+
+void ConnectionState::on_closed(CloseReason reason) {
+  if (closed) return;
+  if (const auto* connection = find()) last_stats = connection->stats();
+  closed = std::move(reason);
+  for (WaitList* list : {&connecting, &closing, &pinging, &opening[0], &opening[1], &accepting[0],
+                         &accepting[1]}) {
+    schedule(*list);
+  }
+  for (auto& [id, stream] : streams) {
+    schedule(stream.reading);
+    schedule(stream.writing);
+    schedule(stream.finishing);
+  }
+}
+
+transport::Connection* ConnectionState::find() const { return endpoint->machine.find(handle); }
+
+void ConnectionState::wake() const { endpoint->wake(); }
+
+void ConnectionState::schedule(WaitList& waiting) const { endpoint->schedule(waiting); }
+
+AsyncStream ConnectionState::make_stream(StreamId id) {
+  const auto [at, added] = streams.try_emplace(id.value, *this, id);
+  return AsyncStream{shared_from_this(), at->second};
+}
+
+// --- operations ----------------------------------------------------------------------------------
+
+StreamOperation::StreamOperation(std::shared_ptr<ConnectionState> connection, Kind kind,
+                                 bool bidirectional)
+    : Operation(kind == Kind::open ? connection->opening[bidirectional]
+                                   : connection->accepting[bidirectional]),
+      connection_(std::move(connection)),
+      kind_(kind),
+      bidirectional_(bidirectional) {}
+
+bool StreamOperation::attempt() {
+  result_ = std::unexpected(StreamError::closed);
+  auto* connection = connection_->find();
+  if (connection == nullptr) return true;
+  if (kind_ == Kind::open) {
+    if (connection_->closed) return true;
+    result_ = connection->open_stream(bidirectional_);
+    if (result_ || result_.error() != StreamError::limit_reached) return true;
+    connection_->wake();  // Tells the peer that its limit holds us up, RFC 9000 §4.6.
+    return false;
+  }
+  // Also after the end: what came before it can be had.
+  const auto accepted = connection->accept_stream(bidirectional_);
+  if (accepted) result_ = *accepted;
+  return accepted || connection_->closed;
+}
+
+std::expected<AsyncStream, StreamError> StreamOperation::await_resume() {
+  if (!result_) return std::unexpected(result_.error());
+  return connection_->make_stream(*result_);
+}
+
+ClosedOperation::ClosedOperation(std::shared_ptr<ConnectionState> connection)
+    : Operation(connection->closing), connection_(std::move(connection)) {}
+
+bool ClosedOperation::attempt() { return connection_->closed.has_value(); }
+
+CloseReason ClosedOperation::await_resume() const { return *connection_->closed; }
+
+PingOperation::PingOperation(std::shared_ptr<ConnectionState> connection)
+    : Operation(connection->pinging),
+      connection_(std::move(connection)),
+      pongs_before_(connection_->pongs),
+      begin_(io::now()) {
+  if (connection_->closed) return;
+  if (auto* machine = connection_->find()) machine->ping();
+  connection_->wake();
+}
+
+bool PingOperation::attempt() {
+  if (connection_->pongs != pongs_before_) {
+    result_ = io::now() - begin_;
+    return true;
+  }
+  result_ = std::unexpected(StreamError::closed);
+  return connection_->closed.has_value();
+}
+
+}  // namespace qpeer::async::detail

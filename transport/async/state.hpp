@@ -1,0 +1,138 @@
+// What the handles share, internal to async: the endpoint with its driver, its connections, their
+// streams, and the lists of those who wait for each.
+//
+//   AsyncEndpoint --owns--> EndpointState <--keeps-- ConnectionState <--share-- AsyncConnection
+//                               |  plain pointers         |                     AsyncStream
+//                               +------ connections ----->+-- streams --> StreamState
+//
+// A ConnectionState goes with its last handle; an EndpointState with the AsyncEndpoint (which
+// closes everything) and the last ConnectionState.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <system_error>
+#include <unordered_map>
+
+#include "transport/async/async_connection.hpp"
+#include "transport/async/async_endpoint.hpp"
+#include "transport/async/async_stream.hpp"
+#include "transport/async/waiting.hpp"
+#include "transport/endpoint/endpoint.hpp"
+#include "transport/io/driver.hpp"
+#include "transport/io/event_loop.hpp"
+
+namespace qpeer::async::detail {
+
+struct StreamState {
+  enum class Sending : u8 { open, finishing, acknowledged, reset, stopped, none };
+  enum class Receiving : u8 { open, ended, reset, abandoned, none };
+
+  StreamState(ConnectionState& owner, StreamId stream_id);
+  void on_event(const transport::StreamEvent& event);
+  /// The error of a send side that takes no more; of a receive side that gives no more.
+  [[nodiscard]] std::optional<StreamError> send_error() const;
+  [[nodiscard]] std::optional<StreamError> receive_error() const;
+  /// Notes why peek() failed and gives it back.
+  StreamError on_peek_error(transport::Connection& connection, StreamError error);
+  /// Takes what was read; with `ends` it was the last.
+  void take(transport::Connection& connection, std::size_t size, bool ends);
+
+  ConnectionState& connection;
+  StreamId id;
+  Sending sending;
+  Receiving receiving;
+  std::uint64_t reset_code = 0;
+  std::uint64_t stop_code = 0;
+  std::size_t shown = 0;  ///< By the last peek(); `shown_end` when the stream ends there.
+  bool shown_end = false;
+  WaitList reading;
+  WaitList writing;
+  WaitList finishing;
+};
+
+struct ConnectionState : std::enable_shared_from_this<ConnectionState> {
+  explicit ConnectionState(std::shared_ptr<EndpointState> owner) : endpoint(std::move(owner)) {}
+  ~ConnectionState();
+  ConnectionState(const ConnectionState&) = delete;
+  ConnectionState& operator=(const ConnectionState&) = delete;
+
+  void on_event(transport::ConnectionEvent&& event);
+  void on_stream_event(const transport::StreamEvent& event);
+  void on_connected();
+  void on_closed(CloseReason reason);
+  /// The connection while it can still be asked anything, else nullptr.
+  [[nodiscard]] transport::Connection* find() const;
+  void wake() const;
+  void schedule(WaitList& waiting) const;
+  [[nodiscard]] AsyncStream make_stream(StreamId id);
+  [[nodiscard]] AsyncConnection make_handle() { return AsyncConnection{shared_from_this()}; }
+
+  std::shared_ptr<EndpointState> endpoint;
+  transport::ConnectionHandle handle;
+  bool registered = false;  ///< The endpoint knows it by its handle.
+  bool connected = false;
+  std::optional<CloseReason> closed;
+  ConnectionInfo info;
+  ConnectionStats last_stats;
+  std::uint64_t pongs = 0;
+  std::unordered_map<std::uint64_t, StreamState> streams;
+  WaitList connecting;
+  WaitList closing;
+  WaitList pinging;
+  WaitList opening[2];  ///< By whether bidirectional.
+  WaitList accepting[2];
+};
+
+struct EndpointState : std::enable_shared_from_this<EndpointState> {
+  using Driver = io::Driver<transport::Endpoint>;
+
+  EndpointState(io::EventLoop& event_loop, const AsyncEndpointOptions& options);
+  [[nodiscard]] static std::expected<std::shared_ptr<EndpointState>, std::error_code> open(
+      io::EventLoop& loop, const AsyncEndpointOptions& options);
+
+  void on_event(transport::EndpointEvent&& event);
+  void on_incoming(transport::ConnectionHandle handle);
+  void on_socket_error();
+  void add(ConnectionState& connection, transport::ConnectionHandle handle);
+  void remove(ConnectionState& connection);
+  /// Those who wait there go on: after this event, or soon.
+  void schedule(WaitList& waiting);
+  void wake() {
+    if (driver) driver->wake();
+  }
+
+  void shut_down(std::uint64_t error_code, std::string_view reason);
+  /// The AsyncEndpoint is gone.
+  void abandon();
+  /// Lets the peers know, then leaves the socket. All that still waits ends with `closed`.
+  void release_socket();
+  void close_all(const CloseReason& reason);
+
+  io::EventLoop& loop;
+  transport::Endpoint machine;
+  std::unique_ptr<Driver> driver;
+  SocketAddress local_address;
+  io::UdpCapabilities capabilities;
+  std::size_t backlog_limit;
+  std::deque<std::shared_ptr<ConnectionState>> backlog;
+  std::unordered_map<std::uint64_t, ConnectionState*> connections;
+  WaitList accepting;
+  bool accepts = true;
+  std::error_code error;
+
+ private:
+  void drain();
+
+  ReadyList ready_;
+  io::Timer ready_timer_;  // For what is scheduled outside of an event.
+  bool in_event_ = false;  // The driver called us: it sends what we write when we return.
+  bool flushing_ = false;  // We called the driver: nobody goes on within somebody else's call.
+  bool draining_ = false;
+};
+
+}  // namespace qpeer::async::detail
