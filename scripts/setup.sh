@@ -10,6 +10,11 @@
 # CMake finds that OpenSSL through the link .../qpeer/openssl. What is there already is skipped.
 set -euo pipefail
 export LC_ALL=C DEBIAN_FRONTEND=noninteractive
+lib=$(cd "$(dirname "${BASH_SOURCE[0]}")/lib" && pwd)
+# shellcheck source=scripts/lib/common.sh
+. "$lib/common.sh"
+# shellcheck source=scripts/lib/private_apt.sh
+. "$lib/private_apt.sh"
 
 usage() {
   cat <<'HELP'
@@ -30,7 +35,7 @@ readonly OPENSSL_MINIMUM=3.5.1
 readonly OPENSSL_SUITE=trixie
 readonly PACKAGES="g++ clang-19 libclang-rt-19-dev clang-format-19 clang-tidy-19
   cmake ninja-build ccache pkg-config libfmt-dev libgtest-dev libbenchmark-dev
-  perl make dpkg-dev xz-utils ca-certificates debian-archive-keyring"
+  openssl perl make dpkg-dev xz-utils ca-certificates debian-archive-keyring"
 
 say() { echo "setup: $*"; }
 die() { # die TEXT...: one message, each argument on a line of its own
@@ -40,18 +45,6 @@ die() { # die TEXT...: one message, each argument on a line of its own
   for line in "$@"; do printf '       %s\n' "$line" >&2; done
   exit 1
 }
-quietly() { # run a command; show the end of its output only when it fails
-  local log status=0
-  log=$(mktemp)
-  "$@" >"$log" 2>&1 || status=$?
-  if [ $status != 0 ]; then tail -n "${QUIETLY_LINES:-15}" "$log" >&2; fi
-  rm -f "$log"
-  return $status
-}
-at_least() { # at_least VERSION MINIMUM
-  [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]
-}
-seconds_since() { echo $((SECONDS - $1)); }
 
 # --- Debian packages ----------------------------------------------------------------------------
 missing_packages() { # those of the arguments that are not installed
@@ -101,61 +94,19 @@ header_version() { # header_version [ROOT]: the version that <openssl/opensslv.h
     sed -n 's/^#define OPENSSL_VERSION_STR "\(.*\)"/\1/p'
 }
 
-own_mirrors() { # the addresses from which this machine's apt gets Debian's main section
-  local codename
-  codename=$(. /etc/os-release && echo "${VERSION_CODENAME-}")
-  {
-    apt-get indextargets --format '$(REPO_URI)|$(CODENAME)|$(RELEASE)|$(COMPONENT)' 'Created-By: Packages' 2>/dev/null |
-      awk -F'|' -v own="$codename" '$4 == "main" && ($2 == own || $3 == own) { print $1 }' || true
-    apt-get update --print-uris 2>/dev/null |
-      sed -n -E "s#^'(.*/)dists/($codename|oldstable|stable|testing|unstable|sid)/InRelease' .*#\1#p" || true
-  } | awk '!seen[$0]++'
-}
-
 by_hand() { # die, with the way out
   die "$1" "Build OpenSSL >= $OPENSSL_MINIMUM by hand and point OPENSSL_ROOT_DIR at it, then run scripts/setup.sh again:" \
     "  ./Configure no-shared no-tests no-docs no-apps --libdir=lib --prefix=DIR && make -j2 && make install_sw" \
     "  export OPENSSL_ROOT_DIR=DIR"
 }
 
-private_apt() { # private_apt DIR COMMAND...: run an apt command with the configuration in DIR
-  local dir=$1
-  shift
-  APT_CONFIG=$dir/apt.conf quietly "$@"
-}
-
-write_private_apt() { # write_private_apt DIR MIRROR
-  local keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-  [ -e "$keyring" ] || by_hand "Debian's archive keyring ($keyring) is not here, so a download could not be checked."
-  rm -rf "$1/lists"
-  mkdir -p "$1/lists/partial" "$1/cache/archives/partial" "$1/empty"
-  echo "deb-src [signed-by=$keyring] $2 $OPENSSL_SUITE main" >"$1/sources.list"
-  cat >"$1/apt.conf" <<CONF
-Dir::Etc::main "$1/last.conf";
-Dir::Etc::sourcelist "$1/sources.list";
-Dir::Etc::sourceparts "$1/empty";
-Dir::Etc::preferences "$1/preferences";
-Dir::Etc::preferencesparts "$1/empty";
-Dir::State::lists "$1/lists";
-Dir::Cache "$1/cache";
-Acquire::Retries "3";
-Acquire::Languages "none";
-APT::Sandbox::User "root";
-Debug::NoLocking "true";
-CONF
-  # Read last: the machine's own settings (a proxy, say), but none of its hooks.
-  {
-    if [ -e /etc/apt/apt.conf ]; then echo '#include "/etc/apt/apt.conf";'; fi
-    printf '#clear %s;\n' APT::Update::Pre-Invoke APT::Update::Post-Invoke APT::Update::Post-Invoke-Success
-  } >"$1/last.conf"
-}
-
 download_source() { # download_source DIR: the unpacked source lands in DIR/source
   local dir=$1 mirror found=
   say "fetching the OpenSSL source of Debian $OPENSSL_SUITE"
   for mirror in $(own_mirrors); do
-    write_private_apt "$dir" "$mirror"
-    if QUIETLY_LINES=2 private_apt "$dir" apt-get -q -o APT::Update::Error-Mode=any update; then found=1; break; fi
+    private_apt_create "$dir" "deb-src $mirror $OPENSSL_SUITE" ||
+      by_hand "Debian's archive keyring ($PRIVATE_APT_KEYRING) is not here, so a download could not be checked."
+    if QUIETLY_LINES=2 private_apt "$dir" apt-get -q update; then found=1; break; fi
   done
   [ -n "$found" ] || by_hand "Debian $OPENSSL_SUITE cannot be had from the mirror of this machine's apt (no network, or not Debian?)."
   mkdir "$dir/download"
@@ -208,7 +159,7 @@ setup_openssl() {
   fi
   version=$(header_version)
   if [ -z "$version" ] || ! at_least "$version" "$OPENSSL_MINIMUM"; then
-    cache=${XDG_CACHE_HOME:-$HOME/.cache}/qpeer
+    cache=$(cache_folder)
     if have_openssl "$cache/openssl"; then
       say "OpenSSL $(header_version "$cache/openssl") in $cache/openssl"
       return 0
