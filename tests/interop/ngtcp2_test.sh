@@ -116,7 +116,7 @@ cell() { # cell NAME: with the settings below
     red=$((red + 1))
     if [[ $1 == *:handshake ]]; then hopeless+=" ${1%%:*}"; fi
     printf '%-34s RED   %6d ms: %s\n' "$1" "$elapsed" "$why"
-    tail -n 5 "$log.client" "$log.server" 2>/dev/null | cut -c 1-200 | sed 's/^/    /'
+    tail -n 5 "$log.client" "$log.server" 2>/dev/null | cut -c 1-200 | sed 's/^/    /' || true
   fi
 }
 
