@@ -143,10 +143,10 @@ TEST(DecodeHeader, DropsConnectionIdsOfMoreThanTwentyBytes) {
 
 TEST(DecodeHeader, TellsUnsupportedVersionsFromMalformedPackets) {
   auto packet = hex("80 0a1a2a3a 03 010203 00");  // Another version has no fixed bit.
-  EXPECT_EQ(decode_header(packet, 0).error(), DropReason::unsupported_version);
+  EXPECT_EQ(drop_reason(decode_header(packet, 0)), DropReason::unsupported_version);
   packet.pop_back();
-  EXPECT_EQ(decode_header(packet, 0).error(), DropReason::malformed_header);
-  EXPECT_EQ(decode_header({}, 0).error(), DropReason::malformed_header);
+  EXPECT_EQ(drop_reason(decode_header(packet, 0)), DropReason::malformed_header);
+  EXPECT_EQ(drop_reason(decode_header({}, 0)), DropReason::malformed_header);
 }
 
 // [rfc9000-17.2.1-1]

@@ -149,7 +149,7 @@ TEST(PacketSplitter, DropsPacketsForAnotherConnectionAndGoesOn) {
   append(datagram, PacketType::handshake, dcid);
   PacketSplitter split{datagram, dcid.size()};
   EXPECT_TRUE(split.next()->has_value());
-  EXPECT_EQ(split.next()->error(), DropReason::unknown_connection);
+  EXPECT_EQ(drop_reason(split.next().value()), DropReason::unknown_connection);
   const auto last = split.next();
   ASSERT_TRUE(last.has_value() && last->has_value());
   EXPECT_EQ((*last)->type, PacketType::handshake);
@@ -163,7 +163,7 @@ TEST(PacketSplitter, EndsAfterAPacketOfUnknownSize) {
   datagram.resize(datagram.size() + 50);  // Zeros, as some pad their datagrams.
   PacketSplitter split{datagram, dcid.size()};
   EXPECT_TRUE(split.next()->has_value());
-  EXPECT_EQ(split.next()->error(), DropReason::malformed_header);
+  EXPECT_EQ(drop_reason(split.next().value()), DropReason::malformed_header);
   EXPECT_EQ(split.packet().size(), 50U);
   EXPECT_FALSE(split.next().has_value());
 }

@@ -56,8 +56,8 @@ TEST(RetryPacket, UnusedBitsMeanNothing) {
 // [rfc9000-17.2.5.2-4]
 TEST(RetryPacket, WithoutATokenIsDropped) {
   const auto packet = hex("ff 00000001 00 00 04a265ba2eff4d829058fb3f0f2496ba");
-  EXPECT_EQ(decode_retry(packet).error(), DropReason::malformed_header);
-  EXPECT_EQ(decode_header(packet, 0).error(), DropReason::malformed_header);
+  EXPECT_EQ(drop_reason(decode_retry(packet)), DropReason::malformed_header);
+  EXPECT_EQ(drop_reason(decode_header(packet, 0)), DropReason::malformed_header);
   for (std::size_t cut = 0; cut < packet.size(); ++cut) {
     EXPECT_FALSE(decode_retry(Bytes(packet).first(cut)).has_value());
   }
@@ -66,7 +66,7 @@ TEST(RetryPacket, WithoutATokenIsDropped) {
 TEST(RetryPacket, OtherPacketsAreNotRetry) {
   const auto packet = hex("e0 00000001 00 00 14 0000000000000000000000000000000000000000");
   ASSERT_TRUE(decode_header(packet, 0).has_value());
-  EXPECT_EQ(decode_retry(packet).error(), DropReason::unexpected_packet);
+  EXPECT_EQ(drop_reason(decode_retry(packet)), DropReason::unexpected_packet);
 }
 
 // [rfc9000-17.2.1-2] [rfc9000-17.2.1-3] [rfc8999-6-1]

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <expected>
+#include <optional>
 #include <random>
 #include <string_view>
 #include <variant>
@@ -69,6 +71,13 @@ inline void expect_refused(Bytes bytes, TransportErrorCode code, std::uint64_t f
   EXPECT_EQ(frame.error().code, code) << to_string(frame.error().code);
   EXPECT_EQ(frame.error().frame_type, frame_type);
   EXPECT_FALSE(frame.error().reason.empty());
+}
+
+/// Why a packet was dropped; nullopt when it was not.
+template <class T>
+std::optional<DropReason> drop_reason(const std::expected<T, DropReason>& result) {
+  if (result.has_value()) return std::nullopt;
+  return result.error();
 }
 
 /// Random values whose magnitudes are as likely to be small as large.
