@@ -127,7 +127,10 @@ bool AckTracker::ack_pending() const {
   return ack_eliciting_ != 0 || quiet_ >= kQuietThreshold;
 }
 
-Instant AckTracker::deadline() const { return deadline_; }
+Instant AckTracker::deadline() const {
+  const bool due = immediate_ || ack_eliciting_ >= kAckElicitingThreshold;
+  return due ? kNever : deadline_;
+}
 
 std::span<const wire::PacketNumberRange> AckTracker::ranges() const {
   return std::span(ranges_).first(reported_);

@@ -38,7 +38,7 @@ class AckTracker {
   [[nodiscard]] bool ack_due(Instant now) const;
   /// There is something new to acknowledge, worth adding to a packet that leaves anyway.
   [[nodiscard]] bool ack_pending() const;
-  /// When a delayed ACK is due; kNever when none is.
+  /// When a delayed ACK is due; kNever when none is, or when one is due whatever the time.
   [[nodiscard]] Instant deadline() const;
 
   /// What to acknowledge, largest first.

@@ -1,7 +1,6 @@
 #include "transport/recovery/loss_detector.hpp"
 
 #include <algorithm>
-#include <optional>
 
 namespace qpeer::transport {
 namespace {
@@ -14,17 +13,17 @@ class PersistentCongestion {
         first_sample_at_(rtt.first_sample_at().value_or(kNever)),
         acknowledged_elsewhere_(query.acknowledged_elsewhere) {}
 
-  void on_acknowledged() { start_.reset(); }
+  void on_acknowledged() { start_ = kNever; }
   void on_lost(const SentPacket& packet) {
     // RFC 9002 §7.6.2 [rfc9002-7.6.2-1], [rfc9002-7.6.2-2]: both ends ask for an ACK and were sent
     // when an RTT was known.
     if (!packet.ack_eliciting || packet.sent_at <= first_sample_at_) return;
     // RFC 9002 §7.6.2 [rfc9002-7.6.2-3]: something between them arrived, if in another space.
-    if (start_ && *start_ < acknowledged_elsewhere_ && acknowledged_elsewhere_ < packet.sent_at) {
-      start_.reset();
+    if (start_ < acknowledged_elsewhere_ && acknowledged_elsewhere_ < packet.sent_at) {
+      start_ = kNever;
     }
-    if (!start_) start_ = packet.sent_at;
-    established_ = established_ || packet.sent_at - *start_ > duration_;
+    if (start_ == kNever) start_ = packet.sent_at;
+    established_ = established_ || packet.sent_at - start_ > duration_;
   }
   [[nodiscard]] bool established() const { return established_; }
 
@@ -32,7 +31,7 @@ class PersistentCongestion {
   Duration duration_;
   Instant first_sample_at_;
   Instant acknowledged_elsewhere_;
-  std::optional<Instant> start_;
+  Instant start_ = kNever;  ///< When the oldest of an unbroken row of losses was sent.
   bool established_ = false;
 };
 

@@ -47,10 +47,11 @@ void NewReno::on_loss(const LossSample& sample) {
   // RFC 9002 §7.3.1 [rfc9002-7.3.1-1].
   on_congestion_event(sample.now, sample.largest_lost_sent_at);
   if (sample.persistent_congestion) {
-    // RFC 9002 §7.6.2 [rfc9002-7.6.2-5].
+    // RFC 9002 §7.6.2 [rfc9002-7.6.2-5]. §B.8 also ends the recovery period, but then the very ACK
+    // that tells of the losses would open the window again; slow start waits for new packets.
     window_ = 2 * max_datagram_size_;
     acked_in_avoidance_ = 0;
-    recovery_start_ = Instant::min();
+    recovery_start_ = sample.now;
   }
 }
 

@@ -1,0 +1,266 @@
+// The probe timeout: when, in which space, how it backs off and what it reports.
+#include "transport/recovery/pto.hpp"
+
+#include <gtest/gtest.h>
+
+#include "support.hpp"
+
+namespace qpeer::transport {
+namespace {
+
+/// RTT 100 ms from one sample, so that a PTO is 100 + 4 * 50 = 300 ms and the ACK delay.
+Sender with_rtt_of_100ms(Side side = Side::client) {
+  Sender sender = Sender::established(side);
+  sender.recovery.set_peer_max_ack_delay(25ms);
+  sender.send();
+  sender.now += 100ms;
+  EXPECT_TRUE(sender.ack({{0, 0}}).has_value());
+  sender.fates.clear();
+  return sender;
+}
+
+// RFC 9002 §6.2.2 [rfc9002-6.2.2-2]: one second before any sample.
+TEST(Pto, StartsAtThreeTimesTheInitialRtt) {
+  Sender sender;
+  EXPECT_EQ(sender.recovery.deadline(), kNever);
+  sender.send(kInitial);
+  EXPECT_EQ(sender.recovery.deadline(), sender.now + 999ms);
+}
+
+// RFC 9002 §6.2.1 [rfc9002-6.2.1-1].
+TEST(Pto, AddsVariationAndAckDelayToTheRtt) {
+  Sender sender = with_rtt_of_100ms();
+  EXPECT_EQ(sender.recovery.deadline(), kNever) << "nothing is outstanding";
+  EXPECT_EQ(sender.recovery.pto(), 325ms);
+  sender.send();
+  EXPECT_EQ(sender.recovery.deadline(), sender.now + 325ms);
+
+  RttEstimator steady{100ms};
+  for (int i = 0; i < 100; ++i) steady.update(at(1s), 0ms, 0ms);
+  EXPECT_GE(steady.pto(Duration::zero()), kGranularity);
+}
+
+// RFC 9002 §6.2.1 [rfc9002-6.2.1-4]: each ack-eliciting packet sent starts it anew.
+TEST(Pto, RestartsWithEachAckElicitingPacket) {
+  Sender sender = with_rtt_of_100ms();
+  sender.send();
+  sender.now += 200ms;
+  sender.send();
+  EXPECT_EQ(sender.recovery.deadline(), sender.now + 325ms);
+  const Instant deadline = sender.recovery.deadline();
+  sender.now += 10ms;
+  sender.send_ack_only();
+  EXPECT_EQ(sender.recovery.deadline(), deadline);
+}
+
+// RFC 9002 §6.2 [rfc9002-6.2-1], §6.2.4 [rfc9002-6.2.4-1], [rfc9002-6.2.4-2], [rfc9002-6.2.4-6].
+TEST(Pto, AsksForTwoProbesWithTheOldestFramesAndLosesNothing) {
+  Sender sender = with_rtt_of_100ms();
+  for (int i = 0; i < 4; ++i) sender.send();  // 1 to 4.
+  const std::uint64_t window = sender.recovery.congestion_window();
+  sender.expire();
+  EXPECT_EQ(sender.recovery.probes(kApplication), 2U);
+  EXPECT_EQ(sender.recovery.probes(kInitial), 0U);
+  EXPECT_EQ(sender.fates.of(Fate::lost), (Offsets{1, 2}));
+  EXPECT_EQ(sender.recovery.bytes_in_flight(), 4800U) << "the packets stay outstanding";
+  EXPECT_EQ(sender.recovery.packets_lost(), 0U);
+  EXPECT_EQ(sender.recovery.congestion_window(), window);
+
+  sender.send_ack_only();
+  EXPECT_EQ(sender.recovery.probes(kApplication), 2U) << "[rfc9002-6.2.4-3] that is no probe";
+  sender.send();
+  EXPECT_EQ(sender.recovery.probes(kApplication), 1U);
+  EXPECT_EQ(sender.recovery.bytes_in_flight(), 6000U) << "[rfc9002-7.5-2]";
+  sender.send();
+  EXPECT_EQ(sender.recovery.probes(kApplication), 0U);
+
+  sender.fates.clear();
+  sender.now += 20ms;
+  ASSERT_TRUE(sender.ack({{1, 2}}).has_value());
+  EXPECT_EQ(sender.fates.of(Fate::acked), (Offsets{1, 2})) << "they were only slow";
+}
+
+// RFC 9002 §6.2.1 [rfc9002-6.2.1-5]: twice as long each time, until an ACK comes.
+TEST(Pto, DoublesUntilAcknowledged) {
+  Sender sender = with_rtt_of_100ms();
+  sender.send();
+  const Instant sent = sender.now;
+  for (const int factor : {1, 2, 4, 8}) {
+    EXPECT_EQ(sender.recovery.deadline(), sent + factor * Duration{325ms});
+    sender.expire();
+  }
+  const PacketNumber probe = sender.send();
+  sender.now += 100ms;
+  ASSERT_TRUE(sender.ack({{probe, probe}}).has_value());
+  sender.send();
+  EXPECT_EQ(sender.recovery.deadline(), sender.now + sender.recovery.pto());
+}
+
+TEST(Pto, StopsGrowingBeforeItOverflows) {
+  Sender sender = with_rtt_of_100ms();
+  sender.send();
+  Instant previous = sender.now;
+  for (int i = 0; i < 200; ++i) {
+    EXPECT_GT(sender.recovery.deadline(), sender.now - 1ns);
+    previous = sender.now;
+    sender.expire();
+    sender.send();
+    ASSERT_GE(sender.now, previous);
+  }
+}
+
+TEST(Pto, ForgetsUnsentProbesWhenAnAckComes) {
+  Sender sender = with_rtt_of_100ms();
+  const PacketNumber number = sender.send();
+  sender.expire();
+  EXPECT_EQ(sender.recovery.probes(kApplication), 2U);
+  ASSERT_TRUE(sender.ack({{number, number}}).has_value());
+  EXPECT_EQ(sender.recovery.probes(kApplication), 0U);
+  EXPECT_EQ(sender.recovery.deadline(), kNever);
+}
+
+// RFC 9002 §6.2.1 [rfc9002-6.2.1-6]: one timer, and the time threshold has it.
+TEST(Pto, WaitsWhileATimeThresholdRuns) {
+  Sender sender = with_rtt_of_100ms();
+  sender.send();
+  sender.send();
+  const Instant sent = sender.now;
+  sender.now += 100ms;
+  ASSERT_TRUE(sender.ack({{2, 2}}).has_value());
+  EXPECT_EQ(sender.recovery.deadline(), sent + Duration{100ms} * 9 / 8);
+  sender.expire();
+  EXPECT_EQ(sender.recovery.probes(kApplication), 0U);
+  EXPECT_EQ(sender.recovery.packets_lost(), 1U);
+}
+
+// RFC 9002 §6.2.1 [rfc9002-6.2.1-2], [rfc9002-6.2.1-3].
+TEST(Pto, PrefersTheEarlierHandshakeSpaceAndWaitsWithApplicationData) {
+  Sender sender{Side::server};
+  sender.send(kApplication);
+  EXPECT_EQ(sender.recovery.deadline(), kNever) << "the handshake is not confirmed";
+  sender.now += 10ms;
+  sender.send(kInitial);
+  const Instant initial = sender.now;
+  sender.now += 10ms;
+  sender.send(kHandshake);
+  EXPECT_EQ(sender.recovery.deadline(), initial + 999ms);
+  sender.recovery.on_handshake_confirmed(sender.now);
+  EXPECT_LE(sender.recovery.deadline(), initial + 999ms);
+}
+
+// RFC 9002 §6.2.4 [rfc9002-6.2.4-4]: spaces with data in flight join in.
+TEST(Pto, ProbesAllSpacesWithDataInFlight) {
+  Sender sender{Side::server};
+  sender.send(kInitial);
+  sender.send(kHandshake);
+  sender.send(kHandshake);
+  sender.expire();
+  EXPECT_EQ(sender.recovery.probes(kInitial), 1U);
+  EXPECT_EQ(sender.recovery.probes(kHandshake), 1U);
+  EXPECT_EQ(sender.recovery.probes(kApplication), 0U);
+  // The back-off holds in every space.
+  const Instant sent = at(1s);
+  EXPECT_EQ(sender.recovery.deadline(), sent + 2 * Duration{999ms});
+  sender.expire();
+  EXPECT_EQ(sender.recovery.deadline(), sent + 4 * Duration{999ms});
+}
+
+// RFC 9002 §6.2.2.1 [rfc9002-6.2.2.1-2], [rfc9002-6.2.2.1-3]: the server may need our bytes.
+TEST(Pto, KeepsAClientProbingUntilItsAddressIsValidated) {
+  Sender sender;
+  sender.send(kInitial);
+  sender.now += 50ms;
+  ASSERT_TRUE(sender.ack({{0, 0}}, kInitial).has_value());
+  EXPECT_FALSE(sender.recovery.ack_eliciting_in_flight());
+  EXPECT_EQ(sender.recovery.deadline(), sender.now + 150ms);
+  sender.expire();
+  EXPECT_EQ(sender.recovery.probes(kInitial), 1U);
+  sender.send(kInitial);
+  sender.recovery.on_handshake_keys();
+  sender.now += 1ms;
+  ASSERT_TRUE(sender.ack({{1, 1}}, kInitial).has_value());
+  sender.recovery.discard_space(sender.now, kInitial, sender.fates);
+  sender.expire();
+  EXPECT_EQ(sender.recovery.probes(kHandshake), 1U);
+  EXPECT_EQ(sender.recovery.probes(kInitial), 0U);
+  sender.recovery.on_address_validated_by_peer(sender.now);
+  EXPECT_EQ(sender.recovery.deadline(), kNever);
+}
+
+TEST(Pto, KeepsAClientProbingThoughEarlyDataIsInFlight) {
+  Sender sender;
+  sender.send(kInitial);
+  sender.send(kApplication);  // 0-RTT.
+  sender.now += 50ms;
+  ASSERT_TRUE(sender.ack({{0, 0}}, kInitial).has_value());
+  EXPECT_EQ(sender.recovery.deadline(), sender.now + 150ms);
+}
+
+// RFC 9002 §6.2.1: ACKs of Initial packets leave a client's back-off as it is.
+TEST(Pto, KeepsTheBackOffOfAnUnvalidatedClient) {
+  Sender sender;
+  sender.send(kInitial);
+  sender.expire();
+  sender.send(kInitial);
+  sender.now += 100ms;
+  ASSERT_TRUE(sender.ack({{1, 1}}, kInitial).has_value());
+  sender.send(kInitial);
+  EXPECT_EQ(sender.recovery.deadline(), sender.now + 2 * Duration{300ms});
+  sender.send(kHandshake);
+  sender.now += 100ms;
+  ASSERT_TRUE(sender.ack({{0, 0}}, kHandshake).has_value()) << "this proves the validation";
+  sender.send(kHandshake);
+  EXPECT_LT(sender.recovery.deadline(), sender.now + 500ms);
+}
+
+// RFC 9002 §6.2.2.1 [rfc9002-6.2.2.1-1].
+TEST(Pto, IsOffWhileAServerMayNotSend) {
+  Sender sender{Side::server};
+  sender.send(kInitial);
+  const Instant deadline = sender.recovery.deadline();
+  sender.recovery.set_amplification_blocked(sender.now, true);
+  EXPECT_EQ(sender.recovery.deadline(), kNever);
+  sender.now += 5s;
+  sender.recovery.on_deadline(sender.now, sender.fates);
+  EXPECT_EQ(sender.recovery.probes(kInitial), 0U);
+  sender.recovery.set_amplification_blocked(sender.now, false);
+  EXPECT_EQ(sender.recovery.deadline(), deadline) << "long past: it runs at once";
+  sender.recovery.on_deadline(sender.now, sender.fates);
+  EXPECT_EQ(sender.recovery.probes(kInitial), 1U);
+}
+
+// RFC 9002 §6.4 [rfc9002-6.4-1], §6.2.2 [rfc9002-6.2.2-4].
+TEST(Pto, DiscardedKeysTakeTheirPacketsTimersAndBackOffAlong) {
+  Sender sender{Side::server};
+  sender.send(kInitial);
+  sender.send(kInitial);
+  sender.send(kHandshake);
+  sender.expire();
+  EXPECT_EQ(sender.recovery.probes(kInitial), 2U);
+  sender.fates.clear();
+  sender.recovery.discard_space(sender.now, kInitial, sender.fates);
+  EXPECT_EQ(sender.fates.of(Fate::discarded), (Offsets{0, 1}));
+  EXPECT_EQ(sender.recovery.probes(kInitial), 0U);
+  EXPECT_EQ(sender.recovery.bytes_in_flight(), 1200U);
+  EXPECT_EQ(sender.recovery.deadline(), at(1s) + 999ms) << "no back-off any more";
+}
+
+// RFC 9002 §6.3: a Retry starts over, without congestion.
+TEST(Pto, RetryReportsAllLostWithoutCongestion) {
+  Sender sender;
+  sender.send(kInitial);
+  sender.expire();
+  sender.send(kInitial);
+  sender.fates.clear();
+  const std::uint64_t window = sender.recovery.congestion_window();
+  sender.recovery.reset_space(sender.now, kInitial, sender.fates);
+  EXPECT_EQ(sender.fates.of(Fate::lost), (Offsets{0, 1}));
+  EXPECT_EQ(sender.recovery.bytes_in_flight(), 0U);
+  EXPECT_EQ(sender.recovery.congestion_window(), window);
+  EXPECT_EQ(sender.recovery.packets_lost(), 0U);
+  EXPECT_EQ(sender.send(kInitial), 2U) << "numbers go on";
+  EXPECT_EQ(sender.recovery.deadline(), sender.now + 999ms);
+}
+
+}  // namespace
+}  // namespace qpeer::transport
