@@ -27,7 +27,7 @@ inline constexpr std::size_t kMaxTransmitSize = 65'000;
 inline constexpr std::size_t kMaxTransmitSegments = 64;
 
 /// Where poll_transmit puts its datagrams. `storage` is the caller's, at least 1,500 bytes, best
-/// kMaxTransmitSize; `max_segments` is 1 where the socket cannot segment.
+/// kMaxTransmitSize. `max_segments` bounds the train.
 struct TransmitBuffer {
   MutableBytes storage;
   std::size_t max_segments = kMaxTransmitSegments;
