@@ -1,6 +1,8 @@
-// Headers and the packets of a datagram: the first byte says how long our connection IDs are and
-// whether the fixed bit may be greased; five bytes are the mask; the rest is the datagram.
+// Headers and the packets of a datagram. An input is: the length of our connection IDs (1 byte),
+// flags (1 byte: bit 0 accepts a greased fixed bit, bits 1 and 2 choose the first packet's version,
+// which no mutation would guess), the mask (5 bytes), the datagram.
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <vector>
 
@@ -80,14 +82,23 @@ void check_packet(MutableBytes packet, const ProtectedHeader& header, const Head
   }
 }
 
+void choose_version(MutableBytes at, unsigned choice) {
+  constexpr std::array kVersions{Version::v1, Version::v2, Version::negotiation};
+  if (choice >= kVersions.size()) return;
+  Writer out{at};
+  out.u32(static_cast<std::uint32_t>(kVersions[choice]));
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const u8* data, std::size_t size) {
-  if (size < 6) return 0;
+  if (size < 7) return 0;
   const std::size_t short_dcid_length = data[0] % 21;
+  const u8 flags = data[1];
   HeaderMask mask{};
-  copy({data + 1, mask.size()}, mask);
-  std::vector<u8> datagram(data + 6, data + size);
+  copy({data + 2, mask.size()}, mask);
+  std::vector<u8> datagram(data + 7, data + size);
+  if (!datagram.empty()) choose_version(MutableBytes(datagram).subspan(1), flags >> 1 & 3);
 
   if (const auto header = InvariantHeader::decode(datagram, short_dcid_length)) {
     check(header->destination_connection_id.size() <= 255);
@@ -95,7 +106,7 @@ extern "C" int LLVMFuzzerTestOneInput(const u8* data, std::size_t size) {
   check(reset_token_of(datagram).has_value() == (datagram.size() >= kMinStatelessResetSize));
 
   std::size_t total = 0;
-  PacketSplitter split{datagram, short_dcid_length, data[0] >= 128};
+  PacketSplitter split{datagram, short_dcid_length, (flags & 1) != 0};
   while (const auto header = split.next()) {
     total += split.packet().size();
     if (*header) check_packet(split.packet(), **header, mask);
