@@ -76,7 +76,8 @@ class TlsContext {
 
   /// `server_name` is the client's SNI and, where the trust mode checks names, the name that the
   /// certificate must carry (a DNS name or an IP literal, which is not sent as SNI); a server
-  /// passes "". `transport_parameters` is what we send. The session keeps the context alive.
+  /// passes "". A client that checks names but passes none must have a verify_peer, or start()
+  /// fails. `transport_parameters` is what we send. The session keeps the context alive.
   virtual std::unique_ptr<TlsSession> new_session(Side side, std::string_view server_name,
                                                   Bytes transport_parameters,
                                                   TlsHandler& handler) = 0;

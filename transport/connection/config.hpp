@@ -17,7 +17,7 @@ namespace qpeer::transport {
 
 struct ConnectionConfig {
   Version version = Version::v1;  ///< Client: the version to start with.
-  StreamConfig streams;
+  StreamConfig streams{};
   /// The connection ends in silence after this long without traffic; 0 is never. RFC 9000 §10.1.
   Duration max_idle_timeout = 30s;
   /// Sends a PING when nothing else was heard for this long; 0 is never. RFC 9000 §10.1.2.
@@ -33,7 +33,7 @@ struct ConnectionConfig {
   std::uint64_t active_connection_id_limit = 4;
   std::size_t crypto_buffer = 64 << 10;  ///< Out-of-order handshake bytes kept a level. §7.5.
   /// Called with max_datagram_size; unset means NewReno.
-  std::function<std::unique_ptr<CongestionController>(std::uint16_t)> congestion_controller;
+  std::function<std::unique_ptr<CongestionController>(std::uint16_t)> congestion_controller{};
 };
 
 /// Why a connection ended.
@@ -51,7 +51,7 @@ struct CloseReason {
   Kind kind = Kind::local_application;
   std::uint64_t code = 0;
   std::uint64_t frame_type = 0;
-  std::string reason;  ///< At most 256 bytes; a peer's is untrusted text.
+  std::string reason{};  ///< At most 256 bytes; a peer's is untrusted text.
 };
 
 /// One readable line, control bytes escaped.

@@ -29,9 +29,9 @@ struct ConnectionHandle {
 enum class RetryPolicy : u8 { never, always, under_load };
 
 struct EndpointConfig {
-  ConnectionConfig connection;  ///< For accepted connections.
+  ConnectionConfig connection{};  ///< For accepted connections.
   /// For accepted connections; without one the endpoint is a client only.
-  std::shared_ptr<crypto::TlsContext> server_tls;
+  std::shared_ptr<crypto::TlsContext> server_tls{};
   RetryPolicy retry = RetryPolicy::under_load;
   std::size_t retry_above_handshakes = 100;  ///< under_load: more handshakes in flight than this.
   std::size_t max_handshakes = 1'000;  ///< Of clients, in flight; beyond, Initials are dropped.
@@ -44,11 +44,11 @@ struct EndpointConfig {
 };
 
 struct ConnectOptions {
-  std::shared_ptr<crypto::TlsContext> tls;
-  std::string server_name;  ///< SNI, and the name that CA trust modes check.
-  ConnectionConfig connection;
-  SocketAddress
-      local;  ///< Source address where several are possible; unspecified lets the socket choose.
+  std::shared_ptr<crypto::TlsContext> tls{};
+  std::string server_name{};  ///< SNI, and the name that CA trust modes check.
+  ConnectionConfig connection{};
+  /// Source address where several are possible; unspecified lets the socket choose.
+  SocketAddress local{};
 };
 
 enum class ConnectError : u8 { bad_address, connection_limit, bad_configuration, shut_down };
