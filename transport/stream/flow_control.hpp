@@ -26,12 +26,9 @@ class RecvCredit {
   /// Whether a frame with a new limit should be sent.
   [[nodiscard]] bool pending() const { return pending_; }
 
-  /// Counts bytes that arrived for the first time. False when they exceed the limit.
-  [[nodiscard]] bool receive(std::uint64_t size) {
-    if (size > limit_ - received_) return false;
-    received_ += size;
-    return true;
-  }
+  [[nodiscard]] bool allows(std::uint64_t size) const { return size <= limit_ - received_; }
+  /// Counts bytes that arrived for the first time and that allows() allowed.
+  void receive(std::uint64_t size) { received_ += size; }
   /// Counts bytes that need no more room.
   void consume(std::uint64_t size) {
     consumed_ += size;

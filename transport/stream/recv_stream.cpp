@@ -118,12 +118,15 @@ Result RecvStream::check_size(std::uint64_t end, bool is_final, std::uint64_t ty
 Result RecvStream::take_credit(std::uint64_t end, RecvCredit& connection, std::uint64_t type) {
   const std::uint64_t counted = credit_.received();
   if (end <= counted) return {};
-  if (!credit_.receive(end - counted)) {
+  const std::uint64_t size = end - counted;
+  if (!credit_.allows(size)) {
     return fail(TransportErrorCode::flow_control_error, "stream data limit exceeded", type);
   }
-  if (!connection.receive(end - counted)) {
+  if (!connection.allows(size)) {
     return fail(TransportErrorCode::flow_control_error, "connection data limit exceeded", type);
   }
+  credit_.receive(size);
+  connection.receive(size);
   return {};
 }
 
