@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# docs/check.sh: what README.md and docs/*.md say of the repository is so.
+#
+#   - a code block under the line <!-- path --> is that file, to the letter
+#   - relative links, and `paths/in/backticks` that begin with a folder of ours, exist
+#   - every flag of our scripts that is mentioned is one that the script knows
+set -euo pipefail
+export LC_ALL=C
+cd "$(dirname "$0")/.."
+failures=0
+fail() {
+  echo "$1"
+  failures=$((failures + 1))
+}
+
+blocks=0
+for page in README.md docs/*.md; do
+  while IFS=: read -r line marker; do
+    file=${marker#<!-- }
+    file=${file% -->}
+    blocks=$((blocks + 1))
+    if [ ! -e "$file" ]; then fail "$page:$line: there is no $file"; continue; fi
+    # The block begins on the next line and ends at the next fence.
+    if ! difference=$(diff <(tail -n +$((line + 2)) "$page" | sed '/^```$/,$d') "$file"); then
+      fail "$page:$line: the code differs from $file:"
+      head -n 6 <<<"$difference"
+    fi
+  done < <(grep -n -E '^<!-- [^ ]+ -->$' "$page" || true)
+
+  while read -r path; do
+    [ -e "$path" ] || [ -e "$(dirname "$page")/$path" ] || fail "$page: the link '$path' leads nowhere"
+  done < <(grep -o -E '\]\([^)#: ]+\)' "$page" | sed -E 's/^\]\((.*)\)$/\1/' || true)
+
+  while read -r path; do
+    # shellcheck disable=SC2086
+    ls -d $path >/dev/null 2>&1 || fail "$page: there is no $path"
+  done < <(grep -o -E '`(transport|crypto|cache|p2p|tests|bench|fuzz|docs|scripts)/[^` ]*`' "$page" | tr -d '`' || true)
+
+  while read -r script flag; do
+    if [ ! -x "$script" ]; then
+      fail "$page: $script cannot be run"
+    elif [ -n "$flag" ] && ! grep -q -F -- "$flag" "$script"; then
+      fail "$page: $script has no $flag"
+    fi
+  done < <(grep -o -E '(^|`)scripts/[a-z_]+\.sh( --[a-z-]+)?' "$page" | tr -d '`' || true)
+done
+[ $blocks -gt 0 ] || fail "no page shows an example"
+[ $failures = 0 ] && echo "the pages agree with the repository"
+exit $((failures > 0))
