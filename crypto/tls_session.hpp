@@ -94,21 +94,21 @@ struct Credentials {
 };
 
 struct TlsConfig {
-  std::optional<Credentials> credentials;  ///< A server must have them; a client may.
-  std::vector<std::string> alpn;           ///< In order of preference; at least one.
+  std::optional<Credentials> credentials{};  ///< A server must have them; a client may.
+  std::vector<std::string> alpn{};           ///< In order of preference; at least one.
   Trust trust = Trust::encrypt_only;
-  std::string
-      authorities_pem;  ///< For private_authority; with authorities, instead of the system's.
-  bool mutual = true;   ///< As a server: ask for, and insist on, a client certificate.
+  /// For private_authority; with authorities, instead of the system's.
+  std::string authorities_pem{};
+  bool mutual = true;  ///< As a server: ask for, and insist on, a client certificate.
   /// Last word on the peer's certificate, in every trust mode; unset means yes. Pinning lives here.
-  std::function<bool(const PeerCertificate&)> verify_peer;
+  std::function<bool(const PeerCertificate&)> verify_peer{};
   std::vector<CipherSuite> cipher_suites{CipherSuite::aes_128_gcm_sha256,
                                          CipherSuite::aes_256_gcm_sha384,
                                          CipherSuite::chacha20_poly1305_sha256};
-  std::string
-      groups;  ///< OpenSSL's list syntax; empty means its default (hybrid post-quantum first).
+  /// OpenSSL's list syntax; empty means its default (hybrid post-quantum first).
+  std::string groups{};
   /// Gets each line of the NSS key log format, without a newline; unset means no key log.
-  std::function<void(std::string_view)> key_log;
+  std::function<void(std::string_view)> key_log{};
 };
 
 /// A context backed by OpenSSL, or a sentence saying what is wrong with the configuration.

@@ -27,18 +27,18 @@ namespace qpeer::async {
 
 struct AsyncEndpointOptions {
   /// Where to bind; unspecified is any address, IPv6 and IPv4, and a port that the system chooses.
-  SocketAddress bind;
+  SocketAddress bind{};
   /// With `server_tls` the endpoint accepts connections.
-  transport::EndpointConfig endpoint;
-  io::UdpOptions socket;
+  transport::EndpointConfig endpoint{};
+  io::UdpOptions socket{};
   /// Connections that wait for accept(); what comes beyond is closed with error code 0.
   std::size_t backlog = 128;
 };
 
 /// Why connect() gave no connection: refused here, or ended in the handshake.
 struct ConnectFailure {
-  std::optional<transport::ConnectError> refused;
-  CloseReason reason;  ///< When not `refused`.
+  std::optional<transport::ConnectError> refused{};
+  CloseReason reason{};  ///< When not `refused`.
 };
 /// One readable line.
 std::string to_string(const ConnectFailure& failure);
