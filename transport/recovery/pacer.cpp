@@ -44,13 +44,11 @@ Instant Pacer::available_at(Instant now, const Rate& rate, std::uint64_t wanted)
   return now + Duration{static_cast<Duration::rep>(wait) + 1};
 }
 
-void Pacer::on_sent(Instant now, const Rate& rate, std::uint64_t size) {
-  if (!started_ || now > updated_at_) {
-    tokens_ = budget(now, rate);
-    updated_at_ = now;
-    started_ = true;
-  }
-  tokens_ -= static_cast<std::int64_t>(size);
+void Pacer::refill(Instant now, const Rate& rate) {
+  if (!must_refill(now)) return;
+  tokens_ = budget(now, rate);
+  updated_at_ = now;
+  started_ = true;
 }
 
 }  // namespace qpeer::transport

@@ -31,7 +31,10 @@ class Pacer {
   [[nodiscard]] std::int64_t budget(Instant now, const Rate& rate) const;
   /// When the budget will be `wanted` bytes. Not before `now`.
   [[nodiscard]] Instant available_at(Instant now, const Rate& rate, std::uint64_t wanted) const;
-  void on_sent(Instant now, const Rate& rate, std::uint64_t size);
+  /// Whether time went on since the last refill(), which the next on_sent() then needs first.
+  [[nodiscard]] bool must_refill(Instant now) const { return !started_ || now > updated_at_; }
+  void refill(Instant now, const Rate& rate);
+  void on_sent(std::uint64_t size) { tokens_ -= static_cast<std::int64_t>(size); }
 
  private:
   bool started_ = false;

@@ -80,7 +80,10 @@ void Recovery::on_packet_sent(Instant now, PacketNumberSpace id, const SentPacke
   // RFC 9002 §7.7 [rfc9002-7.7-5]: ACKs alone are neither counted nor paced.
   if (!packet.in_flight) return;
   // RFC 9002 §7.5 [rfc9002-7.5-2]: probes count like all others.
-  if (pacing_enabled_) pacer_.on_sent(now, pacing(), packet.size);
+  if (pacing_enabled_) {
+    if (pacer_.must_refill(now)) pacer_.refill(now, pacing());
+    pacer_.on_sent(packet.size);
+  }
   controller_->on_packet_sent(now, packet.size, bytes_in_flight());
   recovery_packet_ = false;
   if (packet.ack_eliciting) {
@@ -101,7 +104,16 @@ void Recovery::set_application_limited(bool limited) { application_limited_ = li
 
 // --- time --------------------------------------------------------------------------------------
 
-Instant Recovery::deadline() const { return deadline_; }
+Instant Recovery::deadline() const {
+  if (timer_changed_) deadline_ = timer();
+  timer_changed_ = false;
+  return deadline_;
+}
+
+void Recovery::set_timer(Instant now) {
+  timer_set_at_ = now;
+  timer_changed_ = true;
+}
 
 Pto::Conditions Recovery::pto_conditions(Instant now) const {
   Pto::Conditions conditions{.now = now,
@@ -116,18 +128,18 @@ Pto::Conditions Recovery::pto_conditions(Instant now) const {
   return conditions;
 }
 
-void Recovery::set_timer(Instant now) {
-  deadline_ = kNever;
-  for (const Space& space : spaces_) deadline_ = std::min(deadline_, space.loss_time);
+Instant Recovery::timer() const {
+  Instant loss_time = kNever;
+  for (const Space& space : spaces_) loss_time = std::min(loss_time, space.loss_time);
   // RFC 9002 §6.2.1 [rfc9002-6.2.1-6]: the time threshold goes before the PTO.
-  if (deadline_ != kNever) return;
+  if (loss_time != kNever) return loss_time;
   // RFC 9002 §6.2.2.1 [rfc9002-6.2.2.1-1]: we could not send the probe.
-  if (side_ == Side::server && amplification_blocked_) return;
-  deadline_ = pto_.next(pto_conditions(now), rtt_).at;
+  if (side_ == Side::server && amplification_blocked_) return kNever;
+  return pto_.next(pto_conditions(timer_set_at_), rtt_).at;
 }
 
 void Recovery::on_deadline(Instant now, FateHandler& fates) {
-  if (now < deadline_) return;
+  if (now < deadline()) return;
   const auto earliest = std::min_element(
       spaces_.begin(), spaces_.end(),
       [](const Space& a, const Space& b) { return a.loss_time < b.loss_time; });

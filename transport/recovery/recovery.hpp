@@ -150,7 +150,9 @@ class Recovery {
   void arm_probes(PacketNumberSpace space, unsigned count, FateHandler& fates);
   void on_pto(Instant now, FateHandler& fates);
   void drop_outstanding(PacketNumberSpace space, Fate fate, FateHandler& fates);
+  /// Something changed at this time; deadline() works it out when it is asked, once for a train.
   void set_timer(Instant now);
+  [[nodiscard]] Instant timer() const;
 
   Side side_;
   bool pacing_enabled_;
@@ -169,7 +171,9 @@ class Recovery {
   Pacer pacer_;
   EcnValidator ecn_;
   std::array<Space, kPacketNumberSpaces> spaces_;
-  Instant deadline_ = kNever;
+  Instant timer_set_at_;
+  mutable bool timer_changed_ = false;
+  mutable Instant deadline_ = kNever;
   std::uint64_t packets_lost_ = 0;
 };
 

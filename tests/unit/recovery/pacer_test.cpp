@@ -10,6 +10,11 @@ namespace {
 
 constexpr std::uint16_t kSize = 1200;
 
+void send(Pacer& pacer, Instant now, const Pacer::Rate& rate, std::uint64_t size) {
+  pacer.refill(now, rate);
+  pacer.on_sent(size);
+}
+
 TEST(Pacer, DerivesTheRateFromWindowAndRtt) {
   const Pacer::Rate rate = Pacer::rate_of(100'000, 100ms, kSize);
   EXPECT_EQ(rate.bytes_per_second, 1'250'000U);
@@ -22,7 +27,7 @@ TEST(Pacer, LetsTenPacketsGoAndThenWaits) {
   Pacer pacer;
   const Pacer::Rate rate = Pacer::rate_of(100'000, 100ms, kSize);
   EXPECT_EQ(pacer.budget(at(1s), rate), 12'000);
-  for (int i = 0; i < 10; ++i) pacer.on_sent(at(1s), rate, kSize);
+  for (int i = 0; i < 10; ++i) send(pacer, at(1s), rate, kSize);
   EXPECT_EQ(pacer.budget(at(1s), rate), 0);
   // 1200 bytes at 1.25 MB/s.
   const Instant next = pacer.available_at(at(1s), rate, kSize);
@@ -43,7 +48,7 @@ TEST(Pacer, HonoursTheRateOverALongTime) {
       const Instant end = now + 10s;
       while (now < end) {
         while (pacer.budget(now, rate) >= kSize) {
-          pacer.on_sent(now, rate, kSize);
+          send(pacer, now, rate, kSize);
           sent += kSize;
         }
         const Instant next = pacer.available_at(now, rate, kSize);
@@ -60,7 +65,7 @@ TEST(Pacer, HonoursTheRateOverALongTime) {
 TEST(Pacer, PaysProbesBackLater) {
   Pacer pacer;
   const Pacer::Rate rate = Pacer::rate_of(100'000, 100ms, kSize);
-  for (int i = 0; i < 20; ++i) pacer.on_sent(at(1s), rate, kSize);
+  for (int i = 0; i < 20; ++i) send(pacer, at(1s), rate, kSize);
   EXPECT_EQ(pacer.budget(at(1s), rate), -12'000);
   EXPECT_GE(pacer.available_at(at(1s), rate, kSize), at(1s) + 10ms);
 }
@@ -70,7 +75,7 @@ TEST(Pacer, KeepsTheDeadlineReachableAtAnyRate) {
     for (const Duration rtt : {Duration{1ns}, Duration{1us}, Duration{333ms}, Duration{60s}}) {
       Pacer pacer;
       const Pacer::Rate rate = Pacer::rate_of(window, rtt, kSize);
-      pacer.on_sent(at(1s), rate, rate.burst);
+      send(pacer, at(1s), rate, rate.burst);
       const Instant next = pacer.available_at(at(1s), rate, kSize);
       EXPECT_GT(next, at(1s));
       EXPECT_GE(pacer.budget(next, rate), kSize);
@@ -81,8 +86,8 @@ TEST(Pacer, KeepsTheDeadlineReachableAtAnyRate) {
 TEST(Pacer, GoesBackInTimeWithoutHarm) {
   Pacer pacer;
   const Pacer::Rate rate = Pacer::rate_of(100'000, 100ms, kSize);
-  pacer.on_sent(at(2s), rate, kSize);
-  pacer.on_sent(at(1s), rate, kSize);
+  send(pacer, at(2s), rate, kSize);
+  send(pacer, at(1s), rate, kSize);
   EXPECT_EQ(pacer.budget(at(1s), rate), 9600);
 }
 
