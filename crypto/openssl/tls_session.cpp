@@ -18,14 +18,12 @@ using enum TransportErrorCode;
 constexpr auto kInternalAlert = qpeer::crypto_error(SSL_AD_INTERNAL_ERROR);
 constexpr auto kNoApplicationProtocol = qpeer::crypto_error(SSL_AD_NO_APPLICATION_PROTOCOL);
 constexpr auto kMissingExtension = qpeer::crypto_error(SSL_AD_MISSING_EXTENSION);
-constexpr auto kUnexpectedMessage = qpeer::crypto_error(SSL_AD_UNEXPECTED_MESSAGE);
 constexpr auto kIllegalParameter = qpeer::crypto_error(SSL_AD_ILLEGAL_PARAMETER);
 
 constexpr unsigned kAlpnExtension = TLSEXT_TYPE_application_layer_protocol_negotiation;
 constexpr unsigned kTransportParametersExtension = 0x39;  // RFC 9001 §8.2.
 
 constexpr u8 kCertificateRequest = 13;  // RFC 8446 §4.
-constexpr u8 kKeyUpdate = 24;
 
 bool has_extension(SSL* ssl, unsigned type) {
   const unsigned char* data = nullptr;
@@ -193,18 +191,12 @@ void OpensslSession::on_send(Bytes data) {
 
 std::optional<Bytes> OpensslSession::on_receive() {
   MessageQueue& from = queue(read_level_);
-  const auto type = from.next_type();
-  if (type && read_level_ == EncryptionLevel::one_rtt) {
-    // RFC 9001 §6 [rfc9001-6-3]: QUIC has its own key update.
-    if (type == kKeyUpdate) {
-      refuse(kUnexpectedMessage, "TLS KeyUpdate");
-      return std::nullopt;
-    }
-    // RFC 9001 §4.4 [rfc9001-4.4-5]: a client shows its certificate in the handshake or never.
-    if (type == kCertificateRequest && side_ == Side::client) {
-      refuse(protocol_violation, "post-handshake CertificateRequest");
-      return std::nullopt;
-    }
+  // RFC 9001 §4.4 [rfc9001-4.4-5]: a client shows its certificate in the handshake or never. OpenSSL
+  // refuses it too, but with an alert; TLS KeyUpdate it refuses as it must, RFC 9001 §6 [rfc9001-6-3].
+  if (read_level_ == EncryptionLevel::one_rtt && side_ == Side::client &&
+      from.next_type() == kCertificateRequest) {
+    refuse(protocol_violation, "post-handshake CertificateRequest");
+    return std::nullopt;
   }
   const Bytes lent = from.lend();
   progress_ |= !lent.empty();
