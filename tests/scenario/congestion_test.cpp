@@ -1,0 +1,118 @@
+// What a path tells by its marks and losses changes what is sent. RFC 9000 §13.4; RFC 9002 §7.
+#include <algorithm>
+
+#include <gtest/gtest.h>
+
+#include "tests/sim/peer_network.hpp"
+
+namespace qpeer::sim {
+namespace {
+
+SIMULATE(Ecn, MarksReduceTheWindowWithoutLoss) {
+  auto [client, server] = network.pair(Link{.delay = 20ms, .rate = 50_mbit});
+  client.sends(10_MiB);
+  ASSERT_TRUE(run_until(server.received(1_MiB), 10s));
+  const std::uint64_t before = client.session().stats().congestion_window;
+  network.pipe(client, server).link.ce = 1.0;
+  run_for(60ms);
+  const auto after = client.session().stats();
+  EXPECT_LT(after.congestion_window, before * 3 / 4);
+  EXPECT_EQ(after.packets_lost, 0U);
+  network.pipe(client, server).link.ce = 0;
+  EXPECT_TRUE(run_until(server.received(10_MiB), 30s));
+}
+
+SIMULATE(Ecn, KeepsTheQueueShort) {
+  // Marked above 20,000 bytes, a queue of 200,000 never fills, and nothing is lost.
+  auto [client, server] =
+      network.pair(Link{.delay = 10ms, .rate = 20_mbit, .queue = 200'000, .ce_above = 20'000});
+  client.sends(20_MiB);
+  ASSERT_TRUE(run_until(server.received(20_MiB), 30s));
+  EXPECT_GT(network.pipe(client, server).stats.ce_marked, 0U);
+  EXPECT_EQ(network.pipe(client, server).stats.dropped_queue, 0U);
+}
+
+SIMULATE(Ecn, PacketsAreMarkedAndCountsComeBack) {
+  auto [client, server] = network.pair();
+  std::uint64_t marked = 0;
+  std::uint64_t unmarked = 0;
+  network.on_send([&](const Passing& datagram) {
+    if (datagram.from == client.address()) ++(datagram.ecn == Ecn::ect0 ? marked : unmarked);
+  });
+  client.sends(1_MiB);
+  ASSERT_TRUE(run_until(server.received(1_MiB), 10s));
+  EXPECT_GT(marked, 500U);
+  EXPECT_EQ(unmarked, 0U);
+}
+
+SIMULATE(Ecn, ABleachingPathTurnsItOff) {
+  Link link{.delay = 10ms};
+  link.bleach_ecn = true;
+  auto [client, server] = network.pair(link);
+  client.sends(1_MiB);
+  ASSERT_TRUE(run_until(server.received(1_MiB), 10s));
+  Ecn last = Ecn::ect0;
+  network.on_send([&](const Passing& datagram) {
+    if (datagram.from == client.address()) last = datagram.ecn;
+  });
+  client.sends(100_KiB);
+  ASSERT_TRUE(run_until(client.acknowledged(), 10s));
+  EXPECT_EQ(last, Ecn::not_ect);
+}
+
+SIMULATE(Ecn, OffWhenConfigured) {
+  PeerConfig config;
+  config.connection.ecn = false;
+  auto [client, server] = network.pair(Link{}, config);
+  network.on_send([&](const Passing& datagram) {
+    if (datagram.from == client.address()) {
+      EXPECT_EQ(datagram.ecn, Ecn::not_ect);
+    }
+  });
+  client.sends(100_KiB);
+  EXPECT_TRUE(run_until(server.received(100_KiB), 10s));
+}
+
+SIMULATE(Congestion, TwoFlowsShareALink) {
+  // Both connections of one client go through one link: neither starves.
+  auto [client, server] = network.pair(Link{.delay = 20ms, .rate = 20_mbit, .queue = 60'000});
+  client.connect(server);
+  ASSERT_TRUE(run_until([&] { return client.session(1).connected(); }, 5s));
+  client.session(0).sends(50_MiB);
+  client.session(1).sends(50_MiB);
+  run_for(20s);
+  const double first = static_cast<double>(server.session(0).received);
+  const double second = static_cast<double>(server.session(1).received);
+  EXPECT_GT(first + second, 0.8 * 20e6 / 8 * 20);
+  EXPECT_GT(std::min(first, second) / std::max(first, second), 0.25);
+}
+
+SIMULATE(Congestion, PacingSpreadsAWindow) {
+  PeerConfig config;
+  auto [client, server] = network.pair(Link{.delay = 50ms}, config, config);
+  client.sends(2_MiB);
+  ASSERT_TRUE(run_until(server.received(200_KiB), 10s));
+  // No more than a burst of ten datagrams and a train leaves at one instant.
+  std::uint64_t burst = 0;
+  std::uint64_t worst = 0;
+  Instant last{};
+  network.on_send([&](const Passing& datagram) {
+    if (datagram.from != client.address()) return;
+    burst = datagram.now == last ? burst + 1 : 1;
+    last = datagram.now;
+    worst = std::max(worst, burst);
+  });
+  ASSERT_TRUE(run_until(server.received(2_MiB), 10s));
+  EXPECT_LE(worst, 20U);
+}
+
+SIMULATE(Congestion, APathWithoutRoomIsNotFlooded) {
+  auto [client, server] = network.pair(Link{.delay = 20ms, .rate = 1_mbit, .queue = 10'000});
+  client.sends(1_MiB);
+  ASSERT_TRUE(run_until(server.received(1_MiB), 60s));
+  const PipeStats& stats = network.pipe(client, server).stats;
+  EXPECT_LT(stats.dropped_queue, stats.entered / 5);
+}
+
+}  // namespace
+}  // namespace qpeer::sim
