@@ -27,14 +27,16 @@ std::optional<std::array<u8, 4>> parse_octets4(std::string_view text) {
   return out;
 }
 
-/// Appends the groups of "a:b:c" (the last may be dotted IPv4); false when malformed.
-bool parse_groups(std::string_view text, std::array<std::uint16_t, 8>& groups, std::size_t& count) {
+/// Appends the groups of "a:b:c"; false when malformed. Where the address ends with them, the last
+/// may be dotted IPv4.
+bool parse_groups(std::string_view text, bool at_end, std::array<std::uint16_t, 8>& groups,
+                  std::size_t& count) {
   while (!text.empty()) {
     const std::size_t colon = text.find(':');
     const std::string_view part = text.substr(0, colon);
     if (part.find('.') != std::string_view::npos) {
       const auto v4 = parse_octets4(part);
-      if (!v4 || colon != std::string_view::npos || count > 6) return false;
+      if (!v4 || !at_end || colon != std::string_view::npos || count > 6) return false;
       groups[count++] = static_cast<std::uint16_t>((*v4)[0] << 8 | (*v4)[1]);
       groups[count++] = static_cast<std::uint16_t>((*v4)[2] << 8 | (*v4)[3]);
       return true;
@@ -55,10 +57,11 @@ std::optional<std::array<u8, 16>> parse_octets6(std::string_view text) {
   std::size_t back_count = 0;
   const std::size_t gap = text.find("::");
   if (gap == std::string_view::npos) {
-    if (!parse_groups(text, front, front_count) || front_count != 8) return std::nullopt;
+    if (!parse_groups(text, true, front, front_count) || front_count != 8) return std::nullopt;
   } else {
-    if (!parse_groups(text.substr(0, gap), front, front_count) ||
-        !parse_groups(text.substr(gap + 2), back, back_count) || front_count + back_count > 7) {
+    if (!parse_groups(text.substr(0, gap), false, front, front_count) ||
+        !parse_groups(text.substr(gap + 2), true, back, back_count) ||
+        front_count + back_count > 7) {
       return std::nullopt;
     }
   }

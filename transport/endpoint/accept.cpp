@@ -12,6 +12,7 @@ namespace qpeer::transport {
 void Endpoint::Implementation::on_unknown(Instant now, ReceivedDatagram& datagram,
                                           const wire::InvariantHeader& header) {
   const Bytes payload = datagram.payload;
+  if (on_stateless_reset(now, datagram)) return;
   if (!header.long_form) return on_unknown_short(now, datagram, header);
   if (!config.server_tls || shut_down) return drop(DropReason::unknown_connection);
   // RFC 9000 §14.1 [rfc9000-14.1-5], §5.2.2 [rfc9000-5.2.2-1]: small datagrams get no answer, so
@@ -31,18 +32,19 @@ void Endpoint::Implementation::on_unknown(Instant now, ReceivedDatagram& datagra
   on_initial(now, datagram, *initial);
 }
 
+/// Whether it ends one of our connections. RFC 9000 §10.3.1 [rfc9000-10.3.1-1]: in any header form,
+/// but only from where that peer is.
+bool Endpoint::Implementation::on_stateless_reset(Instant now, const ReceivedDatagram& datagram) {
+  const auto token = wire::reset_token_of(datagram.payload);
+  const auto slot = token ? router.find_reset(*token) : std::nullopt;
+  if (!slot || entries[*slot]->connection->path().remote != datagram.path.remote) return false;
+  entries[*slot]->connection->on_stateless_reset(now);
+  touch(*entries[*slot]);
+  return true;
+}
+
 void Endpoint::Implementation::on_unknown_short(Instant now, const ReceivedDatagram& datagram,
                                                 const wire::InvariantHeader& header) {
-  // RFC 9000 §10.3.1 [rfc9000-10.3.1-1], [rfc9000-10.3.1-4]: only from where the peer is.
-  if (const auto token = wire::reset_token_of(datagram.payload)) {
-    if (const auto slot = router.find_reset(*token)) {
-      Entry& entry = *entries[*slot];
-      if (entry.connection->path().remote == datagram.path.remote) {
-        entry.connection->on_stateless_reset(now);
-        return touch(entry);
-      }
-    }
-  }
   drop(DropReason::unknown_connection);
   const ConnectionId id(header.destination_connection_id);
   if (answers.reset(now, datagram.path, datagram.payload.size(), reset_tokens.token(id))) {
