@@ -16,7 +16,8 @@ Task<void> serve(AsyncEndpoint& endpoint) {
 }
 
 Task<bool> ask(AsyncEndpoint& endpoint, SocketAddress server) {
-  auto connection = co_await endpoint.connect(server, {.tls = client_tls("hello/1")});
+  const ConnectOptions options{.tls = client_tls("hello/1")};
+  auto connection = co_await endpoint.connect(server, options);
   if (!connection) co_return false;  // connection.error() says why.
   auto stream = co_await connection->open_stream();
   co_await stream->write(as_bytes("hello"));

@@ -115,6 +115,16 @@ $(TREE)/bin/h09server: $(SERVER) $(SHARED)
 MAKE
 }
 
+# complete TREE: what the machine has installed was not downloaded, so links may lead nowhere: lead them there
+complete() {
+  local library link
+  library=usr/lib/$(gcc -print-multiarch)
+  rm -f "$1/$library"/*.a # Else the linker would take these instead.
+  for link in "$1/$library"/*.so; do
+    if [ ! -e "$link" ]; then ln -sf "/$library/$(readlink "$link")" "$link"; fi
+  done
+}
+
 works() { # works TREE: both programs start
   "$1/bin/h09client" --help >/dev/null 2>&1 && "$1/bin/h09server" --help >/dev/null 2>&1
 }
@@ -130,6 +140,7 @@ make_pair() { # make_pair FOLDER: FOLDER/ngtcp2 becomes a link to the new pair
   say "building the hq-interop pair of ngtcp2 $version (once)"
   tree=$work/tree
   unpack_packages "$tree" "$work"/debs/*.deb
+  complete "$tree"
   quietly build "$work/source" "$tree" || { say "the build failed (see above)"; exit 1; }
   works "$tree" || { say "the programs were built but do not run"; exit 1; }
   fingerprint >"$tree/made-by"
