@@ -85,7 +85,9 @@ bool Endpoint::Implementation::check_address(Instant now, const Path& path,
                                              ConnectionSetup& setup) {
   if (!header.token.empty()) {
     const auto token = address_tokens.open_retry(now, path.remote, header.token);
-    if (token && token->retry_source_connection_id == header.destination_connection_id) {
+    // RFC 9369 §5 [rfc9369-5-2]: a token serves the version that its Retry had.
+    if (token && token->version == header.version &&
+        token->retry_source_connection_id == header.destination_connection_id) {
       setup.original_destination_connection_id = token->original_destination_connection_id;
       setup.address_validated = true;
       setup.retried = true;

@@ -52,7 +52,8 @@ bool StatelessAnswers::retry(Instant now, const Path& path, const wire::Protecte
   const std::size_t token_size =
       tokens.seal_retry(now, path.remote,
                         {.original_destination_connection_id = header.destination_connection_id,
-                         .retry_source_connection_id = retry_source_connection_id},
+                         .retry_source_connection_id = retry_source_connection_id,
+                         .version = header.version},
                         token);
   Writer out(answer->bytes);
   wire::encode_retry(out, header.version, header.source_connection_id.bytes(),
