@@ -169,6 +169,10 @@ TEST(AckTracker, ForgetsTheOldestRangesAndAcceptsNothingBelow) {
     EXPECT_TRUE(tracker.is_duplicate(number));
   }
   EXPECT_FALSE(tracker.is_duplicate(oldest + 1));
+  receive(tracker, oldest + 1);  // Two ranges become one, so there is room again.
+  receive(tracker, oldest + 3);
+  EXPECT_TRUE(tracker.is_duplicate(oldest - 2)) << "it came, though nobody remembers";
+  EXPECT_FALSE(tracker.is_duplicate(oldest - 1)) << "that one never did";
 }
 
 TEST(AckTracker, AgreesWithASetUnderRandomArrivals) {

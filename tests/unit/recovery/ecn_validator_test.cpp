@@ -77,6 +77,9 @@ TEST(EcnValidator, CountsEachSpaceByItself) {
 }
 
 TEST(EcnValidator, FailsWhenEveryMarkedPacketIsLost) {
+  EcnValidator few = with_marked(3);
+  few.on_lost(3);
+  EXPECT_EQ(few.state(), State::testing) << "too few to tell";
   EcnValidator validator = with_marked(EcnValidator::kTestingPackets);
   validator.on_lost(EcnValidator::kTestingPackets - 1);
   EXPECT_EQ(validator.state(), State::unknown);

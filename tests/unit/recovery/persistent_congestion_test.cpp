@@ -35,7 +35,7 @@ void lose_over(Sender& sender, Duration span) {
   ASSERT_TRUE(sender.ack({{last, last}}).has_value());
 }
 
-// RFC 9002 §7.6.1 [rfc9002-7.6.1-1], §7.6.2 [rfc9002-7.6.2-5], §5.2 [rfc9002-5.2-3].
+// RFC 9002 §7.6.1 [rfc9002-7.6.1-1], §7.6.2 [rfc9002-7.6.2-5].
 TEST(PersistentCongestion, NeedsMoreThanThreePtos) {
   Sender within = with_rtt();
   lose_over(within, kDuration);
@@ -46,7 +46,19 @@ TEST(PersistentCongestion, NeedsMoreThanThreePtos) {
   lose_over(beyond, kDuration + 1ms);
   EXPECT_EQ(beyond.recovery.packets_lost(), 2U);
   EXPECT_EQ(beyond.recovery.congestion_window(), kMinimum);
-  EXPECT_EQ(beyond.recovery.rtt().min(), beyond.recovery.rtt().latest());
+}
+
+// RFC 9002 §5.2 [rfc9002-5.2-3]: the path may have become a longer one.
+TEST(PersistentCongestion, StartsTheMinimumRttAnew) {
+  Sender sender = with_rtt();
+  sender.now += 1ms;
+  sender.send();
+  sender.now += 60s;
+  for (int i = 0; i < 4; ++i) sender.send();
+  sender.now += 700ms;
+  ASSERT_TRUE(sender.ack({{5, 5}}).has_value());
+  EXPECT_EQ(sender.recovery.congestion_window(), kMinimum);
+  EXPECT_EQ(sender.recovery.rtt().min(), 700ms);
 }
 
 // RFC 9002 §7.6.2 [rfc9002-7.6.2-2]: what was sent before any RTT was known proves nothing.

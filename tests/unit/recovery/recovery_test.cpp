@@ -65,6 +65,16 @@ TEST(Recovery, TakesALateAckOfALostPacketAsLegal) {
   EXPECT_EQ(sender.fates.of(Fate::acked), (Offsets{2})) << "0 and 1 had their fate";
 }
 
+TEST(Recovery, RemembersTheLargestWhenAnOlderAckComesLate) {
+  Sender sender = Sender::established();
+  for (int i = 0; i < 3; ++i) sender.send();
+  sender.now += 50ms;
+  ASSERT_TRUE(sender.ack({{2, 2}}).has_value());
+  ASSERT_TRUE(sender.ack({{1, 1}}).has_value());
+  EXPECT_EQ(sender.recovery.largest_acknowledged(kApplication), 2U);
+  EXPECT_FALSE(sender.recovery.largest_acknowledged(kInitial));
+}
+
 // RFC 9002 §6.1.1 [rfc9002-6.1.1-1]: lost when three numbers behind, not when two.
 TEST(Recovery, DeclaresLossThreePacketsBehind) {
   Sender sender = Sender::established();

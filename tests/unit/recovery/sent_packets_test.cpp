@@ -78,6 +78,7 @@ TEST(SentPackets, KeepsFewPacketsThatNobodyAcknowledges) {
   EXPECT_LE(behind_one.size(), SentPackets::kMaxBeforeQuiet);
   EXPECT_TRUE(behind_one.were_sent(0, 9999));
   EXPECT_EQ(behind_one.ack_eliciting_outstanding(), 1U);
+  EXPECT_TRUE(behind_one.consistent()) << "the one in flight is never given up";
 }
 
 // RFC 9000 §21.4 [rfc9000-21.4-1].
