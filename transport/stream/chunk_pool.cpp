@@ -1,5 +1,6 @@
 #include "transport/stream/chunk_pool.hpp"
 
+#include <algorithm>
 #include <new>
 
 namespace qpeer::transport {
@@ -18,6 +19,7 @@ Chunk ChunkPool::acquire(std::size_t size) {
   const std::size_t size_class = class_of(size);
   const std::size_t capacity = size_of(size_class);
   in_use_ += capacity;
+  peak_ = std::max(peak_, in_use_);
   Free* block = free_[size_class];
   if (block == nullptr) {
     return {static_cast<u8*>(::operator new(capacity)), static_cast<std::uint32_t>(capacity), 0};
@@ -34,12 +36,17 @@ void ChunkPool::release(Chunk& chunk) {
   in_use_ -= chunk.capacity;
   kept_ += chunk.capacity;
   chunk = {};
-  if (kept_ > in_use_ + kKeep) trim();
+  peak_ -= (peak_ - in_use_) / 64;
+  if (kept_ > keep()) trim();
+}
+
+std::size_t ChunkPool::keep() const {
+  return std::min(peak_ - in_use_ + kKeep, kKeepMost);
 }
 
 void ChunkPool::trim() {
   for (std::size_t size_class = kClasses; size_class-- > 0;) {
-    while (kept_ > in_use_ + kKeep && free_[size_class] != nullptr) {
+    while (kept_ > keep() && free_[size_class] != nullptr) {
       Free* block = free_[size_class];
       free_[size_class] = block->next;
       kept_ -= size_of(size_class);

@@ -2,8 +2,10 @@
 //
 //   sizes   1 KiB   4 KiB   16 KiB   64 KiB
 //
-// Small streams hold small chunks, so that memory stays near what flow control granted. Free
-// chunks are kept up to the bytes in use plus kKeep; what is beyond goes back to the system.
+// Small streams hold small chunks, so that memory stays near what flow control granted. Of free
+// chunks are kept as many bytes as bring back the recent peak of use, and kKeep, at most kKeepMost;
+// what is beyond goes back to the system. So bulk that ebbs and flows does not allocate, and a
+// connection that had one burst forgets it as it goes on.
 #pragma once
 
 #include <array>
@@ -25,6 +27,7 @@ class ChunkPool {
  public:
   static constexpr std::size_t kLargest = 64 << 10;
   static constexpr std::size_t kKeep = 128 << 10;
+  static constexpr std::size_t kKeepMost = 1 << 20;
   /// As long as no more than this is in use, long streams get large chunks at once.
   static constexpr std::size_t kGenerous = 2 << 20;
 
@@ -53,11 +56,14 @@ class ChunkPool {
   static constexpr std::size_t size_of(std::size_t size_class) {
     return std::size_t{1} << (10 + 2 * size_class);
   }
+  /// How many bytes of free chunks to keep now.
+  [[nodiscard]] std::size_t keep() const;
   void trim();
 
   std::array<Free*, kClasses> free_{};
   std::size_t in_use_ = 0;
   std::size_t kept_ = 0;
+  std::size_t peak_ = 0;  ///< Of in_use_; with each release it sinks a little towards it.
 };
 
 }  // namespace qpeer::transport

@@ -140,8 +140,8 @@ void RecvStream::settle(std::uint64_t end, RecvCredit& connection) {
 void RecvStream::write_stop(PacketWriter& out, StreamId id) {
   if (!stop_pending_) return;
   const wire::StopSendingFrame frame{id, stop_code_};
-  stop_pending_ = !out.write(
-      frame, {.kind = static_cast<u8>(frame.kType), .stream = id, .offset = stop_code_});
+  stop_pending_ =
+      !out.write(frame, {.kind = static_cast<u8>(frame.kType), .stream = id, .offset = stop_code_});
 }
 
 void RecvStream::write_credit(PacketWriter& out, StreamId id) {

@@ -20,8 +20,8 @@ std::expected<std::size_t, StreamError> SendStream::write(Bytes data, std::size_
   if (stopped_) return std::unexpected(StreamError::stopped);
   if (fin_ != Fin::none || !state_.can_send()) return std::unexpected(StreamError::finished);
   const std::uint64_t room = capacity > buffer_.size() ? capacity - buffer_.size() : 0;
-  const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(
-      {data.size(), room, kMaxVarint - buffer_.end()}));
+  const auto size = static_cast<std::size_t>(
+      std::min<std::uint64_t>({data.size(), room, kMaxVarint - buffer_.end()}));
   buffer_.append(data.first(size));
   waits_for_room_ = size < data.size();
   return size;

@@ -58,8 +58,7 @@ class StreamIndex {
   static constexpr std::size_t kMinSize = 16;
 
   [[nodiscard]] std::size_t home(StreamId id) const {
-    return static_cast<std::size_t>(id.value * 0x9e3779b97f4a7c15ULL >> 32) &
-           (entries_.size() - 1);
+    return static_cast<std::size_t>(id.value * 0x9e3779b97f4a7c15ULL >> 32) & (entries_.size() - 1);
   }
   [[nodiscard]] std::size_t next(std::size_t at) const { return (at + 1) & (entries_.size() - 1); }
 

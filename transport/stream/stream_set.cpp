@@ -141,8 +141,8 @@ std::uint64_t StreamSet::initial_send_limit(StreamId id) const {
 }
 
 Stream& StreamSet::create(StreamId id) {
-  const auto slot = streams_.emplace(id, side_, pool_, initial_send_limit(id),
-                                     config_.stream_receive_window);
+  const auto slot =
+      streams_.emplace(id, side_, pool_, initial_send_limit(id), config_.stream_receive_window);
   Stream& stream = streams_[slot];
   stream.slot = slot;
   index_.insert(id, &stream);

@@ -68,8 +68,7 @@ TEST_F(StreamErrors, FramesForStreamsWeHaveNotOpened) {
   expect(wire::StopSendingFrame{kOwnUni, 0}, Code::stream_state_error, FrameType::stop_sending);
   expect(wire::MaxStreamDataFrame{kOwnBidi, 0}, Code::stream_state_error,
          FrameType::max_stream_data);
-  expect(wire::ResetStreamFrame{kOwnBidi, 0, 0}, Code::stream_state_error,
-         FrameType::reset_stream);
+  expect(wire::ResetStreamFrame{kOwnBidi, 0, 0}, Code::stream_state_error, FrameType::reset_stream);
   expect(wire::StreamDataBlockedFrame{kOwnBidi, 0}, Code::stream_state_error,
          FrameType::stream_data_blocked);
 }
@@ -120,15 +119,13 @@ TEST_F(StreamErrors, FinalSizesThatChange) {  // [rfc9000-4.5-3] [rfc9000-4.5-4]
   expect(stream(kPeerBidi, 100, 1), Code::final_size_error, FrameType::stream);
   expect(stream(kPeerBidi, 0, 50, true), Code::final_size_error, FrameType::stream);
   expect(stream(kPeerBidi, 100, 1, true), Code::final_size_error, FrameType::stream);
-  expect(wire::ResetStreamFrame{kPeerBidi, 0, 99}, Code::final_size_error,
-         FrameType::reset_stream);
+  expect(wire::ResetStreamFrame{kPeerBidi, 0, 99}, Code::final_size_error, FrameType::reset_stream);
   accept(wire::ResetStreamFrame{kPeerBidi, 0, 100});
   expect(stream(kPeerBidi, 100, 1), Code::final_size_error, FrameType::stream);
 
   accept(stream(kPeerUni, 0, 100));
   expect(stream(kPeerUni, 0, 99, true), Code::final_size_error, FrameType::stream);
-  expect(wire::ResetStreamFrame{kPeerUni, 0, 99}, Code::final_size_error,
-         FrameType::reset_stream);
+  expect(wire::ResetStreamFrame{kPeerUni, 0, 99}, Code::final_size_error, FrameType::reset_stream);
 }
 
 TEST_F(StreamErrors, DataOfStreamsThatAreOverIsLateAndNoError) {

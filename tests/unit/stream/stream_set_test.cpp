@@ -166,9 +166,8 @@ TEST(StreamSet, StopsAtTheConnectionsLimitAndSaysSoOnce) {  // [rfc9000-4.1-4] [
   write_all(pair.client, a, 100);
   write_all(pair.client, b, 100);
   const Packet packet = write_packet(pair.client);
-  ASSERT_EQ(kinds_of(packet),
-            (std::vector<u8>{code(FrameType::stream), code(FrameType::stream),
-                             code(FrameType::data_blocked)}));
+  ASSERT_EQ(kinds_of(packet), (std::vector<u8>{code(FrameType::stream), code(FrameType::stream),
+                                               code(FrameType::data_blocked)}));
   EXPECT_EQ(packet.sent[1].length, 50U);
   EXPECT_EQ(packet.sent[2].offset, 150U);
   EXPECT_FALSE(pair.client.has_frames());
@@ -189,8 +188,8 @@ TEST(StreamSet, GivesCreditAfterHalfAWindow) {  // [rfc9000-4.2-2] [rfc9000-13.3
   EXPECT_FALSE(pair.server.has_frames());
   pair.server.consume(id, 1);
   const Packet packet = write_packet(pair.server);
-  ASSERT_EQ(kinds_of(packet), (std::vector<u8>{code(FrameType::max_stream_data),
-                                               code(FrameType::max_data)}));
+  ASSERT_EQ(kinds_of(packet),
+            (std::vector<u8>{code(FrameType::max_stream_data), code(FrameType::max_data)}));
   EXPECT_EQ(packet.sent[0].offset, 1500U);
   EXPECT_EQ(packet.sent[1].offset, 1500U);
   pair.server.consume(id, 500);
