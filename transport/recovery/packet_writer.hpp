@@ -5,6 +5,10 @@
 #pragma once
 
 #include <array>
+#include <concepts>
+#include <cstddef>
+#include <memory>
+#include <new>
 #include <span>
 
 #include "transport/base/bytes.hpp"
@@ -29,9 +33,7 @@ class PacketWriter {
   [[nodiscard]] bool empty() const { return out_.size() == 0; }
   /// Whether a frame of it asks for an acknowledgement. RFC 9002 §2.
   [[nodiscard]] bool ack_eliciting() const { return ack_eliciting_; }
-  [[nodiscard]] std::span<const SentFrame> sent_frames() const {
-    return std::span(sent_).first(count_);
-  }
+  [[nodiscard]] std::span<const SentFrame> sent_frames() const { return {frames(), count_}; }
 
   /// Writes a whole frame and notes `sent` for its fate. False, and nothing written, when it does
   /// not fit.
@@ -56,15 +58,22 @@ class PacketWriter {
 
  private:
   void note(const SentFrame& sent) {
-    sent_[count_++] = sent;
+    std::construct_at(frames() + count_++, sent);
     ack_eliciting_ = ack_eliciting_ || wire::is_ack_eliciting(wire::FrameType{sent.kind});
+  }
+  [[nodiscard]] SentFrame* frames() {
+    return std::launder(reinterpret_cast<SentFrame*>(sent_.data()));
+  }
+  [[nodiscard]] const SentFrame* frames() const {
+    return std::launder(reinterpret_cast<const SentFrame*>(sent_.data()));
   }
 
   Writer out_;
   wire::PacketType type_;
   bool ack_eliciting_ = false;
   std::size_t count_ = 0;
-  std::array<SentFrame, kMaxFrames> sent_;
+  /// Room for SentFrames: bytes, so that a packet of one frame does not pay for clearing all.
+  alignas(SentFrame) std::array<std::byte, kMaxFrames * sizeof(SentFrame)> sent_;
 };
 
 /// An owner of frames: writes what it has to send, hears what became of it.
