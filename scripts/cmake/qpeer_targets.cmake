@@ -69,6 +69,14 @@ function(qpeer_library)
   target_link_libraries(qpeer PUBLIC fmt::fmt Threads::Threads PRIVATE OpenSSL::SSL OpenSSL::Crypto)
 endfunction()
 
+# qpeer_programs_common(<dir>): qpeer_programs, what the programs share; no part of the library.
+function(qpeer_programs_common dir)
+  file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/${dir}/*.cpp")
+  add_library(qpeer_programs STATIC ${sources})
+  qpeer_own(qpeer_programs)
+  target_link_libraries(qpeer_programs PUBLIC qpeer::qpeer)
+endfunction()
+
 # qpeer_program(<target> FROM <dir> [OUTPUT <name>] [LINK <target>...]): all .cpp of the folder;
 # nothing when there are none. Sets <target>_MADE in the caller.
 function(qpeer_program target)

@@ -1,0 +1,13 @@
+// The commands of `qpeer`. Each takes the words after its name and gives the exit status.
+#pragma once
+
+#include <span>
+
+namespace qpeer::cli {
+
+int node_command(std::span<char* const> words);
+int send_command(std::span<char* const> words);
+int ping_command(std::span<char* const> words);
+int id_command(std::span<char* const> words);
+
+}  // namespace qpeer::cli

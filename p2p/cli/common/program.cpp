@@ -1,0 +1,114 @@
+#include "p2p/cli/common/program.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <cstdio>
+#include <optional>
+
+#include "transport/async/task_group.hpp"
+#include "transport/io/signal_set.hpp"
+#include "transport/io/system_clock.hpp"
+
+namespace qpeer::cli {
+namespace {
+
+async::Task<void> keep_status(async::Task<int> task, std::optional<int>& status) {
+  status = co_await std::move(task);
+}
+
+std::string masked(std::string_view text) {
+  std::string out;
+  for (const char c : text) out += static_cast<unsigned char>(c) < ' ' || c == 0x7f ? '?' : c;
+  return out;
+}
+
+}  // namespace
+
+int run_program(io::EventLoop& loop, async::Task<int> task, int when_stopped) {
+  std::signal(SIGPIPE, SIG_IGN);
+  std::optional<int> status;
+  async::TaskGroup group;
+  constexpr std::array kSignals{SIGINT, SIGTERM};
+  const auto signals = io::SignalSet::make(loop, kSignals, [&](int signal) {
+    if (!status) status = when_stopped < 0 ? 128 + signal : when_stopped;
+    group.cancel();
+  });
+  if (!signals) complain("cannot watch for signals: {}", signals.error().message());
+  group.spawn(keep_status(std::move(task), status));
+  while (group.size() != 0) loop.run_once(1h);
+  for (int turn = 0; turn < 3; ++turn) loop.run_once({});  // Last words.
+  return *status;
+}
+
+void print_line(std::string_view line) {
+  std::fwrite(line.data(), 1, line.size(), stdout);
+  std::fputc('\n', stdout);
+  std::fflush(stdout);
+}
+
+void complain(std::string_view line) { std::fprintf(stderr, "%s\n", masked(line).c_str()); }
+
+std::string hex(Bytes bytes) {
+  std::string out;
+  out.reserve(2 * bytes.size());
+  for (const u8 byte : bytes) fmt::format_to(std::back_inserter(out), "{:02x}", byte);
+  return out;
+}
+
+std::string human_size(std::uint64_t bytes) {
+  constexpr std::array kUnits{"B", "KiB", "MiB", "GiB", "TiB"};
+  if (bytes < 1024) return fmt::format("{} B", bytes);
+  double value = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  for (; value >= 1024 && unit + 1 < kUnits.size(); ++unit) value /= 1024;
+  return fmt::format("{:.1f} {}", value, kUnits[unit]);
+}
+
+std::string json_string(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (static_cast<unsigned char>(c) < ' ') {
+      fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
+    } else {
+      out += c;
+    }
+  }
+  return out + '"';
+}
+
+Progress::Progress(std::string_view label, std::uint64_t total, bool quiet)
+    : label_(masked(label)),
+      total_(total),
+      visible_(!quiet && ::isatty(STDERR_FILENO) != 0),
+      begin_(io::now()),
+      next_(begin_ + 200ms) {}
+
+void Progress::update(std::uint64_t done) {
+  if (!visible_) return;
+  const Instant now = io::now();
+  if (now < next_) return;
+  next_ = now + 100ms;
+  constexpr std::size_t kWidth = 30;
+  const double part = total_ == 0 ? 1 : static_cast<double>(done) / static_cast<double>(total_);
+  const auto filled = std::min(kWidth, static_cast<std::size_t>(part * kWidth));
+  const double seconds = std::chrono::duration<double>(now - begin_).count();
+  const auto rate = static_cast<std::uint64_t>(static_cast<double>(done) / seconds);
+  fmt::print(stderr, "\r{:.40} [{}{}] {:3.0f} % {}/s \x1b[K", label_, std::string(filled, '='),
+             std::string(kWidth - filled, ' '), 100 * part, human_size(rate));
+  std::fflush(stderr);
+  drawn_ = true;
+}
+
+void Progress::clear() {
+  if (!std::exchange(drawn_, false)) return;
+  std::fputs("\r\x1b[K", stderr);
+  std::fflush(stderr);
+}
+
+}  // namespace qpeer::cli

@@ -1,0 +1,58 @@
+// What every program does around its task: signals, errors, lines that appear at once.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "transport/async/task.hpp"
+#include "transport/base/bytes.hpp"
+#include "transport/io/event_loop.hpp"
+
+namespace qpeer::cli {
+
+/// Runs `task` to its exit status. SIGINT and SIGTERM cancel it: then the status is
+/// `when_stopped`, or 128 + the signal's number if that is negative. SIGPIPE is ignored.
+int run_program(io::EventLoop& loop, async::Task<int> task, int when_stopped = -1);
+
+/// One line on standard output, there at once also in a pipe.
+void print_line(std::string_view line);
+template <class... T>
+void say(fmt::format_string<T...> format, T&&... values) {
+  print_line(fmt::format(format, std::forward<T>(values)...));
+}
+/// One line on standard error, control characters masked.
+void complain(std::string_view line);
+template <class... T>
+void complain(fmt::format_string<T...> format, T&&... values) {
+  complain(std::string_view(fmt::format(format, std::forward<T>(values)...)));
+}
+
+[[nodiscard]] std::string hex(Bytes bytes);
+/// "268435456" -> "256.0 MiB".
+[[nodiscard]] std::string human_size(std::uint64_t bytes);
+/// A string in JSON, quotes included.
+[[nodiscard]] std::string json_string(std::string_view text);
+
+/// A bar that overwrites itself, on standard error when that is a terminal; else nothing.
+class Progress {
+ public:
+  Progress(std::string_view label, std::uint64_t total, bool quiet);
+  ~Progress() { clear(); }
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+  void update(std::uint64_t done);
+  void clear();
+
+ private:
+  std::string label_;
+  std::uint64_t total_;
+  bool visible_ = false;
+  bool drawn_ = false;
+  Instant begin_;
+  Instant next_;
+};
+
+}  // namespace qpeer::cli

@@ -1,0 +1,117 @@
+#include "p2p/cli/common/transport_options.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <memory>
+#include <utility>
+
+#include "p2p/cli/common/files.hpp"
+#include "transport/io/resolve.hpp"
+
+namespace qpeer::cli {
+namespace {
+
+using crypto::CipherSuite;
+
+// Appends each line in one write, so that several processes can share the file.
+std::function<void(std::string_view)> key_log() {
+  const char* const path = std::getenv("SSLKEYLOGFILE");  // NOLINT(concurrency-mt-unsafe)
+  if (path == nullptr || *path == '\0') return nullptr;
+  auto file = std::make_shared<Descriptor>(
+      ::open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  if (!*file) {
+    std::fprintf(stderr, "cannot write keys to SSLKEYLOGFILE %s\n", path);
+    return nullptr;
+  }
+  return [file](std::string_view line) {
+    const std::string text = std::string(line) + "\n";
+    if (::write(file->get(), text.data(), text.size()) < 0) file->reset();
+  };
+}
+
+}  // namespace
+
+void TransportOptions::declare_cipher(Arguments& arguments) {
+  arguments.choice<std::optional<CipherSuite>>("--cipher",
+                                               {{"aes128", CipherSuite::aes_128_gcm_sha256},
+                                                {"aes256", CipherSuite::aes_256_gcm_sha384},
+                                                {"chacha20", CipherSuite::chacha20_poly1305_sha256}},
+                                               cipher, "use only this cipher (default: any)");
+}
+
+void TransportOptions::declare_mtu(Arguments& arguments) {
+  arguments.number("--mtu", "BYTES", mtu, 1200, 65'000,
+                   "largest UDP payload sent (default: " + std::to_string(mtu) + ")");
+}
+
+void TransportOptions::declare_version(Arguments& arguments) {
+  arguments.choice<Version>("--version", {{"v1", Version::v1}, {"v2", Version::v2}}, version,
+                            "QUIC version to start with (default: v1)");
+}
+
+void TransportOptions::declare_retry(Arguments& arguments) {
+  using transport::RetryPolicy;
+  arguments.choice<RetryPolicy>("--retry",
+                                {{"never", RetryPolicy::never},
+                                 {"always", RetryPolicy::always},
+                                 {"under-load", RetryPolicy::under_load}},
+                                retry, "make clients prove their address (default: under-load)");
+}
+
+transport::ConnectionConfig TransportOptions::connection() const {
+  transport::ConnectionConfig config;
+  config.version = version;
+  config.max_datagram_size = mtu;
+  config.pacing = !no_pacing;
+  return config;
+}
+
+io::UdpOptions TransportOptions::socket() const {
+  return {.gso = !no_gso, .gro = !no_gso};
+}
+
+crypto::TlsConfig TransportOptions::tls(std::string alpn) const {
+  crypto::TlsConfig config;
+  config.alpn = {std::move(alpn)};
+  if (cipher) config.cipher_suites = {*cipher};
+  config.key_log = key_log();
+  return config;
+}
+
+std::string_view to_string(CipherSuite suite) {
+  switch (suite) {
+    case CipherSuite::aes_128_gcm_sha256:
+      return "TLS_AES_128_GCM_SHA256";
+    case CipherSuite::aes_256_gcm_sha384:
+      return "TLS_AES_256_GCM_SHA384";
+    case CipherSuite::chacha20_poly1305_sha256:
+      return "TLS_CHACHA20_POLY1305_SHA256";
+  }
+  return "unknown";
+}
+
+std::expected<SocketAddress, std::string> parse_listen(std::string_view text,
+                                                       std::uint16_t default_port) {
+  if (text.starts_with(':')) {
+    const auto port = parse_number(text.substr(1));
+    if (!port || *port > 65'535) return std::unexpected("is not a port");
+    return SocketAddress::ipv6({}, static_cast<std::uint16_t>(*port));
+  }
+  const auto parts = io::split_host_port(text, default_port);
+  if (!parts) return std::unexpected(parts.error());
+  const auto addresses = io::resolve(parts->host, parts->port);
+  if (!addresses) return std::unexpected(addresses.error());
+  return addresses->front();
+}
+
+std::expected<Peer, std::string> resolve_peer(std::string_view text, std::uint16_t default_port) {
+  const auto parts = io::split_host_port(text, default_port);
+  if (!parts) return std::unexpected(parts.error());
+  auto addresses = io::resolve(parts->host, parts->port);
+  if (!addresses) return std::unexpected(addresses.error());
+  return Peer{.text = std::string(text), .host = parts->host, .addresses = std::move(*addresses)};
+}
+
+}  // namespace qpeer::cli

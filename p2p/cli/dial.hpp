@@ -1,0 +1,34 @@
+// A connection to a node, for the commands that need one.
+#pragma once
+
+#include <array>
+#include <expected>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "p2p/cli/common/arguments.hpp"
+#include "p2p/cli/common/transport_options.hpp"
+#include "qpeer/transport.hpp"
+
+namespace qpeer::cli {
+
+struct DialOptions {
+  std::string to;
+  std::string key;
+  std::optional<std::array<u8, 32>> expected_id{};
+  Duration timeout = 10s;
+  TransportOptions transport{};
+
+  void declare(Arguments& arguments);  ///< All flags, but not how `to` is given.
+};
+
+struct Dialled {
+  AsyncEndpoint endpoint;
+  AsyncConnection connection;
+};
+
+/// Tries each address that the name has; else what was tried and why it failed, in words.
+Task<std::expected<Dialled, std::string>> dial(EventLoop& loop, const DialOptions& options);
+
+}  // namespace qpeer::cli
