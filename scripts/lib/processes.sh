@@ -20,7 +20,7 @@ end_processes() {
   trap '' HUP INT TERM
   local child
   for child in "${CHILDREN[@]}"; do kill "$child" 2>/dev/null || true; done
-  for child in "${CHILDREN[@]}"; do stop_child "$child"; done
+  for child in "${CHILDREN[@]}"; do stop_child "$child" || true; done
   if [ -n "$scratch" ]; then rm -rf "$scratch"; fi
 }
 
@@ -28,6 +28,7 @@ end_processes() {
 start_child() {
   local log=$1
   shift
+  : >"$log" # There at once, for whoever looks into it.
   setpriv --pdeathsig KILL "$@" >"$log" 2>&1 </dev/null &
   child=$!
   CHILDREN+=("$child")
