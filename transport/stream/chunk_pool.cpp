@@ -40,9 +40,7 @@ void ChunkPool::release(Chunk& chunk) {
   if (kept_ > keep()) trim();
 }
 
-std::size_t ChunkPool::keep() const {
-  return std::min(peak_ - in_use_ + kKeep, kKeepMost);
-}
+std::size_t ChunkPool::keep() const { return std::min(peak_ - in_use_ + kKeep, kKeepMost); }
 
 void ChunkPool::trim() {
   for (std::size_t size_class = kClasses; size_class-- > 0;) {

@@ -21,7 +21,7 @@ class RecvState {
   [[nodiscard]] constexpr Value value() const { return value_; }
   friend constexpr bool operator==(RecvState a, Value b) { return a.value_ == b; }
 
-  // Each event says whether it changed the state; one that the figure does not draw changes nothing.
+  // Each event says whether it changed the state; one that is not in the figure changes nothing.
   constexpr bool on_fin() { return step({recv}, size_known); }
   constexpr bool on_all_data() { return step({size_known}, data_recvd); }
   constexpr bool on_reset() { return step({recv, size_known}, reset_recvd); }

@@ -1,7 +1,8 @@
 // The states of the sending part of a stream, as the figure draws them. RFC 9000 §3.1.
 //
-//   ready --STREAM or STREAM_DATA_BLOCKED--> send --STREAM+FIN--> data_sent --all acked--> data_recvd
-//     '------------------------ RESET_STREAM -----------------------'--> reset_sent --acked--> reset_recvd
+//   ready --STREAM or blocked--> send --STREAM+FIN--> data_sent --all acked--> data_recvd
+//     '--------------- RESET_STREAM -----------'------------------------'
+//                           '--> reset_sent --acked--> reset_recvd
 #pragma once
 
 #include <initializer_list>
@@ -19,7 +20,7 @@ class SendState {
   [[nodiscard]] constexpr Value value() const { return value_; }
   friend constexpr bool operator==(SendState a, Value b) { return a.value_ == b; }
 
-  // Each event says whether it changed the state; one that the figure does not draw changes nothing.
+  // Each event says whether it changed the state; one that is not in the figure changes nothing.
   constexpr bool on_send() { return step({ready}, send); }
   constexpr bool on_fin() { return step({send}, data_sent); }
   constexpr bool on_reset() { return step({ready, send, data_sent}, reset_sent); }

@@ -37,8 +37,9 @@ std::expected<void, StreamError> SendStream::finish() {
 std::expected<void, StreamError> SendStream::reset(std::uint64_t error_code) {
   if (stopped_) return std::unexpected(StreamError::stopped);
   if (!state_.on_reset()) return std::unexpected(StreamError::finished);
-  // RFC 9000 §13.3 [rfc9000-13.3-1]: code and final size are settled here; only this place sets
-  // them, and what comes again is the same.
+  // RFC 9000 §19.9 [rfc9000-19.9-1]: the final size is what was sent, so the connection's credit
+  // covers it already. RFC 9000 §13.3 [rfc9000-13.3-1]: it and the code are settled here, once; what
+  // comes again is the same.
   reset_code_ = std::min(error_code, kMaxVarint);
   reset_pending_ = true;
   waits_for_room_ = false;
@@ -58,8 +59,8 @@ bool SendStream::take_writable(std::size_t capacity) {
   return true;
 }
 
-// RFC 9000 §3.5 [rfc9000-3.5-2] [rfc9000-3.5-5]: answered by RESET_STREAM with the same code, also
-// in "Data Sent", where it could wait: the peer wants nothing more of it.
+// RFC 9000 §3.5 [rfc9000-3.5-2] [rfc9000-3.5-4] [rfc9000-3.5-5]: answered by RESET_STREAM with the
+// same code, also in "Data Sent", where it could wait: the peer wants nothing more of it.
 bool SendStream::on_stop_sending(std::uint64_t error_code) {
   if (!reset(error_code)) return false;
   stopped_ = true;

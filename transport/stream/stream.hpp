@@ -21,6 +21,7 @@ struct Stream {
         send(pool, send_limit),
         recv(pool, receive_window) {}
 
+  /// RFC 9000 §4.4 [rfc9000-4.4-1]: a direction keeps its state while the other is over.
   [[nodiscard]] bool done() const { return (!sends || send.done()) && (!receives || recv.done()); }
   [[nodiscard]] bool has_control() const {
     return (sends && send.has_control()) || (receives && recv.has_control());

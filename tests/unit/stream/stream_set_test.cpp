@@ -35,7 +35,8 @@ TEST(StreamSet, OpensNothingBeforeThePeerAllowsIt) {
   EXPECT_EQ(set.open(true), StreamId{0});
 }
 
-// [rfc9000-4.6-2] [rfc9000-4.6-4] [rfc9000-4.6-5] [rfc9000-19.11-2] [rfc9000-19.11-3] [rfc9000-19.14-1] [rfc9000-2.1-1]
+// [rfc9000-4.6-2] [rfc9000-4.6-4] [rfc9000-4.6-5] [rfc9000-19.11-2] [rfc9000-19.11-3]
+// [rfc9000-19.14-1] [rfc9000-2.1-1]
 TEST(StreamSet, StopsAtThePeersStreamLimitAndSaysSoOnce) {
   Pair pair{{}, {.max_streams_uni = 2}};
   EXPECT_EQ(pair.client.open(false), StreamId{2});
@@ -139,7 +140,8 @@ TEST(StreamSet, SendsControlBeforeLostBeforeNewData) {  // [rfc9000-13.3-4]
   EXPECT_EQ(second.sent[1].offset, 0U);
 }
 
-// [rfc9000-4.1-1] [rfc9000-4.1-3] [rfc9000-4.1-4] [rfc9000-19.13-1] [rfc9000-19.10-3] [rfc9000-2.2-4]
+// [rfc9000-4.1-1] [rfc9000-4.1-3] [rfc9000-4.1-4] [rfc9000-19.13-1] [rfc9000-19.10-3]
+// [rfc9000-2.2-4]
 TEST(StreamSet, StopsAtTheStreamsLimitAndSaysSoOnce) {
   Pair pair{{}, {.stream_receive_window = 100}};
   const StreamId id = *pair.client.open(false);
@@ -177,6 +179,31 @@ TEST(StreamSet, StopsAtTheConnectionsLimitAndSaysSoOnce) {  // [rfc9000-4.1-4] [
   EXPECT_FALSE(pair.client.has_frames());
   ASSERT_TRUE(pair.client.on_frame(wire::MaxDataFrame{160}).has_value());
   EXPECT_EQ(write_packet(pair.client).sent.at(0).length, 10U);
+}
+
+TEST(StreamSet, SaysThatItIsBlockedWhenItWantsToSendMore) {  // [rfc9000-19.12-1]
+  Pair pair{{}, {.receive_window = 100}};
+  const StreamId id = *pair.client.open(false);
+  write_all(pair.client, id, 100);
+  EXPECT_EQ(write_packet(pair.client).sent.size(), 1U) << "all is sent: nothing is held back";
+  write_all(pair.client, id, 1);
+  const Packet packet = write_packet(pair.client);
+  ASSERT_EQ(kinds_of(packet), std::vector<u8>{code(FrameType::data_blocked)});
+  tell(packet, pair.client, Fate::lost);
+  EXPECT_EQ(write_packet(pair.client).payload, packet.payload);
+  ASSERT_TRUE(pair.client.reset(id, 0).has_value());
+  tell(packet, pair.client, Fate::lost);
+  EXPECT_EQ(kinds_of(write_packet(pair.client)), std::vector<u8>{code(FrameType::reset_stream)});
+}
+
+TEST(StreamSet, SaysNothingOfALimitThatWasRaisedMeanwhile) {
+  Pair pair{{}, {.receive_window = 100}};
+  const StreamId id = *pair.client.open(false);
+  write_all(pair.client, id, 100);
+  write_packet(pair.client);
+  write_all(pair.client, id, 1);
+  ASSERT_TRUE(pair.client.on_frame(wire::MaxDataFrame{200}).has_value());
+  EXPECT_EQ(kinds_of(write_packet(pair.client)), std::vector<u8>{code(FrameType::stream)});
 }
 
 TEST(StreamSet, GivesCreditAfterHalfAWindow) {  // [rfc9000-4.2-2] [rfc9000-13.3-5]
@@ -310,6 +337,38 @@ TEST(StreamSet, CountsWhatItDropsAfterStopSending) {
   ASSERT_TRUE(pair.server.on_frame(wire::StreamFrame{id, 900, {}, true}).has_value());
   events_of(pair.server);
   EXPECT_EQ(pair.server.open_streams(), 0U);
+}
+
+// [rfc9000-19.9-1]: what a reset stream has used stays used.
+TEST(StreamSet, CountsTheFinalSizesOfResetStreams) {
+  Pair pair{{}, {.receive_window = 1000}};
+  const StreamId a = *pair.client.open(false);
+  write_all(pair.client, a, 600);
+  write_packet(pair.client);  // Never arrives.
+  ASSERT_TRUE(pair.client.reset(a, 1).has_value());
+  const Packet reset = write_packet(pair.client);
+  EXPECT_EQ(reset.sent.at(0).offset, 600U);
+  const StreamId b = *pair.client.open(false);
+  write_all(pair.client, b, 600);
+  EXPECT_EQ(write_packet(pair.client).sent.at(0).length, 400U);
+}
+
+// [rfc9000-4.4-1] [rfc9000-3.5-4]: one direction is over, the other keeps its limits.
+TEST(StreamSet, KeepsTheCreditOfADirectionWhenTheOtherIsOver) {
+  Pair pair{{.stream_receive_window = 100}, {}};
+  const StreamId id = *pair.client.open(true);
+  ASSERT_TRUE(pair.client.reset(id, 1).has_value());
+  pair.settle();
+  EXPECT_EQ(pair.server.peek(id).error(), StreamError::reset);
+  write_all(pair.server, id, 300);
+  const Packet first = write_packet(pair.server);
+  EXPECT_EQ(first.sent.at(0).length, 100U);
+  ASSERT_TRUE(deliver(first, pair.client).has_value());
+  pair.client.consume(id, 100);
+  const Packet credit = write_packet(pair.client);
+  ASSERT_EQ(kinds_of(credit), std::vector<u8>{code(FrameType::max_stream_data)});
+  ASSERT_TRUE(deliver(credit, pair.server).has_value());
+  EXPECT_EQ(write_packet(pair.server).sent.at(0).length, 100U);
 }
 
 TEST(StreamSet, TellsEdgesOnce) {
