@@ -96,7 +96,8 @@ SIMULATE(Streams, MisuseIsToldAtOnceAndLeavesNoTrace) {
   client.wake();
   client.sends(1_KiB);
   server.reads = false;
-  EXPECT_TRUE(run_until([&] { return server.session().streams.size() == 2; }, 5s));
+  EXPECT_TRUE(
+      run_until([&] { return server.has_session() && server.session().streams.size() == 2; }, 5s));
   EXPECT_FALSE(client.session().closed());
 }
 
@@ -122,11 +123,11 @@ SIMULATE(Streams, ResetSurvivesLoss) {
   run_for(50ms);
   for (const StreamId id : ids) client.session().resets(id, id.value + 1'000);
   const auto all_told = [&] {
-    return std::ranges::all_of(ids, [&](StreamId id) {
-      const auto found = server.session().streams.find(id);
-      if (found == server.session().streams.end()) return false;
-      return found->second.reset_code == id.value + 1'000;
-    });
+    return server.has_session() && std::ranges::all_of(ids, [&](StreamId id) {
+             const auto found = server.session().streams.find(id);
+             if (found == server.session().streams.end()) return false;
+             return found->second.reset_code == id.value + 1'000;
+           });
   };
   EXPECT_TRUE(run_until(all_told, 30s));
 }

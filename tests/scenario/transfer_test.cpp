@@ -21,7 +21,7 @@ PeerConfig with_windows(std::uint64_t connection, std::uint64_t stream) {
 }
 
 SIMULATE(Transfer, OneMebibyte) {
-  auto [client, server] = network.pair(Link{.delay = 20ms, .rate = 50_mbit});
+  auto [client, server] = network.pair(Link{.delay = 20ms, .rate = 50_mbit, .queue = 1 << 20});
   client.sends(1_MiB);
   EXPECT_TRUE(run_until(server.received(1_MiB), 5s));
   EXPECT_TRUE(run_until(client.acknowledged(), 5s));
@@ -64,7 +64,8 @@ SIMULATE(Transfer, SurvivesCorruption) {
 }
 
 SIMULATE(Transfer, SurvivesJitterWithoutFalseAlarm) {
-  auto [client, server] = network.pair(Link{.delay = 20ms, .jitter = 15ms, .rate = 50_mbit});
+  auto [client, server] =
+      network.pair(Link{.delay = 20ms, .jitter = 15ms, .rate = 50_mbit, .queue = 8 << 20});
   client.sends(4_MiB);
   ASSERT_TRUE(run_until(server.received(4_MiB), 10s));
   EXPECT_EQ(client.session().stats().packets_lost, 0U);
