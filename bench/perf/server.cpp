@@ -1,102 +1,117 @@
-// The answering side of qpeer-perf.
-#include <algorithm>
-#include <array>
+// qpeer-perf server: answers, and tells what each connection cost.
 #include <utility>
-#include <vector>
 
 #include "bench/perf/perf.hpp"
-#include "crypto/identity.hpp"
-#include "p2p/cli/common/arguments.hpp"
 #include "p2p/cli/common/program.hpp"
-#include "qpeer/transport.hpp"
 
 namespace qpeer::perf {
 namespace {
 
-using async::AsyncConnection;
-using async::AsyncEndpoint;
-using async::AsyncStream;
-using async::Task;
-using async::TaskGroup;
+struct ServerOptions : CommonOptions {
+  bool once = false;
+  bool quiet = false;
+};
 
-/// What every response consists of.
-const std::vector<u8>& zeros() {
-  static const std::vector<u8> bytes(kChunk);
-  return bytes;
-}
+struct Server {
+  const ServerOptions& options;
+  AsyncEndpoint endpoint;
+  std::size_t served = 0;
+};
 
-Task<void> respond(AsyncStream stream) {
-  std::array<u8, kRequestHeader> header{};
-  const auto size = co_await stream.read_full(header);
-  if (!size || *size != header.size()) co_return;
-  for (;;) {  // The rest of the request is only counted by its end.
+Task<void> answer(AsyncStream stream, std::uint64_t& received, std::uint64_t& sent) {
+  std::array<u8, kHeaderSize> header{};
+  const auto head = co_await stream.read_full(header);
+  if (!head || *head < header.size()) co_return;
+  for (;;) {
     const auto view = co_await stream.peek();
     if (!view) co_return;
     const bool ended = view->fin;
+    received += view->data.size();
     stream.consume(view->data.size());
     if (ended) break;
   }
-  for (std::uint64_t left = Reader(header).u64(); left > 0;) {
-    const Bytes part = Bytes(zeros()).first(std::min<std::uint64_t>(left, kChunk));
-    const auto written = co_await stream.write(part);
+  std::uint64_t left = Reader{header}.u64();
+  while (left > 0) {
+    const Bytes piece = filler(std::min<std::uint64_t>(left, kFillerSize));
+    const auto written = co_await stream.write(piece);
     if (!written) co_return;
-    left -= part.size();
+    left -= piece.size();
+    sent += piece.size();
   }
   (void)stream.finish();
-  (void)co_await stream.finished();
 }
 
-Task<void> serve_connection(AsyncConnection connection) {
+Task<void> serve_connection(Server& server, AsyncConnection connection) {
+  const Instant begin = io::now();
+  const double cpu_begin = cpu_seconds();
+  std::uint64_t received = 0;
+  std::uint64_t sent = 0;
   TaskGroup streams;
   for (;;) {
     auto stream = co_await connection.accept_stream();
     if (!stream) break;
-    streams.spawn(respond(std::move(*stream)));
+    streams.spawn(answer(std::move(*stream), received, sent));
   }
+  co_await streams.join();
+  ++server.served;
+  if (!server.options.quiet && received + sent > 0) {
+    Result result{"served"};
+    result.add("seconds", seconds(io::now() - begin), 3);
+    result.add("cpu_seconds", cpu_seconds() - cpu_begin, 3);
+    result.add("bytes_received", static_cast<double>(received), 0);
+    result.add("bytes_sent", static_cast<double>(sent), 0);
+    result.add_transport(server.endpoint, connection, server.options);
+    result.print(server.options.json);
+  }
+  if (server.options.once) auto closing = server.endpoint.shut_down();
 }
 
-Task<int> serve(AsyncEndpoint endpoint) {
+Task<int> serve(Server& server) {
   TaskGroup connections;
   for (;;) {
-    auto connection = co_await endpoint.accept();
+    auto connection = co_await server.endpoint.accept();
     if (!connection) break;
-    connections.spawn(serve_connection(std::move(*connection)));
+    connections.spawn(serve_connection(server, std::move(*connection)));
   }
-  co_return cli::kSuccess;
+  co_await connections.join();
+  co_await server.endpoint.shut_down();
+  co_return server.served > 0 ? cli::kSuccess : cli::kFailure;
 }
 
 }  // namespace
 
-int run_server(io::EventLoop& loop, const Options& options) {
-  const auto address = SocketAddress::parse(options.address + ":" + std::to_string(options.port));
-  if (!address) {
-    cli::complain("qpeer-perf: '{}' is no IP address", options.address);
-    return cli::kMisuse;
-  }
-  crypto::TlsConfig tls = options.transport.tls(std::string(kAlpn));
-  tls.credentials = crypto::generate_credentials(crypto::KeyType::p256, "qpeer-perf");
-  tls.mutual = false;
-  auto context = crypto::make_tls_context(std::move(tls));
-  if (!context) {
-    cli::complain("qpeer-perf: {}", context.error());
-    return cli::kFailure;
-  }
-  AsyncEndpoint::Options settings{.bind = *address, .socket = options.transport.socket()};
-  settings.endpoint.server_tls = *context;
-  settings.endpoint.connection = connection_config(options);
-  settings.endpoint.retry = transport::RetryPolicy::never;
+int server_command(std::span<char* const> words) {
+  ServerOptions options;
+  cli::Arguments arguments{"qpeer-perf server", "[OPTION...]",
+                           "Answers qpeer-perf clients; sends what they ask for."};
+  options.declare(arguments);
+  options.transport.declare_retry(arguments);
+  arguments.toggle("--once", options.once, "end with the first connection");
+  arguments.toggle("--quiet", options.quiet, "do not tell what was served");
+  if (const auto status = arguments.parse(words)) return *status;
+
+  const auto bind = cli::parse_listen(options.address, options.port);
+  if (!bind) return arguments.misuse("--addr: " + bind.error());
+  auto tls = options.tls(true);
+  if (!tls) return arguments.misuse(tls.error());
+  EventLoop loop;
+  AsyncEndpointOptions settings{.bind = bind->with_port(options.port),
+                                .socket = options.transport.socket(),
+                                .backlog = 10'000};
+  settings.endpoint.server_tls = std::move(*tls);
+  settings.endpoint.connection = options.connection();
+  settings.endpoint.retry = options.transport.retry;
+  const std::string where = settings.bind.to_string();
   auto endpoint = AsyncEndpoint::open(loop, std::move(settings));
   if (!endpoint) {
-    cli::complain("qpeer-perf: cannot listen on {}: {}", address->to_string(),
-                  endpoint.error().message());
+    cli::complain("qpeer-perf: cannot listen on {}: {}", where, endpoint.error().message());
     return cli::kFailure;
   }
-  cli::say("listening on {} ({})", endpoint->local_address().to_string(),
-           offloads(endpoint->capabilities()));
-  const double before = cpu_seconds();
-  const int status = cli::run_program(loop, serve(std::move(*endpoint)), cli::kSuccess);
-  cli::say("server: {:.2f} s of CPU", cpu_seconds() - before);
-  return status;
+  if (!options.quiet && !options.json) {
+    cli::say("listening on {}", endpoint->local_address().to_string());
+  }
+  Server server{.options = options, .endpoint = std::move(*endpoint)};
+  return cli::run_program(loop, serve(server), cli::kSuccess);
 }
 
 }  // namespace qpeer::perf

@@ -94,7 +94,7 @@ std::string_view to_string(CipherSuite suite) {
 
 std::expected<SocketAddress, std::string> parse_listen(std::string_view text,
                                                        std::uint16_t default_port) {
-  if (text.starts_with(':')) {
+  if (text.starts_with(':') && !text.starts_with("::")) {
     const auto port = parse_number(text.substr(1));
     if (!port || *port > 65'535) return std::unexpected("is not a port");
     return SocketAddress::ipv6({}, static_cast<std::uint16_t>(*port));

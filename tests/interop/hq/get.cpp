@@ -1,0 +1,203 @@
+// qpeer-hq get: downloads files. Those of one host share a connection, each on a stream of its own,
+// all at once as far as the server's limit allows.
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "p2p/cli/common/arguments.hpp"
+#include "p2p/cli/common/files.hpp"
+#include "p2p/cli/common/program.hpp"
+#include "p2p/cli/common/transport_options.hpp"
+#include "qpeer/transport.hpp"
+#include "tests/interop/hq/commands.hpp"
+#include "tests/interop/hq/url.hpp"
+
+namespace qpeer::hq {
+namespace {
+
+using cli::AtomicFile;
+
+struct GetOptions {
+  std::string folder = ".";
+  std::vector<std::string> urls;
+  std::string ca;
+  Duration timeout = 10s;
+  bool quiet = false;
+  cli::TransportOptions transport;
+};
+
+struct Host {
+  std::string authority;
+  std::vector<Url> urls;
+};
+
+using Outcome = std::expected<std::uint64_t, std::string>;
+using Error = std::unexpected<std::string>;
+
+Task<Outcome> save(AsyncStream& stream, const GetOptions& options, const std::string& name) {
+  auto file = AtomicFile::create(options.folder);
+  if (!file) co_return Error(file.error());
+  std::uint64_t size = 0;
+  for (;;) {
+    const auto view = co_await stream.peek();
+    if (!view) {
+      std::string why{to_string(view.error())};
+      if (view.error() == StreamError::reset) why += ", code " + std::to_string(stream.reset_code());
+      co_return Error(why);
+    }
+    size += view->data.size();
+    if (const auto written = file->write(view->data); !written) co_return Error(written.error());
+    const bool ended = view->fin;
+    stream.consume(view->data.size());
+    if (ended) break;
+  }
+  const auto saved = file->commit(name, AtomicFile::Collision::replace);
+  if (!saved) co_return Error(saved.error());
+  co_return size;
+}
+
+Task<Outcome> request(AsyncConnection& connection, const GetOptions& options, const Url& url) {
+  const std::string name = url.file_name();
+  if (const auto bad = cli::why_bad_name(name); !bad.empty()) {
+    co_return Error("no name for a file: " + std::string(bad));
+  }
+  auto stream = co_await connection.open_stream();
+  if (!stream) co_return Error(std::string(to_string(stream.error())));
+  const std::string line = "GET " + url.path + "\r\n";
+  const auto written = co_await stream->write(as_bytes(line));
+  if (!written) co_return Error(std::string(to_string(written.error())));
+  (void)stream->finish();
+  const Outcome outcome = co_await save(*stream, options, name);
+  co_return outcome;
+}
+
+Task<void> fetch(AsyncConnection connection, const GetOptions& options, const Url& url,
+                 std::size_t& failures) {
+  const Outcome outcome = co_await request(connection, options, url);
+  if (outcome) {
+    if (!options.quiet) cli::say("https://{}{}: {} bytes", url.authority, url.path, *outcome);
+    co_return;
+  }
+  ++failures;
+  std::string why = outcome.error();
+  if (connection.is_closed()) {
+    const CloseReason reason = co_await connection.closed();
+    why += " (" + to_string(reason) + ")";
+  }
+  cli::complain("qpeer-hq: https://{}{}: {}", url.authority, url.path, why);
+}
+
+Task<std::expected<AsyncConnection, std::string>> connect(AsyncEndpoint& endpoint, const Url& url,
+                                                          const ConnectOptions& options) {
+  const auto peer = cli::resolve_peer(url.authority, url.port);
+  if (!peer) co_return Error(peer.error());
+  std::string tried;
+  for (const SocketAddress& address : peer->addresses) {
+    auto connection = co_await endpoint.connect(address, options);
+    if (connection) co_return std::move(*connection);
+    if (!tried.empty()) tried += "; ";
+    tried += address.to_string() + ": " + to_string(connection.error());
+  }
+  co_return Error(tried);
+}
+
+Task<std::size_t> fetch_all(AsyncEndpoint& endpoint, const GetOptions& options, const Host& host,
+                            std::shared_ptr<crypto::TlsContext> tls) {
+  ConnectOptions connect_options{.tls = std::move(tls),
+                                 .server_name = host.urls.front().host,
+                                 .connection = options.transport.connection()};
+  connect_options.connection.handshake_timeout = options.timeout;
+  const auto connection = co_await connect(endpoint, host.urls.front(), connect_options);
+  if (!connection) {
+    cli::complain("qpeer-hq: cannot connect to {}: {}", host.authority, connection.error());
+    co_return host.urls.size();
+  }
+  const ConnectionInfo& info = connection->info();
+  if (!options.quiet) {
+    cli::say("{}: QUIC v{}, {}, {}, handshake {:.3f} ms", host.authority,
+             info.version == Version::v2 ? 2 : 1, cli::to_string(info.cipher_suite),
+             info.key_exchange_group,
+             std::chrono::duration<double, std::milli>(connection->stats().handshake_time).count());
+  }
+  std::size_t failures = 0;
+  TaskGroup files;
+  for (const Url& url : host.urls) files.spawn(fetch(*connection, options, url, failures));
+  co_await files.join();
+  co_return failures;
+}
+
+Task<int> get(EventLoop& loop, const GetOptions& options, const std::vector<Host>& hosts,
+              std::shared_ptr<crypto::TlsContext> tls) {
+  auto endpoint = AsyncEndpoint::open(loop, {.socket = options.transport.socket()});
+  if (!endpoint) {
+    cli::complain("qpeer-hq: cannot open a socket: {}", endpoint.error().message());
+    co_return cli::kFailure;
+  }
+  std::size_t failures = 0;
+  for (const Host& host : hosts) {
+    const std::size_t failed = co_await fetch_all(*endpoint, options, host, tls);
+    failures += failed;
+  }
+  co_await endpoint->shut_down(0, {}, 100ms);
+  co_return failures == 0 ? cli::kSuccess : cli::kFailure;
+}
+
+std::expected<std::shared_ptr<crypto::TlsContext>, std::string> make_tls(
+    const GetOptions& options) {
+  crypto::TlsConfig tls = options.transport.tls(std::string(kAlpn));
+  if (!options.ca.empty()) {
+    auto authorities = cli::read_file(options.ca);
+    if (!authorities) return Error(authorities.error());
+    tls.trust = crypto::Trust::private_authority;
+    tls.authorities_pem = std::move(*authorities);
+  }
+  return crypto::make_tls_context(std::move(tls));
+}
+
+}  // namespace
+
+int get_command(std::span<char* const> words) {
+  GetOptions options;
+  cli::Arguments arguments{"qpeer-hq get", "[-o DIR] URL... [OPTION...]",
+                           "Downloads files from hq-interop servers; https://host:port/path. A file "
+                           "appears whole or not\nat all; the exit status is 0 only when all did."};
+  arguments.positionals("URL", options.urls);
+  arguments.text("--output", "DIR", options.folder, "where to put the files (default: here)");
+  arguments.alias("-o", "--output");
+  arguments.text("--ca", "FILE", options.ca, "trust only these authorities (default: trust anyone)");
+  arguments.seconds("--timeout", "S", options.timeout,
+                    "give up a handshake after this long (default: 10)");
+  options.transport.declare_version(arguments);
+  options.transport.declare_cipher(arguments);
+  options.transport.declare_mtu(arguments);
+  arguments.toggle("--quiet", options.quiet, "print nothing but failures");
+  if (const auto status = arguments.parse(words)) return *status;
+
+  std::vector<Host> hosts;
+  for (const std::string& text : options.urls) {
+    auto url = parse_url(text);
+    if (!url) return arguments.misuse("URL '" + text + "' " + url.error());
+    auto at = std::ranges::find(hosts, url->authority, &Host::authority);
+    if (at == hosts.end()) at = hosts.insert(at, Host{.authority = url->authority, .urls = {}});
+    at->urls.push_back(std::move(*url));
+  }
+  if (::mkdir(options.folder.c_str(), 0755) != 0 && errno != EEXIST) {
+    cli::complain("qpeer-hq: {}: {}", options.folder, std::strerror(errno));
+    return cli::kFailure;
+  }
+  auto tls = make_tls(options);
+  if (!tls) {
+    cli::complain("qpeer-hq: {}", tls.error());
+    return cli::kFailure;
+  }
+  EventLoop loop;
+  return cli::run_program(loop, get(loop, options, hosts, *tls));
+}
+
+}  // namespace qpeer::hq
