@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # ngtcp2_test.sh BIN_DIR [PATTERN]: qpeer-hq against ngtcp2's hq-interop client and server, both ways.
 #
-# A cell is one run of a client against a server; it is green when the client succeeds, every file arrives
-# with the right SHA-256, and, where a cell is about something special, ngtcp2's log shows that it happened.
+# A cell is one run of a client against a server; it is green when the client succeeds (or, where it must
+# refuse, fails), every file arrives with the right SHA-256, and, where a cell is about something special,
+# ngtcp2's log shows that it happened.
 # PATTERN is a regular expression over the names of the cells. The last line is
 #   interop: G green, R red of N
 # Exit status: 0 all green, 1 something red, 2 wrong usage, 77 ngtcp2 cannot be had here.
@@ -25,10 +26,11 @@ logs=${QPEER_INTEROP_LOGS:-$scratch/logs}
 certificates=$scratch/certificates
 mkdir -p "$www" "$logs"
 "$here/certificates.sh" "$certificates"
+"$here/certificates.sh" "$certificates/other"
 
 # --- programs -----------------------------------------------------------------------------------
 # Each of the four below sets the array `command`; its arguments are flags of the program. $host, $port,
-# $files, $kind (of certificate) and $out (folder) are the cell's.
+# $files, $kind (of certificate), $authorities and $out (folder) are the cell's.
 literal() { case $1 in *:*) echo "[$1]" ;; *) echo "$1" ;; esac; }
 
 ngtcp2_server() {
@@ -51,7 +53,7 @@ ngtcp2_client() {
 }
 qpeer_client() {
   urls "$(literal "$host")" $files
-  command=("$hq" get -o "$out" --ca "$certificates/ca.crt" "$@" "${urls[@]}")
+  command=("$hq" get -o "$out" --ca "$certificates/$authorities" "$@" "${urls[@]}")
 }
 
 # --- cells --------------------------------------------------------------------------------------
@@ -90,8 +92,8 @@ verdict() { # verdict: empty when the cell is green, else why it is red
   # Its log is complete, and its exit clean, only when it has ended.
   stop_child "$server" || true
   if [ $status = 124 ]; then echo "no end within $limit s"; return; fi
-  if [ $status != 0 ]; then echo "the client's exit status is $status"; return; fi
-  if ! arrived; then echo "what arrived differs: $(head -n 1 "$log.sums")"; return; fi
+  if [ $status != $expected ]; then echo "the client's exit status is $status and not $expected"; return; fi
+  if [ $expected = 0 ] && ! arrived; then echo "what arrived differs: $(head -n 1 "$log.sums")"; return; fi
   if [ -n "$proof" ] && ! grep -q -E -- "$proof" "$log.$ngtcp2"; then echo "no /$proof/ in ngtcp2's log"; fi
 }
 
@@ -122,7 +124,7 @@ cell() { # cell NAME: with the settings below
 
 # What the cells vary; each direction takes what it needs.
 defaults() {
-  files=small host=127.0.0.1 kind=p256 limit=15 proof=
+  files=small host=127.0.0.1 kind=p256 limit=15 expected=0 authorities=ca.crt proof=
   theirs_client=() theirs_server=() ours_client=() ours_server=()
 }
 
@@ -187,6 +189,10 @@ proof='pkt rx .* type=1RTT k=1'; upload key-update
 theirs_client+=(--version=v2); upload v2-key-update
 defaults; kind=rsa; both rsa
 defaults; kind=ed25519; both ed25519
+defaults; files=big; ours_client=(--mtu 1452) ours_server=(--mtu 1452); both mtu-1452
+# Certificates that must not be believed: of another authority, and for another name.
+defaults; expected=1; authorities=other/ca.crt; proof='error_code=CRYPTO_ERROR'; download wrong-authority
+defaults; expected=1; host=127.0.0.2; proof='error_code=CRYPTO_ERROR'; download wrong-name
 if grep -q ' lo$' /proc/net/if_inet6 2>/dev/null; then defaults; host=::1; files=f1; both ipv6; fi
 
 echo "interop: $green green, $red red of $((green + red))"
