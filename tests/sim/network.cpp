@@ -152,13 +152,18 @@ void Network::deliver_at(Instant at, const SocketAddress& from, const SocketAddr
   push(at, EventKind::deliver, index);
 }
 
-std::uint32_t Network::take_packet(std::size_t size) {
-  if (free_packets_.empty()) {
-    free_packets_.reserve(packets_.size() + 1);
+void Network::reserve_packets(std::size_t count) {
+  free_packets_.reserve(count);
+  heap_.reserve(2 * count);
+  while (packets_.size() < count) {
     free_packets_.push_back(static_cast<std::uint32_t>(packets_.size()));
     packets_.push_back(std::make_unique<Packet>());
     packets_.back()->storage.resize(1'536);
   }
+}
+
+std::uint32_t Network::take_packet(std::size_t size) {
+  if (free_packets_.empty()) reserve_packets(2 * packets_.size() + 64);
   const std::uint32_t index = free_packets_.back();
   free_packets_.pop_back();
   Packet& packet = *packets_[index];

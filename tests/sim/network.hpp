@@ -118,6 +118,8 @@ class Network {
   /// A datagram out of nowhere that arrives now: forged addresses, replays, garbage.
   void inject(const SocketAddress& from, const SocketAddress& to, Bytes payload,
               Ecn ecn = Ecn::not_ect);
+  /// Room for as many datagrams on their way at once; more is made when it is needed.
+  void reserve_packets(std::size_t count);
   /// Sees each datagram that a machine sends, before the link does ...
   using Tap = std::function<void(const Passing&)>;
   void on_send(Tap tap) { taps_.push_back(std::move(tap)); }
