@@ -104,7 +104,7 @@ main() {
   local -A node pid # Address and process of each.
   step "setting up"
   run_child 3600 "$scratch/setup.log" scripts/setup.sh || { cat "$scratch/setup.log" >&2; die "the set-up failed"; }
-  step "building"
+  step "building (at first for a minute or two; log: build/demo.log)"
   build
   "$qpeer" --help >/dev/null 2>&1 || die "$qpeer does not start"
 
