@@ -240,7 +240,7 @@ SIMULATE(StatelessReset, TwoWithoutStateDoNotAnswerEachOtherForever) {
   server.restart();
   const std::uint64_t before = network.stats().sent;
   run_for(60s);
-  EXPECT_LE(network.stats().sent - before, 100U);
+  EXPECT_LE(network.stats().sent - before, 12U);
 }
 
 SIMULATE(ShutDown, ClosesAllAndBecomesIdle) {

@@ -33,7 +33,7 @@ bool StatelessAnswers::negotiate_version(Instant now, const Path& path,
   if (answer == nullptr) return false;
   std::array<u8, 2> random{};
   random_.fill_public(random);
-  // RFC 9000 §6.3 [rfc9000-6.3-3]: one version that does not exist keeps clients honest.
+  // RFC 9000 §6.3 [rfc9000-6.3-1]: one version that does not exist keeps clients honest.
   const auto reserved = Version{0x0a0a0a0aU | static_cast<std::uint32_t>(random[0] & 0xf0) << 24};
   Writer out(answer->bytes);
   wire::encode_version_negotiation(out, random[1], header.source_connection_id,
@@ -107,7 +107,9 @@ bool StatelessAnswers::reset(Instant now, const Path& path, std::size_t received
   if (received <= wire::kMinStatelessResetSize) return false;
   Answer* answer = open(now, path, resets_);
   if (answer == nullptr) return false;
-  answer->size = std::min(received - 1, kUsualSize);
+  // What may be a reset itself gets the smallest, which nobody answers: so a loop between two
+  // endpoints ends at once, rather than after a reset for each byte.
+  answer->size = received > kUsualSize ? kUsualSize : wire::kMinStatelessResetSize;
   const MutableBytes packet = MutableBytes(answer->bytes).first(answer->size);
   random_.fill_public(packet);
   wire::encode_stateless_reset(packet, token);
