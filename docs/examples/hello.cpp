@@ -1,38 +1,22 @@
-// A server and a client in one process: the client asks, the server answers with the same.
 #include <qpeer/transport.hpp>
-
-#include <cstdio>
 #include <string>
-
 using namespace qpeer;
 
-Task<void> serve(AsyncEndpoint& endpoint) {
-  auto connection = co_await endpoint.accept();
-  auto stream = co_await connection->accept_stream();
-  auto question = co_await stream->read_all(1024);
-  co_await stream->write(*question);
-  stream->finish();
-  co_await stream->finished();
-}
-
-Task<bool> ask(AsyncEndpoint& endpoint, SocketAddress server) {
+Task<int> hello(AsyncEndpoint& server, AsyncEndpoint& client) {
   const ConnectOptions options{.tls = client_tls("hello/1")};
-  auto connection = co_await endpoint.connect(server, options);
-  if (!connection) co_return false;  // connection.error() says why.
-  auto stream = co_await connection->open_stream();
-  co_await stream->write(as_bytes("hello"));
-  stream->finish();
-  auto answer = co_await stream->read_all(1024);
-  std::printf("%s\n", std::string(as_text(*answer)).c_str());
-  co_return as_text(*answer) == "hello";
+  auto dialled = co_await client.connect(server.local_address(), options);
+  auto outgoing = co_await dialled->open_stream();
+  co_await outgoing->write(as_bytes("hello"));
+  outgoing->finish();
+  auto accepted = co_await server.accept();
+  auto incoming = co_await accepted->accept_stream();
+  auto text = co_await incoming->read_all(1024);
+  co_return std::puts(std::string(as_text(*text)).c_str()) < 0 ? 1 : 0;
 }
 
 int main() {
   EventLoop loop;
-  auto server = AsyncEndpoint::open(loop, {.bind = SocketAddress::loopback4(0),
-                                           .endpoint = {.server_tls = server_tls("hello/1")}});
-  auto client = AsyncEndpoint::open(loop);
-  TaskGroup group;
-  group.spawn(serve(*server));
-  return run(loop, ask(*client, server->local_address())) ? 0 : 1;
+  const AsyncEndpoint::Options listen{.endpoint = {.server_tls = server_tls("hello/1")}};
+  auto server = AsyncEndpoint::open(loop, listen), client = AsyncEndpoint::open(loop);
+  return run(loop, hello(*server, *client));
 }
