@@ -16,6 +16,9 @@ namespace {
 constexpr std::uint32_t kMaxSpins = 100'000;
 /// Datagrams that arrive at one instant are given at once, as a batch of recvmmsg would be.
 constexpr std::size_t kMaxBatch = 64;
+/// The buffer of a pooled datagram, and what is given back rather than kept.
+constexpr std::size_t kUsualSize = 1'536;
+constexpr std::size_t kKeptSize = 16'384;
 
 constexpr std::uint64_t pair_key(std::uint32_t from, std::uint32_t to) {
   return std::uint64_t{from} << 32 | to;
@@ -158,7 +161,7 @@ void Network::reserve_packets(std::size_t count) {
   while (packets_.size() < count) {
     free_packets_.push_back(static_cast<std::uint32_t>(packets_.size()));
     packets_.push_back(std::make_unique<Packet>());
-    packets_.back()->storage.resize(1'536);
+    packets_.back()->storage.resize(kUsualSize);
   }
 }
 
@@ -254,6 +257,7 @@ void Network::deliver(std::uint32_t index) {
                                       .ecn = packet.ecn,
                                       .payload = datagram.payload});
     }
+    if (packet.storage.size() > kKeptSize) packet.storage = std::vector<u8>(kUsualSize);
     free_packets_.push_back(index);
     if (batch == kMaxBatch || heap_.empty()) break;
     const Event& next = heap_.front();
