@@ -15,7 +15,7 @@ void Endpoint::Implementation::on_unknown(Instant now, ReceivedDatagram& datagra
   if (on_stateless_reset(now, datagram)) return;
   if (!header.long_form) return on_unknown_short(now, datagram, header);
   if (!config.server_tls || shut_down) return drop(DropReason::unknown_connection);
-  // RFC 9000 §14.1 [rfc9000-14.1-5], §5.2.2 [rfc9000-5.2.2-1]: small datagrams get no answer, so
+  // RFC 9000 §14.1 [rfc9000-14.1-4], §5.2.2 [rfc9000-5.2.2-3]: small datagrams get no answer, so
   // that none of ours is larger than what asked for it.
   if (payload.size() < wire::kMinInitialDatagramSize) return drop(DropReason::too_small);
   if (header.version == 0) return drop(DropReason::unexpected_packet);
@@ -32,8 +32,8 @@ void Endpoint::Implementation::on_unknown(Instant now, ReceivedDatagram& datagra
   on_initial(now, datagram, *initial);
 }
 
-/// Whether it ends one of our connections. RFC 9000 §10.3.1 [rfc9000-10.3.1-1]: in any header form,
-/// but only from where that peer is.
+/// Whether it ends one of our connections. RFC 9000 §10.3 [rfc9000-10.3-9], §10.3.1
+/// [rfc9000-10.3.1-5]: in any header form, but only from where that peer is.
 bool Endpoint::Implementation::on_stateless_reset(Instant now, const ReceivedDatagram& datagram) {
   const auto token = wire::reset_token_of(datagram.payload);
   const auto slot = token ? router.find_reset(*token) : std::nullopt;
@@ -93,7 +93,7 @@ bool Endpoint::Implementation::check_address(Instant now, const Path& path,
       setup.retried = true;
       return true;
     }
-    // [rfc9000-8.1.2-5]: a client has one Retry, so a token of ours that fails ends the attempt.
+    // [rfc9000-8.1.2-2]: a client has one Retry, so a token of ours that fails ends the attempt.
     if (token || token.error() != crypto::TokenError::not_ours) {
       answers.refuse(now, path, header,
                      {TransportErrorCode::invalid_token, "Retry token is not valid here"});
@@ -117,7 +117,7 @@ bool Endpoint::Implementation::check_address(Instant now, const Path& path,
 
 /// Opens a copy of the Initial with the keys that its connection ID gives.
 bool Endpoint::Implementation::is_authentic(const wire::ProtectedHeader& header, Bytes packet) {
-  std::array<u8, 2048> scratch;
+  std::array<u8, 1 << 14> scratch;
   if (packet.size() > scratch.size()) return false;
   const MutableBytes copied = MutableBytes(scratch).first(packet.size());
   copy(packet, copied);

@@ -85,7 +85,6 @@ void Endpoint::Implementation::touch(Entry& entry) {
 void Endpoint::Implementation::end_handshake(Entry& entry) {
   if (!std::exchange(entry.in_handshake, false)) return;
   if (entry.incoming) --stats.handshakes;
-  router.remove(entry.initial_destination, entry.slot);
 }
 
 void Endpoint::Implementation::reap(Slot slot) {
@@ -95,6 +94,7 @@ void Endpoint::Implementation::reap(Slot slot) {
     return;
   }
   end_handshake(entry);
+  router.remove(entry.initial_destination, slot);
   deadlines.set(slot, kNever);
   entries[slot].reset();
   ++generations[slot];
@@ -118,7 +118,9 @@ std::expected<ConnectionHandle, ConnectError> Endpoint::connect(Instant now,
                                                                 const ConnectOptions& options) {
   Implementation& impl = *impl_;
   if (impl.shut_down) return std::unexpected(ConnectError::shut_down);
-  if (!remote.valid() || remote.port() == 0) return std::unexpected(ConnectError::bad_address);
+  if (!remote.valid() || remote.port() == 0 || remote.is_wildcard()) {
+    return std::unexpected(ConnectError::bad_address);
+  }
   if (!options.tls) return std::unexpected(ConnectError::bad_configuration);
   if (impl.open_entries >= impl.config.max_connections) {
     return std::unexpected(ConnectError::connection_limit);

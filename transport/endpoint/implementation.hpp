@@ -52,7 +52,8 @@ struct Endpoint::Implementation {
     bool closed_told = false;
     bool awaits_transmit = false;
     bool awaits_events = false;
-    /// The client's first choice: routed to us until the handshake is complete.
+    /// The client's first choice: routed to us for life, so that a late copy of its first datagram
+    /// makes no second connection.
     ConnectionId initial_destination;
     std::optional<Connection> connection;  ///< Last: its parts use the members above until it goes.
   };

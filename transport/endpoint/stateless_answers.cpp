@@ -102,7 +102,7 @@ bool StatelessAnswers::refuse(Instant now, const Path& path, const wire::Protect
 
 bool StatelessAnswers::reset(Instant now, const Path& path, std::size_t received,
                              const StatelessResetToken& token) {
-  // RFC 9000 §10.3 [rfc9000-10.3-13], §10.3.3 [rfc9000-10.3.3-1].
+  // RFC 9000 §10.3 [rfc9000-10.3-6], §10.3.3 [rfc9000-10.3.3-1].
   constexpr std::size_t kUsualSize = 43;
   if (received <= wire::kMinStatelessResetSize) return false;
   Answer* answer = open(now, path, resets_);
