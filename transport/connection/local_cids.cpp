@@ -34,8 +34,8 @@ void LocalCids::fill() {
 
 Result LocalCids::on_retire(std::uint64_t sequence_number, const ConnectionId& packet_destination) {
   constexpr auto kType = static_cast<std::uint64_t>(wire::FrameType::retire_connection_id);
-  // RFC 9000 §19.16 [rfc9000-19.16-1]: an ID that was never issued cannot be retired ...
-  if (sequence_number >= next_sequence_number_) {
+  // RFC 9000 §19.16 [rfc9000-19.16-1]: an ID that was never sent cannot be retired ...
+  if (sequence_number >= first_unsent_) {
     return fail(TransportErrorCode::protocol_violation, "retired an unknown connection ID", kType);
   }
   for (Entry& entry : entries_) {
@@ -69,6 +69,7 @@ void LocalCids::write_frames(PacketWriter& out) {
                          .offset = entry.sequence_number};
     if (!out.write(frame, sent)) return;
     entry.state = State::sent;
+    first_unsent_ = std::max(first_unsent_, entry.sequence_number + 1);
   }
 }
 

@@ -21,7 +21,7 @@ class CidIssuer {
   /// The ID is no longer ours; packets to it are unknown from now on.
   virtual void retire(const ConnectionId& id) = 0;
   virtual StatelessResetToken reset_token(const ConnectionId& id) = 0;
-  /// The peer announced this token: a datagram that ends in it resets the connection. §10.3.
+  /// The token of the peer's ID in use: a datagram that ends in it resets the connection. §10.3.
   virtual void watch_reset_token(const StatelessResetToken& token) = 0;
   virtual void unwatch_reset_token(const StatelessResetToken& token) = 0;
 };
@@ -61,6 +61,7 @@ class LocalCids {
   std::array<Entry, kMaxActive> entries_;
   std::size_t limit_ = 1;
   std::uint64_t next_sequence_number_ = 1;
+  std::uint64_t first_unsent_ = 1;  ///< The peer knows of none from here on.
 };
 
 }  // namespace qpeer::transport

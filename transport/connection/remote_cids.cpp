@@ -15,14 +15,12 @@ RemoteCids::RemoteCids(CidIssuer& issuer, const ConnectionId& initial, std::uint
 }
 
 RemoteCids::~RemoteCids() {
-  for (const Entry& entry : active_) {
-    if (entry.reset_token) issuer_.unwatch_reset_token(*entry.reset_token);
-  }
+  if (watched_) issuer_.unwatch_reset_token(*watched_);
 }
 
 void RemoteCids::set_initial_reset_token(const StatelessResetToken& token) {
   active_.front().reset_token = token;
-  issuer_.watch_reset_token(token);
+  watch_current();
 }
 
 Result RemoteCids::on_frame(const wire::NewConnectionIdFrame& frame) {
@@ -53,17 +51,17 @@ Result RemoteCids::on_frame(const wire::NewConnectionIdFrame& frame) {
     active_.push_back({.sequence_number = frame.sequence_number,
                        .id = frame.connection_id,
                        .reset_token = frame.stateless_reset_token});
-    issuer_.watch_reset_token(frame.stateless_reset_token);
   }
   if (frame.retire_prior_to > retire_prior_to_) {
     retire_prior_to_ = frame.retire_prior_to;
     std::erase_if(active_, [this](const Entry& entry) {
       if (entry.sequence_number >= retire_prior_to_) return false;
-      retire(entry);
+      to_retire_.push_back(entry.sequence_number);
       return true;
     });
+    watch_current();
   }
-  // RFC 9000 §5.1.1 [rfc9000-5.1.1-6], §5.1.2 [rfc9000-5.1.2-5]: more than we said we keep, or more retirements owed
+  // RFC 9000 §5.1.1 [rfc9000-5.1.1-6], §5.1.2 [rfc9000-5.1.2-7]: more than we said we keep, or more retirements owed
   // than a peer that plays fair can cause.
   if (active_.size() > limit_ || to_retire_.size() + retiring_ > 4 * limit_) {
     return fail(TransportErrorCode::connection_id_limit_error, "too many connection IDs",
@@ -72,9 +70,13 @@ Result RemoteCids::on_frame(const wire::NewConnectionIdFrame& frame) {
   return {};
 }
 
-void RemoteCids::retire(const Entry& entry) {
-  to_retire_.push_back(entry.sequence_number);
-  if (entry.reset_token) issuer_.unwatch_reset_token(*entry.reset_token);
+// RFC 9000 §10.3.1 [rfc9000-10.3.1-3]: tokens of IDs not used yet, or no more, end nothing.
+void RemoteCids::watch_current() {
+  const auto& token = active_.front().reset_token;
+  if (token == watched_) return;
+  if (watched_) issuer_.unwatch_reset_token(*watched_);
+  watched_ = token;
+  if (watched_) issuer_.watch_reset_token(*watched_);
 }
 
 void RemoteCids::write_frames(PacketWriter& out) {

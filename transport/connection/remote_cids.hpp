@@ -41,12 +41,14 @@ class RemoteCids {
     ConnectionId id;
     std::optional<StatelessResetToken> reset_token;
   };
-  void retire(const Entry& entry);
+  /// Lets the endpoint look out for the token of the ID in use, and of no other.
+  void watch_current();
 
   CidIssuer& issuer_;
   std::uint64_t limit_;
   std::uint64_t retire_prior_to_ = 0;
   std::vector<Entry> active_;  ///< The one in use first.
+  std::optional<StatelessResetToken> watched_;
   std::vector<std::uint64_t> to_retire_;
   std::size_t retiring_ = 0;  ///< RETIRE_CONNECTION_ID frames sent and not acknowledged.
 };

@@ -79,6 +79,18 @@ TEST(LocalCids, ReplacesWhatThePeerRetires) {
   EXPECT_EQ(cids.on_retire(1, id_of(2)).error().code, TransportErrorCode::protocol_violation);
 }
 
+// [rfc9000-19.16-1]
+TEST(LocalCids, NobodyCanRetireWhatWasNotSent) {
+  CountingIssuer issuer;
+  LocalCids cids(issuer);
+  cids.set_peer_limit(3);
+  EXPECT_EQ(cids.on_retire(2, id_of(1)).error().code, TransportErrorCode::protocol_violation);
+  const auto frames = write(cids);
+  ASSERT_EQ(frames.size(), 2U);
+  cids.on_fate(frames[1], Fate::lost);  // It may have arrived all the same.
+  EXPECT_TRUE(cids.on_retire(2, id_of(1)));
+}
+
 TEST(LocalCids, ReturnsAllWhenItGoes) {
   CountingIssuer issuer;
   {
@@ -113,6 +125,21 @@ TEST(RemoteCids, RetirePriorToMovesToTheNext) {
   EXPECT_EQ(issuer.watched, (std::set<u8>{2}));
   cids.on_fate(retired[0], Fate::lost);
   EXPECT_EQ(write(cids).size(), 1U);
+}
+
+// [rfc9000-10.3.1-3]
+TEST(RemoteCids, OnlyTheTokenOfTheIdInUseIsWatched) {
+  CountingIssuer issuer;
+  {
+    RemoteCids cids(issuer, id_of(100), 4);
+    cids.set_initial_reset_token({50});
+    ASSERT_TRUE(cids.on_frame(offer(1)));
+    ASSERT_TRUE(cids.on_frame(offer(2)));
+    EXPECT_EQ(issuer.watched, (std::set<u8>{50}));
+    ASSERT_TRUE(cids.on_frame(offer(3, 1)));
+    EXPECT_EQ(issuer.watched, (std::set<u8>{1}));
+  }
+  EXPECT_TRUE(issuer.watched.empty());
 }
 
 // [rfc9000-19.15-9]
