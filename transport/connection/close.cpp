@@ -34,7 +34,7 @@ void Connection::enter_closing(Instant now, CloseReason reason) {
   tell_closed(std::move(reason));
 }
 
-/// RFC 9000 §10.2.2: nothing is sent any more.
+/// RFC 9000 §10.2.2 [rfc9000-10.2.2-1]: nothing is sent any more.
 void Connection::enter_draining(Instant now, CloseReason reason) {
   if (phase_ == Phase::open) closing_ends_ = now + 3 * recovery_.pto();
   phase_ = Phase::draining;
@@ -74,7 +74,7 @@ void Connection::write_close(EncryptionLevel level, PacketWriter& out) const {
                                    .error_code = close_reason_->code,
                                    .frame_type = close_reason_->frame_type,
                                    .reason_phrase = as_bytes(close_reason_->reason)};
-  // RFC 9000 §10.2.3 [rfc9000-10.2.3-3]: what the application says stays out of packets that
+  // RFC 9000 §10.2.3 [rfc9000-10.2.3-6], [rfc9000-10.2.3-7]: what the application says stays out of packets that
   // anyone on the path can read.
   if (application && level != EncryptionLevel::one_rtt) {
     frame = {.application = false,
@@ -88,7 +88,7 @@ void Connection::write_close(EncryptionLevel level, PacketWriter& out) const {
 
 // --- time ----------------------------------------------------------------------------------------
 
-/// RFC 9000 §10.1 [rfc9000-10.1-4]: the smaller of both, but never less than three PTOs.
+/// RFC 9000 §10.1 [rfc9000-10.1-1]: the smaller of both, but never less than three PTOs.
 Duration Connection::idle_timeout() const {
   const Duration peer = std::chrono::milliseconds(
       std::min<std::uint64_t>(peer_parameters_.max_idle_timeout_ms, 1ULL << 40));
@@ -106,7 +106,7 @@ void Connection::restart_idle_timer(Instant now) {
   }
 }
 
-/// RFC 9000 §10.1 [rfc9000-10.1-3]: sending restarts the timer too, once per silence of the peer.
+/// RFC 9000 §10.1: sending restarts the timer too, once per silence of the peer.
 void Connection::on_ack_eliciting_sent(Instant now) {
   if (idle_restarted_by_send_) return;
   restart_idle_timer(now);
@@ -116,14 +116,13 @@ void Connection::on_ack_eliciting_sent(Instant now) {
 Instant Connection::next_deadline() const {
   if (phase_ == Phase::drained) return kNever;
   if (phase_ != Phase::open) return closing_ends_;
+  if (key_phases_.exhausted()) return now_;
   Instant next = std::min({recovery_.deadline(), idle_deadline_, keep_alive_deadline_,
                            handshake_deadline_, key_phases_.deadline()});
   for (const Space& each : spaces_) {
     if (!each.discarded) next = std::min(next, each.acks.deadline());
   }
-  if (handshake_complete_ && has_application_frames()) {
-    next = std::min(next, recovery_.pacing_deadline(now_));
-  }
+  if (has_frames()) next = std::min(next, recovery_.pacing_deadline(now_));
   return next;
 }
 
@@ -132,6 +131,12 @@ void Connection::on_deadline(Instant now) {
   if (phase_ != Phase::open) {
     if (now >= closing_ends_) phase_ = Phase::drained;
     return;
+  }
+  if (key_phases_.exhausted()) {
+    // RFC 9001 §6.6 [rfc9001-6.6-4]: not even a close can be sent any more.
+    return end_silently({.kind = CloseReason::Kind::local_transport,
+                         .code = static_cast<std::uint64_t>(TransportErrorCode::aead_limit_reached),
+                         .reason = "confidentiality limit reached"});
   }
   if (now >= idle_deadline_) {
     return end_silently({.kind = CloseReason::Kind::idle_timeout,

@@ -12,10 +12,17 @@ std::unique_ptr<CongestionController> make_controller(const ConnectionConfig& co
                                       : make_new_reno(config.max_datagram_size);
 }
 
+/// Far beyond any use, and a sum of some is still a time.
+constexpr Duration kLongest = std::chrono::hours(24 * 365 * 30);
+
 /// Values that the RFC does not allow become the nearest that it does.
 ConnectionConfig sanitized(ConnectionConfig config) {
-  config.max_datagram_size =
-      std::max<std::uint16_t>(config.max_datagram_size, wire::kMinInitialDatagramSize);
+  // No larger than what the Length field of our long headers can tell.
+  config.max_datagram_size = std::clamp<std::uint16_t>(
+      config.max_datagram_size, wire::kMinInitialDatagramSize, wire::kMaxPatchedLength);
+  for (Duration* each : {&config.max_idle_timeout, &config.keep_alive, &config.handshake_timeout}) {
+    *each = std::clamp<Duration>(*each, 0s, kLongest);
+  }
   config.active_connection_id_limit =
       std::clamp<std::uint64_t>(config.active_connection_id_limit, 2, 16);
   config.crypto_buffer = std::max<std::size_t>(config.crypto_buffer, 4096);

@@ -166,7 +166,7 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
 
   // receiver.cpp
   void receive_packet(Instant now, const wire::ProtectedHeader& header, MutableBytes packet,
-                      Ecn ecn);
+                      const ReceivedDatagram& datagram);
   std::optional<OpenPacket> open_packet(Instant now, const wire::ProtectedHeader& header,
                                         MutableBytes packet);
   void on_packet_authenticated(Instant now, const wire::ProtectedHeader& header);
@@ -186,6 +186,7 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   [[nodiscard]] bool can_send_at(EncryptionLevel level) const;
   [[nodiscard]] bool wants_to_send(Instant now, EncryptionLevel level, bool may_elicit) const;
   [[nodiscard]] bool has_application_frames() const;
+  [[nodiscard]] bool has_frames() const;
   bool begin_packet(EncryptionLevel level, MutableBytes storage, std::size_t at,
                     PlainPacket& packet);
   void skip_packet_number();

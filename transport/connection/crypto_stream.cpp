@@ -53,10 +53,10 @@ Result CryptoStream::on_frame(const wire::CryptoFrame& frame) {
   }
   const std::uint64_t begin = std::max(frame.offset, consumed_);
   if (begin == end) return {};
-  if (incoming_.size() < end - consumed_)
-    incoming_.resize(static_cast<std::size_t>(end - consumed_));
+  const std::uint64_t base = consumed_ - head_;  // The offset of incoming_[0].
+  if (incoming_.size() < end - base) incoming_.resize(static_cast<std::size_t>(end - base));
   copy(frame.data.subspan(static_cast<std::size_t>(begin - frame.offset)),
-       MutableBytes(incoming_).subspan(static_cast<std::size_t>(begin - consumed_)));
+       MutableBytes(incoming_).subspan(static_cast<std::size_t>(begin - base)));
   // Thousands of holes in a handshake are no accident.
   if (!received_.insert(begin, end)) {
     return fail(TransportErrorCode::crypto_buffer_exceeded, "handshake data in too many pieces",
@@ -67,13 +67,18 @@ Result CryptoStream::on_frame(const wire::CryptoFrame& frame) {
 
 Bytes CryptoStream::peek() const {
   if (received_.empty() || received_.front().begin != consumed_) return {};
-  return Bytes(incoming_).first(static_cast<std::size_t>(received_.front().end - consumed_));
+  return Bytes(incoming_).subspan(head_,
+                                  static_cast<std::size_t>(received_.front().end - consumed_));
 }
 
 void CryptoStream::consume(std::size_t size) {
   (void)received_.erase(consumed_, consumed_ + size);  // From the front: never splits.
-  incoming_.erase(incoming_.begin(), incoming_.begin() + static_cast<std::ptrdiff_t>(size));
   consumed_ += size;
+  head_ += size;
+  // Not each time: a peer that sends a byte a frame must not have us move all the rest for each.
+  if (head_ < incoming_.size() - head_) return;
+  incoming_.erase(incoming_.begin(), incoming_.begin() + static_cast<std::ptrdiff_t>(head_));
+  head_ = 0;
 }
 
 void CryptoStream::clear() { *this = CryptoStream(limit_); }

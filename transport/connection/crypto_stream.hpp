@@ -36,7 +36,7 @@ class CryptoStream {
   void consume(std::size_t size);
   /// Bytes arrived that peek() does not reach: something before them is missing.
   [[nodiscard]] bool has_gap() const {
-    return !received_.empty() && peek().size() < incoming_.size();
+    return !received_.empty() && peek().size() < incoming_.size() - head_;
   }
 
   /// The level is over: frees everything.
@@ -50,8 +50,9 @@ class CryptoStream {
   std::uint64_t sent_ = 0;  ///< outgoing_ below this was sent once.
   IntervalSet lost_;
   IntervalSet acknowledged_;
-  std::vector<u8> incoming_;    ///< Stream bytes from consumed_ on, with holes.
-  std::uint64_t consumed_ = 0;  ///< Offset of incoming_[0].
+  std::vector<u8> incoming_;    ///< From head_ on: stream bytes from consumed_ on, with holes.
+  std::size_t head_ = 0;        ///< Consumed already; dropped when it is half of all.
+  std::uint64_t consumed_ = 0;  ///< Offset of incoming_[head_].
   IntervalSet received_;        ///< Offsets present in incoming_.
 };
 

@@ -58,7 +58,9 @@ Result Connection::on_frame(Instant now, const OpenPacket& packet, const F& fram
   } else if constexpr (std::is_same_v<F, wire::AckFrame>) {
     return on_ack(now, packet.level, frame);
   } else if constexpr (std::is_same_v<F, wire::CryptoFrame>) {
-    const Result buffered = space(space_of(packet.level)).crypto.on_frame(frame);
+    Space& number_space = space(space_of(packet.level));
+    if (number_space.discarded) return {};  // A frame before this one completed the handshake.
+    const Result buffered = number_space.crypto.on_frame(frame);
     return buffered ? feed_tls(now) : buffered;
   } else if constexpr (std::is_same_v<F, wire::HandshakeDoneFrame>) {
     // RFC 9000 §19.20 [rfc9000-19.20-2].
@@ -67,7 +69,7 @@ Result Connection::on_frame(Instant now, const OpenPacket& packet, const F& fram
     }
     confirm_handshake(now);
   } else if constexpr (std::is_same_v<F, wire::NewTokenFrame>) {
-    // RFC 9000 §19.7 [rfc9000-19.7-3].
+    // RFC 9000 §19.7 [rfc9000-19.7-4].
     if (setup_.side == Side::server) {
       return violation("NEW_TOKEN from a client", FrameType::new_token);
     }

@@ -124,9 +124,11 @@ Result Connection::feed_tls(Instant now) {
     if (!result) return result;
     crypto.consume(data.size());
   }
-  // RFC 9001 §4.1.3 [rfc9001-4.1.3-4]: nothing may follow at a level that TLS has left.
+  // RFC 9001 §4.1.3 [rfc9001-4.1.3-1], [rfc9001-4.1.3-3]: nothing may be left over, or follow, at a
+  // level that TLS has left.
   for (const EncryptionLevel old : {EncryptionLevel::initial, EncryptionLevel::handshake}) {
-    if (old < tls_->read_level() && !space(space_of(old)).crypto.peek().empty()) {
+    const CryptoStream& crypto = space(space_of(old)).crypto;
+    if (old < tls_->read_level() && (!crypto.peek().empty() || crypto.has_gap())) {
       return qpeer::fail(TransportErrorCode::protocol_violation, "handshake data after its keys",
                          kCryptoFrame);
     }
@@ -161,7 +163,7 @@ void Connection::confirm_handshake(Instant now) {
   events_.push_back({.kind = ConnectionEvent::Kind::confirmed});
 }
 
-// RFC 9001 §4.9 [rfc9001-4.9-1]: keys go, and with them all that would have been sent again.
+// RFC 9001 §4.9: keys go, and with them all that would have been sent again.
 void Connection::discard_keys(Instant now, PacketNumberSpace which) {
   Space& old = space(which);
   if (old.discarded) return;

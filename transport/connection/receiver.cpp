@@ -36,14 +36,15 @@ void Connection::drop(DropReason reason) {
 void Connection::on_datagram(Instant now, ReceivedDatagram datagram) {
   now_ = now;
   if (phase_ == Phase::drained) return;
-  // Migration is announced as disabled, so another address is not the peer's. RFC 9000 §9.
+  // RFC 9000 §9 [rfc9000-9-3], [rfc9000-9-7]: migration is announced as disabled, so another address
+  // is not the peer's.
   if (datagram.path.remote != setup_.path.remote) return drop(DropReason::wrong_address);
   if (!setup_.path.local.valid()) setup_.path.local = datagram.path.local;
   stats_.bytes_received += datagram.payload.size();
   // RFC 9000 §8.1 [rfc9000-8.1-3]: what counts is what arrived, processed or not.
   if (!address_validated_) amplification_received_ += datagram.payload.size();
   if (phase_ == Phase::closing) {
-    // RFC 9000 §10.2.1 [rfc9000-10.2.1-3]: answer, but ever more rarely.
+    // RFC 9000 §10.2.1 [rfc9000-10.2.1-1]: answer, but ever more rarely.
     ++close_received_;
     close_pending_ = close_pending_ || std::has_single_bit(close_received_);
   }
@@ -52,7 +53,7 @@ void Connection::on_datagram(Instant now, ReceivedDatagram datagram) {
   while (auto header = packets.next()) {
     if (phase_ == Phase::draining || phase_ == Phase::drained) break;
     if (*header) {
-      receive_packet(now, **header, packets.packet(), datagram.ecn);
+      receive_packet(now, **header, packets.packet(), datagram);
     } else {
       drop(header->error());
     }
@@ -61,7 +62,7 @@ void Connection::on_datagram(Instant now, ReceivedDatagram datagram) {
 }
 
 void Connection::receive_packet(Instant now, const wire::ProtectedHeader& header,
-                                MutableBytes packet, Ecn ecn) {
+                                MutableBytes packet, const ReceivedDatagram& datagram) {
   switch (header.type) {
     case PacketType::retry:
       return receive_retry(now, header, packet);
@@ -74,19 +75,24 @@ void Connection::receive_packet(Instant now, const wire::ProtectedHeader& header
   }
   if (header.type != PacketType::one_rtt) {
     if (header.version != setup_.version) return drop(DropReason::unsupported_version);
-    // RFC 9000 §7.2 [rfc9000-7.2-6]: the peer's Source Connection ID stays what it first was.
+    // RFC 9000 §7.2 [rfc9000-7.2-3], [rfc9000-7.2-6]: the peer's Source Connection ID stays what it first was.
     const bool settled = setup_.side == Side::server || peer_packet_processed_;
     if (settled && header.source_connection_id != setup_.remote_connection_id) {
       return drop(DropReason::unexpected_packet);
     }
-    // RFC 9000 §17.2.2: only clients send tokens.
+    // RFC 9000 §17.2.2 [rfc9000-17.2.2-1]: only clients send tokens.
     if (setup_.side == Side::client && !header.token.empty()) {
       return drop(DropReason::unexpected_packet);
+    }
+    // RFC 9000 §14.1 [rfc9000-14.1-4]: a client pads every datagram that has an Initial in it.
+    if (setup_.side == Side::server && header.type == PacketType::initial &&
+        datagram.payload.size() < wire::kMinInitialDatagramSize) {
+      return drop(DropReason::too_small);
     }
   }
   auto opened = open_packet(now, header, packet);
   if (!opened) return;
-  opened->ecn = ecn;
+  opened->ecn = datagram.ecn;
   on_packet_authenticated(now, header);
 
   bool ack_eliciting = false;
@@ -95,7 +101,7 @@ void Connection::receive_packet(Instant now, const wire::ProtectedHeader& header
   Space& number_space = space(space_of(opened->level));
   if (number_space.discarded) return;
   // RFC 9000 §13.1 [rfc9000-13.1-1]: acknowledged only once its frames are processed.
-  number_space.acks.on_packet_received(now, opened->number, ack_eliciting, ecn);
+  number_space.acks.on_packet_received(now, opened->number, ack_eliciting, datagram.ecn);
 }
 
 std::optional<OpenPacket> Connection::open_packet(Instant now, const wire::ProtectedHeader& header,
@@ -121,10 +127,6 @@ std::optional<OpenPacket> Connection::open_packet(Instant now, const wire::Prote
   const auto plain = wire::unprotect_header(packet, header.packet_number_offset, mask);
   out.number = wire::decode_packet_number(number_space.acks.largest_received(), plain.truncated,
                                           plain.packet_number_length);
-  // RFC 9000 §12.3 [rfc9000-12.3-9]: a number is processed once.
-  if (out.number > kMaxPacketNumber || number_space.acks.is_duplicate(out.number)) {
-    return dropped(DropReason::duplicate);
-  }
   const MutableBytes sealed = packet.subspan(plain.header_size);
   const Bytes unprotected_header = packet.first(plain.header_size);
   if (one_rtt) {
@@ -137,7 +139,7 @@ std::optional<OpenPacket> Connection::open_packet(Instant now, const wire::Prote
       return std::nullopt;
     }
     if (opened == KeyPhases::Opened::no) {
-      // RFC 9001 §6.6 [rfc9001-6.6-5]: too many forgeries tried on our keys.
+      // RFC 9001 §6.6 [rfc9001-6.6-7]: too many forgeries tried on our keys.
       if (++failed_opens_ >= key_phases_.integrity_limit()) {
         fail(now, {TransportErrorCode::aead_limit_reached, "too many forged packets"});
       }
@@ -146,7 +148,12 @@ std::optional<OpenPacket> Connection::open_packet(Instant now, const wire::Prote
   } else if (!number_space.receive.aead->open(out.number, unprotected_header, sealed)) {
     return dropped(DropReason::undecryptable);
   }
-  // RFC 9000 §17.2 [rfc9000-17.2-7], §17.3.1: judged only now that the header is authentic.
+  // RFC 9000 §12.3 [rfc9000-12.3-4], [rfc9000-12.3-5]: a number is processed once, and nobody learns
+  // from a forgery which were.
+  if (out.number > kMaxPacketNumber || number_space.acks.is_duplicate(out.number)) {
+    return dropped(DropReason::duplicate);
+  }
+  // RFC 9000 §17.2 [rfc9000-17.2-9], §17.3.1 [rfc9000-17.3.1-3]: judged only now that the header is authentic.
   if ((plain.first_byte & wire::reserved_bits_mask(header.type)) != 0) {
     fail(now, {TransportErrorCode::protocol_violation, "reserved bits are set"});
     return std::nullopt;
@@ -166,7 +173,7 @@ void Connection::on_packet_authenticated(Instant now, const wire::ProtectedHeade
   }
   peer_packet_processed_ = true;
   if (setup_.side == Side::server && header.type == PacketType::handshake) {
-    // RFC 9000 §8.1 [rfc9000-8.1-2]; RFC 9001 §4.9.1 [rfc9001-4.9.1-2].
+    // RFC 9000 §8.1: only who read our Initial can send this. RFC 9001 §4.9.1 [rfc9001-4.9.1-1].
     address_validated_ = true;
     discard_keys(now, PacketNumberSpace::initial);
   }
@@ -178,7 +185,7 @@ void Connection::receive_retry(Instant now, const wire::ProtectedHeader& header,
   if (setup_.side == Side::server || !retry || header.version != setup_.version) {
     return drop(DropReason::unexpected_packet);
   }
-  // [rfc9000-17.2.5.2-1]: one Retry at most, and none after another packet of the server's.
+  // [rfc9000-17.2.5.2-1], [rfc9000-17.2.5.2-2]: one Retry at most, and none after another packet of the server's.
   if (retry_source_connection_id_ || peer_packet_processed_) {
     return drop(DropReason::unexpected_packet);
   }
@@ -192,7 +199,7 @@ void Connection::receive_retry(Instant now, const wire::ProtectedHeader& header,
   retry_token_.assign(retry->token.begin(), retry->token.end());
   remote_cids_.replace_initial(retry->source_connection_id);
   install_initial_keys(retry->source_connection_id);
-  // [rfc9000-17.2.5.3-2]: packet numbers go on where they were.
+  // [rfc9000-17.2.5.3-4]: packet numbers go on where they were.
   recovery_.reset_space(now, PacketNumberSpace::initial, *this);
 }
 

@@ -21,7 +21,7 @@ namespace {
 using wire::PacketType;
 
 /// After this many packets that only acknowledge, one asks to be acknowledged itself, so that the
-/// ranges it repeats can be forgotten. RFC 9000 §13.2.4 [rfc9000-13.2.4-2].
+/// ranges it repeats can be forgotten. RFC 9000 §13.2.4.
 constexpr std::uint64_t kAcksBeforePing = 64;
 
 PacketType type_of(EncryptionLevel level) {
@@ -65,22 +65,17 @@ std::optional<Transmit> Connection::poll_transmit(Instant now, TransmitBuffer& o
   if (phase_ == Phase::draining || phase_ == Phase::drained) return std::nullopt;
   if (phase_ == Phase::closing && !close_pending_) return std::nullopt;
   if (key_phases_.wants_update()) key_phases_.initiate(application_space().next_packet_number);
-  if (key_phases_.exhausted()) {
-    // RFC 9001 §6.6 [rfc9001-6.6-2]: no packet more under a worn-out key.
-    end_silently({.kind = CloseReason::Kind::local_transport,
-                  .code = static_cast<std::uint64_t>(TransportErrorCode::aead_limit_reached),
-                  .reason = "confidentiality limit reached"});
-    return std::nullopt;
-  }
   Train train;
   train.ecn = recovery_.ecn_mark();
   std::size_t total = 0;
   std::size_t segment_size = 0;
   const std::size_t max_segments = std::min(out.max_segments, kMaxTransmitSegments);
   for (std::size_t segments = 0; segments < max_segments; ++segments) {
+    // RFC 9001 §6.6 [rfc9001-6.6-2]: no packet more under a worn-out key; on_deadline() ends it.
+    if (key_phases_.exhausted()) break;
     std::size_t limit = segment_size == 0 ? max_datagram_size_ : segment_size;
     limit = static_cast<std::size_t>(std::min<std::uint64_t>(limit, amplification_allowance()));
-    // RFC 9000 §8.1 [rfc9000-8.1-5]: what cannot carry a padded Initial waits for more credit.
+    // RFC 9000 §8.1 [rfc9000-8.1-2]: what cannot carry a padded Initial waits for more credit.
     if (limit < wire::kMinInitialDatagramSize && segment_size == 0) break;
     if (limit < segment_size || out.storage.size() - total < limit) break;
     const std::size_t size = build_datagram(now, out.storage.subspan(total, limit), train);
@@ -121,12 +116,12 @@ std::size_t Connection::build_datagram(Instant now, MutableBytes storage, Train&
     write_frames(now, level, frames, may_elicit);
     if (frames.empty()) continue;
     packet.payload_size = frames.size();
-    // RFC 9001 §5.4.2 [rfc9001-5.4.2-3]: enough for the header protection sample.
+    // RFC 9001 §5.4.2: enough for the header protection sample.
     const std::size_t least = wire::kSampleOffset - packet.packet_number_length;
     while (packet.payload_size < least) storage[packet.payload + packet.payload_size++] = 0;
     packet.info.ack_eliciting = frames.ack_eliciting();
     packet.info.in_flight = frames.ack_eliciting() || packet.payload_size > frames.size();
-    // RFC 9000 §14.1 [rfc9000-14.1-1], [rfc9000-14.1-2]; §8.2.2 [rfc9000-8.2.2-3].
+    // RFC 9000 §14.1 [rfc9000-14.1-1], [rfc9000-14.1-2]; §8.2.2 [rfc9000-8.2.2-5].
     pad = pad || (level == EncryptionLevel::initial &&
                   (setup_.side == Side::client || frames.ack_eliciting()));
     pad = pad || pad_datagram_;
@@ -166,6 +161,15 @@ bool Connection::wants_to_send(Instant now, EncryptionLevel level, bool may_elic
 bool Connection::has_application_frames() const {
   return ping_requested_ || send_handshake_done_ || path_responder_.has_frames() ||
          local_cids_.has_frames() || remote_cids_.has_frames() || streams_.has_frames();
+}
+
+/// Whether anything waits that only the window or the pacer can hold back.
+bool Connection::has_frames() const {
+  for (const EncryptionLevel level :
+       {EncryptionLevel::initial, EncryptionLevel::handshake, EncryptionLevel::one_rtt}) {
+    if (can_send_at(level) && space(space_of(level)).crypto.has_frames()) return true;
+  }
+  return can_send_at(EncryptionLevel::one_rtt) && has_application_frames();
 }
 
 /// Writes the header at `at`; false when there is no room for it and any frames.
@@ -318,7 +322,7 @@ void Connection::flush_header_protection(Train& train) {
   }
 }
 
-// RFC 9000 §8.1 [rfc9000-8.1-3]: three times what came, until the address is proved.
+// RFC 9000 §8.1 [rfc9000-8.1-2]: three times what came, until the address is proved.
 std::uint64_t Connection::amplification_allowance() const {
   if (address_validated_) return ~std::uint64_t{0};
   const std::uint64_t allowed = 3 * amplification_received_;

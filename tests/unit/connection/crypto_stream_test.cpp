@@ -81,6 +81,21 @@ TEST(CryptoStream, PutsPiecesInOrder) {
   EXPECT_TRUE(stream.peek().empty());
 }
 
+TEST(CryptoStream, TakesAByteAtATimeBeforeAFarOne) {
+  const auto data = pattern(2'000);
+  CryptoStream stream(4096);
+  ASSERT_TRUE(stream.on_frame({.offset = 1'900, .data = Bytes(data).subspan(1'900)}));
+  for (std::size_t at = 0; at < 1'900; ++at) {
+    EXPECT_TRUE(stream.has_gap());
+    ASSERT_TRUE(stream.on_frame({.offset = at, .data = Bytes(data).subspan(at, 1)}));
+    const std::size_t size = at == 1'899 ? 101 : 1;
+    ASSERT_TRUE(equal(stream.peek(), Bytes(data).subspan(at, size)));
+    stream.consume(size);
+  }
+  EXPECT_FALSE(stream.has_gap());
+  EXPECT_TRUE(stream.peek().empty());
+}
+
 // [rfc9000-7.5-1], [rfc9000-7.5-3]
 TEST(CryptoStream, BuffersUpToItsLimitAndNoByteMore) {
   const auto data = pattern(1);
