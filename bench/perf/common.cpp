@@ -16,11 +16,11 @@ void CommonOptions::declare(cli::Arguments& arguments) {
   transport.declare_cipher(arguments);
   transport.declare_mtu(arguments);
   transport.declare_version(arguments);
-  arguments.choice<std::string>("--cc", {{"newreno", "newreno"}}, controller,
+  arguments.choice<std::string>("--cc", {{"newreno", "newreno"}, {"reno", "newreno"}}, controller,
                                 "congestion controller (default: newreno)");
   arguments.text("--group", "LIST", group, "key exchange groups, as OpenSSL writes them");
   arguments.size("--window", "SIZE", window, "flow control window (default: the library's)");
-  arguments.toggle("--no-gso", transport.no_gso, "one datagram for each system call's buffer");
+  arguments.toggle("--no-gso", transport.no_gso, "neither GSO nor GRO");
   arguments.toggle("--no-pacing", transport.no_pacing, "send as fast as the window allows");
   arguments.toggle("--json", json, "print the result as one line of JSON");
 }

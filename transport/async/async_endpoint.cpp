@@ -44,6 +44,14 @@ ConnectOperation AsyncEndpoint::connect(const SocketAddress& remote,
   return {std::make_shared<ConnectionState>(state_), remote, options};
 }
 
+ConnectOperation AsyncEndpoint::connect(const SocketAddress& remote,
+                                        std::shared_ptr<crypto::TlsContext> tls,
+                                        std::string_view server_name) {
+  const transport::ConnectOptions options{.tls = std::move(tls),
+                                          .server_name = std::string(server_name)};
+  return connect(remote, options);
+}
+
 AcceptOperation AsyncEndpoint::accept() { return AcceptOperation{state_}; }
 
 namespace {

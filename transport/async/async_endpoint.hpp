@@ -90,6 +90,13 @@ class AsyncEndpoint {
   /// co_await: a connection with a completed handshake, or why there is none.
   [[nodiscard]] detail::ConnectOperation connect(const SocketAddress& remote,
                                                  const transport::ConnectOptions& options);
+  /// Options in braces need a name: g++ 12 destroys such temporaries of a co_await expression twice.
+  detail::ConnectOperation connect(const SocketAddress& remote,
+                                   transport::ConnectOptions&& options) = delete;
+  /// The same with all other options as they are.
+  [[nodiscard]] detail::ConnectOperation connect(const SocketAddress& remote,
+                                                 std::shared_ptr<crypto::TlsContext> tls,
+                                                 std::string_view server_name = {});
   /// co_await: the next connection that a client made, its handshake complete; nullopt once the
   /// endpoint shuts down or its socket failed.
   [[nodiscard]] detail::AcceptOperation accept();

@@ -8,6 +8,9 @@
 //
 // Coroutines hand over to each other on a trampoline, not on the stack, so neither a deep chain of
 // tasks nor a long loop of awaits costs stack, whatever the optimiser does.
+//
+// Beware of g++ 12 in coroutines of your own: of `co_await f({.a = x})` it destroys the braced
+// temporary twice when that has a destructor. Give it a name in a statement of its own.
 #pragma once
 
 #include <cassert>

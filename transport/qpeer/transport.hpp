@@ -13,8 +13,8 @@
 //     co_await stream->finished();
 //   }
 //
-//   Task<void> ask(AsyncEndpoint& endpoint, SocketAddress server, ConnectOptions options) {
-//     auto connection = co_await endpoint.connect(server, options);
+//   Task<void> ask(AsyncEndpoint& endpoint, SocketAddress server) {
+//     auto connection = co_await endpoint.connect(server, client_tls("hello/1"));
 //     auto stream = co_await connection->open_stream();
 //     co_await stream->write(as_bytes("hello"));
 //     stream->finish();
@@ -29,7 +29,7 @@
 //     TaskGroup group;
 //     group.spawn(serve(*server));
 //     auto there = SocketAddress::loopback4(server->local_address().port());
-//     run(loop, ask(*client, there, {.tls = client_tls("hello/1")}));
+//     run(loop, ask(*client, there));
 //   }
 //
 // Each of these calls gives a std::expected or std::optional; real programs look before they use

@@ -17,8 +17,8 @@ Task<void> serve(AsyncEndpoint& endpoint) {  // Answers every stream with what i
   co_await stream->finished();
 }
 
-Task<void> ask(AsyncEndpoint& endpoint, SocketAddress server, ConnectOptions options) {
-  auto connection = co_await endpoint.connect(server, options);
+Task<void> ask(AsyncEndpoint& endpoint, SocketAddress server) {
+  auto connection = co_await endpoint.connect(server, client_tls("hello/1"));
   auto stream = co_await connection->open_stream();
   co_await stream->write(as_bytes("hello"));
   stream->finish();
@@ -34,7 +34,7 @@ TEST(Example, OfTheUmbrellaHeaderSaysHello) {
   group.spawn(serve(*server));
   auto there = SocketAddress::loopback4(server->local_address().port());
   testing::internal::CaptureStdout();
-  run(loop, ask(*client, there, {.tls = client_tls("hello/1")}));
+  run(loop, ask(*client, there));
   EXPECT_EQ(testing::internal::GetCapturedStdout(), "hello\n");
 }
 
