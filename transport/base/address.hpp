@@ -59,6 +59,10 @@ class SocketAddress {
   [[nodiscard]] constexpr Bytes octets() const {
     return Bytes(octets_).first(family_ == 4 ? 4 : family_ == 6 ? 16 : 0);
   }
+  /// 0.0.0.0 or [::], which names no host.
+  [[nodiscard]] constexpr bool is_wildcard() const {
+    return valid() && octets_ == std::array<u8, 16>{};
+  }
   [[nodiscard]] constexpr bool same_host(const SocketAddress& other) const {
     return with_port(0) == other.with_port(0);
   }

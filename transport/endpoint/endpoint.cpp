@@ -118,7 +118,9 @@ std::expected<ConnectionHandle, ConnectError> Endpoint::connect(Instant now,
                                                                 const ConnectOptions& options) {
   Implementation& impl = *impl_;
   if (impl.shut_down) return std::unexpected(ConnectError::shut_down);
-  if (!remote.valid() || remote.port() == 0) return std::unexpected(ConnectError::bad_address);
+  if (!remote.valid() || remote.port() == 0 || remote.is_wildcard()) {
+    return std::unexpected(ConnectError::bad_address);
+  }
   if (!options.tls) return std::unexpected(ConnectError::bad_configuration);
   if (impl.open_entries >= impl.config.max_connections) {
     return std::unexpected(ConnectError::connection_limit);

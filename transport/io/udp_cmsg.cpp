@@ -4,7 +4,6 @@
 #include <netinet/udp.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -116,10 +115,6 @@ SocketAddress from_sockaddr(const sockaddr_storage& in) {
     return SocketAddress::ipv6(octets, ntohs(in6.sin6_port), in6.sin6_scope_id);
   }
   return {};
-}
-
-bool is_wildcard(const SocketAddress& address) {
-  return std::ranges::all_of(address.octets(), [](u8 octet) { return octet == 0; });
 }
 
 ReceivedControl read_control(msghdr& message) {

@@ -22,8 +22,6 @@ namespace qpeer::io {
 /// Unspecified when the family is neither IPv4 nor IPv6.
 [[nodiscard]] SocketAddress from_sockaddr(const sockaddr_storage& in);
 
-[[nodiscard]] bool is_wildcard(const SocketAddress& address);
-
 /// What the control messages of a received datagram say.
 struct ReceivedControl {
   SocketAddress local;  ///< Without a port; unspecified when not told.

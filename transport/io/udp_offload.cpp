@@ -46,7 +46,7 @@ std::error_code configure_binding(int fd, const SocketAddress& address, const Ud
   }
   if (address.is_ipv6()) {
     out.dual_stack =
-        options.dual_stack && is_wildcard(address) && set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
+        options.dual_stack && address.is_wildcard() && set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
     if (!out.dual_stack) set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
   }
   return {};
@@ -76,7 +76,7 @@ std::error_code configure(int fd, const SocketAddress& address, const UdpOptions
   out.ecn = options.ecn && set_both(fd, is_ipv6, out.dual_stack, IP_RECVTOS, 1, IPV6_RECVTCLASS, 1);
   // A socket bound to one address knows what its datagrams were sent to. An IPv6 socket is told
   // IPv4 addresses as IPv4-mapped.
-  out.packet_info = !is_wildcard(address) ||
+  out.packet_info = !address.is_wildcard() ||
                     (options.packet_info && (is_ipv6 ? set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
                                                      : set(fd, IPPROTO_IP, IP_PKTINFO, 1)));
   out.gro = options.gro && set(fd, IPPROTO_UDP, UDP_GRO, 1);

@@ -157,7 +157,7 @@ std::expected<std::size_t, std::error_code> UdpSocket::receive_trains(
 
 // The source to ask for: none where the kernel has no choice, or must make it.
 SocketAddress UdpSocket::source_for(const Path& path) const {
-  const bool ask = path.local.valid() && !is_wildcard(path.local) && capabilities_.packet_info &&
+  const bool ask = path.local.valid() && !path.local.is_wildcard() && capabilities_.packet_info &&
                    path.local.is_ipv4() == path.remote.is_ipv4() && !path.local.same_host(local_);
   return ask ? path.local : SocketAddress{};
 }
