@@ -156,7 +156,8 @@ void Session::start_jobs() {
   const auto start = [this](const Job& job) {
     const auto id = connection().open_stream(job.kind == StreamKind::bidirectional);
     if (!id) {
-      EXPECT_EQ(id.error(), StreamError::limit_reached);
+      EXPECT_TRUE(id.error() == StreamError::limit_reached || is_end(id.error()))
+          << to_string(id.error());
       return false;
     }
     StreamRecord& stream = streams[*id];
@@ -203,7 +204,7 @@ std::uint64_t Session::read(StreamId id, std::uint64_t most) {
     const auto size =
         static_cast<std::size_t>(std::min<std::uint64_t>(view->data.size(), most - total));
     if (size == 0 && !view->fin) break;
-    check(id, stream, view->data.first(size));
+    if (peer_.checks) check(id, stream, view->data.first(size));
     const bool ends = view->fin && size == view->data.size();
     from.consume(id, size);
     stream.received += size;

@@ -142,7 +142,8 @@ class Peer {
   [[nodiscard]] Network& network() const { return network_; }
   [[nodiscard]] const PeerConfig& config() const { return config_; }
 
-  bool reads = true;  ///< Reads whatever comes, at once.
+  bool reads = true;   ///< Reads whatever comes, at once.
+  bool checks = true;  ///< Expects the pattern that Peers send; false where forgeries come in.
   bool echoes =
       false;  ///< Sends back as much on each bidirectional stream as it got, once it ends.
 

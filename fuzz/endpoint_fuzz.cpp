@@ -1,0 +1,15 @@
+// A listening endpoint that gets datagrams and time as the input says. No crash, no endless work, no
+// connection that stays once the world is silent.
+#include <gtest/gtest.h>
+
+#include "tests/sim/fuzz_scenes.hpp"
+
+extern "C" int LLVMFuzzerInitialize(int*, char***) {
+  GTEST_FLAG_SET(break_on_failure, true);  // The simulator's expectations count here too.
+  return 0;
+}
+
+extern "C" int LLVMFuzzerTestOneInput(const qpeer::u8* data, std::size_t size) {
+  qpeer::sim::EndpointScene::run({data, size});
+  return 0;
+}

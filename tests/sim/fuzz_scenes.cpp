@@ -1,0 +1,207 @@
+#include "tests/sim/fuzz_scenes.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+
+namespace qpeer::sim {
+namespace {
+
+constexpr std::uint64_t kSeed = 1;
+constexpr std::size_t kMaxSteps = 300;
+
+PeerConfig small_config(NullKeys& keys) {
+  PeerConfig config;
+  config.keys = &keys;
+  config.endpoint.max_handshakes = 8;
+  config.endpoint.max_connections = 12;
+  config.endpoint.reset_key.fill(3);
+  for (auto* each : {&config.connection, &config.endpoint.connection}) {
+    each->streams.receive_window = 64_KiB;
+    each->streams.stream_receive_window = 16_KiB;
+    each->streams.send_buffer = 32_KiB;
+    each->streams.max_streams_bidi = 5;
+    each->streams.max_streams_uni = 5;
+    each->crypto_buffer = 16_KiB;
+  }
+  return config;
+}
+
+Duration time_of(unsigned t) { return t < 64 ? Duration(t * 1ms) : Duration((t - 63) * 1s); }
+
+/// A size of two bytes and as many bytes, or what is left of them.
+Bytes sized_bytes(Reader& in) {
+  const std::size_t size = in.u16();
+  return in.bytes(std::min(size, in.remaining()));
+}
+
+}  // namespace
+
+// --- an endpoint -------------------------------------------------------------------------------
+
+EndpointScene::EndpointScene(u8 options)
+    : keys_({.accept_any_tag = (options & kAnyTag) != 0}), network_(kSeed) {
+  PeerConfig config = small_config(keys_);
+  config.endpoint.retry = (options & kRetryAlways) != 0 ? transport::RetryPolicy::always
+                                                        : transport::RetryPolicy::under_load;
+  config.endpoint.retry_above_handshakes = 4;
+  server_ = &network_.add_peer(config);
+  server_->echoes = true;
+  server_->checks = false;
+  server_->sends(3'000);
+  if ((options & kDials) != 0) server_->connect(SocketAddress::ipv4({10, 1, 0, 0}, 443));
+}
+
+void EndpointScene::run(Bytes input) {
+  if (input.empty()) return;
+  EndpointScene scene(input[0]);
+  Reader in{input.subspan(1)};
+  for (std::size_t steps = 0; !in.empty() && steps < kMaxSteps; ++steps) scene.step(in);
+  scene.network_.run_for(120s);
+  // Nobody answers any more: all must have ended by itself.
+  if (scene.server_->endpoint().stats().connections != 0) std::abort();
+}
+
+void EndpointScene::step(Reader& in) {
+  const u8 kind = in.byte();
+  if ((kind & 0x80) != 0) return network_.run_for(time_of(kind & 0x7f));
+  const SocketAddress from = SocketAddress::ipv4({10, 1, 0, static_cast<u8>(kind & 3)}, 443);
+  network_.inject(from, server_->address(), sized_bytes(in), static_cast<Ecn>(kind >> 2 & 3));
+  network_.run_for(Duration{});
+}
+
+EndpointRecorder::EndpointRecorder(EndpointScene& scene, u8 options)
+    : input_{options}, last_(scene.network().now()) {
+  scene.network().on_delivery([this, to = scene.server().address()](const Passing& datagram) {
+    if (datagram.to != to) return;
+    const auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(datagram.now - last_);
+    if (waited.count() > 0) {
+      last_ += waited;
+      input_.push_back(static_cast<u8>(0x80 | std::min<std::int64_t>(waited.count(), 63)));
+    }
+    input_.push_back(static_cast<u8>(static_cast<unsigned>(datagram.ecn) << 2));
+    input_.push_back(static_cast<u8>(datagram.payload.size() >> 8));
+    input_.push_back(static_cast<u8>(datagram.payload.size()));
+    input_.insert(input_.end(), datagram.payload.begin(), datagram.payload.end());
+  });
+}
+
+// --- a connection ------------------------------------------------------------------------------
+
+ConnectionScene::ConnectionScene(u8 options) : keys_({.accept_any_tag = true}), network_(kSeed) {
+  const PeerConfig config = small_config(keys_);
+  auto [client, server] = network_.pair(Link{.delay = 5ms}, config, config);
+  target_ = (options & kAttackClient) != 0 ? &client : &server;
+  silent_ = (options & kAttackClient) != 0 ? &server : &client;
+  client.checks = server.checks = false;
+  network_.on_send([this](const Passing& datagram) { watch(datagram); });
+  const unsigned progress = options >> 1 & 7;
+  if (progress < 7) {
+    network_.run_for(progress * 5ms);
+  } else {
+    client.sends(10'000);
+    server.sends(10'000);
+    network_.run_until([&] { return client.received_bytes() + server.received_bytes() == 20'000; },
+                       10s);
+    network_.run_for(100ms);
+  }
+  network_.pipe(client, server).link.blocked = true;
+  network_.pipe(server, client).link.blocked = true;
+  silent_->crash();
+}
+
+void ConnectionScene::run(Bytes input) {
+  if (input.empty()) return;
+  ConnectionScene scene(input[0]);
+  Reader in{input.subspan(1)};
+  for (std::size_t steps = 0; !in.empty() && steps < kMaxSteps; ++steps) scene.step(in);
+  scene.network_.run_for(120s);
+  if (scene.target_->endpoint().stats().connections != 0) std::abort();
+}
+
+/// Learns from real datagrams how the target is addressed.
+void ConnectionScene::watch(const Passing& datagram) {
+  if (datagram.to != target_->address()) return;
+  if ((datagram.payload[0] & 0x80) == 0) {
+    const Bytes id = Bytes(datagram.payload).subspan(1, 8);
+    short_destination_.assign(id.begin(), id.end());
+    return;
+  }
+  Reader in{Bytes(datagram.payload).subspan(5)};
+  const Bytes destination = in.bytes(in.byte());
+  const Bytes source = in.bytes(in.byte());
+  long_destination_.assign(destination.begin(), destination.end());
+  long_source_.assign(source.begin(), source.end());
+}
+
+void ConnectionScene::step(Reader& in) {
+  const u8 kind = in.byte();
+  if ((kind & 0xc0) == 0) return network_.run_for(time_of((kind & 0x3f) * 2));
+  if ((kind & 0xc0) == 0x40) {
+    act(kind & 0x0f);
+  } else {
+    send_packet(kind >> 5 & 3, kind >> 3 & 3, static_cast<Ecn>(kind >> 1 & 3), (kind & 1) != 0,
+                sized_bytes(in));
+  }
+  network_.run_for(Duration{});
+}
+
+void ConnectionScene::act(u8 what) {
+  if (!target_->has_session() || target_->session().closed()) return;
+  Session& session = target_->session();
+  transport::Connection& connection = session.connection();
+  const StreamId id{static_cast<std::uint64_t>(what & 3)};
+  switch (what >> 2) {
+    case 0:
+      session.sends(5'000,
+                    id.is_bidirectional() ? StreamKind::bidirectional : StreamKind::unidirectional);
+      break;
+    case 1:
+      (void)connection.reset(id, 1);
+      break;
+    case 2:
+      (void)connection.stop_sending(id, 2);
+      break;
+    default:
+      if (what == 12) connection.ping();
+      if (what == 13) connection.initiate_key_update();
+      if (what == 14) target_->reads = !target_->reads;
+      if (what == 15) connection.close(network_.now(), 3, "fuzzed");
+  }
+  target_->wake();
+}
+
+void ConnectionScene::send_packet(unsigned level, unsigned number_mode, Ecn ecn, bool key_phase,
+                                  Bytes frames) {
+  frames = frames.first(std::min<std::size_t>(frames.size(), 1'400));
+  const std::size_t space = level == 0 ? 0 : level == 2 ? 1 : 2;
+  std::uint32_t number = next_number_[space];
+  if (number_mode == 1) number += 1;    // A gap.
+  if (number_mode == 2) number -= 1;    // Twice.
+  if (number_mode == 3) number += 200;  // A large gap.
+  next_number_[space] = std::max(next_number_[space], number + 1);
+
+  const std::size_t payload = std::max<std::size_t>(frames.size(), 4);
+  std::vector<u8> packet(1'600);
+  Writer out{packet};
+  if (level == 3) {
+    out.byte(static_cast<u8>(0x43 | (key_phase ? 4 : 0)));
+    out.bytes(short_destination_);
+  } else {
+    out.byte(static_cast<u8>(0xc3 | level << 4));
+    out.u32(1);
+    out.byte(static_cast<u8>(long_destination_.size()));
+    out.bytes(long_destination_);
+    out.byte(static_cast<u8>(long_source_.size()));
+    out.bytes(long_source_);
+    if (level == 0) out.byte(0);
+    out.varint_of_size(4 + payload + crypto::kTagSize, 2);
+  }
+  out.u32(number);
+  out.bytes(frames);
+  out.zeros(payload - frames.size() + crypto::kTagSize);
+  // A client's Initials, and all that elicits, come in datagrams of at least 1,200 bytes.
+  const std::size_t size = level == 0 ? std::max<std::size_t>(out.size(), 1'200) : out.size();
+  network_.inject(silent_->address(), target_->address(), Bytes(packet).first(size), ecn);
+}
+
+}  // namespace qpeer::sim

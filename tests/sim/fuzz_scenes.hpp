@@ -1,0 +1,82 @@
+// What a fuzzer's input does to an endpoint, and to an established connection; and how real traffic
+// is written down as such inputs. Everything is decided by the input: no seed, no clock.
+//
+// Both inputs are a byte of options and then a list of steps; a step begins with its kind.
+//
+//   endpoint    options: 1 any tag opens, 2 Retry always, 4 the endpoint dials out too
+//     1 t t t t t t t               t milliseconds go by (64 of them: t seconds)
+//     0 . . . e e s s, size (2 bytes), bytes     a datagram from address s with ECN mark e
+//
+//   connection  options: 1 the client is attacked, else the server; 14 how far the handshake is
+//     0 0 t t t t t t               as above
+//     0 1 . . a a a a               the application does a
+//     1 l l n n e e k, size (2 bytes), frames    a packet at level l, its number by n, mark e, phase k
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "tests/sim/peer_network.hpp"
+
+namespace qpeer::sim {
+
+/// One server endpoint, with null keys and an application that reads, echoes and opens streams.
+class EndpointScene {
+ public:
+  static constexpr u8 kAnyTag = 1;
+  static constexpr u8 kRetryAlways = 2;
+  static constexpr u8 kDials = 4;
+
+  explicit EndpointScene(u8 options);
+  /// Takes all steps of an input, its first byte being the options.
+  static void run(Bytes input);
+  void step(Reader& in);
+
+  [[nodiscard]] PeerNetwork& network() { return network_; }
+  [[nodiscard]] Peer& server() { return *server_; }
+
+ private:
+  NullKeys keys_;
+  PeerNetwork network_;
+  Peer* server_ = nullptr;
+};
+
+/// Writes down what a server endpoint gets, as an input for EndpointScene.
+class EndpointRecorder {
+ public:
+  EndpointRecorder(EndpointScene& scene, u8 options);
+  [[nodiscard]] const std::vector<u8>& input() const { return input_; }
+
+ private:
+  std::vector<u8> input_;
+  Instant last_;
+};
+
+/// A client and a server at some point of their life, one of them attacked by somebody who has all
+/// keys: tags are not checked, and the other end is silent from here on.
+class ConnectionScene {
+ public:
+  static constexpr u8 kAttackClient = 1;
+  static constexpr u8 kEstablished = 14;
+
+  explicit ConnectionScene(u8 options);
+  static void run(Bytes input);
+  void step(Reader& in);
+
+ private:
+  void act(u8 what);
+  void send_packet(unsigned level, unsigned number_mode, Ecn ecn, bool key_phase, Bytes frames);
+  void watch(const Passing& datagram);
+
+  NullKeys keys_;
+  PeerNetwork network_;
+  Peer* target_ = nullptr;
+  Peer* silent_ = nullptr;
+  std::vector<u8> long_destination_;  ///< By which the target is reached with long headers ...
+  std::vector<u8> long_source_;
+  std::vector<u8> short_destination_;  ///< ... and with short ones.
+  std::array<std::uint32_t, 3> next_number_{1'000, 1'000, 1'000};
+};
+
+}  // namespace qpeer::sim

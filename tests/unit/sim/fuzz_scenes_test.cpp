@@ -1,0 +1,66 @@
+// The fuzzers' scenes: what was written down happens again, and random steps do no harm.
+#include "tests/sim/fuzz_scenes.hpp"
+
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace qpeer::sim {
+namespace {
+
+std::vector<u8> recorded_run(u8 options) {
+  NullKeys keys;
+  EndpointScene scene(options);
+  const EndpointRecorder recorder(scene, options);
+  PeerConfig config;
+  config.keys = &keys;
+  config.listens = false;
+  Peer& client = scene.network().add_peer(config, SocketAddress::ipv4({10, 1, 0, 0}, 443));
+  client.checks = false;
+  client.connect(scene.server()).sends(5'000);
+  EXPECT_TRUE(scene.network().run_until(client.acknowledged(), 5s));
+  return recorder.input();
+}
+
+TEST(EndpointScene, RepeatsWhatWasRecorded) {
+  for (const u8 options : {u8{0}, EndpointScene::kAnyTag, EndpointScene::kRetryAlways}) {
+    const std::vector<u8> input = recorded_run(options);
+    EndpointScene scene(options);
+    Reader in{Bytes(input).subspan(1)};
+    while (!in.empty()) scene.step(in);
+    EXPECT_EQ(scene.server().endpoint().stats().connected, 1U);
+    EXPECT_EQ(scene.server().received_bytes(), 5'000U);
+    EndpointScene::run(input);
+  }
+}
+
+TEST(EndpointScene, RandomChangesOfARecordingDoNoHarm) {
+  SeededRandom random(1);
+  const std::vector<u8> input = recorded_run(EndpointScene::kAnyTag);
+  for (int i = 0; i < 500; ++i) {
+    std::vector<u8> changed = input;
+    for (std::uint64_t n = 1 + random.below(20); n > 0; --n) {
+      changed[random.below(changed.size())] = static_cast<u8>(random.next());
+    }
+    EndpointScene::run(changed);
+  }
+}
+
+TEST(ConnectionScene, RandomFramesDoNoHarm) {
+  SeededRandom random(2);
+  for (int i = 0; i < 2'000; ++i) {
+    std::vector<u8> input(1 + random.below(200));
+    random.fill_public(input);
+    // Mostly packets whose first frame has a type that exists.
+    for (std::size_t at = 1; at + 4 < input.size(); at += 24) {
+      input[at] |= 0x80;
+      input[at + 1] = 0;
+      input[at + 2] = 20;
+      input[at + 3] %= 0x1f;
+    }
+    ConnectionScene::run(input);
+  }
+}
+
+}  // namespace
+}  // namespace qpeer::sim
