@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "p2p/cli/common/key_file.hpp"
-#include "p2p/cli/protocol.hpp"
+#include "p2p/cli/common/protocol.hpp"
 
 namespace qpeer::cli {
 namespace {

@@ -7,20 +7,19 @@
 #include <string>
 #include <utility>
 
-#include "crypto/identity.hpp"
+#include "crypto/tls_session.hpp"
 #include "p2p/cli/commands.hpp"
 #include "p2p/cli/common/arguments.hpp"
 #include "p2p/cli/common/files.hpp"
 #include "p2p/cli/common/key_file.hpp"
 #include "p2p/cli/common/program.hpp"
+#include "p2p/cli/common/protocol.hpp"
+#include "p2p/cli/common/receiver.hpp"
 #include "p2p/cli/common/transport_options.hpp"
-#include "p2p/cli/protocol.hpp"
 #include "qpeer/transport.hpp"
 
 namespace qpeer::cli {
 namespace {
-
-constexpr std::size_t kMostTransfers = 256;
 
 struct NodeOptions {
   SocketAddress listen = SocketAddress::ipv6({}, kDefaultPort);
@@ -33,122 +32,28 @@ struct NodeOptions {
 };
 
 struct Node {
+  Node(NodeOptions settings, AsyncEndpoint opened)
+      : options(std::move(settings)),
+        endpoint(std::move(opened)),
+        receiver({.store = options.store, .max_size = options.max_size},
+                 [this](const Received& received) { on_received(received); }) {}
+  void on_received(const Received& received);
+
   NodeOptions options;
-  std::size_t transfers = 0;
-  std::optional<bool> first_stored{};
   AsyncEndpoint endpoint;
+  Receiver receiver;
+  std::optional<bool> first_stored;
 };
 
-/// Counts a transfer as long as it lives.
-class Slot {
- public:
-  explicit Slot(Node& node) : node_(node) { ++node_.transfers; }
-  Slot(const Slot&) = delete;
-  Slot& operator=(const Slot&) = delete;
-  ~Slot() { --node_.transfers; }
-
- private:
-  Node& node_;
-};
-
-PutAnswer refusal(std::string why) { return {.stored = false, .text = std::move(why)}; }
-
-// The body, into a file; the answer then says what became of it. Nullopt: the sender broke off.
-Task<std::optional<PutAnswer>> store_body(Node& node, AsyncStream& stream,
-                                          const PutRequest& request) {
-  auto file = AtomicFile::create(node.options.store);
-  if (!file) co_return refusal("the node cannot make a file");
-  crypto::Sha256 hash;
-  std::uint64_t received = 0;
-  for (;;) {
-    const auto view = co_await stream.peek();
-    if (!view) co_return std::nullopt;
-    received += view->data.size();
-    if (received > request.size) co_return refusal("more came than was announced");
-    hash.update(view->data);
-    if (const auto written = file->write(view->data); !written) co_return refusal(written.error());
-    const bool ended = view->fin;
-    stream.consume(view->data.size());
-    if (ended) break;
+void Node::on_received(const Received& received) {
+  const bool stored = received.failure.empty();
+  if (!stored) {
+    complain("{}: {}: {}; nothing of it was kept", received.from, received.name, received.failure);
+  } else if (!options.quiet) {
+    say("stored {} {} sha256={}", received.name, received.size, hex(received.sha256));
   }
-  if (received != request.size) co_return refusal("less came than was announced");
-  const auto name = file->commit(request.name, AtomicFile::Collision::number);
-  if (!name) co_return refusal(name.error());
-  co_return PutAnswer{.stored = true, .text = *name, .sha256 = hash.finish()};
-}
-
-Task<void> answer(AsyncStream& stream, const PutAnswer& result) {
-  const std::vector<u8> bytes = result.encode();
-  const auto written = co_await stream.write(bytes);
-  if (!written) co_return;
-  (void)stream.finish();
-  if (!result.stored) (void)stream.stop_sending(static_cast<std::uint64_t>(ErrorCode::refused));
-  (void)co_await stream.finished();
-}
-
-Task<void> serve_put(Node& node, AsyncStream& stream, const std::string& from) {
-  const auto request = co_await read_put(stream);
-  if (!request) {
-    complain("{}: not a request", from);
-    (void)stream.stop_sending(static_cast<std::uint64_t>(ErrorCode::bad_request));
-    co_return;
-  }
-  const std::string_view bad_name = why_bad_name(request->name);
-  std::optional<PutAnswer> result;
-  if (!bad_name.empty()) {
-    result = refusal("the name is refused: " + std::string(bad_name));
-  } else if (request->size > node.options.max_size) {
-    result = refusal("the file is too large; the limit is " + human_size(node.options.max_size));
-  } else if (node.transfers >= kMostTransfers) {
-    result = refusal("the node is busy");
-  } else {
-    const Slot slot{node};
-    result = co_await store_body(node, stream, *request);
-  }
-  const std::string shown = bad_name.empty() ? request->name : std::string("(a bad name)");
-  if (!result) {
-    complain("{}: {} broke off; nothing of it was kept", from, shown);
-  } else if (!result->stored) {
-    complain("{}: {} refused: {}", from, shown, result->text);
-  } else if (!node.options.quiet) {
-    say("stored {} {} sha256={}", result->text, request->size, hex(result->sha256));
-  }
-  if (result) co_await answer(stream, *result);
-  if (!node.first_stored) node.first_stored = result && result->stored;
-  if (node.options.once) auto closing = node.endpoint.shut_down();
-}
-
-Task<void> serve_ping(AsyncStream& stream) {
-  std::array<u8, kPingSize> ping{};
-  for (;;) {
-    const auto size = co_await stream.read_full(ping);
-    if (!size || *size < ping.size()) break;
-    const auto written = co_await stream.write(ping);
-    if (!written) break;
-  }
-  (void)stream.finish();
-}
-
-Task<void> serve_stream(Node& node, AsyncStream stream, std::string from) {
-  const auto type = co_await read_type(stream);
-  if (type == RequestType::put) {
-    co_await serve_put(node, stream, from);
-  } else if (type == RequestType::ping) {
-    co_await serve_ping(stream);
-  } else {
-    (void)stream.stop_sending(static_cast<std::uint64_t>(ErrorCode::bad_request));
-  }
-}
-
-Task<void> serve_connection(Node& node, AsyncConnection connection) {
-  const std::string from = connection.info().remote.to_string();
-  TaskGroup streams;
-  for (;;) {
-    auto stream = co_await connection.accept_stream();
-    if (!stream) break;
-    streams.spawn(serve_stream(node, std::move(*stream), from));
-  }
-  co_await streams.join();
+  if (!first_stored) first_stored = stored;
+  if (options.once) auto closing = endpoint.shut_down();
 }
 
 Task<int> serve(Node& node) {
@@ -156,7 +61,7 @@ Task<int> serve(Node& node) {
   for (;;) {
     auto connection = co_await node.endpoint.accept();
     if (!connection) break;
-    connections.spawn(serve_connection(node, std::move(*connection)));
+    connections.spawn(node.receiver.serve(std::move(*connection)));
   }
   if (const auto error = node.endpoint.error()) {
     complain("qpeer node: the socket failed: {}", error.message());
@@ -207,7 +112,7 @@ int run_node(NodeOptions options) {
              opened.error().message());
     return kFailure;
   }
-  Node node{.options = std::move(options), .endpoint = std::move(*opened)};
+  Node node{std::move(options), std::move(*opened)};
   if (!node.options.quiet) {
     say("listening on {} id {}", node.endpoint.local_address().to_string(), id_text(identity->id));
   }

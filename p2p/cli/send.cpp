@@ -17,7 +17,7 @@
 #include "p2p/cli/common/key_file.hpp"
 #include "p2p/cli/common/program.hpp"
 #include "p2p/cli/dial.hpp"
-#include "p2p/cli/protocol.hpp"
+#include "p2p/cli/common/protocol.hpp"
 
 namespace qpeer::cli {
 namespace {

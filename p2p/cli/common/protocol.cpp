@@ -1,4 +1,4 @@
-#include "p2p/cli/protocol.hpp"
+#include "p2p/cli/common/protocol.hpp"
 
 #include <algorithm>
 #include <limits>

@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# misuse_test.sh BIN_DIR: every program and command has --help (status 0, nothing on standard error);
+# every mistake is one line on standard error and status 2.
+set -euo pipefail
+bin=$1
+failures=0
+fail() {
+  echo "$1"
+  failures=$((failures + 1))
+}
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+help_of() { # help_of PROGRAM WORD...
+  local out
+  if ! out=$("$@" --help 2>"$scratch/errors"); then fail "$* --help: status not 0"; fi
+  [[ $out == usage:* ]] || fail "$* --help: no usage"
+  [ ! -s "$scratch/errors" ] || fail "$* --help: standard error is not empty"
+}
+misuse() { # misuse PROGRAM WORD...
+  local status=0
+  "$@" >"$scratch/out" 2>"$scratch/errors" </dev/null || status=$?
+  [ $status = 2 ] || fail "$*: status $status, should be 2"
+  [ "$(wc -l <"$scratch/errors")" = 1 ] || fail "$*: not one line on standard error"
+  [ ! -s "$scratch/out" ] || fail "$*: standard output is not empty"
+}
+
+programs=(qpeer "qpeer node" "qpeer send" "qpeer ping" "qpeer id" qpeer-hq "qpeer-hq get" "qpeer-hq serve")
+if [ -x "$bin/qpeer-perf" ]; then programs+=(qpeer-perf "qpeer-perf server" "qpeer-perf client"); fi
+for program in "${programs[@]}"; do
+  read -r -a words <<<"$bin/$program"
+  help_of "${words[@]}"
+  misuse "${words[@]}" --no-such-flag
+done
+[ "$("$bin/qpeer" --version)" != "" ] || fail "qpeer --version says nothing"
+
+misuse "$bin/qpeer"
+misuse "$bin/qpeer" fly
+misuse "$bin/qpeer" node
+misuse "$bin/qpeer" node --store
+misuse "$bin/qpeer" node --store "$scratch" --listen nonsense:port
+misuse "$bin/qpeer" node --store "$scratch" --retry sometimes
+misuse "$bin/qpeer" node --store "$scratch" --mtu 500
+misuse "$bin/qpeer" node --store "$scratch" --max-size much
+misuse "$bin/qpeer" node --store "$scratch" surplus
+misuse "$bin/qpeer" send
+misuse "$bin/qpeer" send file
+misuse "$bin/qpeer" send file --to
+misuse "$bin/qpeer" send file --to localhost --expect me
+misuse "$bin/qpeer" send .hidden --to localhost
+misuse "$bin/qpeer" ping
+misuse "$bin/qpeer" ping localhost --count 0
+misuse "$bin/qpeer" ping localhost --cipher rot13
+misuse "$bin/qpeer" id surplus
+misuse "$bin/qpeer-hq" get
+misuse "$bin/qpeer-hq" get http://localhost/
+misuse "$bin/qpeer-hq" get https://
+misuse "$bin/qpeer-hq" get --version v3 https://localhost/
+misuse "$bin/qpeer-hq" serve --www .
+
+[ $failures = 0 ] && echo "misuse is told in one line, with status 2"
+exit $((failures > 0))

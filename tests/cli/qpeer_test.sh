@@ -1,0 +1,158 @@
+#!/usr/bin/env bash
+# qpeer_test.sh BIN_DIR: nodes and senders as processes: what is sent is stored whole, once, under its
+# name; what breaks leaves nothing; failures say what failed where, with status 1.
+set -euo pipefail
+export LC_ALL=C
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=scripts/lib/processes.sh
+. "$here/../../scripts/lib/processes.sh"
+qpeer=$(realpath -- "$1")/qpeer
+begin_processes cli
+cd "$scratch"
+failures=0
+fail() {
+  echo "FAILED: $1"
+  failures=$((failures + 1))
+}
+
+# start_node NAME OPTION...: sets $address and $node; its log is NAME.log, its files are in NAME/
+start_node() {
+  local name=$1
+  shift
+  start_child "$name.log" "$qpeer" node --listen 127.0.0.1:0 --store "$name" "$@"
+  node=$child
+  for _ in {1..200}; do
+    address=$(sed -n 's/^listening on \([^ ]*\) id .*$/\1/p' "$name.log")
+    if [ -n "$address" ]; then return 0; fi
+    sleep 0.05
+  done
+  cat "$name.log"
+  echo "the node did not start"
+  exit 1
+}
+# expect STATUS COMMAND...: both outputs into out
+expect() {
+  local wanted=$1 status=0
+  shift
+  run_child 60 out "$@" || status=$?
+  [ "$status" = "$wanted" ] || { fail "$*: status $status, should be $wanted"; cat out; }
+}
+says() { grep -q -F -- "$1" "${2-out}" || { fail "not said: $1"; cat "${2-out}"; }; }
+stored() { cmp -s "$1" "$2" || fail "$2 is not $1"; }
+only() { # only FOLDER NAME...: nothing else is in there, not even hidden
+  local folder=$1
+  shift
+  [ "$(cd "$folder" && find . -mindepth 1 -printf '%f\n' | sort)" = "$(printf '%s\n' "$@" | sort)" ] ||
+    { fail "$folder holds other than: $*"; ls -la "$folder"; }
+}
+
+head -c 3000000 /dev/urandom >data
+: >empty
+echo small >"name with spaces"
+sum=$(sha256sum data | cut -d ' ' -f 1)
+
+# --- what works ---------------------------------------------------------------------------------
+start_node store --key node.key
+expect 0 "$qpeer" send data --to "$address"
+says "sha256     $sum (the node stored the same)"
+says "stored data 3000000 sha256=$sum" store.log
+expect 0 "$qpeer" send data --to "$address" --json
+says "\"stored_as\":\"data.1\""
+expect 0 "$qpeer" send empty --to "$address" --quiet
+[ ! -s out ] || fail "--quiet is not quiet"
+expect 0 "$qpeer" send "name with spaces" --to "$address"
+expect 0 "$qpeer" send data --to "$address" --name other --cipher chacha20 --mtu 1400
+says TLS_CHACHA20_POLY1305_SHA256
+stored data store/data
+stored data store/data.1
+stored data store/other
+stored empty store/empty
+stored "name with spaces" "store/name with spaces"
+only store data data.1 empty "name with spaces" other
+expect 0 "$qpeer" ping "$address" --count 3 --interval 0
+says "3 pings to $address"
+
+# --- who it is ----------------------------------------------------------------------------------
+[ "$(stat -c %a node.key)" = 600 ] || fail "the key is not private"
+id=$("$qpeer" id --key node.key)
+says "id $id" store.log
+expect 0 "$qpeer" send data --to "$address" --name pinned --expect "$id"
+expect 1 "$qpeer" send data --to "$address" --expect "${id//[0-9]/0}"
+says "another id"
+
+# --- what does not ------------------------------------------------------------------------------
+expect 1 "$qpeer" send missing --to "$address"
+says "missing: No such file"
+expect 1 "$qpeer" send . --to "$address" --name folder
+says "not a file"
+expect 1 "$qpeer" send data --to 127.0.0.1:9 --timeout 0.2
+says "cannot connect to 127.0.0.1:9"
+expect 1 "$qpeer" send data --to no.such.host.invalid
+expect 1 "$qpeer" node --store data
+says "cannot store in data"
+expect 1 "$qpeer" node --store store --listen "$address"
+says "cannot listen on $address: Address already in use"
+stop_child "$node" || fail "the node did not end well"
+only store data data.1 empty "name with spaces" other pinned
+
+start_node limited --max-size 1M --retry always
+expect 1 "$qpeer" send data --to "$address"
+says "the node refused it: the file is too large"
+says "too large" limited.log
+expect 0 "$qpeer" send empty --to "$address"
+only limited empty
+stop_child "$node" || fail "the node did not end well"
+
+# --- what breaks --------------------------------------------------------------------------------
+truncate -s 20G huge # Far too much to be done before the kill.
+start_node broken
+start_child sender.log "$qpeer" send huge --to "$address"
+for _ in {1..100}; do
+  if compgen -G "broken/.qpeer-part-*" >/dev/null; then break; fi
+  sleep 0.02
+done
+compgen -G "broken/.qpeer-part-*" >/dev/null || fail "the transfer did not begin"
+kill -INT "$child"
+wait "$child" || [ $? = 130 ] || fail "the status of an interrupted sender is not 130"
+for _ in {1..100}; do
+  if [ -z "$(ls -A broken)" ]; then break; fi
+  sleep 0.02
+done
+[ -z "$(ls -A broken)" ] || fail "an interrupted sender leaves something at the node"
+
+# A node that is killed leaves a part, which the next one removes.
+start_child sender.log "$qpeer" send huge --to "$address" --timeout 1
+sender=$child
+for _ in {1..100}; do
+  if compgen -G "broken/.qpeer-part-*" >/dev/null; then break; fi
+  sleep 0.02
+done
+kill -KILL "$node"
+stop_child "$node" || true
+kill -KILL "$sender"
+stop_child "$sender" || true
+compgen -G "broken/.qpeer-part-*" >/dev/null || fail "a killed node left nothing: the next check says nothing"
+start_node broken
+only broken
+stop_child "$node" || fail "the node did not end well"
+
+# --- a full disk, where we may make one ---------------------------------------------------------
+if mkdir full && mount -t tmpfs -o size=1m none full 2>/dev/null; then
+  start_node full
+  expect 1 "$qpeer" send data --to "$address"
+  says "the node refused it: cannot write: No space left on device"
+  only full
+  stop_child "$node" || fail "the node did not end well"
+  umount full
+else
+  echo "skipped: a full disk"
+fi
+
+# --- once ---------------------------------------------------------------------------------------
+start_node once --once
+expect 0 "$qpeer" send data --to "$address" --quiet
+wait "$node" || fail "--once does not end with status 0"
+stored data once/data
+
+[ $failures = 0 ] && echo "qpeer does what it says"
+exit $((failures > 0))
