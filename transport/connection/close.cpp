@@ -7,6 +7,7 @@ namespace qpeer::transport {
 namespace {
 
 constexpr std::size_t kMaxReason = 256;
+constexpr Duration kMaxClosingTime = 30s;
 
 }  // namespace
 
@@ -30,13 +31,18 @@ void Connection::fail(Instant now, const TransportError& error) {
 void Connection::enter_closing(Instant now, CloseReason reason) {
   phase_ = Phase::closing;
   close_pending_ = true;
-  closing_ends_ = now + 3 * recovery_.pto();
+  closing_ends_ = now + closing_time();
   tell_closed(std::move(reason));
+}
+
+/// RFC 9000 §10.2 [rfc9000-10.2-1]; but no peer's slow answers make us keep its state for long.
+Duration Connection::closing_time() const {
+  return std::min<Duration>(3 * recovery_.pto(), kMaxClosingTime);
 }
 
 /// RFC 9000 §10.2.2 [rfc9000-10.2.2-1]: nothing is sent any more.
 void Connection::enter_draining(Instant now, CloseReason reason) {
-  if (phase_ == Phase::open) closing_ends_ = now + 3 * recovery_.pto();
+  if (phase_ == Phase::open) closing_ends_ = now + closing_time();
   phase_ = Phase::draining;
   tell_closed(std::move(reason));
 }
@@ -102,8 +108,14 @@ void Connection::restart_idle_timer(Instant now) {
   idle_deadline_ = timeout == Duration{} ? kNever : now + timeout;
   idle_restarted_by_send_ = false;
   if (config_.keep_alive > Duration{} && handshake_complete_) {
-    keep_alive_deadline_ = now + config_.keep_alive;
+    keep_alive_deadline_ = now + keep_alive_interval();
   }
+}
+
+/// RFC 9000 §10.1.2: often enough that the idle timeout of neither end is reached.
+Duration Connection::keep_alive_interval() const {
+  const Duration timeout = idle_timeout();
+  return timeout == Duration{} ? config_.keep_alive : std::min(config_.keep_alive, timeout / 2);
 }
 
 /// RFC 9000 §10.1: sending restarts the timer too, once per silence of the peer.
@@ -148,7 +160,7 @@ void Connection::on_deadline(Instant now) {
   }
   if (now >= keep_alive_deadline_) {
     ping_requested_ = true;
-    keep_alive_deadline_ = now + config_.keep_alive;
+    keep_alive_deadline_ = now + keep_alive_interval();
   }
   if (now >= recovery_.deadline()) recovery_.on_deadline(now, *this);
   key_phases_.on_deadline(now);

@@ -20,9 +20,10 @@ struct ConnectionConfig {
   StreamConfig streams{};
   /// The connection ends in silence after this long without traffic; 0 is never. RFC 9000 §10.1.
   Duration max_idle_timeout = 30s;
-  /// Sends a PING when nothing else was heard for this long; 0 is never. RFC 9000 §10.1.2.
+  /// Sends a PING when nothing else was heard for this long, or for half of the idle timeout if
+  /// that is shorter; 0 is never. RFC 9000 §10.1.2.
   Duration keep_alive{};
-  Duration handshake_timeout = 10s;
+  Duration handshake_timeout = 10s;  ///< 0 is never.
   Duration max_ack_delay = 25ms;
   /// The largest UDP payload that we send: 1200 is safe everywhere; 1452 suits paths known to carry
   /// 1500-byte packets. RFC 9000 §14.

@@ -58,7 +58,8 @@ Connection::Connection(Instant now, const ConnectionConfig& config, ConnectionSe
       max_datagram_size_(config_.max_datagram_size),
       skipped_packet_number_(random.uniform(256)),
       address_validated_(setup_.side == Side::client || setup_.address_validated),
-      handshake_deadline_(now + config_.handshake_timeout),
+      handshake_deadline_(config_.handshake_timeout > Duration{} ? now + config_.handshake_timeout
+                                                                 : kNever),
       now_(now) {
   if (setup_.side == Side::client) {
     setup_.initial_destination_connection_id = setup_.original_destination_connection_id;

@@ -133,6 +133,8 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
 
   // --- endpoint --------------------------------------------------------------------------------
 
+  /// How many packets proved authentic.
+  [[nodiscard]] std::uint64_t packets_received() const { return stats_.packets_received; }
   /// The endpoint matched a stateless reset of this peer. RFC 9000 §10.3.1.
   void on_stateless_reset(Instant now);
 
@@ -169,6 +171,8 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
                       const ReceivedDatagram& datagram);
   std::optional<OpenPacket> open_packet(Instant now, const wire::ProtectedHeader& header,
                                         MutableBytes packet);
+  bool decrypt(Instant now, const OpenPacket& packet, bool key_phase, Bytes header,
+               MutableBytes sealed);
   void on_packet_authenticated(Instant now, const wire::ProtectedHeader& header);
   void receive_retry(Instant now, const wire::ProtectedHeader& header, Bytes packet);
   void receive_version_negotiation(Bytes packet);
@@ -220,6 +224,8 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   void restart_idle_timer(Instant now);
   void on_ack_eliciting_sent(Instant now);
   [[nodiscard]] Duration idle_timeout() const;
+  [[nodiscard]] Duration keep_alive_interval() const;
+  [[nodiscard]] Duration closing_time() const;
 
   /// Streams can be used: from the end of the handshake to the end of the connection.
   [[nodiscard]] bool usable() const { return handshake_complete_ && phase_ == Phase::open; }

@@ -128,32 +128,15 @@ std::optional<OpenPacket> Connection::open_packet(Instant now, const wire::Prote
   out.number = wire::decode_packet_number(number_space.acks.largest_received(), plain.truncated,
                                           plain.packet_number_length);
   const MutableBytes sealed = packet.subspan(plain.header_size);
-  const Bytes unprotected_header = packet.first(plain.header_size);
-  if (one_rtt) {
-    const bool key_phase = (plain.first_byte & wire::kKeyPhaseBit) != 0;
-    const auto opened =
-        key_phases_.open(out.number, key_phase, unprotected_header, sealed,
-                         number_space.next_packet_number, now + 3 * recovery_.pto());
-    if (opened == KeyPhases::Opened::key_update_error) {
-      fail(now, {TransportErrorCode::key_update_error, "key update out of order"});
-      return std::nullopt;
-    }
-    if (opened == KeyPhases::Opened::no) {
-      // RFC 9001 §6.6 [rfc9001-6.6-7]: too many forgeries tried on our keys.
-      if (++failed_opens_ >= key_phases_.integrity_limit()) {
-        fail(now, {TransportErrorCode::aead_limit_reached, "too many forged packets"});
-      }
-      return dropped(DropReason::undecryptable);
-    }
-  } else if (!number_space.receive.aead->open(out.number, unprotected_header, sealed)) {
-    return dropped(DropReason::undecryptable);
-  }
+  const bool key_phase = (plain.first_byte & wire::kKeyPhaseBit) != 0;
+  if (!decrypt(now, out, key_phase, packet.first(plain.header_size), sealed)) return std::nullopt;
   // RFC 9000 §12.3 [rfc9000-12.3-4], [rfc9000-12.3-5]: a number is processed once, and nobody learns
   // from a forgery which were.
   if (out.number > kMaxPacketNumber || number_space.acks.is_duplicate(out.number)) {
     return dropped(DropReason::duplicate);
   }
-  // RFC 9000 §17.2 [rfc9000-17.2-9], §17.3.1 [rfc9000-17.3.1-3]: judged only now that the header is authentic.
+  // RFC 9000 §17.2 [rfc9000-17.2-9], §17.3.1 [rfc9000-17.3.1-3]: judged only now that the header is
+  // authentic.
   if ((plain.first_byte & wire::reserved_bits_mask(header.type)) != 0) {
     fail(now, {TransportErrorCode::protocol_violation, "reserved bits are set"});
     return std::nullopt;
@@ -161,6 +144,34 @@ std::optional<OpenPacket> Connection::open_packet(Instant now, const wire::Prote
   out.payload = sealed.first(sealed.size() - crypto::kTagSize);
   ++stats_.packets_received;
   return out;
+}
+
+/// Opens the payload in place, with the key that the level, and in 1-RTT the phase, calls for.
+bool Connection::decrypt(Instant now, const OpenPacket& packet, bool key_phase, Bytes header,
+                         MutableBytes sealed) {
+  Space& number_space = space(space_of(packet.level));
+  std::uint64_t integrity_limit = 0;
+  if (packet.level == EncryptionLevel::one_rtt) {
+    using Opened = KeyPhases::Opened;
+    const Opened opened =
+        key_phases_.open(packet.number, key_phase, header, sealed, number_space.next_packet_number,
+                         now + 3 * recovery_.pto());
+    if (opened == Opened::yes) return true;
+    if (opened == Opened::key_update_error) {
+      fail(now, {TransportErrorCode::key_update_error, "key update out of order"});
+      return false;
+    }
+    integrity_limit = key_phases_.integrity_limit();
+  } else {
+    if (number_space.receive.aead->open(packet.number, header, sealed)) return true;
+    integrity_limit = number_space.receive.aead->integrity_limit();
+  }
+  // RFC 9001 §6.6 [rfc9001-6.6-7]: too many forgeries tried, over all our keys.
+  if (++failed_opens_ >= integrity_limit) {
+    fail(now, {TransportErrorCode::aead_limit_reached, "too many forged packets"});
+  }
+  drop(DropReason::undecryptable);
+  return false;
 }
 
 void Connection::on_packet_authenticated(Instant now, const wire::ProtectedHeader& header) {

@@ -12,7 +12,8 @@ namespace qpeer::transport {
 void Endpoint::Implementation::on_unknown(Instant now, ReceivedDatagram& datagram,
                                           const wire::InvariantHeader& header) {
   const Bytes payload = datagram.payload;
-  if (on_stateless_reset(now, datagram)) return;
+  const auto token = wire::reset_token_of(payload);
+  if (token && on_stateless_reset(now, datagram.path, *token)) return;
   if (!header.long_form) return on_unknown_short(now, datagram, header);
   if (!config.server_tls || shut_down) return drop(DropReason::unknown_connection);
   // RFC 9000 §14.1 [rfc9000-14.1-4], §5.2.2 [rfc9000-5.2.2-3]: small datagrams get no answer, so
@@ -34,10 +35,10 @@ void Endpoint::Implementation::on_unknown(Instant now, ReceivedDatagram& datagra
 
 /// Whether it ends one of our connections. RFC 9000 §10.3 [rfc9000-10.3-9], §10.3.1
 /// [rfc9000-10.3.1-5]: in any header form, but only from where that peer is.
-bool Endpoint::Implementation::on_stateless_reset(Instant now, const ReceivedDatagram& datagram) {
-  const auto token = wire::reset_token_of(datagram.payload);
-  const auto slot = token ? router.find_reset(*token) : std::nullopt;
-  if (!slot || entries[*slot]->connection->path().remote != datagram.path.remote) return false;
+bool Endpoint::Implementation::on_stateless_reset(Instant now, const Path& path,
+                                                  const StatelessResetToken& token) {
+  const auto slot = router.find_reset(token);
+  if (!slot || entries[*slot]->connection->path().remote != path.remote) return false;
   entries[*slot]->connection->on_stateless_reset(now);
   touch(*entries[*slot]);
   return true;
@@ -64,6 +65,9 @@ void Endpoint::Implementation::on_initial(Instant now, ReceivedDatagram& datagra
                         .server_name = {}};
   if (!check_address(now, datagram.path, header, setup)) return;
   if (stats.handshakes >= config.max_handshakes || open_entries >= config.max_connections) {
+    // RFC 9000 §5.2.2 [rfc9000-5.2.2-5].
+    answers.refuse(now, datagram.path, header,
+                   {TransportErrorCode::connection_refused, "too many connections"});
     return drop(DropReason::connection_limit);
   }
   // Noise that looks like an Initial must not cost a connection.

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "transport/endpoint/implementation.hpp"
+#include "transport/wire/stateless.hpp"
 
 namespace qpeer::transport {
 namespace {
@@ -155,9 +156,16 @@ void Endpoint::on_datagram(Instant now, ReceivedDatagram datagram) {
   const auto header = wire::InvariantHeader::decode(datagram.payload, Implementation::kCidSize);
   if (!header) return impl.drop(DropReason::malformed_header);
   if (const auto slot = impl.router.find(header->destination_connection_id)) {
-    Implementation::Entry& entry = *impl.entries[*slot];
-    entry.connection->on_datagram(now, datagram);
-    impl.touch(entry);
+    Connection& connection = *impl.entries[*slot]->connection;
+    // RFC 9000 §10.3.1 [rfc9000-10.3.1-2]: what nothing of opens may be a reset that happens to begin
+    // with an ID of ours. Its token is read before the bytes are decrypted in place.
+    const auto token = wire::reset_token_of(datagram.payload);
+    const std::uint64_t opened_before = connection.packets_received();
+    connection.on_datagram(now, datagram);
+    impl.touch(*impl.entries[*slot]);
+    if (token && connection.packets_received() == opened_before) {
+      impl.on_stateless_reset(now, datagram.path, *token);
+    }
     return;
   }
   impl.on_unknown(now, datagram, *header);

@@ -71,7 +71,7 @@ struct Endpoint::Implementation {
 
   // accept.cpp: datagrams that no connection knows.
   void on_unknown(Instant now, ReceivedDatagram& datagram, const wire::InvariantHeader& header);
-  bool on_stateless_reset(Instant now, const ReceivedDatagram& datagram);
+  bool on_stateless_reset(Instant now, const Path& path, const StatelessResetToken& token);
   void on_unknown_short(Instant now, const ReceivedDatagram& datagram,
                         const wire::InvariantHeader& header);
   void on_initial(Instant now, ReceivedDatagram& datagram, const wire::ProtectedHeader& header);
