@@ -54,6 +54,13 @@ void DialOptions::declare(Arguments& arguments) {
   transport.declare_mtu(arguments);
 }
 
+std::optional<int> DialOptions::parse(Arguments& arguments, std::span<char* const> words) const {
+  if (const auto status = arguments.parse(words)) return status;
+  const auto parts = io::split_host_port(to, kDefaultPort);
+  if (parts) return std::nullopt;
+  return arguments.misuse("'" + to + "' is no address: " + parts.error());
+}
+
 Task<std::expected<Dialled, std::string>> dial(EventLoop& loop, const DialOptions& options) {
   const auto peer = resolve_peer(options.to, kDefaultPort);
   if (!peer) co_return Error(peer.error());

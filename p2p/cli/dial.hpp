@@ -1,15 +1,17 @@
 // A connection to a node, for the commands that need one.
 #pragma once
 
+#include <qpeer/transport.hpp>
+
 #include <array>
 #include <expected>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
 #include "p2p/cli/common/arguments.hpp"
 #include "p2p/cli/common/transport_options.hpp"
-#include "qpeer/transport.hpp"
 
 namespace qpeer::cli {
 
@@ -21,6 +23,8 @@ struct DialOptions {
   TransportOptions transport{};
 
   void declare(Arguments& arguments);  ///< All flags, but not how `to` is given.
+  /// Arguments::parse, then whether `to` can be an address at all.
+  [[nodiscard]] std::optional<int> parse(Arguments& arguments, std::span<char* const> words) const;
 };
 
 struct Dialled {

@@ -1,5 +1,6 @@
 // qpeer node: listens, and stores the files that are sent.
 #include <sys/stat.h>
+#include <qpeer/transport.hpp>
 
 #include <cerrno>
 #include <cstring>
@@ -16,7 +17,6 @@
 #include "p2p/cli/common/protocol.hpp"
 #include "p2p/cli/common/receiver.hpp"
 #include "p2p/cli/common/transport_options.hpp"
-#include "qpeer/transport.hpp"
 
 namespace qpeer::cli {
 namespace {
@@ -123,15 +123,18 @@ int run_node(NodeOptions options) {
 
 int node_command(std::span<char* const> words) {
   NodeOptions options;
-  Arguments arguments{"qpeer node", "--store DIR [--listen ADDR:PORT] [OPTION...]",
-                      "Listens, and stores the files that are sent. Prints 'listening on ADDR:PORT "
-                      "id ID', then\n'stored NAME SIZE sha256=HEX' for each file. SIGINT or SIGTERM "
-                      "ends it."};
+  Arguments arguments{
+      "qpeer node", "--store DIR [--listen ADDR:PORT] [OPTION...]",
+      "Listens, and stores the files that are sent. Prints 'listening on ADDR:PORT "
+      "id ID', then\n'stored NAME SIZE sha256=HEX' for each file. SIGINT or SIGTERM "
+      "ends it."};
   arguments.required("--store", "DIR", options.store, "where to put files; made if it is missing");
   arguments.custom("--listen", "ADDR:PORT", "where to listen (default: any address, port 4477)",
                    [&](std::string_view text) -> std::expected<void, std::string> {
                      const auto address = parse_listen(text, kDefaultPort);
-                     if (!address) return std::unexpected(address.error());
+                     if (!address) {
+                       return std::unexpected("is no address to listen on: " + address.error());
+                     }
                      options.listen = *address;
                      return {};
                    });

@@ -7,8 +7,8 @@
 #include "p2p/cli/commands.hpp"
 #include "p2p/cli/common/key_file.hpp"
 #include "p2p/cli/common/program.hpp"
-#include "p2p/cli/dial.hpp"
 #include "p2p/cli/common/protocol.hpp"
+#include "p2p/cli/dial.hpp"
 
 namespace qpeer::cli {
 namespace {
@@ -49,9 +49,8 @@ Task<int> ping(EventLoop& loop, const PingOptions& options) {
   const std::string remote = info.remote.to_string();
   if (!options.quiet) {
     say("connected to {} id {} in {:.3f} ms, {}, {}", remote,
-        id_text(info.peer_certificate.spki_sha256),
-        milliseconds(connection.stats().handshake_time), to_string(info.cipher_suite),
-        info.key_exchange_group);
+        id_text(info.peer_certificate.spki_sha256), milliseconds(connection.stats().handshake_time),
+        to_string(info.cipher_suite), info.key_exchange_group);
   }
   auto stream = co_await connection.open_stream();
   if (!stream) {
@@ -67,8 +66,7 @@ Task<int> ping(EventLoop& loop, const PingOptions& options) {
     if (number > 1) co_await sleep_for(loop, options.interval);
     const auto time = co_await round_trip(*stream, number);
     if (!time) {
-      complain("qpeer ping: {}: no answer to ping {}: {}", remote, number,
-               to_string(time.error()));
+      complain("qpeer ping: {}: no answer to ping {}: {}", remote, number, to_string(time.error()));
       co_return kFailure;
     }
     least = std::min(least, *time);
@@ -95,15 +93,16 @@ int ping_command(std::span<char* const> words) {
   arguments.seconds("--interval", "S", options.interval, "time between them (default: 1)");
   options.dial.declare(arguments);
   arguments.toggle("--quiet", options.quiet, "print only the last line");
-  if (const auto status = arguments.parse(words)) return *status;
+  if (const auto status = options.dial.parse(arguments, words)) return *status;
   EventLoop loop;
   return run_program(loop, ping(loop, options));
 }
 
 int id_command(std::span<char* const> words) {
   std::string key;
-  Arguments arguments{"qpeer id", "[--key FILE]",
-                      "Prints the name of the peer that has this key: the SHA-256 of its public key."};
+  Arguments arguments{
+      "qpeer id", "[--key FILE]",
+      "Prints the name of the peer that has this key: the SHA-256 of its public key."};
   arguments.text("--key", "FILE", key, "the key, made if missing (default: one for this run)");
   if (const auto status = arguments.parse(words)) return *status;
   const auto identity = load_identity(key);

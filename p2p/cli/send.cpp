@@ -16,8 +16,8 @@
 #include "p2p/cli/common/files.hpp"
 #include "p2p/cli/common/key_file.hpp"
 #include "p2p/cli/common/program.hpp"
-#include "p2p/cli/dial.hpp"
 #include "p2p/cli/common/protocol.hpp"
+#include "p2p/cli/dial.hpp"
 
 namespace qpeer::cli {
 namespace {
@@ -48,7 +48,7 @@ using Error = std::unexpected<std::string>;
 
 std::expected<OpenFile, std::string> open_file(const std::string& path) {
   OpenFile out{.file = Descriptor{::open(path.c_str(), O_RDONLY | O_CLOEXEC)}};
-  struct stat status {};
+  struct stat status{};
   if (!out.file || ::fstat(out.file.get(), &status) != 0) {
     return Error(path + ": " + std::strerror(errno));
   }
@@ -119,7 +119,8 @@ Task<std::expected<Report, std::string>> transfer(AsyncConnection& connection,
   const auto answer = co_await read_answer(*stream);
   report.total = io::now() - begin;
   if (!answer) {
-    const std::string why = co_await why_it_ended(connection, "the node broke off without an answer");
+    const std::string why =
+        co_await why_it_ended(connection, "the node broke off without an answer");
     co_return Error(why);
   }
   if (!answer->stored) co_return Error("the node refused it: " + answer->text);
@@ -148,9 +149,8 @@ void tell(const SendOptions& options, const AsyncConnection& connection, const R
         json_string(info.remote.to_string()), id_text(info.peer_certificate.spki_sha256),
         to_string(info.cipher_suite), json_string(info.key_exchange_group),
         milliseconds(stats.handshake_time), seconds,
-        std::chrono::duration<double>(report.total).count(), rate,
-        milliseconds(stats.smoothed_rtt), milliseconds(stats.min_rtt), stats.packets_lost,
-        hex(report.sha256));
+        std::chrono::duration<double>(report.total).count(), rate, milliseconds(stats.smoothed_rtt),
+        milliseconds(stats.min_rtt), stats.packets_lost, hex(report.sha256));
     return;
   }
   if (options.quiet) return;
@@ -196,11 +196,11 @@ int send_command(std::span<char* const> words) {
   options.dial.declare(arguments);
   arguments.toggle("--json", options.json, "print the result as one line of JSON");
   arguments.toggle("--quiet", options.quiet, "print nothing but failures");
-  if (const auto status = arguments.parse(words)) return *status;
+  if (const auto status = options.dial.parse(arguments, words)) return *status;
   if (options.name.empty()) options.name = base_name(options.file);
   if (const auto bad = why_bad_name(options.name); !bad.empty()) {
-    return arguments.misuse("a node will not take the name '" + options.name + "': " +
-                            std::string(bad) + "; give another with --name");
+    return arguments.misuse("a node will not take the name '" + options.name +
+                            "': " + std::string(bad) + "; give another with --name");
   }
   const auto file = open_file(options.file);
   if (!file) {
