@@ -106,11 +106,10 @@ int client_command(std::span<char* const> words) {
   cli::Arguments arguments{"qpeer-perf client", "[--mode bulk|requests|handshakes] [OPTION...]",
                            "Measures against a qpeer-perf server, and prints one result."};
   options.declare(arguments);
-  arguments.choice<Mode>("--mode",
-                         {{"bulk", Mode::bulk},
-                          {"requests", Mode::requests},
-                          {"handshakes", Mode::handshakes}},
-                         options.mode, "what to measure (default: bulk)");
+  arguments.choice<Mode>(
+      "--mode",
+      {{"bulk", Mode::bulk}, {"requests", Mode::requests}, {"handshakes", Mode::handshakes}},
+      options.mode, "what to measure (default: bulk)");
   arguments.seconds("--duration", "S", options.duration, "how long (default: 10)");
   arguments.size("--bytes", "SIZE", options.bytes, "bulk: this much instead of --duration");
   arguments.number("--streams", "N", options.streams, 1, 10'000, "bulk: on so many streams");

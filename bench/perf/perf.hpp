@@ -2,6 +2,8 @@
 // stream: u64 (network order) size of the response, then anything, FIN; the response has that size.
 #pragma once
 
+#include <qpeer/transport.hpp>
+
 #include <chrono>
 #include <cstdint>
 #include <expected>
@@ -12,7 +14,6 @@
 
 #include "p2p/cli/common/arguments.hpp"
 #include "p2p/cli/common/transport_options.hpp"
-#include "qpeer/transport.hpp"
 
 namespace qpeer::perf {
 

@@ -110,9 +110,7 @@ class AsyncStream {
   /// No more data: the end of the stream follows what was written.
   std::expected<void, StreamError> finish();
   /// co_await, after finish(): waits until the peer has acknowledged all of it, the end included.
-  [[nodiscard]] detail::FinishedOperation finished() {
-    return detail::FinishedOperation{*state_};
-  }
+  [[nodiscard]] detail::FinishedOperation finished() { return detail::FinishedOperation{*state_}; }
 
   /// Abandons the send side: what was not delivered is lost. RFC 9000 §3.5.
   std::expected<void, StreamError> reset(std::uint64_t error_code);

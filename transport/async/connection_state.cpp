@@ -69,8 +69,8 @@ void ConnectionState::on_closed(CloseReason reason) {
   if (closed) return;
   if (const auto* connection = find()) last_stats = connection->stats();
   closed = std::move(reason);
-  for (WaitList* list : {&connecting, &closing, &pinging, &opening[0], &opening[1], &accepting[0],
-                         &accepting[1]}) {
+  for (WaitList* list :
+       {&connecting, &closing, &pinging, &opening[0], &opening[1], &accepting[0], &accepting[1]}) {
     schedule(*list);
   }
   for (auto& [id, stream] : streams) {

@@ -34,10 +34,9 @@ std::expected<std::shared_ptr<EndpointState>, std::error_code> EndpointState::op
   auto state = std::make_shared<EndpointState>(loop, options);
   state->local_address = socket->local_address();
   state->capabilities = socket->capabilities();
-  auto driver = Driver::start(loop, std::move(*socket), state->machine,
-                              [self = state.get()](transport::EndpointEvent&& event) {
-                                self->on_event(std::move(event));
-                              });
+  auto driver = Driver::start(
+      loop, std::move(*socket), state->machine,
+      [self = state.get()](transport::EndpointEvent&& event) { self->on_event(std::move(event)); });
   if (!driver) return std::unexpected(driver.error());
   state->driver = std::move(*driver);
   state->driver->on_error([self = state.get()](std::error_code code) {

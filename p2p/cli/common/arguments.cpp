@@ -20,7 +20,7 @@ std::optional<std::uint64_t> parse_size(std::string_view text) {
   const bool binary = text.ends_with('i');
   if (binary) text.remove_suffix(1);
   constexpr std::string_view kPrefixes = "kMGT";
-  const std::size_t prefix = text.empty()               ? std::string_view::npos
+  const std::size_t prefix = text.empty()                   ? std::string_view::npos
                              : binary && text.back() == 'K' ? 0
                                                             : kPrefixes.find(text.back());
   if (prefix == std::string_view::npos) return binary ? std::nullopt : parse_number(text);

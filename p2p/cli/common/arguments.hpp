@@ -63,7 +63,8 @@ class Arguments {
   void choice(std::string_view name, std::initializer_list<std::pair<std::string_view, T>> words,
               T& value, std::string_view help) {
     std::string metavar;
-    for (const auto& [word, meaning] : words) metavar += (metavar.empty() ? "" : "|") + std::string(word);
+    for (const auto& [word, meaning] : words)
+      metavar += (metavar.empty() ? "" : "|") + std::string(word);
     custom(name, metavar, help,
            [&value, metavar, all = std::vector<std::pair<std::string_view, T>>(words)](
                std::string_view text) -> std::expected<void, std::string> {
@@ -102,9 +103,9 @@ class Arguments {
     bool required = false;
     bool given = false;
   };
-  static std::expected<void, std::string> set_number(
-      std::string_view text, std::uint64_t least, std::uint64_t most,
-      const std::function<void(std::uint64_t)>& set);
+  static std::expected<void, std::string> set_number(std::string_view text, std::uint64_t least,
+                                                     std::uint64_t most,
+                                                     const std::function<void(std::uint64_t)>& set);
   Flag* find(std::string_view name);
   std::optional<std::string> take_flag(std::span<char* const> words, std::size_t& at);
   std::optional<std::string> take_positional(std::string_view word);

@@ -12,9 +12,11 @@ constexpr std::size_t kLongestName = 200;  // Leaves room for a suffix in the us
 std::optional<char32_t> take_character(std::string_view& text) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned char first = byte(0);
-  const std::size_t size = first < 0x80 ? 1 : first >> 5 == 6 ? 2 : first >> 4 == 14 ? 3
-                           : first >> 3 == 30                  ? 4
-                                                               : 0;
+  const std::size_t size = first < 0x80       ? 1
+                           : first >> 5 == 6  ? 2
+                           : first >> 4 == 14 ? 3
+                           : first >> 3 == 30 ? 4
+                                              : 0;
   if (size == 0 || text.size() < size) return std::nullopt;
   constexpr std::array<unsigned char, 5> kMask{0, 0x7f, 0x1f, 0x0f, 0x07};
   constexpr std::array<char32_t, 5> kLeast{0, 0, 0x80, 0x800, 0x10000};
@@ -36,10 +38,9 @@ bool is_invisible(char32_t c) {
     char32_t first, last;
   };
   constexpr std::array kRanges{
-      Range{0x00, 0x1f},       Range{0x7f, 0x9f},       Range{0xad, 0xad},
-      Range{0x061c, 0x061c},   Range{0x180e, 0x180e},   Range{0x200b, 0x200f},
-      Range{0x2028, 0x202e},   Range{0x2060, 0x206f},   Range{0xe000, 0xf8ff},
-      Range{0xfdd0, 0xfdef},   Range{0xfeff, 0xfeff},   Range{0xfff0, 0xffff},
+      Range{0x00, 0x1f},       Range{0x7f, 0x9f},     Range{0xad, 0xad},     Range{0x061c, 0x061c},
+      Range{0x180e, 0x180e},   Range{0x200b, 0x200f}, Range{0x2028, 0x202e}, Range{0x2060, 0x206f},
+      Range{0xe000, 0xf8ff},   Range{0xfdd0, 0xfdef}, Range{0xfeff, 0xfeff}, Range{0xfff0, 0xffff},
       Range{0xe0000, 0x10ffff}};
   for (const Range& range : kRanges) {
     if (c >= range.first && c <= range.last) return true;

@@ -73,7 +73,7 @@ std::expected<AtomicFile, std::string> AtomicFile::create(const std::string& fol
                              O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644)};
     if (!file && errno == EEXIST) continue;
     if (!file) return std::unexpected(error_text(folder));
-    struct stat status {};
+    struct stat status{};
     // Somebody who tidies up may have come between.
     if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0 || ::fstat(file.get(), &status) != 0 ||
         status.st_nlink == 0) {
@@ -84,9 +84,7 @@ std::expected<AtomicFile, std::string> AtomicFile::create(const std::string& fol
 }
 
 AtomicFile::AtomicFile(Descriptor folder_fd, std::string temporary, Descriptor file)
-    : folder_fd_(std::move(folder_fd)),
-      temporary_(std::move(temporary)),
-      file_(std::move(file)) {}
+    : folder_fd_(std::move(folder_fd)), temporary_(std::move(temporary)), file_(std::move(file)) {}
 
 AtomicFile::AtomicFile(AtomicFile&& other) noexcept
     : folder_fd_(std::move(other.folder_fd_)),

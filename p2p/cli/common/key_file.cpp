@@ -32,7 +32,7 @@ std::expected<Identity, std::string> load(const std::string& path) {
   if (certificate == std::string::npos) {
     return std::unexpected(path + ": there is no certificate in it");
   }
-  struct stat status {};
+  struct stat status{};
   if (::stat(path.c_str(), &status) == 0 && (status.st_mode & 077) != 0) {
     complain("{}: others than its owner may use this key (chmod 600)", path);
   }
@@ -46,7 +46,7 @@ std::expected<Identity, std::string> load(const std::string& path) {
 
 std::expected<Identity, std::string> load_identity(const std::string& path) {
   if (path.empty()) return make(generate());
-  struct stat status {};
+  struct stat status{};
   if (::stat(path.c_str(), &status) != 0) {
     if (errno != ENOENT) return std::unexpected(path + ": " + std::strerror(errno));
     const crypto::Credentials fresh = generate();

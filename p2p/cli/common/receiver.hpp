@@ -2,6 +2,8 @@
 // connections at once. Nothing that a peer sends is trusted.
 #pragma once
 
+#include <qpeer/transport.hpp>
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -10,7 +12,6 @@
 #include <string>
 
 #include "p2p/cli/common/protocol.hpp"
-#include "qpeer/transport.hpp"
 
 namespace qpeer::cli {
 

@@ -19,8 +19,8 @@ using crypto::CipherSuite;
 std::function<void(std::string_view)> key_log() {
   const char* const path = std::getenv("SSLKEYLOGFILE");  // NOLINT(concurrency-mt-unsafe)
   if (path == nullptr || *path == '\0') return nullptr;
-  auto file = std::make_shared<Descriptor>(
-      ::open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  auto file =
+      std::make_shared<Descriptor>(::open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
   if (!*file) {
     std::fprintf(stderr, "cannot write keys to SSLKEYLOGFILE %s\n", path);
     return nullptr;
@@ -34,11 +34,12 @@ std::function<void(std::string_view)> key_log() {
 }  // namespace
 
 void TransportOptions::declare_cipher(Arguments& arguments) {
-  arguments.choice<std::optional<CipherSuite>>("--cipher",
-                                               {{"aes128", CipherSuite::aes_128_gcm_sha256},
-                                                {"aes256", CipherSuite::aes_256_gcm_sha384},
-                                                {"chacha20", CipherSuite::chacha20_poly1305_sha256}},
-                                               cipher, "use only this cipher (default: any)");
+  arguments.choice<std::optional<CipherSuite>>(
+      "--cipher",
+      {{"aes128", CipherSuite::aes_128_gcm_sha256},
+       {"aes256", CipherSuite::aes_256_gcm_sha384},
+       {"chacha20", CipherSuite::chacha20_poly1305_sha256}},
+      cipher, "use only this cipher (default: any)");
 }
 
 void TransportOptions::declare_mtu(Arguments& arguments) {
@@ -68,9 +69,7 @@ transport::ConnectionConfig TransportOptions::connection() const {
   return config;
 }
 
-io::UdpOptions TransportOptions::socket() const {
-  return {.gso = !no_gso, .gro = !no_gso};
-}
+io::UdpOptions TransportOptions::socket() const { return {.gso = !no_gso, .gro = !no_gso}; }
 
 crypto::TlsConfig TransportOptions::tls(std::string alpn) const {
   crypto::TlsConfig config;

@@ -1,6 +1,7 @@
 // qpeer-hq get: downloads files. Those of one host share a connection, each on a stream of its own,
 // all at once as far as the server's limit allows.
 #include <sys/stat.h>
+#include <qpeer/transport.hpp>
 
 #include <algorithm>
 #include <cerrno>
@@ -14,7 +15,6 @@
 #include "p2p/cli/common/files.hpp"
 #include "p2p/cli/common/program.hpp"
 #include "p2p/cli/common/transport_options.hpp"
-#include "qpeer/transport.hpp"
 #include "tests/interop/hq/commands.hpp"
 #include "tests/interop/hq/url.hpp"
 
@@ -48,7 +48,8 @@ Task<Outcome> save(AsyncStream& stream, const GetOptions& options, const std::st
     const auto view = co_await stream.peek();
     if (!view) {
       std::string why{to_string(view.error())};
-      if (view.error() == StreamError::reset) why += ", code " + std::to_string(stream.reset_code());
+      if (view.error() == StreamError::reset)
+        why += ", code " + std::to_string(stream.reset_code());
       co_return Error(why);
     }
     size += view->data.size();
@@ -164,13 +165,15 @@ std::expected<std::shared_ptr<crypto::TlsContext>, std::string> make_tls(
 
 int get_command(std::span<char* const> words) {
   GetOptions options;
-  cli::Arguments arguments{"qpeer-hq get", "[-o DIR] URL... [OPTION...]",
-                           "Downloads files from hq-interop servers; https://host:port/path. A file "
-                           "appears whole or not\nat all; the exit status is 0 only when all did."};
+  cli::Arguments arguments{
+      "qpeer-hq get", "[-o DIR] URL... [OPTION...]",
+      "Downloads files from hq-interop servers; https://host:port/path. A file "
+      "appears whole or not\nat all; the exit status is 0 only when all did."};
   arguments.positionals("URL", options.urls);
   arguments.text("--output", "DIR", options.folder, "where to put the files (default: here)");
   arguments.alias("-o", "--output");
-  arguments.text("--ca", "FILE", options.ca, "trust only these authorities (default: trust anyone)");
+  arguments.text("--ca", "FILE", options.ca,
+                 "trust only these authorities (default: trust anyone)");
   arguments.seconds("--timeout", "S", options.timeout,
                     "give up a handshake after this long (default: 10)");
   options.transport.declare_version(arguments);

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <qpeer/transport.hpp>
 
 #include <algorithm>
 #include <cerrno>
@@ -13,7 +14,6 @@
 #include "p2p/cli/common/files.hpp"
 #include "p2p/cli/common/program.hpp"
 #include "p2p/cli/common/transport_options.hpp"
-#include "qpeer/transport.hpp"
 #include "tests/interop/hq/commands.hpp"
 
 namespace qpeer::hq {
@@ -54,7 +54,7 @@ Descriptor open_below(int folder, std::string_view path) {
     const int kind = path.empty() ? O_NONBLOCK : O_DIRECTORY;
     at = Descriptor{::openat(at.get(), part.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | kind)};
   }
-  struct stat status {};
+  struct stat status{};
   if (!at || ::fstat(at.get(), &status) != 0 || !S_ISREG(status.st_mode)) return {};
   return at;
 }

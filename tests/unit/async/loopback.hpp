@@ -2,6 +2,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <qpeer/transport.hpp>
 
 #include <array>
 #include <optional>
@@ -9,8 +10,6 @@
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include "qpeer/transport.hpp"
 
 namespace qpeer::async {
 

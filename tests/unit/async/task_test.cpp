@@ -149,8 +149,8 @@ TEST(Task, DestroyingItDestroysItsLocalsInnermostFirst) {
     EXPECT_TRUE(log.empty());
   }
   EXPECT_FALSE(gate.awaited());
-  EXPECT_EQ(log, (std::vector<std::string>{"inner second", "inner first", "outer local",
-                                           "parameter"}));
+  EXPECT_EQ(log,
+            (std::vector<std::string>{"inner second", "inner first", "outer local", "parameter"}));
   gate.open();
   EXPECT_EQ(log.size(), 4U) << "a cancelled task went on";
 }

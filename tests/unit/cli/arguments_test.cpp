@@ -55,8 +55,8 @@ Arguments declare(Options& options) {
 TEST(Arguments, SetsWhatIsGivenInEitherForm) {
   Options options;
   Arguments arguments = declare(options);
-  const Outcome run = parse(arguments, {"--to=there", "-q", "name", "--port", "65535", "--size", "2KiB",
-                                    "--time=0.5", "--color", "green"});
+  const Outcome run = parse(arguments, {"--to=there", "-q", "name", "--port", "65535", "--size",
+                                        "2KiB", "--time=0.5", "--color", "green"});
   EXPECT_FALSE(run.status) << run.errors;
   EXPECT_EQ(options.file, "name");
   EXPECT_EQ(options.to, "there");
@@ -77,17 +77,25 @@ TEST(Arguments, WhatFollowsTwoDashesIsNoFlag) {
 }
 
 TEST(Arguments, EachMistakeIsOneLineAndStatusTwo) {
-  const std::list<std::vector<std::string>> mistakes{
-      {"f", "--to", "x", "--colour", "red"}, {"f", "--to", "x", "--color", "blue"},
-      {"f", "--to", "x", "--port", "0"},     {"f", "--to", "x", "--port", "65536"},
-      {"f", "--to", "x", "--port", "1x"},    {"f", "--to", "x", "--port", ""},
-      {"f", "--to", "x", "--port"},          {"f", "--to", "x", "--quiet=yes"},
-      {"f", "--to", "x", "--size", "-1"},    {"f", "--to", "x", "--time", "soon"},
-      {"f", "--to", "x", "g"},               {"f", "--to", ""},
-      {"f", "--to"},                         {"f"},
-      {"--to", "x"},                         {"", "--to", "x"},
-      {"f", "--to", "x", "-z"},              {"f", "--to", "x", "--size", "99999999999G"},
-      {"f", "--to", "x", "--bad\nflag"}};
+  const std::list<std::vector<std::string>> mistakes{{"f", "--to", "x", "--colour", "red"},
+                                                     {"f", "--to", "x", "--color", "blue"},
+                                                     {"f", "--to", "x", "--port", "0"},
+                                                     {"f", "--to", "x", "--port", "65536"},
+                                                     {"f", "--to", "x", "--port", "1x"},
+                                                     {"f", "--to", "x", "--port", ""},
+                                                     {"f", "--to", "x", "--port"},
+                                                     {"f", "--to", "x", "--quiet=yes"},
+                                                     {"f", "--to", "x", "--size", "-1"},
+                                                     {"f", "--to", "x", "--time", "soon"},
+                                                     {"f", "--to", "x", "g"},
+                                                     {"f", "--to", ""},
+                                                     {"f", "--to"},
+                                                     {"f"},
+                                                     {"--to", "x"},
+                                                     {"", "--to", "x"},
+                                                     {"f", "--to", "x", "-z"},
+                                                     {"f", "--to", "x", "--size", "99999999999G"},
+                                                     {"f", "--to", "x", "--bad\nflag"}};
   for (const auto& words : mistakes) {
     Options options;
     Arguments arguments = declare(options);

@@ -128,7 +128,7 @@ TEST_F(KeyFileTest, IsMadeOnceForItsOwnerOnly) {
   const std::string path = folder + "/key";
   const auto first = load_identity(path);
   ASSERT_TRUE(first) << first.error();
-  struct stat status {};
+  struct stat status{};
   ASSERT_EQ(::stat(path.c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0600U);
   const auto second = load_identity(path);

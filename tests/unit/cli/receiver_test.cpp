@@ -17,8 +17,8 @@ class ReceiverTest : public InFolder {
  protected:
   void SetUp() override {
     InFolder::SetUp();
-    server.emplace(*AsyncEndpoint::open(loop, {.bind = SocketAddress::loopback4(0),
-                                               .endpoint = {.server_tls = server_tls("t")}}));
+    server.emplace(*AsyncEndpoint::open(
+        loop, {.bind = SocketAddress::loopback4(0), .endpoint = {.server_tls = server_tls("t")}}));
     client.emplace(*AsyncEndpoint::open(loop, {.bind = SocketAddress::loopback4(0)}));
     receiver.emplace(ReceiverOptions{.store = folder, .max_size = 1000, .max_transfers = 2},
                      [this](const Received& one) { received.push_back(one); });
@@ -129,7 +129,10 @@ TEST_F(ReceiverTest, MoreTransfersThanAllowedAreTurnedAway) {
 
 TEST_F(ReceiverTest, RubbishIsStopped) {
   auto body = [this]() -> Task<void> {
-    for (const char* rubbish : {"\x07", "\x01", "\x01\xff" "abc", ""}) {
+    for (const char* rubbish : {"\x07", "\x01",
+                                "\x01\xff"
+                                "abc",
+                                ""}) {
       AsyncConnection connection = co_await connect();
       auto stream = co_await connection.open_stream();
       (void)co_await stream->write(as_bytes(rubbish));
@@ -146,7 +149,9 @@ TEST_F(ReceiverTest, PingsComeBack) {
   auto body = [this]() -> Task<void> {
     AsyncConnection connection = co_await connect();
     auto stream = co_await connection.open_stream();
-    (void)co_await stream->write(as_bytes("\x02" "12345678abcdefgh"));
+    (void)co_await stream->write(
+        as_bytes("\x02"
+                 "12345678abcdefgh"));
     std::array<u8, 16> pong{};
     const auto size = co_await stream->read_full(pong);
     EXPECT_EQ(size, 16U);
