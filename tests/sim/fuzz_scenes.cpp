@@ -1,6 +1,7 @@
 #include "tests/sim/fuzz_scenes.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 
 namespace qpeer::sim {
@@ -8,6 +9,8 @@ namespace {
 
 constexpr std::uint64_t kSeed = 1;
 constexpr std::size_t kMaxSteps = 300;
+/// Long enough for any idle timeout, which is at least three PTOs after a round trip of minutes.
+constexpr Duration kSilence = std::chrono::hours(24);
 
 PeerConfig small_config(NullKeys& keys) {
   PeerConfig config;
@@ -56,7 +59,7 @@ void EndpointScene::run(Bytes input) {
   EndpointScene scene(input[0]);
   Reader in{input.subspan(1)};
   for (std::size_t steps = 0; !in.empty() && steps < kMaxSteps; ++steps) scene.step(in);
-  scene.network_.run_for(120s);
+  scene.network_.run_for(kSilence);
   // Nobody answers any more: all must have ended by itself.
   if (scene.server_->endpoint().stats().connections != 0) std::abort();
 }
@@ -114,7 +117,7 @@ void ConnectionScene::run(Bytes input) {
   ConnectionScene scene(input[0]);
   Reader in{input.subspan(1)};
   for (std::size_t steps = 0; !in.empty() && steps < kMaxSteps; ++steps) scene.step(in);
-  scene.network_.run_for(120s);
+  scene.network_.run_for(kSilence);
   if (scene.target_->endpoint().stats().connections != 0) std::abort();
 }
 
