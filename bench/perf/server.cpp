@@ -102,7 +102,7 @@ int server_command(std::span<char* const> words) {
   settings.endpoint.connection = options.connection();
   settings.endpoint.retry = options.transport.retry;
   const std::string where = settings.bind.to_string();
-  auto endpoint = AsyncEndpoint::open(loop, std::move(settings));
+  auto endpoint = AsyncEndpoint::open(loop, settings);
   if (!endpoint) {
     cli::complain("qpeer-perf: cannot listen on {}: {}", where, endpoint.error().message());
     return cli::kFailure;

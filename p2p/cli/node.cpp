@@ -106,7 +106,7 @@ int run_node(NodeOptions options) {
   endpoint.endpoint.server_tls = std::move(*context);
   endpoint.endpoint.retry = options.transport.retry;
   endpoint.endpoint.connection = options.transport.connection();
-  auto opened = AsyncEndpoint::open(loop, std::move(endpoint));
+  auto opened = AsyncEndpoint::open(loop, endpoint);
   if (!opened) {
     complain("qpeer node: cannot listen on {}: {}", options.listen.to_string(),
              opened.error().message());

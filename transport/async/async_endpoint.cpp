@@ -19,7 +19,7 @@ std::string to_string(const ConnectFailure& failure) {
 }
 
 std::expected<AsyncEndpoint, std::error_code> AsyncEndpoint::open(io::EventLoop& loop,
-                                                                  Options options) {
+                                                                  const Options& options) {
   auto state = EndpointState::open(loop, options);
   if (!state) return std::unexpected(state.error());
   return AsyncEndpoint{std::move(*state)};
@@ -98,7 +98,7 @@ bool ConnectOperation::attempt() {
 }
 
 std::expected<AsyncConnection, ConnectFailure> ConnectOperation::await_resume() {
-  if (refused_) return std::unexpected(ConnectFailure{.refused = *refused_, .reason = {}});
+  if (refused_) return std::unexpected(ConnectFailure{.refused = refused_, .reason = {}});
   // A connection that ended right after its handshake is told as such.
   if (connection_->closed) {
     return std::unexpected(ConnectFailure{.refused = {}, .reason = *connection_->closed});

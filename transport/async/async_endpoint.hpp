@@ -81,8 +81,8 @@ class AsyncEndpoint {
   using Options = AsyncEndpointOptions;
 
   /// Binds, and begins to work in the loop's next turn. The errors are those of UdpSocket::bind.
-  [[nodiscard]] static std::expected<AsyncEndpoint, std::error_code> open(io::EventLoop& loop,
-                                                                          Options options = {});
+  [[nodiscard]] static std::expected<AsyncEndpoint, std::error_code> open(
+      io::EventLoop& loop, const Options& options = {});
   AsyncEndpoint(AsyncEndpoint&&) noexcept = default;
   AsyncEndpoint& operator=(AsyncEndpoint&& other) noexcept;
   ~AsyncEndpoint();

@@ -4,13 +4,14 @@
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <memory>
 
 namespace qpeer::cli {
 
 std::optional<std::uint64_t> parse_number(std::string_view text) {
   std::uint64_t value = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  const char* const end = std::to_address(text.end());
+  const auto [stop, error] = std::from_chars(std::to_address(text.begin()), end, value);
   if (error != std::errc{} || stop != end) return std::nullopt;
   return value;
 }
@@ -28,8 +29,9 @@ std::optional<std::uint64_t> parse_size(std::string_view text) {
   double factor = 1;
   for (std::size_t i = 0; i <= prefix; ++i) factor *= binary ? 1024 : 1000;
   double value = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value, std::chars_format::fixed);
+  const char* const end = std::to_address(text.end());
+  const auto [stop, error] =
+      std::from_chars(std::to_address(text.begin()), end, value, std::chars_format::fixed);
   if (error != std::errc{} || stop != end || !(value >= 0) || value * factor > 9e18) {
     return std::nullopt;
   }
@@ -38,8 +40,9 @@ std::optional<std::uint64_t> parse_size(std::string_view text) {
 
 std::optional<Duration> parse_seconds(std::string_view text) {
   double value = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value, std::chars_format::fixed);
+  const char* const end = std::to_address(text.end());
+  const auto [stop, error] =
+      std::from_chars(std::to_address(text.begin()), end, value, std::chars_format::fixed);
   if (error != std::errc{} || stop != end || !(value >= 0) || value > 1e8) return std::nullopt;
   return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(value));
 }

@@ -152,7 +152,7 @@ int run_server(const ServeOptions& options) {
   }
   EventLoop loop;
   const std::string where = settings->bind.to_string();
-  auto endpoint = AsyncEndpoint::open(loop, std::move(*settings));
+  auto endpoint = AsyncEndpoint::open(loop, *settings);
   if (!endpoint) {
     cli::complain("qpeer-hq: cannot listen on {}: {}", where, endpoint.error().message());
     return cli::kFailure;

@@ -35,7 +35,7 @@ class Loopback : public testing::Test {
     if (!options.endpoint.server_tls) {
       options.endpoint.server_tls = server_tls(std::string(kTestAlpn));
     }
-    auto opened_server = AsyncEndpoint::open(loop, std::move(options));
+    auto opened_server = AsyncEndpoint::open(loop, options);
     ASSERT_TRUE(opened_server) << opened_server.error().message();
     server.emplace(std::move(*opened_server));
     auto opened_client = AsyncEndpoint::open(loop, {.bind = SocketAddress::loopback4(0)});
