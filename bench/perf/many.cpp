@@ -74,6 +74,8 @@ Task<void> handshakes(AsyncEndpoint& endpoint, SocketAddress there, const Connec
       co_return;
     }
     counter.count(begin);
+    // Else the server might never see the end of the handshake.
+    (void)co_await connection->confirmed();
   }
 }
 

@@ -48,6 +48,18 @@ class [[nodiscard]] ClosedOperation final : public Operation {
   std::shared_ptr<ConnectionState> connection_;
 };
 
+/// What AsyncConnection::confirmed gives to co_await.
+class [[nodiscard]] ConfirmedOperation final : public Operation {
+ public:
+  explicit ConfirmedOperation(std::shared_ptr<ConnectionState> connection);
+  std::expected<void, StreamError> await_resume() const { return result_; }
+
+ private:
+  bool attempt() override;
+  std::shared_ptr<ConnectionState> connection_;
+  std::expected<void, StreamError> result_;
+};
+
 /// What AsyncConnection::ping gives to co_await.
 class [[nodiscard]] PingOperation final : public Operation {
  public:
@@ -94,6 +106,12 @@ class AsyncConnection {
   /// co_await: waits for the end, whoever brings it about.
   [[nodiscard]] detail::ClosedOperation closed() { return detail::ClosedOperation{state_}; }
   [[nodiscard]] bool is_closed() const;
+
+  /// co_await: waits until the peer is known to have completed the handshake too. A client that
+  /// closes before may never have been a connection to its server. RFC 9001 §4.1.2.
+  [[nodiscard]] detail::ConfirmedOperation confirmed() {
+    return detail::ConfirmedOperation{state_};
+  }
 
   /// co_await: sends a PING and waits until it is acknowledged. Gives the time that took, which
   /// includes the peer's acknowledgement delay; stats() then has an RTT sample without it.

@@ -20,6 +20,8 @@ void ConnectionState::on_event(transport::ConnectionEvent&& event) {
       on_connected();
       break;
     case Kind::confirmed:
+      confirmed = true;
+      schedule(confirming);
       break;
     case Kind::stream:
       on_stream_event(event.stream);
@@ -69,8 +71,8 @@ void ConnectionState::on_closed(CloseReason reason) {
   if (closed) return;
   if (const auto* connection = find()) last_stats = connection->stats();
   closed = std::move(reason);
-  for (WaitList* list :
-       {&connecting, &closing, &pinging, &opening[0], &opening[1], &accepting[0], &accepting[1]}) {
+  for (WaitList* list : {&connecting, &confirming, &closing, &pinging, &opening[0], &opening[1],
+                         &accepting[0], &accepting[1]}) {
     schedule(*list);
   }
   for (auto& [id, stream] : streams) {
@@ -129,6 +131,16 @@ ClosedOperation::ClosedOperation(std::shared_ptr<ConnectionState> connection)
 bool ClosedOperation::attempt() { return connection_->closed.has_value(); }
 
 CloseReason ClosedOperation::await_resume() const { return *connection_->closed; }
+
+ConfirmedOperation::ConfirmedOperation(std::shared_ptr<ConnectionState> connection)
+    : Operation(connection->confirming), connection_(std::move(connection)) {}
+
+bool ConfirmedOperation::attempt() {
+  result_ = {};
+  if (connection_->confirmed) return true;
+  result_ = std::unexpected(StreamError::closed);
+  return connection_->closed.has_value();
+}
 
 PingOperation::PingOperation(std::shared_ptr<ConnectionState> connection)
     : Operation(connection->pinging),

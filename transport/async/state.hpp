@@ -76,12 +76,14 @@ struct ConnectionState : std::enable_shared_from_this<ConnectionState> {
   transport::ConnectionHandle handle;
   bool registered = false;  ///< The endpoint knows it by its handle.
   bool connected = false;
+  bool confirmed = false;
   std::optional<CloseReason> closed;
   ConnectionInfo info;
   ConnectionStats last_stats;
   std::uint64_t pongs = 0;
   std::unordered_map<std::uint64_t, StreamState> streams;
   WaitList connecting;
+  WaitList confirming;
   WaitList closing;
   WaitList pinging;
   WaitList opening[2];  ///< By whether bidirectional.

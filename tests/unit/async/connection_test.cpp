@@ -157,6 +157,21 @@ TEST_F(AsyncConnectionTest, OpenStreamWaitsForThePeersLimit) {
   run(loop, body());
 }
 
+TEST_F(AsyncConnectionTest, BothSidesLearnThatTheHandshakeIsConfirmed) {
+  auto body = [this]() -> Task<void> {
+    Both both = co_await connect();
+    const auto here = co_await both.client.confirmed();
+    EXPECT_TRUE(here);
+    const auto there = co_await both.server.confirmed();
+    EXPECT_TRUE(there);
+    both.client.close();
+    (void)co_await both.client.closed();
+    const auto still = co_await both.client.confirmed();
+    EXPECT_TRUE(still);
+  };
+  run(loop, body());
+}
+
 TEST_F(AsyncConnectionTest, PingIsAnswered) {
   auto body = [this]() -> Task<void> {
     Both both = co_await connect();
