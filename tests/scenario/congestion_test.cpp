@@ -59,6 +59,22 @@ SIMULATE(Ecn, ABleachingPathTurnsItOff) {
   EXPECT_EQ(last, Ecn::not_ect);
 }
 
+SIMULATE(Ecn, APathThatBeginsToBleachTurnsItOff) {
+  auto [client, server] = network.pair(Link{.delay = 10ms});
+  client.sends(1_MiB);
+  ASSERT_TRUE(run_until(server.received(1_MiB), 10s));
+  network.pipe(client, server).link.bleach_ecn = true;
+  client.sends(1_MiB);
+  ASSERT_TRUE(run_until(client.acknowledged(), 10s));
+  Ecn last = Ecn::ect0;
+  network.on_send([&](const Passing& datagram) {
+    if (datagram.from == client.address()) last = datagram.ecn;
+  });
+  client.sends(100_KiB);
+  ASSERT_TRUE(run_until(client.acknowledged(), 10s));
+  EXPECT_EQ(last, Ecn::not_ect);
+}
+
 SIMULATE(Ecn, OffWhenConfigured) {
   PeerConfig config;
   config.connection.ecn = false;

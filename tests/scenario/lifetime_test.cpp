@@ -48,7 +48,7 @@ SIMULATE(IdleTimeout, NoticesAPeerThatVanished) {
   ASSERT_TRUE(run_until(client.closed(), 60s));
   EXPECT_EQ(client.session().close->kind, CloseReason::Kind::idle_timeout);
   // Sending restarts the timer once per silence, not with every retry.
-  EXPECT_LT(network.now() - crashed, 12s);
+  EXPECT_LT(network.now() - crashed, 6s);
 }
 
 SIMULATE(IdleTimeout, NoneWhenNobodyAsksForOne) {
