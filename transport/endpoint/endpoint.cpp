@@ -218,6 +218,8 @@ std::optional<EndpointEvent> Endpoint::poll_event() {
       impl.end_handshake(entry);
     }
     entry.closed_told = event->kind == ConnectionEvent::Kind::closed;
+    // One that ended before it was complete drains without counting against newcomers.
+    if (entry.closed_told) impl.end_handshake(entry);
     return EndpointEvent{
         .connection = impl.handle_of(slot), .incoming = entry.incoming, .event = std::move(*event)};
   }

@@ -1,4 +1,7 @@
 // The values that a frame's codec judges, and the fields that its type's flags switch.
+#include <algorithm>
+#include <array>
+
 #include <gtest/gtest.h>
 
 #include "tests/unit/wire/wire_testing.hpp"
@@ -117,8 +120,8 @@ TEST(StreamsBlockedFrame, IsRefusedAboveTwoToTheSixtieth) {
 }
 
 std::vector<u8> new_connection_id(u8 sequence, u8 retire_prior_to, u8 length) {
-  std::vector<u8> out{0x18, sequence, retire_prior_to, length};
-  out.resize(out.size() + length + 16, 0x55);
+  std::vector<u8> out(std::size_t{4} + length + 16, 0x55);
+  std::ranges::copy(std::array<u8, 4>{0x18, sequence, retire_prior_to, length}, out.begin());
   return out;
 }
 
