@@ -123,9 +123,7 @@ bool AckTracker::ack_due(Instant now) const {
   return immediate_ || ack_eliciting_ >= kAckElicitingThreshold || now >= deadline_;
 }
 
-bool AckTracker::ack_pending() const {
-  return ack_eliciting_ != 0 || quiet_ >= kQuietThreshold;
-}
+bool AckTracker::ack_pending() const { return ack_eliciting_ != 0 || quiet_ >= kQuietThreshold; }
 
 Instant AckTracker::deadline() const {
   const bool due = immediate_ || ack_eliciting_ >= kAckElicitingThreshold;

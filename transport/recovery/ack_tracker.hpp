@@ -73,9 +73,9 @@ class AckTracker {
   PacketNumber floor_ = 0;
   Instant largest_received_at_;
   std::optional<PacketNumber> largest_ack_eliciting_;
-  Instant deadline_ = kNever;    ///< Of the delayed ACK.
-  unsigned ack_eliciting_ = 0;   ///< Since the last ACK.
-  unsigned quiet_ = 0;           ///< Likewise, those that ask for no ACK.
+  Instant deadline_ = kNever;   ///< Of the delayed ACK.
+  unsigned ack_eliciting_ = 0;  ///< Since the last ACK.
+  unsigned quiet_ = 0;          ///< Likewise, those that ask for no ACK.
   bool immediate_ = false;
   wire::EcnCounts ecn_counts_;
 };

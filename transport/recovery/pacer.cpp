@@ -35,11 +35,11 @@ std::int64_t Pacer::budget(Instant now, const Rate& rate) const {
 }
 
 Instant Pacer::available_at(Instant now, const Rate& rate, std::uint64_t wanted) const {
-  const std::int64_t missing = static_cast<std::int64_t>(std::min(wanted, rate.burst)) -
-                               budget(now, rate);
+  const std::int64_t missing =
+      static_cast<std::int64_t>(std::min(wanted, rate.burst)) - budget(now, rate);
   if (missing <= 0) return now;
-  const double wait = static_cast<double>(missing) * kNanoseconds /
-                      static_cast<double>(rate.bytes_per_second);
+  const double wait =
+      static_cast<double>(missing) * kNanoseconds / static_cast<double>(rate.bytes_per_second);
   // One nanosecond more, so that rounding never leaves it a byte short.
   return now + Duration{static_cast<Duration::rep>(wait) + 1};
 }

@@ -9,8 +9,8 @@ Pto::Timer Pto::next(const Conditions& conditions, const RttEstimator& rtt) cons
   const std::int64_t backoff = std::int64_t{1} << std::min(count_, kMaxDoublings);
   Timer timer;
   // RFC 9002 §6.2.1 [rfc9002-6.2.1-2]: the earlier of Initial and Handshake.
-  for (const auto space : {PacketNumberSpace::initial, PacketNumberSpace::handshake,
-                           PacketNumberSpace::application}) {
+  for (const auto space :
+       {PacketNumberSpace::initial, PacketNumberSpace::handshake, PacketNumberSpace::application}) {
     const auto at = static_cast<std::size_t>(space);
     if (!conditions.outstanding[at]) continue;
     Duration period = rtt.pto(Duration::zero());
@@ -26,8 +26,8 @@ Pto::Timer Pto::next(const Conditions& conditions, const RttEstimator& rtt) cons
   // validated our address, it may be waiting for bytes from us, whatever else is in flight.
   if (timer.at == kNever && !conditions.peer_validated_address) {
     timer.at = conditions.now + rtt.pto(Duration::zero()) * backoff;
-    timer.space = conditions.has_handshake_keys ? PacketNumberSpace::handshake
-                                                : PacketNumberSpace::initial;
+    timer.space =
+        conditions.has_handshake_keys ? PacketNumberSpace::handshake : PacketNumberSpace::initial;
     timer.anti_deadlock = true;
   }
   return timer;

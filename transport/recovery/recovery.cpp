@@ -140,9 +140,9 @@ Instant Recovery::timer() const {
 
 void Recovery::on_deadline(Instant now, FateHandler& fates) {
   if (now < deadline()) return;
-  const auto earliest = std::min_element(
-      spaces_.begin(), spaces_.end(),
-      [](const Space& a, const Space& b) { return a.loss_time < b.loss_time; });
+  const auto earliest =
+      std::min_element(spaces_.begin(), spaces_.end(),
+                       [](const Space& a, const Space& b) { return a.loss_time < b.loss_time; });
   if (earliest->loss_time != kNever) {
     detect_losses(now, kSpaces[static_cast<std::size_t>(earliest - spaces_.begin())], fates);
   } else {
@@ -180,9 +180,8 @@ void Recovery::arm_probes(PacketNumberSpace id, unsigned count, FateHandler& fat
     const SentPacket& packet = space.sent[i];
     if (!packet.outstanding() || !packet.ack_eliciting) continue;
     --count;
-    space.sent.for_each_frame(packet, [&](const SentFrame& frame) {
-      fates.on_frame_fate(id, frame, Fate::lost);
-    });
+    space.sent.for_each_frame(
+        packet, [&](const SentFrame& frame) { fates.on_frame_fate(id, frame, Fate::lost); });
   }
 }
 
@@ -215,9 +214,8 @@ void Recovery::drop_outstanding(PacketNumberSpace id, Fate fate, FateHandler& fa
   Space& space = at(id);
   for (auto i = space.sent.begin_index(); i != space.sent.end_index(); ++i) {
     if (!space.sent[i].outstanding()) continue;
-    space.sent.for_each_frame(space.sent[i], [&](const SentFrame& frame) {
-      fates.on_frame_fate(id, frame, fate);
-    });
+    space.sent.for_each_frame(
+        space.sent[i], [&](const SentFrame& frame) { fates.on_frame_fate(id, frame, fate); });
   }
   space.sent.clear();
   space.loss_time = kNever;

@@ -33,9 +33,8 @@ void Recovery::acknowledge(PacketNumberSpace id, PacketNumber smallest, PacketNu
       newly.largest_sent_at = packet.sent_at;
       newly.largest = std::max(newly.largest, packet.number);
     }
-    sent.for_each_frame(packet, [&](const SentFrame& frame) {
-      fates.on_frame_fate(id, frame, Fate::acked);
-    });
+    sent.for_each_frame(
+        packet, [&](const SentFrame& frame) { fates.on_frame_fate(id, frame, Fate::acked); });
   }
 }
 
@@ -43,15 +42,15 @@ void Recovery::update_rtt(Instant now, PacketNumberSpace id, Instant sent_at, Du
   if (id == PacketNumberSpace::initial) {
     ack_delay = Duration::zero();  // RFC 9002 §5.3 [rfc9002-5.3-3].
   } else if (handshake_confirmed_) {
-    ack_delay = std::min(ack_delay, max_ack_delay_);  // RFC 9002 §5.3 [rfc9002-5.3-4], [rfc9002-5.3-5]
+    ack_delay =
+        std::min(ack_delay, max_ack_delay_);  // RFC 9002 §5.3 [rfc9002-5.3-4], [rfc9002-5.3-5]
   }
   rtt_.update(now, now - sent_at, ack_delay);
 }
 
 std::expected<AckOutcome, TransportError> Recovery::on_ack(Instant now, PacketNumberSpace id,
                                                            const wire::AckFrame& ack,
-                                                           Duration ack_delay,
-                                                           FateHandler& fates) {
+                                                           Duration ack_delay, FateHandler& fates) {
   Space& space = at(id);
   // RFC 9000 §13.1 [rfc9000-13.1-2]: checked before anything is believed.
   if (!ack.for_each_range([&](PacketNumber smallest, PacketNumber largest) {

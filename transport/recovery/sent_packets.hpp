@@ -94,7 +94,7 @@ class SentPackets {
 
   Ring<SentPacket> packets_;
   Ring<SentFrame> frames_;
-  PacketNumber next_ = 0;  ///< One past the last sent.
+  PacketNumber next_ = 0;                                   ///< One past the last sent.
   std::array<wire::PacketNumberRange, kMaxSkips> skips_{};  ///< The newest overwrite the oldest.
   std::size_t skip_count_ = 0;
   std::uint64_t bytes_in_flight_ = 0;

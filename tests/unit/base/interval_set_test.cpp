@@ -44,8 +44,8 @@ TEST(IntervalSet, MergesWhatTouchesOrOverlaps) {
 
 TEST(IntervalSet, KeepsRangesAscendingWhateverTheOrder) {
   const IntervalSet set = made_of({{20, 22}, {0, 2}, {10, 12}, {30, 32}, {40, 41}, {25, 26}});
-  EXPECT_EQ(listed(set), (std::vector<Range>{
-                             {0, 2}, {10, 12}, {20, 22}, {25, 26}, {30, 32}, {40, 41}}));
+  EXPECT_EQ(listed(set),
+            (std::vector<Range>{{0, 2}, {10, 12}, {20, 22}, {25, 26}, {30, 32}, {40, 41}}));
   EXPECT_EQ(set.front(), (Range{0, 2}));
   EXPECT_EQ(set.back(), (Range{40, 41}));
 }

@@ -88,10 +88,9 @@ TEST(EcnValidator, FailsWhenEveryMarkedPacketIsLost) {
 }
 
 PacketNumber send_marked(Sender& sender) {
-  return sender.send_packet(kApplication, {.size = 1200,
-                                           .ack_eliciting = true,
-                                           .in_flight = true,
-                                           .ecn = sender.recovery.ecn_mark()});
+  return sender.send_packet(
+      kApplication,
+      {.size = 1200, .ack_eliciting = true, .in_flight = true, .ecn = sender.recovery.ecn_mark()});
 }
 
 TEST(EcnValidator, ReducesTheWindowOnValidatedCongestionOnly) {

@@ -71,7 +71,8 @@ TEST(Pacer, PaysProbesBackLater) {
 }
 
 TEST(Pacer, KeepsTheDeadlineReachableAtAnyRate) {
-  for (const std::uint64_t window : {std::uint64_t{1}, std::uint64_t{2400}, std::uint64_t{1} << 40}) {
+  for (const std::uint64_t window :
+       {std::uint64_t{1}, std::uint64_t{2400}, std::uint64_t{1} << 40}) {
     for (const Duration rtt : {Duration{1ns}, Duration{1us}, Duration{333ms}, Duration{60s}}) {
       Pacer pacer;
       const Pacer::Rate rate = Pacer::rate_of(window, rtt, kSize);
