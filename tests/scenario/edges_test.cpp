@@ -21,6 +21,22 @@ SIMULATE(Refusal, IsToldToTheClient) {
             static_cast<std::uint64_t>(TransportErrorCode::connection_refused));
 }
 
+SIMULATE(Limits, AFailedHandshakeMakesRoomAtOnce) {
+  PeerConfig config;
+  config.endpoint.max_handshakes = 1;
+  config.endpoint.retry = transport::RetryPolicy::never;
+  Peer& server = network.add_peer(config);
+  PeerConfig stranger_config;
+  stranger_config.tls.alpn = {"another"};
+  Peer& stranger = network.add_peer(stranger_config);
+  stranger.connect(server);
+  ASSERT_TRUE(run_until(stranger.closed(), 5s));
+  ASSERT_EQ(server.endpoint().stats().connections, 1U) << "it still drains";
+  Peer& late = network.add_peer();
+  late.connect(server);
+  EXPECT_TRUE(run_until(late.confirmed(), 200ms));
+}
+
 // [rfc9000-10.3.1-2]: its first bytes are random, so they may happen to be an ID of ours.
 SIMULATE(StatelessReset, IsFoundBehindAKnownConnectionId) {
   PeerConfig config;
