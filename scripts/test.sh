@@ -109,7 +109,7 @@ for stage in "${stages[@]}"; do
       fi ;;
     clang) build clang && run_ctest clang -LE interop ;;
     asan) build asan && run_ctest asan -LE interop ;;
-    lint) run_step "lint: clang-tidy" timeout 300 scripts/lint.sh --all ;;
+    lint) run_step "lint: clang-tidy" timeout 900 scripts/lint.sh --all ;;
     fuzz) run_fuzz ;;
   esac
 done
