@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "crypto/keys.hpp"
 #include "tests/sim/counting_new.hpp"
 #include "tests/sim/counting_new_operators.hpp"
 #include "tests/sim/peer_network.hpp"
@@ -81,6 +82,22 @@ SIMULATE(Allocations, NoneUnderLoss) {
   client.sends(1'000_MiB);
   warm_up(network, client, server);
   EXPECT_EQ(allocations_over(network, 10'000), 0U);
+}
+
+SIMULATE(Allocations, NoneWithRealCiphers) {
+  for (const auto suite :
+       {crypto::CipherSuite::aes_128_gcm_sha256, crypto::CipherSuite::chacha20_poly1305_sha256}) {
+    PeerConfig config = config_with_a_window();
+    config.keys = &crypto::openssl_keys();
+    config.tls.suite = suite;
+    auto [client, server] =
+        network.pair(Link{.delay = 10ms, .rate = 200_mbit, .queue = 4 << 20}, config, config);
+    client.sends(1'000_MiB);
+    warm_up(network, client, server);
+    EXPECT_EQ(allocations_over(network, 10'000), 0U);
+    client.session().closes(0, "");
+    run_for(5s);
+  }
 }
 
 TEST(CountingNew, Counts) {
