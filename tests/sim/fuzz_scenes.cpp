@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <utility>
 
 namespace qpeer::sim {
 namespace {
@@ -123,17 +124,19 @@ void ConnectionScene::run(Bytes input) {
 
 /// Learns from real datagrams how the target is addressed.
 void ConnectionScene::watch(const Passing& datagram) {
-  if (datagram.to != target_->address()) return;
+  const bool by_target = datagram.from == target_->address();
   if ((datagram.payload[0] & 0x80) == 0) {
     const Bytes id = Bytes(datagram.payload).subspan(1, 8);
-    short_destination_.assign(id.begin(), id.end());
+    if (!by_target) short_destination_.assign(id.begin(), id.end());
     return;
   }
   Reader in{Bytes(datagram.payload).subspan(5)};
-  const Bytes destination = in.bytes(in.byte());
-  const Bytes source = in.bytes(in.byte());
+  Bytes destination = in.bytes(in.byte());
+  Bytes source = in.bytes(in.byte());
+  if (by_target) std::swap(destination, source);
   long_destination_.assign(destination.begin(), destination.end());
   long_source_.assign(source.begin(), source.end());
+  if (by_target && short_destination_.empty()) short_destination_ = long_destination_;
 }
 
 void ConnectionScene::step(Reader& in) {

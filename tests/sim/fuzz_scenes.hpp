@@ -64,6 +64,8 @@ class ConnectionScene {
   static void run(Bytes input);
   void step(Reader& in);
 
+  [[nodiscard]] Peer& target() { return *target_; }
+
  private:
   void act(u8 what);
   void send_packet(unsigned level, unsigned number_mode, Ecn ecn, bool key_phase, Bytes frames);

@@ -1,6 +1,7 @@
 // The fuzzers' scenes: what was written down happens again, and random steps do no harm.
 #include "tests/sim/fuzz_scenes.hpp"
 
+#include <optional>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -44,6 +45,39 @@ TEST(EndpointScene, RandomChangesOfARecordingDoNoHarm) {
     }
     EndpointScene::run(changed);
   }
+}
+
+/// The code with which the target closes when it gets these frames.
+std::optional<std::uint64_t> closes_with(u8 options, u8 level, std::vector<u8> frames) {
+  ConnectionScene scene(options);
+  std::vector<u8> step{static_cast<u8>(0x80 | level << 5), 0, static_cast<u8>(frames.size())};
+  step.insert(step.end(), frames.begin(), frames.end());
+  Reader in{step};
+  scene.step(in);
+  const auto& sessions = scene.target().sessions();
+  if (sessions.empty() || !sessions.front()->close) return std::nullopt;
+  return sessions.front()->close->code;
+}
+
+TEST(ConnectionScene, FramesGetThroughAtEveryLevel) {
+  constexpr u8 kInitial = 0;
+  constexpr u8 kHandshake = 2;
+  constexpr u8 kOneRtt = 3;
+  constexpr u8 kServerWaits = 2;  // It has sent its flight; the client has not answered.
+  constexpr u8 kClientStarts = ConnectionScene::kAttackClient;
+  constexpr u8 kProtocolViolation = 0x0a;
+  const std::vector<u8> close{0x1c, 0x02, 0x00, 0x00};
+  EXPECT_EQ(closes_with(kServerWaits, kInitial, close), 2U);
+  EXPECT_EQ(closes_with(kServerWaits, kHandshake, close), 2U);
+  EXPECT_EQ(closes_with(kClientStarts, kInitial, close), 2U);
+  for (const u8 side : {u8{0}, ConnectionScene::kAttackClient}) {
+    const auto established = static_cast<u8>(ConnectionScene::kEstablished | side);
+    EXPECT_EQ(closes_with(established, kOneRtt, close), 2U);
+    EXPECT_EQ(closes_with(established, kHandshake, close), std::nullopt);  // Its keys are gone.
+  }
+  const std::vector<u8> handshake_done{0x1e};
+  EXPECT_EQ(closes_with(ConnectionScene::kEstablished, kOneRtt, handshake_done),
+            kProtocolViolation);
 }
 
 TEST(ConnectionScene, RandomFramesDoNoHarm) {
