@@ -14,7 +14,7 @@
 namespace qpeer::crypto {
 namespace {
 
-constexpr long kDay = 24 * 60 * 60;
+constexpr long kDay = 24L * 60 * 60;
 constexpr long kValidity = 3652 * kDay;
 constexpr std::size_t kMaxCommonName = 64;  // RFC 5280, ub-common-name.
 
