@@ -44,9 +44,7 @@ Result RemoteCids::on_frame(const wire::NewConnectionIdFrame& frame) {
   }
   // RFC 9000 §19.15 [rfc9000-19.15-9]: too old already: retire at once, unless that was done.
   if (frame.sequence_number < retire_prior_to_) {
-    if (std::ranges::find(to_retire_, frame.sequence_number) == to_retire_.end()) {
-      to_retire_.push_back(frame.sequence_number);
-    }
+    retire(frame.sequence_number);
   } else {
     active_.push_back({.sequence_number = frame.sequence_number,
                        .id = frame.connection_id,
@@ -56,14 +54,14 @@ Result RemoteCids::on_frame(const wire::NewConnectionIdFrame& frame) {
     retire_prior_to_ = frame.retire_prior_to;
     std::erase_if(active_, [this](const Entry& entry) {
       if (entry.sequence_number >= retire_prior_to_) return false;
-      to_retire_.push_back(entry.sequence_number);
+      retire(entry.sequence_number);
       return true;
     });
     watch_current();
   }
   // RFC 9000 §5.1.1 [rfc9000-5.1.1-6], §5.1.2 [rfc9000-5.1.2-7]: more than we said we keep, or more retirements owed
   // than a peer that plays fair can cause.
-  if (active_.size() > limit_ || to_retire_.size() + retiring_ > 4 * limit_) {
+  if (active_.size() > limit_ || retirements_.size() > 4 * limit_) {
     return fail(TransportErrorCode::connection_id_limit_error, "too many connection IDs",
                 kNewConnectionId);
   }
@@ -79,22 +77,36 @@ void RemoteCids::watch_current() {
   if (watched_) issuer_.watch_reset_token(*watched_);
 }
 
+void RemoteCids::retire(std::uint64_t sequence_number) {
+  if (std::ranges::find(retirements_, sequence_number, &Retirement::sequence_number) ==
+      retirements_.end()) {
+    retirements_.push_back({.sequence_number = sequence_number});
+  }
+}
+
+bool RemoteCids::has_frames() const {
+  return std::ranges::any_of(retirements_, &Retirement::to_send);
+}
+
 void RemoteCids::write_frames(PacketWriter& out) {
-  while (!to_retire_.empty()) {
-    const std::uint64_t number = to_retire_.back();
+  for (Retirement& each : retirements_) {
+    if (!each.to_send) continue;
     const SentFrame sent{.kind = static_cast<u8>(wire::FrameType::retire_connection_id),
                          .stream = {},
-                         .offset = number};
-    if (!out.write(wire::RetireConnectionIdFrame{.sequence_number = number}, sent)) return;
-    to_retire_.pop_back();
-    ++retiring_;
+                         .offset = each.sequence_number};
+    const wire::RetireConnectionIdFrame frame{.sequence_number = each.sequence_number};
+    if (!out.write(frame, sent)) return;
+    each.to_send = false;
   }
 }
 
 void RemoteCids::on_fate(const SentFrame& frame, Fate fate) {
-  if (retiring_ > 0) --retiring_;
-  if (fate == Fate::lost && std::ranges::find(to_retire_, frame.offset) == to_retire_.end()) {
-    to_retire_.push_back(frame.offset);
+  const auto found = std::ranges::find(retirements_, frame.offset, &Retirement::sequence_number);
+  if (found == retirements_.end()) return;  // Another copy was acknowledged.
+  if (fate == Fate::lost) {
+    found->to_send = true;
+  } else {
+    retirements_.erase(found);
   }
 }
 

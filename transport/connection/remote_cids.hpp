@@ -31,7 +31,7 @@ class RemoteCids {
 
   Result on_frame(const wire::NewConnectionIdFrame& frame);
 
-  [[nodiscard]] bool has_frames() const { return !to_retire_.empty(); }
+  [[nodiscard]] bool has_frames() const;
   void write_frames(PacketWriter& out);
   void on_fate(const SentFrame& frame, Fate fate);
 
@@ -41,6 +41,13 @@ class RemoteCids {
     ConnectionId id;
     std::optional<StatelessResetToken> reset_token;
   };
+  /// An ID that we use no more and of which the peer has not said that it knows.
+  struct Retirement {
+    std::uint64_t sequence_number = 0;
+    bool to_send = true;
+  };
+  /// Once for each, whatever copies of the frame are on their way.
+  void retire(std::uint64_t sequence_number);
   /// Lets the endpoint look out for the token of the ID in use, and of no other.
   void watch_current();
 
@@ -49,8 +56,7 @@ class RemoteCids {
   std::uint64_t retire_prior_to_ = 0;
   std::vector<Entry> active_;  ///< The one in use first.
   std::optional<StatelessResetToken> watched_;
-  std::vector<std::uint64_t> to_retire_;
-  std::size_t retiring_ = 0;  ///< RETIRE_CONNECTION_ID frames sent and not acknowledged.
+  std::vector<Retirement> retirements_;  ///< Owed: not sent yet, or not acknowledged.
 };
 
 }  // namespace qpeer::transport

@@ -177,6 +177,40 @@ TEST(RemoteCids, OwedRetirementsAreBounded) {
   EXPECT_LT(number, 12U);
 }
 
+// [rfc9000-5.1.2-5]: a probe reports frames lost that are still on their way, and so does the loss
+// that follows it; each retirement is owed once all the same.
+TEST(RemoteCids, OwedRetirementsAreBoundedWhateverIsSaidToBeLost) {
+  CountingIssuer issuer;
+  RemoteCids cids(issuer, id_of(100), 2);
+  Result result;
+  std::uint64_t number = 1;
+  for (; result && number < 100; ++number) {
+    result = cids.on_frame(offer(number, number));
+    const auto frames = write(cids);
+    if (frames.empty()) continue;
+    cids.on_fate(frames[0], Fate::lost);
+    cids.on_fate(frames[0], Fate::lost);
+    EXPECT_EQ(write(cids).size(), 1U);
+  }
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, TransportErrorCode::connection_id_limit_error);
+  EXPECT_LT(number, 12U);
+}
+
+TEST(RemoteCids, WhatIsAcknowledgedIsNotRetiredAgain) {
+  CountingIssuer issuer;
+  RemoteCids cids(issuer, id_of(100), 2);
+  ASSERT_TRUE(cids.on_frame(offer(1, 1)));
+  const auto first = write(cids);
+  ASSERT_EQ(first.size(), 1U);
+  cids.on_fate(first[0], Fate::lost);
+  const auto copy = write(cids);
+  ASSERT_EQ(copy.size(), 1U);
+  cids.on_fate(first[0], Fate::acked);
+  cids.on_fate(copy[0], Fate::lost);
+  EXPECT_FALSE(cids.has_frames());
+}
+
 // [rfc9000-19.15-3]
 TEST(RemoteCids, ZeroLengthPeerIssuesNone) {
   CountingIssuer issuer;
