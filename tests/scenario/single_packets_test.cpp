@@ -1,5 +1,6 @@
 // What one packet at the wrong time, of the wrong size or with the wrong content may do: nothing, or
 // end the connection with the right error. RFC 9000 §12.3, §14.1; RFC 9001 §4.1.3.
+#include <algorithm>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -156,6 +157,24 @@ SIMULATE(SinglePackets, ForgeriesAreUnprotectedBeforeTheirNumberIsJudged) {
   run_for(1ms);
   EXPECT_EQ(dropped(server, DropReason::duplicate), duplicates + 1);
   EXPECT_EQ(dropped(server, DropReason::undecryptable), forgeries + 1);
+}
+
+// [rfc9000-10.3-4]: 22 bytes more than the eight of an ID that we want in front, so that a stateless
+// reset in answer, which is smaller, can still look like a packet for us.
+SIMULATE(SinglePackets, TheSmallestHidesAStatelessResetInAnswer) {
+  auto [client, server] = network.pair(Link{});
+  std::size_t smallest = 1'200;
+  network.on_send(
+      [&](const Passing& datagram) { smallest = std::min(smallest, datagram.payload.size()); });
+  ASSERT_TRUE(run_until(client.confirmed(), 5s));
+  for (Peer* peer : {&client, &server}) {
+    run_for(1s);
+    const std::uint64_t pongs = peer->session().pongs;
+    peer->connection().ping();
+    peer->wake();
+    ASSERT_TRUE(run_until([&] { return peer->session().pongs > pongs; }, 5s));
+  }
+  EXPECT_EQ(smallest, 30U);
 }
 
 SIMULATE(SinglePackets, LateCopiesOfTheFirstOnesMakeNoSecondConnection) {

@@ -187,6 +187,7 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
 
   // transmitter.cpp
   std::size_t build_datagram(Instant now, MutableBytes storage, Train& train);
+  [[nodiscard]] std::size_t least_payload(const PlainPacket& packet) const;
   [[nodiscard]] bool can_send_at(EncryptionLevel level) const;
   [[nodiscard]] bool wants_to_send(Instant now, EncryptionLevel level, bool may_elicit) const;
   [[nodiscard]] bool has_application_frames() const;

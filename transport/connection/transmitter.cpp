@@ -14,6 +14,7 @@
 #include "transport/wire/header.hpp"
 #include "transport/wire/packet_decoder.hpp"
 #include "transport/wire/packet_number.hpp"
+#include "transport/wire/stateless.hpp"
 
 namespace qpeer::transport {
 namespace {
@@ -116,11 +117,11 @@ std::size_t Connection::build_datagram(Instant now, MutableBytes storage, Train&
     write_frames(now, level, frames, may_elicit);
     if (frames.empty()) continue;
     packet.payload_size = frames.size();
-    // RFC 9001 §5.4.2: enough for the header protection sample.
-    const std::size_t least = wire::kSampleOffset - packet.packet_number_length;
+    const std::size_t least = least_payload(packet);
     while (packet.payload_size < least) storage[packet.payload + packet.payload_size++] = 0;
     packet.info.ack_eliciting = frames.ack_eliciting();
-    packet.info.in_flight = frames.ack_eliciting() || packet.payload_size > frames.size();
+    // Without an ACK this padding would stay in the window: it is too little to count there.
+    packet.info.in_flight = frames.ack_eliciting();
     // RFC 9000 §14.1 [rfc9000-14.1-1], [rfc9000-14.1-2]; §8.2.2 [rfc9000-8.2.2-5].
     pad = pad || (level == EncryptionLevel::initial &&
                   (setup_.side == Side::client || frames.ack_eliciting()));
@@ -142,6 +143,16 @@ std::size_t Connection::build_datagram(Instant now, MutableBytes storage, Train&
     finish_packet(now, packets[i], writers[i]->sent_frames(), storage, train);
   }
   return size;
+}
+
+std::size_t Connection::least_payload(const PlainPacket& packet) const {
+  // RFC 9001 §5.4.2: enough for the header protection sample.
+  const std::size_t sampled = wire::kSampleOffset - packet.packet_number_length;
+  // RFC 9000 §10.3 [rfc9000-10.3-4]: a stateless reset in answer is smaller than this packet, and
+  // must still have room for all that a packet to us has.
+  const std::size_t size = local_cids_.initial().size() + wire::kMinStatelessResetSize + 1;
+  const std::size_t around = packet.payload - packet.begin + crypto::kTagSize;
+  return size > around + sampled ? size - around : sampled;
 }
 
 bool Connection::can_send_at(EncryptionLevel level) const {
