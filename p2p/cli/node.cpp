@@ -79,7 +79,7 @@ std::expected<void, std::string> prepare_store(const NodeOptions& options) {
   }
   const auto probe = AtomicFile::create(options.store);
   if (!probe) return std::unexpected(probe.error());
-  const std::size_t stale = AtomicFile::remove_stale(options.store);
+  const std::size_t stale = TemporaryFile::remove_stale(options.store);
   if (stale > 0 && !options.quiet) say("removed {} unfinished from {}", stale, options.store);
   return {};
 }

@@ -153,7 +153,7 @@ std::expected<std::shared_ptr<crypto::TlsContext>, std::string> make_tls(
     const GetOptions& options) {
   crypto::TlsConfig tls = options.transport.tls(std::string(kAlpn));
   if (!options.ca.empty()) {
-    auto authorities = cli::read_file(options.ca);
+    auto authorities = read_file(options.ca);
     if (!authorities) return Error(authorities.error());
     tls.trust = crypto::Trust::private_authority;
     tls.authorities_pem = std::move(*authorities);

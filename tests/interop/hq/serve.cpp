@@ -19,8 +19,6 @@
 namespace qpeer::hq {
 namespace {
 
-using cli::Descriptor;
-
 constexpr std::uint64_t kNotFound = 0x10;
 constexpr std::uint64_t kBadRequest = 0x11;
 
@@ -120,9 +118,9 @@ Task<int> serve(int folder, AsyncEndpoint& endpoint, bool quiet) {
 }
 
 std::expected<AsyncEndpointOptions, std::string> endpoint_options(const ServeOptions& options) {
-  const auto certificate = cli::read_file(options.certificate);
+  const auto certificate = read_file(options.certificate);
   if (!certificate) return std::unexpected(certificate.error());
-  const auto key = cli::read_file(options.key);
+  const auto key = read_file(options.key);
   if (!key) return std::unexpected(key.error());
   crypto::TlsConfig tls = options.transport.tls(std::string(kAlpn));
   tls.credentials = {.certificate_pem = *certificate, .private_key_pem = *key};

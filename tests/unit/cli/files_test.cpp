@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "p2p/cli/common/key_file.hpp"
-#include "tests/unit/cli/folder.hpp"
+#include "tests/unit/base/folder.hpp"
 
 namespace qpeer::cli {
 namespace {
@@ -23,7 +23,7 @@ TEST_F(AtomicFileTest, AppearsWholeWhenCommitted) {
   EXPECT_TRUE(file->write(as_bytes("hello ")));
   EXPECT_TRUE(file->write(as_bytes("there")));
   ASSERT_EQ(files().size(), 1U);
-  EXPECT_TRUE(files()[0].starts_with(AtomicFile::kTemporaryPrefix));
+  EXPECT_TRUE(files()[0].starts_with(TemporaryFile::kPrefix));
   EXPECT_EQ(file->commit("name", AtomicFile::Collision::number), "name");
   EXPECT_EQ(files(), Names{"name"});
   EXPECT_EQ(contents("name"), "hello there");
@@ -61,10 +61,10 @@ TEST_F(AtomicFileTest, ReplacesWhenToldTo) {
 }
 
 TEST_F(AtomicFileTest, RemovesOnlyWhatNobodyUses) {
-  make(std::string(AtomicFile::kTemporaryPrefix) + "dead", "x");
+  make(std::string(TemporaryFile::kPrefix) + "dead", "x");
   make("kept", "y");
   auto file = AtomicFile::create(folder);
-  EXPECT_EQ(AtomicFile::remove_stale(folder), 1U);
+  EXPECT_EQ(TemporaryFile::remove_stale(folder), 1U);
   EXPECT_EQ(files().size(), 2U);
   EXPECT_TRUE(file->commit("mine", AtomicFile::Collision::number));
   EXPECT_EQ(files(), (Names{"kept", "mine"}));

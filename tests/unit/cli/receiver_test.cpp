@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "crypto/identity.hpp"
-#include "tests/unit/cli/folder.hpp"
+#include "tests/unit/base/folder.hpp"
 
 namespace qpeer::cli {
 namespace {

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-namespace qpeer::cli {
+namespace qpeer {
 
 class InFolder : public testing::Test {
  protected:
@@ -41,4 +41,4 @@ class InFolder : public testing::Test {
   std::string folder;
 };
 
-}  // namespace qpeer::cli
+}  // namespace qpeer

@@ -1,0 +1,111 @@
+// Small files that appear whole or not at all, and locks between processes. What goes wrong is
+// told in a sentence that names the file and the system's reason.
+//
+// A file is written under a temporary name in its own folder, made durable, and then renamed:
+// whoever opens the name sees all of the old bytes or all of the new, after a crash as well. A
+// temporary file is locked while it is in use, so that remove_stale() can tell those that a killed
+// process left. These calls block; no machine makes them.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "transport/base/bytes.hpp"
+
+namespace qpeer {
+
+/// Owns a descriptor.
+class Descriptor {
+ public:
+  Descriptor() = default;
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(Descriptor&& other) noexcept;
+  Descriptor& operator=(Descriptor&& other) noexcept;
+  ~Descriptor();
+  [[nodiscard]] int get() const { return fd_; }
+  explicit operator bool() const { return fd_ >= 0; }
+  void reset();
+
+ private:
+  int fd_ = -1;
+};
+
+/// What went wrong with a file, in words.
+using FileResult = std::expected<void, std::string>;
+
+/// Writes all of it; false, and errno, when that fails.
+[[nodiscard]] bool write_all(int fd, Bytes data);
+
+/// The whole of a file of at most `limit` bytes. Reads pipes too, and waits for them.
+[[nodiscard]] std::expected<std::string, std::string> read_file(const std::string& path,
+                                                                std::size_t limit = 1 << 20);
+
+/// The same of a regular file that may be missing, which is nullopt. Anything else of that name is
+/// an error, at once.
+[[nodiscard]] std::expected<std::optional<std::string>, std::string> read_file_if_there(
+    const std::string& path, std::size_t limit);
+
+/// Makes a file that is only its owner's (mode 0600), unless there is one of that name already,
+/// which is left as it is. Returns whether it was made.
+[[nodiscard]] std::expected<bool, std::string> create_private_file(const std::string& path,
+                                                                   std::string_view contents);
+
+/// Gives `path` these contents, durably; what was there before stays until the new is whole, and
+/// when this fails. `mode` is what open(2) takes. A symbolic link is replaced, not followed.
+[[nodiscard]] FileResult replace_file(const std::string& path, Bytes contents,
+                                      unsigned mode = 0600);
+
+/// A file in the making, under a name that begins with kPrefix, in the folder where it is to stay.
+/// Goes with this object unless it was given its name. Errors do not name the file.
+class TemporaryFile {
+ public:
+  static constexpr std::string_view kPrefix = ".qpeer-part-";
+
+  [[nodiscard]] static std::expected<TemporaryFile, std::string> create(const std::string& folder,
+                                                                        unsigned mode);
+  TemporaryFile(TemporaryFile&& other) noexcept;
+  TemporaryFile& operator=(TemporaryFile&&) = delete;
+  ~TemporaryFile();
+
+  [[nodiscard]] int fd() const { return file_.get(); }
+  /// How a name is taken that may be another's: whoever has it loses it, or the call says false.
+  enum class Taken : u8 { replace, refuse };
+  /// Gives the file its name, which is in the same folder. False when the name is taken.
+  [[nodiscard]] std::expected<bool, std::string> name_it(const std::string& name, Taken taken);
+  /// Makes the contents durable, before name_it(); or the name, after it.
+  [[nodiscard]] FileResult sync_contents() const;
+  [[nodiscard]] FileResult sync_name() const;
+
+  /// Removes what processes that were killed left in `folder`. Returns how many.
+  static std::size_t remove_stale(const std::string& folder);
+
+ private:
+  TemporaryFile(Descriptor folder, std::string name, Descriptor file);
+
+  Descriptor folder_;
+  std::string name_;  ///< Empty once it has its own.
+  Descriptor file_;
+};
+
+/// Keeps other processes, and other locks of this one, from what a file stands for. The file is
+/// made when it is missing and never removed, for somebody may be waiting at it. A lock ends with
+/// its object or its process, however that ends.
+class FileLock {
+ public:
+  /// Tries again for about `wait_ms`; 0 tries once.
+  [[nodiscard]] static std::expected<FileLock, std::string> acquire(const std::string& path,
+                                                                    unsigned wait_ms = 0);
+
+ private:
+  explicit FileLock(Descriptor file) : file_(std::move(file)) {}
+  Descriptor file_;
+};
+
+/// The folder of a path ("." when it names none), and what is behind it.
+[[nodiscard]] std::string folder_of(const std::string& path);
+[[nodiscard]] std::string name_in_folder(const std::string& path);
+
+}  // namespace qpeer
