@@ -5,6 +5,7 @@
 
 #include "p2p/cli/common/key_file.hpp"
 #include "p2p/cli/common/protocol.hpp"
+#include "transport/base/host_port.hpp"
 
 namespace qpeer::cli {
 namespace {
@@ -56,7 +57,7 @@ void DialOptions::declare(Arguments& arguments) {
 
 std::optional<int> DialOptions::parse(Arguments& arguments, std::span<char* const> words) const {
   if (const auto status = arguments.parse(words)) return status;
-  const auto parts = io::split_host_port(to, kDefaultPort);
+  const auto parts = split_host_port(to, kDefaultPort);
   if (parts) return std::nullopt;
   return arguments.misuse("'" + to + "' is no address: " + parts.error());
 }

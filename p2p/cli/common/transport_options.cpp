@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "p2p/cli/common/files.hpp"
+#include "transport/base/host_port.hpp"
 #include "transport/io/resolve.hpp"
 
 namespace qpeer::cli {
@@ -98,7 +99,7 @@ std::expected<SocketAddress, std::string> parse_listen(std::string_view text,
     if (!port || *port > 65'535) return std::unexpected("is not a port");
     return SocketAddress::ipv6({}, static_cast<std::uint16_t>(*port));
   }
-  const auto parts = io::split_host_port(text, default_port);
+  const auto parts = split_host_port(text, default_port);
   if (!parts) return std::unexpected(parts.error());
   const auto addresses = io::resolve(parts->host, parts->port);
   if (!addresses) return std::unexpected(addresses.error());
@@ -106,7 +107,7 @@ std::expected<SocketAddress, std::string> parse_listen(std::string_view text,
 }
 
 std::expected<Peer, std::string> resolve_peer(std::string_view text, std::uint16_t default_port) {
-  const auto parts = io::split_host_port(text, default_port);
+  const auto parts = split_host_port(text, default_port);
   if (!parts) return std::unexpected(parts.error());
   auto addresses = io::resolve(parts->host, parts->port);
   if (!addresses) return std::unexpected(addresses.error());

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "transport/io/resolve.hpp"
+#include "transport/base/host_port.hpp"
 
 namespace qpeer::hq {
 
@@ -17,7 +17,7 @@ std::expected<Url, std::string> parse_url(std::string_view text) {
   if (!text.starts_with(kScheme)) return std::unexpected("does not begin with https://");
   text.remove_prefix(kScheme.size());
   const std::size_t slash = std::min(text.find('/'), text.size());
-  const auto parts = io::split_host_port(text.substr(0, slash), 443);
+  const auto parts = split_host_port(text.substr(0, slash), 443);
   if (!parts) return std::unexpected(parts.error());
   Url url{.authority = std::string(text.substr(0, slash)),
           .host = parts->host,

@@ -1,0 +1,73 @@
+#include "p2p/peer_address.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "transport/base/address.hpp"
+#include "transport/base/host_port.hpp"
+
+namespace qpeer::p2p {
+namespace {
+
+using Error = std::unexpected<std::string>;
+
+constexpr std::size_t kLongestHost = 255;  // RFC 1035 §2.3.4.
+constexpr std::string_view kWhiteSpace = " \t\r\n\v\f";
+
+std::string_view trimmed(std::string_view text) {
+  const std::size_t first = text.find_first_not_of(kWhiteSpace);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kWhiteSpace) - first + 1);
+}
+
+// What cannot be in any name or address; it would only confuse whoever reads a log.
+bool is_foreign(char character) {
+  const auto byte = static_cast<unsigned char>(character);
+  return byte <= ' ' || byte == 0x7f || std::string_view("@[]/\\?#\"").contains(character);
+}
+
+// An IPv6 address, whose scope may be the name of an interface.
+bool is_ipv6(std::string_view host) {
+  const std::size_t percent = host.find('%');
+  if (percent != std::string_view::npos && percent + 1 == host.size()) return false;
+  return SocketAddress::parse("[" + std::string(host.substr(0, percent)) + "]:1").has_value();
+}
+
+std::string why_bad_host(std::string_view host) {
+  if (host.size() > kLongestHost) return "the host's name is longer than 255 characters";
+  if (std::ranges::any_of(host, is_foreign)) {
+    return "the host's name has a character that is in no name";
+  }
+  if (host.contains(':') && !is_ipv6(host)) {
+    return "\"" + std::string(host) + "\" is neither host:port nor an IPv6 address";
+  }
+  return {};
+}
+
+}  // namespace
+
+std::expected<PeerAddress, std::string> PeerAddress::parse(std::string_view text,
+                                                           std::uint16_t default_port) {
+  std::string_view rest = trimmed(text);
+  PeerAddress out;
+  if (const std::size_t at = rest.find('@'); at != std::string_view::npos) {
+    const auto id = PeerId::parse(rest.substr(0, at));
+    if (!id) return Error(id.error());
+    out.id = *id;
+    rest.remove_prefix(at + 1);
+  }
+  auto parts = split_host_port(rest, default_port);
+  if (!parts) return Error(std::move(parts.error()));
+  if (std::string wrong = why_bad_host(parts->host); !wrong.empty()) return Error(std::move(wrong));
+  if (parts->port == 0) return Error("nobody can be reached at port 0");
+  out.host = std::move(parts->host);
+  out.port = parts->port;
+  return out;
+}
+
+std::string PeerAddress::to_string() const {
+  const std::string where = HostPort{host, port}.to_string();
+  return id ? id->to_string() + '@' + where : where;
+}
+
+}  // namespace qpeer::p2p

@@ -1,0 +1,32 @@
+// Where a peer is to be found, and perhaps who it must be.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "crypto/peer_id.hpp"
+
+namespace qpeer::p2p {
+
+/// A contact as people pass it on: "PEERID@host:port", where all but the host may be missing.
+struct PeerAddress {
+  std::optional<PeerId> id{};  ///< Whose key must answer there; unset: anybody's.
+  std::string host{};          ///< A name or an IP address, without brackets.
+  std::uint16_t port = 0;
+
+  /// Reads "PEERID@host:port", "host:port", "host", "[v6]:port" and "v6", with white space around
+  /// it. Without a port the default one is taken. Else a sentence that says what is wrong; nothing
+  /// is looked up.
+  [[nodiscard]] static std::expected<PeerAddress, std::string> parse(std::string_view text,
+                                                                     std::uint16_t default_port);
+
+  /// Always with the port. Reads back through parse().
+  [[nodiscard]] std::string to_string() const;
+
+  friend bool operator==(const PeerAddress&, const PeerAddress&) = default;
+};
+
+}  // namespace qpeer::p2p

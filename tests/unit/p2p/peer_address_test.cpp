@@ -1,0 +1,63 @@
+// Contacts as people pass them on.
+#include "p2p/peer_address.hpp"
+
+#include <gtest/gtest.h>
+
+namespace qpeer::p2p {
+namespace {
+
+constexpr std::uint16_t kPort = 4477;
+constexpr PeerId kId{{1, 2, 3}};
+
+TEST(PeerAddress, TakesEverySpelling) {
+  const std::string id = kId.to_string();
+  const auto parse = [](const std::string& text) { return PeerAddress::parse(text, kPort); };
+  EXPECT_EQ(parse("example.net"), (PeerAddress{std::nullopt, "example.net", kPort}));
+  EXPECT_EQ(parse("example.net:1"), (PeerAddress{std::nullopt, "example.net", 1}));
+  EXPECT_EQ(parse("[2001:db8::1]:65535"), (PeerAddress{std::nullopt, "2001:db8::1", 65535}));
+  EXPECT_EQ(parse("2001:db8::1"), (PeerAddress{std::nullopt, "2001:db8::1", kPort}));
+  EXPECT_EQ(parse("[fe80::1%eth0]:9"), (PeerAddress{std::nullopt, "fe80::1%eth0", 9}));
+  EXPECT_EQ(parse(id + "@192.0.2.1:443"), (PeerAddress{kId, "192.0.2.1", 443}));
+  EXPECT_EQ(parse(id + "@[::1]"), (PeerAddress{kId, "::1", kPort}));
+  EXPECT_EQ(parse("  " + id + "@node.test\n"), (PeerAddress{kId, "node.test", kPort}));
+}
+
+TEST(PeerAddress, TextReadsBack) {
+  for (const auto& id : {std::optional<PeerId>{}, std::optional{kId}}) {
+    for (const std::string host : {"a", "node.test", "192.0.2.1", "2001:db8::1", "fe80::1%eth0"}) {
+      const PeerAddress address{id, host, 4433};
+      EXPECT_EQ(PeerAddress::parse(address.to_string(), 1), address) << address.to_string();
+    }
+  }
+  EXPECT_EQ((PeerAddress{std::nullopt, "::1", 5}.to_string()), "[::1]:5");
+  EXPECT_EQ((PeerAddress{kId, "a", 5}.to_string()), kId.to_string() + "@a:5");
+}
+
+TEST(PeerAddress, SaysWhatIsWrong) {
+  const auto wrong = [](const std::string& text, std::uint16_t port = kPort) {
+    const auto address = PeerAddress::parse(text, port);
+    return address ? "nothing" : address.error();
+  };
+  const std::string id = kId.to_string();
+  EXPECT_EQ(wrong(""), "no host is named");
+  EXPECT_EQ(wrong(id + "@"), "no host is named");
+  EXPECT_EQ(wrong("@host"), "a peer id has 56 characters, not 0");
+  EXPECT_EQ(wrong("me@host"), "a peer id has 56 characters, not 2");
+  EXPECT_EQ(wrong("b" + id.substr(1) + "@host"),
+            "the peer id is mistyped: its checksum does not match");
+  EXPECT_EQ(wrong("host:70000"), "\"70000\" is not a port");
+  EXPECT_EQ(wrong("host:0"), "nobody can be reached at port 0");
+  EXPECT_EQ(wrong("host", 0), "nobody can be reached at port 0");
+  EXPECT_EQ(wrong("host:1:2"), "\"host:1:2\" is neither host:port nor an IPv6 address");
+  EXPECT_EQ(wrong("[host:1]:2"), "\"host:1\" is neither host:port nor an IPv6 address");
+  EXPECT_EQ(wrong("[::1%]:2"), "\"::1%\" is neither host:port nor an IPv6 address");
+  EXPECT_EQ(wrong(std::string(256, 'a')), "the host's name is longer than 255 characters");
+  for (const std::string& text :
+       {id + "@a@b", std::string("a b"), std::string("a\0b", 3), std::string("a]"),
+        std::string("https://host"), std::string("a\x7f"), id + "@ host"}) {
+    EXPECT_NE(wrong(text), "nothing") << text;
+  }
+}
+
+}  // namespace
+}  // namespace qpeer::p2p
