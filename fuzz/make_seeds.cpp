@@ -103,9 +103,11 @@ std::vector<Family> families() {
         encoded(wire::DataBlockedFrame{100}), encoded(wire::StreamDataBlockedFrame{{4}, 100}),
         encoded(wire::StreamsBlockedFrame{true, 5}), encoded(wire::StreamsBlockedFrame{false, 5})}},
       {"frames_others",
-       {0x00, 0x01, 0x07, 0x30, 0x31, 0x1f, 0x40, 0xc0},
+       {0x00, 0x01, 0x07, 0x30, 0x31, 0x1f, 0x40, 0xc0, 0x80},
        {encoded(wire::PaddingFrame{20}), encoded(wire::PingFrame{}),
-        encoded(wire::NewTokenFrame{text}), encoded(wire::DatagramFrame{text})}},
+        encoded(wire::NewTokenFrame{text}), encoded(wire::DatagramFrame{text}),
+        encoded(wire::ObservedAddressFrame{1, SocketAddress::ipv4({192, 0, 2, 1}, 443)}),
+        encoded(wire::ObservedAddressFrame{70, *SocketAddress::parse("[2001:db8::1]:443")})}},
       {"frames_stream",
        {0x04, 0x05, 0x06, 0x08, 0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x0e, 0x0f},
        {encoded(wire::ResetStreamFrame{{0}, 5, 100}), encoded(wire::StopSendingFrame{{1}, 5}),
@@ -149,6 +151,8 @@ void add_parameters(Corpus& corpus) {
   parameters.original_destination_connection_id = ConnectionId(id);
   parameters.retry_source_connection_id = ConnectionId(id);
   parameters.stateless_reset_token = StatelessResetToken{7};
+  parameters.max_datagram_frame_size = 65'535;
+  parameters.address_discovery = {.provide = true, .request = true};
   add(parameters);
 }
 

@@ -1,5 +1,5 @@
 // Frames about the connection itself: its IDs, its paths, its end; PADDING and PING.
-// RFC 9000 §19.1, §19.2, §19.15 to §19.20.
+// RFC 9000 §19.1, §19.2, §19.15 to §19.20; draft-ietf-quic-address-discovery §4.1.
 #pragma once
 
 #include <array>
@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "transport/base/address.hpp"
 #include "transport/base/bytes.hpp"
 #include "transport/base/ids.hpp"
 #include "transport/wire/frame_type.hpp"
@@ -182,6 +183,35 @@ struct HandshakeDoneFrame {
   static constexpr HandshakeDoneFrame decode(Reader&) { return {}; }
   constexpr std::size_t size() const { return 1; }
   constexpr void encode(Writer& out) const { out.varint(std::to_underlying(kType)); }
+};
+
+/// OBSERVED_ADDRESS, draft-ietf-quic-address-discovery §4.1. The type's low bit is the family.
+struct ObservedAddressFrame {
+  std::uint64_t sequence_number = 0;
+  SocketAddress address = SocketAddress::ipv4({}, 0);  ///< Must be valid(); anything from a peer.
+
+  static constexpr ObservedAddressFrame decode(std::uint64_t type, Reader& in) {
+    const std::uint64_t sequence_number = in.varint();
+    if (type == std::to_underlying(FrameType::observed_address_ipv6)) {
+      const auto octets = detail::read_array<16>(in);
+      return {.sequence_number = sequence_number, .address = SocketAddress::ipv6(octets, in.u16())};
+    }
+    const auto octets = detail::read_array<4>(in);
+    return {.sequence_number = sequence_number, .address = SocketAddress::ipv4(octets, in.u16())};
+  }
+  constexpr FrameType type() const {
+    return address.is_ipv6() ? FrameType::observed_address_ipv6 : FrameType::observed_address_ipv4;
+  }
+  constexpr std::size_t size() const {
+    return varint_size(std::to_underlying(type())) + varint_size(sequence_number) +
+           address.octets().size() + sizeof address.port();
+  }
+  constexpr void encode(Writer& out) const {
+    out.varint(std::to_underlying(type()));
+    out.varint(sequence_number);
+    out.bytes(address.octets());
+    out.u16(address.port());
+  }
 };
 
 }  // namespace qpeer::wire

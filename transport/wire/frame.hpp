@@ -1,4 +1,4 @@
-// All frames. RFC 9000 §19; RFC 9221 §4.
+// All frames. RFC 9000 §19; RFC 9221 §4; draft-ietf-quic-address-discovery §4.
 //
 // A frame is a struct that reads and writes itself:
 //   decode(Reader&)        what follows the type; decode(type, Reader&) where the type has flags.
@@ -25,6 +25,7 @@ using Frame =
                  CryptoFrame, NewTokenFrame, MaxDataFrame, MaxStreamDataFrame, MaxStreamsFrame,
                  DataBlockedFrame, StreamDataBlockedFrame, StreamsBlockedFrame,
                  NewConnectionIdFrame, RetireConnectionIdFrame, PathChallengeFrame,
-                 PathResponseFrame, ConnectionCloseFrame, HandshakeDoneFrame, DatagramFrame>;
+                 PathResponseFrame, ConnectionCloseFrame, HandshakeDoneFrame, DatagramFrame,
+                 ObservedAddressFrame>;
 
 }  // namespace qpeer::wire

@@ -62,6 +62,9 @@ Decoded decode_fields(std::uint64_t type, Reader& in) {
     case 0x30:
     case 0x31:
       return done(DatagramFrame::decode(type, in));
+    case 0x9f81a6:
+    case 0x9f81a7:
+      return done(ObservedAddressFrame::decode(type, in));
     default:  // 0x08 to 0x0f.
       return done(StreamFrame::decode(type, in));
   }
@@ -89,10 +92,12 @@ Decoded decode_frame(Reader& in, PacketType packet) {
   if (!in.ok()) {
     return fail(TransportErrorCode::frame_encoding_error, "truncated frame type");
   }
-  // Known types are all of one byte, so that one comparison finds every odd case.
+  // Most types are of one byte, so that one comparison finds every odd case.
   const std::size_t type_size = in.position() - start;
   if (type_size != 1 || !may_appear(type, packet)) {
-    return std::unexpected(refusal(type, type_size));
+    if (type_size != varint_size(type) || !may_appear(type, packet)) {
+      return std::unexpected(refusal(type, type_size));
+    }
   }
   return is_stream(type) ? result(type, in, StreamFrame::decode(type, in))
                          : decode_fields(type, in);
@@ -145,6 +150,9 @@ std::string_view name(FrameType type) {
       return "CONNECTION_CLOSE";
     case FrameType::handshake_done:
       return "HANDSHAKE_DONE";
+    case FrameType::observed_address_ipv4:
+    case FrameType::observed_address_ipv6:
+      return "OBSERVED_ADDRESS";
     default:
       return "UNKNOWN";
   }

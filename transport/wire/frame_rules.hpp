@@ -1,5 +1,6 @@
 // Which frame may appear where, what it asks of its receiver, and how one is decoded under those
-// rules. RFC 9000 §12.4 (Table 3), §12.5, §13.2; RFC 9001 §8.3; RFC 9221 §5.
+// rules. RFC 9000 §12.4 (Table 3), §12.5, §13.2; RFC 9001 §8.3; RFC 9221 §5;
+// draft-ietf-quic-address-discovery §4.1.
 #pragma once
 
 #include <array>
@@ -35,6 +36,8 @@ constexpr bool is_probing(FrameType type) {
     case FrameType::new_connection_id:
     case FrameType::path_challenge:
     case FrameType::path_response:
+    case FrameType::observed_address_ipv4:
+    case FrameType::observed_address_ipv6:
       return true;
     default:
       return false;
@@ -69,7 +72,7 @@ constexpr u8 packets_of(std::uint64_t type) {
     case FrameType::retire_connection_id:
       return kInOneRtt;
     // RFC 9000 §12.5 [rfc9000-12.5-3], [rfc9000-12.5-5]: all else is application data, the
-    // application's close included.
+    // application's close included; [draft-ietf-quic-address-discovery-4.1-3] so too.
     default:
       return kInZeroRtt | kInOneRtt;
   }
@@ -103,8 +106,9 @@ constexpr u8 bit_of(PacketType packet) {
 /// Whether a packet of type `packet` may hold a frame of `type`; false for unknown types. Which
 /// side may send it (NEW_TOKEN, HANDSHAKE_DONE) is the connection's to check.
 constexpr bool may_appear(std::uint64_t type, PacketType packet) {
-  return type < detail::kPacketsOf.size() &&
-         (detail::kPacketsOf[type] & detail::bit_of(packet)) != 0;
+  const u8 packets =
+      type < detail::kPacketsOf.size() ? detail::kPacketsOf[type] : detail::packets_of(type);
+  return (packets & detail::bit_of(packet)) != 0;
 }
 constexpr bool may_appear(FrameType type, PacketType packet) {
   return may_appear(std::to_underlying(type), packet);

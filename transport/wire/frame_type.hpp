@@ -1,4 +1,5 @@
-// The frame types of QUIC and their names. RFC 9000 §12.4, §19; RFC 9221 §4.
+// The frame types of QUIC and their names. RFC 9000 §12.4, §19; RFC 9221 §4;
+// draft-ietf-quic-address-discovery §4.
 #pragma once
 
 #include <cstdint>
@@ -35,6 +36,8 @@ enum class FrameType : std::uint64_t {
   connection_close_application = 0x1d,
   handshake_done = 0x1e,
   datagram = 0x30,
+  observed_address_ipv4 = 0x9f81a6,
+  observed_address_ipv6 = 0x9f81a7,
 };
 
 inline constexpr std::uint64_t kStreamFinBit = 0x01;
@@ -46,8 +49,14 @@ inline constexpr std::uint64_t kDatagramLengthBit = 0x01;
 constexpr bool is_stream(std::uint64_t type) { return (type & ~std::uint64_t{7}) == 0x08; }
 /// Whether `type` is one of the two DATAGRAM types.
 constexpr bool is_datagram(std::uint64_t type) { return (type & ~std::uint64_t{1}) == 0x30; }
+/// Whether `type` is one of the two OBSERVED_ADDRESS types.
+constexpr bool is_observed_address(std::uint64_t type) {
+  return (type & ~std::uint64_t{1}) == 0x9f81a6;
+}
 /// Whether this library decodes `type`.
-constexpr bool is_known(std::uint64_t type) { return type <= 0x1e || is_datagram(type); }
+constexpr bool is_known(std::uint64_t type) {
+  return type <= 0x1e || is_datagram(type) || is_observed_address(type);
+}
 
 /// The RFC's name, such as "STREAM"; types that differ only in flags share it. "UNKNOWN" else.
 std::string_view name(FrameType type);

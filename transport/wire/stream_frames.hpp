@@ -149,9 +149,12 @@ struct StreamFrame {
 /// DATAGRAM, RFC 9221 §4. Whether the peer may send it is the connection's to check.
 struct DatagramFrame {
   Bytes data{};
+  std::size_t received_size = 0;  ///< When decoded: of the frame as it came, type included.
 
   static constexpr DatagramFrame decode(std::uint64_t type, Reader& in) {
-    return {.data = (type & kDatagramLengthBit) != 0 ? in.bytes(in.varint()) : in.rest()};
+    const std::size_t begin = in.position();
+    const Bytes data = (type & kDatagramLengthBit) != 0 ? in.bytes(in.varint()) : in.rest();
+    return {.data = data, .received_size = 1 + in.position() - begin};
   }
   /// Without `length` the data runs to the end of the packet, and no Length field is written.
   static constexpr std::size_t header_size(std::optional<std::size_t> length) {

@@ -1,5 +1,7 @@
 #include "transport/wire/transport_parameters.hpp"
 
+#include <algorithm>
+#include <array>
 #include <utility>
 
 #include "transport/wire/flow_frames.hpp"
@@ -29,6 +31,7 @@ enum class Id : std::uint64_t {
   version_information = 0x11,
   max_datagram_frame_size = 0x20,
   grease_quic_bit = 0x2ab2,
+  address_discovery = 0x9f81a176,
 };
 
 constexpr std::size_t kPreferredAddressFixedSize = 4 + 2 + 16 + 2 + 1 + 16;
@@ -82,6 +85,12 @@ void write_version_information(Writer& out, const VersionInformation& value) {
   out.varint(4 + 4 * value.available_versions().size());
   out.u32(std::to_underlying(value.chosen_version));
   for (const Version version : value.available_versions()) out.u32(std::to_underlying(version));
+}
+
+void write_address_discovery(Writer& out, const AddressDiscovery& value) {
+  if (!value.any()) return;
+  const std::uint64_t encoded = !value.request ? 0 : value.provide ? 2 : 1;
+  write_integer(out, Id::address_discovery, encoded, kMaxVarint);
 }
 
 // ---- Reading
@@ -155,6 +164,12 @@ VersionInformation read_version_information(Reader& in, Side sender) {
   return out;
 }
 
+AddressDiscovery read_address_discovery(Reader& in) {
+  // [draft-ietf-quic-address-discovery-3-1]: there are three values.
+  const std::uint64_t value = read_integer(in, 0, 2);
+  return {.provide = value != 1, .request = value != 0};
+}
+
 /// Stores the value of parameter `id`; returns false when this library does not know it.
 bool read_parameter(TransportParameters& p, Id id, Reader& in, Side sender) {
   switch (id) {
@@ -221,6 +236,9 @@ bool read_parameter(TransportParameters& p, Id id, Reader& in, Side sender) {
       // RFC 9287 §3 [rfc9287-3-1]: the caller finds any value, which must be empty.
       p.grease_quic_bit = true;
       break;
+    case Id::address_discovery:
+      p.address_discovery = read_address_discovery(in);
+      break;
     default:
       return false;
   }
@@ -244,18 +262,21 @@ class SeenIds {
     for (std::size_t i = 0; i < count_; ++i) {
       if (high_[i] == id) return false;
     }
-    // The last place is kept for the one known id that is not low.
-    if (count_ < high_.size() - 1 || (count_ < high_.size() && id == kGreaseQuicBit)) {
+    // The last places are kept for the known ids that are not low.
+    const bool known = std::ranges::find(kKnown, Id{id}) != kKnown.end();
+    if (known || unknown_ < high_.size() - kKnown.size()) {
       high_[count_++] = id;
+      if (!known) ++unknown_;
     }
     return true;
   }
 
  private:
-  static constexpr auto kGreaseQuicBit = std::to_underlying(Id::grease_quic_bit);
+  static constexpr std::array kKnown{Id::grease_quic_bit, Id::address_discovery};
   std::uint64_t low_ = 0;
   std::array<std::uint64_t, 32> high_{};
   std::size_t count_ = 0;
+  std::size_t unknown_ = 0;
 };
 
 }  // namespace
@@ -285,6 +306,7 @@ void TransportParameters::encode(Writer& out) const {
   if (version_information) write_version_information(out, *version_information);
   write_integer(out, Id::max_datagram_frame_size, max_datagram_frame_size, 0);
   write_flag(out, Id::grease_quic_bit, grease_quic_bit);
+  write_address_discovery(out, address_discovery);
   if (grease) write(out, Id{*grease}, {});
 }
 

@@ -1,5 +1,5 @@
 // Transport parameters, as the TLS extension carries them. RFC 9000 §7.4, §18; RFC 9221 §3;
-// RFC 9287 §3; RFC 9368 §3.
+// RFC 9287 §3; RFC 9368 §3; draft-ietf-quic-address-discovery §3.
 //
 //   a sequence of: id (varint) | length (varint) | value
 #pragma once
@@ -68,6 +68,15 @@ class VersionInformation {
   std::size_t unsupported_ = 0;
 };
 
+/// What a side is ready to do about the addresses that it sees its peer at, and the peer it.
+/// draft-ietf-quic-address-discovery §3.
+struct AddressDiscovery {
+  bool provide = false;  ///< Tell the peer its address.
+  bool request = false;  ///< Be told our own.
+  [[nodiscard]] constexpr bool any() const { return provide || request; }
+  friend constexpr bool operator==(const AddressDiscovery&, const AddressDiscovery&) = default;
+};
+
 /// All parameters, with the values they have when absent.
 struct TransportParameters {
   std::optional<ConnectionId> original_destination_connection_id{};
@@ -90,6 +99,7 @@ struct TransportParameters {
   std::uint64_t max_datagram_frame_size = 0;  ///< 0: no DATAGRAM frames. RFC 9221 §3.
   bool grease_quic_bit = false;               ///< RFC 9287 §3.
   std::optional<VersionInformation> version_information{};
+  AddressDiscovery address_discovery{};  ///< Neither: not sent, or not received.
   /// Sent only: a reserved id, 31 * N + 27, under which a parameter without meaning is written.
   std::optional<std::uint64_t> grease{};
 

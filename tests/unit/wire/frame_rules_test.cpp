@@ -17,10 +17,13 @@ struct Row {
   std::string_view frame;    ///< One that decodes.
 };
 
-/// RFC 9000 Table 3 by hand, with the options of §12.5 taken, and RFC 9221.
-const std::vector<std::pair<u8, Row>>& table() {
+/// RFC 9000 Table 3 by hand, with the options of §12.5 taken, RFC 9221, and
+/// draft-ietf-quic-address-discovery.
+const std::vector<std::pair<std::uint64_t, Row>>& table() {
   static const std::string kNewConnectionId = "180100 01 aa" + std::string(32, '0');
-  static const std::vector<std::pair<u8, Row>> kTable{
+  static const std::string kIpv6(32, '1');
+  static const std::string kObservedIpv6 = "809f81a7 00" + kIpv6 + "0050";
+  static const std::vector<std::pair<std::uint64_t, Row>> kTable{
       {0x00, {"IH01", "NP", "00"}},
       {0x01, {"IH01", "", "01"}},
       {0x02, {"IH_1", "N", "02 05 00 00 00"}},
@@ -54,6 +57,8 @@ const std::vector<std::pair<u8, Row>>& table() {
       {0x1e, {"___1", "", "1e"}},
       {0x30, {"__01", "", "30"}},
       {0x31, {"__01", "", "31 00"}},
+      {0x9f81a6, {"__01", "P", "809f81a6 00 01020304 0050"}},
+      {0x9f81a7, {"__01", "P", kObservedIpv6}},
   };
   return kTable;
 }
@@ -81,7 +86,7 @@ bool permitted(const Row& row, PacketType packet) {
 }
 
 // [rfc9000-12.4-3] [rfc9000-12.5-3] [rfc9000-12.5-5] [rfc9000-12.5-6] [rfc9000-17.2.4-2]
-// [rfc9001-8.3-2] [rfc9221-5-3]
+// [rfc9001-8.3-2] [rfc9221-5-3] [rfc9221-6-1] [draft-ietf-quic-address-discovery-4.1-3]
 TEST(FrameRules, EveryFrameInEveryPacketIsAsTableThreeSays) {
   for (const auto& [type, row] : table()) {
     const auto bytes = hex(row.frame);
@@ -102,8 +107,8 @@ TEST(FrameRules, EveryFrameInEveryPacketIsAsTableThreeSays) {
 
 TEST(FrameRules, SpecialRulesAreAsTableThreeSays) {
   for (const auto& [type, row] : table()) {
-    EXPECT_EQ(is_ack_eliciting(FrameType{type}), !row.spec.contains('N')) << +type;
-    EXPECT_EQ(is_probing(FrameType{type}), row.spec.contains('P')) << +type;
+    EXPECT_EQ(is_ack_eliciting(FrameType{type}), !row.spec.contains('N')) << type;
+    EXPECT_EQ(is_probing(FrameType{type}), row.spec.contains('P')) << type;
   }
 }
 
@@ -122,7 +127,13 @@ TEST(FrameRules, UnknownTypesAreEncodingErrors) {
     out.varint(type);
     expect_refused(storage, TransportErrorCode::frame_encoding_error, type);
   }
-  EXPECT_EQ(known, table().size());
+  EXPECT_EQ(known, table().size() - 2) << "but for the two of four bytes";
+  for (const std::uint64_t type : {0x9f81a5, 0x9f81a8}) {
+    EXPECT_FALSE(may_appear(type, PacketType::one_rtt));
+    Writer out{storage};
+    out.varint(type);
+    expect_refused(storage, TransportErrorCode::frame_encoding_error, type);
+  }
   Writer out{storage};
   out.varint(kMaxVarint);
   expect_refused(storage, TransportErrorCode::frame_encoding_error, kMaxVarint);
@@ -132,10 +143,11 @@ TEST(FrameRules, UnknownTypesAreEncodingErrors) {
 TEST(FrameRules, TypesNotInTheirShortestFormAreViolations) {
   for (const std::size_t size : {2U, 4U, 8U}) {
     for (const auto& [type, row] : table()) {
+      if (size <= varint_size(type)) continue;
       std::array<u8, 64> storage{};
       Writer out{storage};
       out.varint_of_size(type, size);
-      out.bytes(Bytes(hex(row.frame)).subspan(1));
+      out.bytes(Bytes(hex(row.frame)).subspan(varint_size(type)));
       expect_refused(out.written(), TransportErrorCode::protocol_violation, type);
     }
     // Also where the type is unknown: what it would be is not looked at.

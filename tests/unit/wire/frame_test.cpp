@@ -51,6 +51,12 @@ std::vector<Frame> random_frames(Values& values, const std::vector<u8>& data) {
           .application = true, .error_code = values.varint(), .reason_phrase = piece()},
       HandshakeDoneFrame{},
       DatagramFrame{.data = piece()},
+      ObservedAddressFrame{.sequence_number = values.varint(),
+                           .address = SocketAddress::ipv4(
+                               values.array<4>(), static_cast<std::uint16_t>(values.varint()))},
+      ObservedAddressFrame{.sequence_number = values.varint(),
+                           .address = SocketAddress::ipv6(
+                               values.array<16>(), static_cast<std::uint16_t>(values.varint()))},
   };
 }
 
@@ -76,8 +82,10 @@ TEST(Frame, EveryKindIsRefusedWhenCutAtAnyByte) {
   for (int i = 0; i < 20; ++i) {
     for (const Frame& frame : random_frames(values, data)) {
       const std::vector<u8> bytes = encoded(frame);
+      const std::uint64_t type = Reader{bytes}.varint();
       for (std::size_t cut = 1; cut < bytes.size(); ++cut) {
-        expect_refused(Bytes(bytes).first(cut), TransportErrorCode::frame_encoding_error, bytes[0]);
+        expect_refused(Bytes(bytes).first(cut), TransportErrorCode::frame_encoding_error,
+                       cut < varint_size(type) ? 0 : type);
       }
     }
   }
@@ -107,7 +115,7 @@ constexpr std::array<u8, 8> kEight{1, 2, 3, 4, 5, 6, 7, 8};
 constexpr StatelessResetToken kToken{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 
 TEST(Frame, EveryKindHasTheLayoutOfTheRfc) {
-  // RFC 9000 §19.1 to §19.20, RFC 9221 §4, by hand.
+  // RFC 9000 §19.1 to §19.20, RFC 9221 §4, draft-ietf-quic-address-discovery §4.1, by hand.
   const std::vector<Layout> layouts{
       {PaddingFrame{.length = 3}, "00 00 00"},
       {PingFrame{}, "01"},
@@ -141,6 +149,12 @@ TEST(Frame, EveryKindHasTheLayoutOfTheRfc) {
        "1d 0a 03 616263"},
       {HandshakeDoneFrame{}, "1e"},
       {DatagramFrame{.data = kAbc}, "31 03 616263"},
+      {ObservedAddressFrame{.sequence_number = 64,
+                            .address = SocketAddress::ipv4({192, 0, 2, 1}, 443)},
+       "809f81a6 4040 c0000201 01bb"},
+      {ObservedAddressFrame{.sequence_number = 1,
+                            .address = *SocketAddress::parse("[2001:db8::1]:4433")},
+       "809f81a7 01 20010db8000000000000000000000001 1151"},
   };
   for (const Layout& layout : layouts) EXPECT_EQ(encoded(layout.frame), hex(layout.bytes));
 }
@@ -162,6 +176,9 @@ TEST(Frame, TypesHaveTheirRfcsNames) {
   EXPECT_EQ(name(FrameType{0x0f}), "STREAM");
   EXPECT_EQ(name(FrameType::ack_ecn), "ACK");
   EXPECT_EQ(name(FrameType{0x31}), "DATAGRAM");
+  EXPECT_EQ(name(FrameType::observed_address_ipv4), "OBSERVED_ADDRESS");
+  EXPECT_EQ(name(FrameType::observed_address_ipv6), "OBSERVED_ADDRESS");
+  EXPECT_EQ(name(FrameType{0x9f81a8}), "UNKNOWN");
   EXPECT_EQ(name(FrameType{0x1f}), "UNKNOWN");
   EXPECT_EQ(name(FrameType{0x4001}), "UNKNOWN");
   for (std::uint64_t type = 0; type < 0x1f; ++type) EXPECT_NE(name(FrameType{type}), "UNKNOWN");

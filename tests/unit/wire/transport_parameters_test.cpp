@@ -56,6 +56,7 @@ TransportParameters random_parameters(Values& values, Side sender) {
   out.active_connection_id_limit = 2 + values.varint() / 2;
   out.max_datagram_frame_size = values.varint();
   out.grease_quic_bit = values.flag();
+  out.address_discovery = {.provide = values.flag(), .request = values.flag()};
   if (values.flag()) {
     VersionInformation versions{Version::v1};
     versions.add_available(Version::v2);
@@ -130,6 +131,7 @@ TEST(TransportParameters, TheLargestFitTheirStatedSize) {
   all.ack_delay_exponent = 20;
   all.max_ack_delay_ms = 16'383;
   all.disable_active_migration = all.grease_quic_bit = true;
+  all.address_discovery = {.provide = true, .request = true};
   all.version_information.emplace(Version::v1);
   for (std::uint32_t i = 1; i < 7; ++i) all.version_information->add_available(Version{i << 8});
   all.version_information->add_available(Version::v1);
@@ -187,6 +189,7 @@ TEST(TransportParameters, AreRefusedWhenOneComesTwice) {
   };
   EXPECT_TRUE(greased("6ab200"));
   EXPECT_FALSE(greased("6ab200 6ab200")) << "a known one is noticed after any number of others";
+  EXPECT_FALSE(greased("6ab200 c00000009f81a1760101 c00000009f81a1760101"));
 }
 
 TEST(TransportParameters, IgnoreWhatTheyDoNotKnow) {
@@ -226,6 +229,27 @@ TEST(TransportParameters, AreRefusedWhenAValueHasTheWrongLength) {
     expect_accepted(std::string(id) + "14" + std::string(40, '1'));
     expect_refused(std::string(id) + "15" + std::string(42, '1'));
   }
+}
+
+// [draft-ietf-quic-address-discovery-3-1]
+TEST(TransportParameters, AddressDiscoveryHasThreeValues) {
+  const std::string id = "c00000009f81a176";
+  const auto decode = [&](std::string_view value) {
+    return TransportParameters::decode(hex(id + std::string(value)), Side::client);
+  };
+  EXPECT_EQ(decode("0100")->address_discovery, (AddressDiscovery{.provide = true}));
+  EXPECT_EQ(decode("0101")->address_discovery, (AddressDiscovery{.request = true}));
+  EXPECT_EQ(decode("0102")->address_discovery,
+            (AddressDiscovery{.provide = true, .request = true}));
+  for (const auto& out : {decode("0100"), decode("0101"), decode("0102")}) {
+    EXPECT_EQ(encoded_parameters(*out).size(), 10U) << "and back";
+  }
+  EXPECT_EQ(decode("024001")->address_discovery, (AddressDiscovery{.request = true}));
+  expect_refused(id + "0103");
+  expect_refused(id + "08c000000000000001" + "00");
+  expect_refused(id + "08ffffffffffffffff");
+  expect_refused(id + "00");
+  expect_refused(id + "020100");
 }
 
 // [rfc9287-3-1]
