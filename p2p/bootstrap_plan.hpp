@@ -1,0 +1,113 @@
+// In which order and how fast candidates are dialled until one of them takes us in.
+//
+//   waiting --next()--> silent --on_answer()--> answered
+//                         |  \                    |  |
+//        give_up(), on_failed()\------on_won()----|--|---> won: every other one is given up
+//                         v                       v
+//                       failed <------------------+
+//
+// The first gap is long, for the best candidates come first; each next is 3/4 of the one before, so
+// that even hundreds of dead ones are behind us in two seconds. A failure starts the next at once.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "crypto/peer_id.hpp"
+#include "transport/base/address.hpp"
+#include "transport/base/time.hpp"
+
+namespace qpeer::p2p {
+
+/// Somebody through whom we may join: from the cache or a contact that the user gave.
+struct Candidate {
+  SocketAddress address;
+  std::optional<PeerId> id;  ///< Who must answer, when that is known.
+  std::string server_name;
+  bool from_cache = false;
+};
+
+/// `why` is for people.
+struct FailedCandidate {
+  Candidate candidate;
+  std::string why;
+};
+
+struct BootstrapConfig {
+  Duration first_stagger = 100ms;
+  Duration least_stagger = 2ms;
+  std::size_t max_in_flight = 256;
+  /// When all slots are taken, attempts that have been silent this long are given up for room.
+  Duration patience = 1s;
+  Duration attempt_timeout = 5s;
+  Duration total_timeout = 30s;
+};
+
+/// A plan knows no connection: its owner dials what next() says and tells what became of it. An
+/// index is that of the candidate in candidates(). The owner calls start() once, then, now and at
+/// next_deadline() and after each on_...: give_up() until nullopt, next() until nullopt.
+class BootstrapPlan {
+ public:
+  static constexpr std::size_t kMaxCandidates = 2'000;
+
+  /// Best first. Of candidates with one address the first stays; those beyond kMaxCandidates are
+  /// left out; one that names no host and port has failed at once.
+  explicit BootstrapPlan(std::vector<Candidate> candidates, BootstrapConfig config = {});
+
+  void start(Instant now);
+  /// The candidate to dial now; nullopt when it is not time, there is no slot, or all is decided.
+  [[nodiscard]] std::optional<std::size_t> next(Instant now);
+  /// An attempt to cancel now: it took too long, somebody else needs its slot, or it is no longer
+  /// needed (won() says so). It has ended: on_failed() is not called for it.
+  [[nodiscard]] std::optional<std::size_t> give_up(Instant now);
+
+  /// The attempt got some answer: it no longer counts as silent.
+  void on_answer(std::size_t index);
+  /// The attempt ended without success. One that is not in flight is ignored.
+  void on_failed(Instant now, std::size_t index, std::string why);
+  /// Handshake and introduction are complete. The first wins; false for every later one, which
+  /// give_up() names too.
+  bool on_won(std::size_t index);
+
+  /// When to call again; kNever when nothing is to be done before an on_... comes.
+  [[nodiscard]] Instant next_deadline() const;
+  [[nodiscard]] std::optional<std::size_t> winner() const { return winner_; }
+  /// Nobody won and nobody will. At once when there are no candidates.
+  [[nodiscard]] bool exhausted() const {
+    return !winner_ && in_flight_ == 0 && next_ == attempts_.size();
+  }
+  [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
+  [[nodiscard]] const std::vector<Candidate>& candidates() const { return candidates_; }
+  /// Those that failed so far, best first, and why. After the time is up, all of them.
+  [[nodiscard]] std::vector<FailedCandidate> failures() const;
+
+ private:
+  enum class State : u8 { waiting, silent, answered, failed, given_up };
+  struct Attempt {
+    State state = State::waiting;
+    Instant since{};
+    std::string why;
+  };
+
+  [[nodiscard]] bool in_flight(std::size_t index) const;
+  void fail(std::size_t index, std::string why);
+  void skip_settled();
+  void end_all(std::string_view why);
+
+  std::vector<Candidate> candidates_;
+  std::vector<Attempt> attempts_;
+  BootstrapConfig config_;
+  bool started_ = false;
+  Instant deadline_ = kNever;
+  Instant next_launch_ = kNever;
+  Duration gap_{};
+  std::size_t next_ = 0;           ///< The first that waits.
+  std::size_t oldest_ = 0;         ///< The first in flight.
+  std::size_t oldest_silent_ = 0;  ///< The first in flight without an answer.
+  std::size_t in_flight_ = 0;
+  std::optional<std::size_t> winner_;
+};
+
+}  // namespace qpeer::p2p

@@ -1,0 +1,130 @@
+// What travels on the control stream of a connection between peers.
+//
+//   message           varint type | varint length of the body | body
+//   1 Introduction    varint major | varint minor | u8 role | nonce (16) | u8 count | addresses
+//   2 Proof           nonce (16)
+//   3 Verdict         u8 verdict | the address that was tried, or nothing
+//   4 PeersRequest    varint max
+//   5 Peers           u8 count | count x (peer id (32) | address)
+//   address           u8 family (4, 6) | octets (4, 16) | u16 port, not 0
+//
+// Each message is a struct that reads and writes itself as the frames do: decode() takes a Reader
+// of exactly one body and latches its failure, encode() writes type, length and body. Messages are
+// plain values without a heap. p2p/control_reader.hpp finds them in a stream.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <variant>
+
+#include "crypto/peer_id.hpp"
+#include "p2p/protocol.hpp"
+#include "transport/base/address.hpp"
+#include "transport/base/bytes.hpp"
+#include "transport/base/inline_vector.hpp"
+
+namespace qpeer::p2p {
+
+/// The largest body, and the largest message with its type and length.
+inline constexpr std::size_t kMaxControlBody = 2048;
+inline constexpr std::size_t kMaxControlMessage = kMaxControlBody + 16;
+
+inline constexpr std::size_t kMaxAdvertised = 4;
+inline constexpr std::size_t kMaxPeers = 32;
+
+using Nonce = std::array<u8, 16>;
+/// Where a peer says that it listens. A wildcard host (0.0.0.0 or ::) with a port means "the host
+/// that you see me from".
+using AdvertisedAddresses = InlineVector<SocketAddress, kMaxAdvertised>;
+
+/// The first message of each side. Fails on a bad role, on an address of port 0 or given twice, and
+/// on bytes after the last unless a newer minor may have put them there.
+struct Introduction {
+  static constexpr std::uint64_t kType = 1;
+  std::uint64_t major = kProtocolMajor;
+  std::uint64_t minor = kProtocolMinor;
+  Role role = Role::client;
+  Nonce nonce{};  ///< Fresh; what a dial-back is to bring as its Proof.
+  AdvertisedAddresses addresses;
+
+  /// Of another major only the version is meant: its body is not read, and nothing else is set.
+  [[nodiscard]] constexpr bool is_ours() const { return major == kProtocolMajor; }
+
+  static Introduction decode(Reader& in);
+  [[nodiscard]] std::size_t body_size() const;
+  void encode(Writer& out) const;
+  friend bool operator==(const Introduction&, const Introduction&) = default;
+};
+
+/// On the connection of a dial-back: the nonce of the introduction that it answers.
+struct Proof {
+  static constexpr std::uint64_t kType = 2;
+  Nonce nonce{};
+
+  static Proof decode(Reader& in);
+  [[nodiscard]] static constexpr std::size_t body_size() { return std::tuple_size_v<Nonce>; }
+  void encode(Writer& out) const;
+  friend bool operator==(const Proof&, const Proof&) = default;
+};
+
+/// What became of the dial-back. `tried` is a host and port, never a wildcard.
+struct VerdictMessage {
+  static constexpr std::uint64_t kType = 3;
+  Verdict verdict = Verdict::reachable;
+  std::optional<SocketAddress> tried;
+
+  static VerdictMessage decode(Reader& in);
+  [[nodiscard]] std::size_t body_size() const;
+  void encode(Writer& out) const;
+  friend bool operator==(const VerdictMessage&, const VerdictMessage&) = default;
+};
+
+/// Asks for nodes to meet. The answer holds at most `max`, and never more than kMaxPeers.
+struct PeersRequest {
+  static constexpr std::uint64_t kType = 4;
+  std::uint64_t max = kMaxPeers;
+
+  static PeersRequest decode(Reader& in);
+  [[nodiscard]] std::size_t body_size() const;
+  void encode(Writer& out) const;
+  friend bool operator==(const PeersRequest&, const PeersRequest&) = default;
+};
+
+struct KnownPeer {
+  PeerId id;
+  SocketAddress address;
+  friend bool operator==(const KnownPeer&, const KnownPeer&) = default;
+};
+
+/// Nodes that the sender knows: hearsay, each only a candidate. Fails on the same pair twice, on an
+/// id of zeros, and on a wildcard.
+struct Peers {
+  static constexpr std::uint64_t kType = 5;
+  InlineVector<KnownPeer, kMaxPeers> peers;
+
+  static Peers decode(Reader& in);
+  [[nodiscard]] std::size_t body_size() const;
+  void encode(Writer& out) const;
+  friend bool operator==(const Peers&, const Peers&) = default;
+};
+
+using ControlMessage = std::variant<Introduction, Proof, VerdictMessage, PeersRequest, Peers>;
+
+/// Reads the body of a message of `type`; nullopt when the type is unknown (nothing is read then)
+/// or the body malformed (`body` has failed).
+std::optional<ControlMessage> decode_control(std::uint64_t type, Reader& body);
+
+/// The size of a message with its type and length.
+template <class Message>
+constexpr std::size_t encoded_size(const Message& message) {
+  const std::size_t body = message.body_size();
+  return varint_size(Message::kType) + varint_size(body) + body;
+}
+
+/// The form of an address above. The scope of an IPv6 address is ours alone and does not travel.
+[[nodiscard]] std::size_t address_size(const SocketAddress& address);
+void encode_address(Writer& out, const SocketAddress& address);
+SocketAddress decode_address(Reader& in);
+
+}  // namespace qpeer::p2p

@@ -1,0 +1,96 @@
+// The words of the peer protocol: roles, verdicts, and the codes that close a connection.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+#include "transport/base/bytes.hpp"
+
+namespace qpeer::p2p {
+
+/// The application protocol that peers agree on in TLS. It changes with kProtocolMajor.
+inline constexpr std::string_view kAlpn = "qpeer/1";
+/// Peers of different majors do not understand each other; a higher minor only adds.
+inline constexpr std::uint64_t kProtocolMajor = 1;
+inline constexpr std::uint64_t kProtocolMinor = 0;
+
+/// What a peer says that it is. A client uses bidirectional streams on the connection that it
+/// dialled and is never dialled back; a node uses unidirectional ones and must be reachable.
+enum class Role : u8 { client = 0, node = 1 };
+
+/// What became of a dial-back, told to the peer that was dialled.
+enum class Verdict : u8 {
+  reachable = 0,
+  refused = 1,
+  timed_out = 2,
+  another_peer_answered = 3,
+  address_not_allowed = 4,
+  try_again_later = 5,
+};
+
+/// Application error codes of CONNECTION_CLOSE, RESET_STREAM and STOP_SENDING.
+enum class ErrorCode : std::uint64_t {
+  none = 0,
+  role_violation = 1,
+  unreachable = 2,
+  unsupported_version = 3,
+  wrong_peer = 4,
+  malformed = 5,
+  introduction_timeout = 6,
+  replaced = 7,
+  shutting_down = 8,
+  too_many_links = 9,
+  not_needed = 10,
+  self = 11,
+  message_too_large = 12,
+  interrupted = 13,
+  not_allowed = 14,
+  timed_out = 15,
+};
+
+/// In words for people, without a full stop; "unknown …" for a value that has no name.
+constexpr std::string_view to_string(Role role) {
+  constexpr std::array<std::string_view, 2> kWords{"client", "node"};
+  const auto value = std::to_underlying(role);
+  return value < kWords.size() ? kWords[value] : "unknown role";
+}
+
+constexpr std::string_view to_string(Verdict verdict) {
+  constexpr std::array<std::string_view, 6> kWords{
+      "reachable",
+      "the dial-back was refused",
+      "the dial-back was not answered",
+      "another peer answered the dial-back",
+      "the advertised address may not be dialled",
+      "too many dial-backs now, try again later",
+  };
+  const auto value = std::to_underlying(verdict);
+  return value < kWords.size() ? kWords[value] : "unknown verdict";
+}
+
+constexpr std::string_view to_string(ErrorCode code) {
+  constexpr std::array<std::string_view, 16> kWords{
+      "no error",
+      "the peer did what its role forbids",
+      "the peer said node but cannot be reached",
+      "no common version of the protocol",
+      "another peer than was expected",
+      "a message that cannot be read",
+      "no introduction in time",
+      "replaced by a newer connection to the same peer",
+      "the peer is shutting down",
+      "too many connections",
+      "the connection is not needed",
+      "a connection to oneself",
+      "a message that is too large",
+      "interrupted",
+      "not allowed",
+      "timed out",
+  };
+  const auto value = std::to_underlying(code);
+  return value < kWords.size() ? kWords[value] : "unknown error";
+}
+
+}  // namespace qpeer::p2p

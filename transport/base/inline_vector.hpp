@@ -1,0 +1,53 @@
+// A list of bounded length that lies where its owner lies: no heap.
+#pragma once
+
+#include <array>
+#include <cassert>
+#include <cstddef>
+#include <utility>
+
+namespace qpeer {
+
+/// At most `Capacity` elements; `T` must be default-constructible. Free slots hold a default-made
+/// T, so lists are equal when their elements are.
+template <class T, std::size_t Capacity>
+class InlineVector {
+ public:
+  using value_type = T;
+  constexpr InlineVector() = default;
+
+  static constexpr std::size_t capacity() { return Capacity; }
+  [[nodiscard]] constexpr std::size_t size() const { return size_; }
+  [[nodiscard]] constexpr bool empty() const { return size_ == 0; }
+  [[nodiscard]] constexpr bool full() const { return size_ == Capacity; }
+
+  /// False, and nothing done, when the list is full.
+  constexpr bool push_back(T value) {
+    if (full()) return false;
+    elements_[size_++] = std::move(value);
+    return true;
+  }
+  constexpr void clear() { *this = {}; }
+
+  [[nodiscard]] constexpr T& operator[](std::size_t at) {
+    assert(at < size_);
+    return elements_[at];
+  }
+  [[nodiscard]] constexpr const T& operator[](std::size_t at) const {
+    assert(at < size_);
+    return elements_[at];
+  }
+  [[nodiscard]] constexpr const T* data() const { return elements_.data(); }
+  [[nodiscard]] constexpr T* begin() { return elements_.data(); }
+  [[nodiscard]] constexpr T* end() { return elements_.data() + size_; }
+  [[nodiscard]] constexpr const T* begin() const { return elements_.data(); }
+  [[nodiscard]] constexpr const T* end() const { return elements_.data() + size_; }
+
+  friend constexpr bool operator==(const InlineVector&, const InlineVector&) = default;
+
+ private:
+  std::array<T, Capacity> elements_{};
+  std::size_t size_ = 0;
+};
+
+}  // namespace qpeer
