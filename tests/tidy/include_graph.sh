@@ -49,10 +49,10 @@ BEGIN {
   allow("endpoint", "base wire log recovery stream crypto connection")
   allow("io", "base")
   allow("async", core " openssl io")
-  allow("qpeer", core " openssl io async")
-  allow("cache", core)
+  allow("qpeer", core " openssl io async cache p2p p2p_async")
+  allow("cache", "base crypto")
   allow("p2p", core " cache")
-  allow("p2p_async", core " openssl cache p2p io async qpeer")
+  allow("p2p_async", core " openssl cache p2p io async")
   allow("p2p_cli", core " openssl cache p2p io async qpeer p2p_async")
   outside["io"] = outside["async"] = outside["p2p_async"] = outside["p2p_cli"] = outside["openssl"] = 1
   sockets = "^(sys/(socket|epoll|poll|select|un|uio|eventfd|timerfd|ioctl)|netinet/.*|arpa/inet|netdb|poll|ifaddrs|net/if|linux/.*)[.]h$"

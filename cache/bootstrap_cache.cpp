@@ -1,0 +1,217 @@
+#include "cache/bootstrap_cache.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <tuple>
+#include <utility>
+
+namespace qpeer::cache {
+namespace {
+
+/// The network of an address, for the share that it may have.
+struct Prefix {
+  bool ipv4 = false;
+  std::array<u8, 4> octets{};
+
+  explicit Prefix(const SocketAddress& address) : ipv4(address.is_ipv4()) {
+    copy(address.octets().first(ipv4 ? 2 : 4), octets);
+  }
+  friend auto operator<=>(const Prefix&, const Prefix&) = default;
+};
+
+bool newer(const CacheEntry& a, const CacheEntry& b) {
+  return std::tie(b.last_reached, a.id) < std::tie(a.last_reached, b.id);
+}
+
+bool better(const CacheEntry& a, const CacheEntry& b) {
+  if (a.failures != b.failures) return a.failures < b.failures;
+  return newer(a, b);
+}
+
+bool is_candidate(const CacheEntry& entry) {
+  const SocketAddress& address = entry.address;
+  return !entry.id.is_zero() && address.valid() && !address.is_wildcard() && address.port() != 0;
+}
+
+/// What an entry has from the one that it replaces. The older one is empty then.
+void inherit(CacheEntry& entry, CacheEntry& older) {
+  entry.first_reached = std::min(entry.first_reached, older.first_reached);
+  if (entry.ticket.empty()) entry.ticket = std::move(older.ticket);
+  if (entry.address_token.empty()) entry.address_token = std::move(older.address_token);
+}
+
+void keep_at_most(std::vector<u8>& blob, std::size_t limit) {
+  if (blob.size() > limit) blob = {};
+}
+
+}  // namespace
+
+bool BootstrapCache::on_reached(CacheEntry entry) {
+  if (!is_candidate(entry) || config_.capacity == 0) return false;
+  if (entry.first_reached == 0) entry.first_reached = entry.last_reached;
+  limit(entry);
+  entry.failures = 0;
+  std::erase(forgotten_, entry.id);
+  bool stays = false;  // In its network: it needs no other's place.
+  if (const auto known = at(entry.id); known != entries_.end()) {
+    stays = Prefix(known->address) == Prefix(entry.address);
+    if (entry.certificate.empty()) entry.certificate = std::move(known->certificate);
+    inherit(entry, *known);
+    entries_.erase(known);
+  }
+  if (const auto other = at(entry.address); other != entries_.end()) entries_.erase(other);
+  if (!stays) {
+    const auto victim = victim_for(entry.address);
+    if (victim != entries_.end()) entries_.erase(victim);
+  }
+  place(std::move(entry));
+  return true;
+}
+
+void BootstrapCache::on_failed(const PeerId& id) {
+  const auto known = at(id);
+  if (known == entries_.end()) return;
+  if (known->failures == std::numeric_limits<std::uint32_t>::max()) return;
+  ++known->failures;
+  ++revision_;
+}
+
+void BootstrapCache::forget(const PeerId& id) {
+  std::erase(forgotten_, id);
+  forgotten_.push_back(id);
+  if (forgotten_.size() > config_.capacity) forgotten_.erase(forgotten_.begin());
+  if (const auto known = at(id); known != entries_.end()) entries_.erase(known);
+  ++revision_;
+}
+
+void BootstrapCache::set_resumption(const PeerId& id, std::vector<u8> ticket,
+                                    std::vector<u8> address_token) {
+  const auto known = at(id);
+  if (known == entries_.end()) return;
+  known->ticket = std::move(ticket);
+  known->address_token = std::move(address_token);
+  limit(*known);
+  ++revision_;
+}
+
+void BootstrapCache::merge(std::span<const CacheEntry> entries) {
+  std::vector<const CacheEntry*> order;
+  order.reserve(entries.size());
+  for (const CacheEntry& entry : entries) order.push_back(&entry);
+  // The order of the source is not to matter, and the best shall find the most room.
+  std::ranges::stable_sort(order, [](const auto* a, const auto* b) { return newer(*a, *b); });
+  for (const CacheEntry* entry : order) merge_one(*entry);
+}
+
+void BootstrapCache::merge_one(const CacheEntry& theirs) {
+  if (!is_candidate(theirs) || config_.capacity == 0) return;
+  if (std::ranges::find(forgotten_, theirs.id) != forgotten_.end()) return;
+  CacheEntry entry = theirs;
+  limit(entry);
+  const auto known = at(entry.id);
+  if (known != entries_.end() && known->last_reached >= entry.last_reached) {
+    if (known->last_reached == entry.last_reached && known->failures < entry.failures) {
+      known->failures = entry.failures;
+      ++revision_;
+    }
+    return;
+  }
+  const auto other = at(entry.address);
+  if (other != entries_.end() && other != known && other->last_reached >= entry.last_reached) {
+    return;
+  }
+  bool stays = false;
+  if (known != entries_.end()) {
+    stays = Prefix(known->address) == Prefix(entry.address);
+    inherit(entry, *known);
+    entries_.erase(known);
+    ++revision_;
+  }
+  if (const auto same = at(entry.address); same != entries_.end()) {
+    entries_.erase(same);
+    ++revision_;
+  }
+  if (!stays) {
+    const auto victim = victim_for(entry.address);
+    if (victim != entries_.end() && !better(entry, *victim)) return;
+    if (victim != entries_.end()) entries_.erase(victim);
+  }
+  place(std::move(entry));
+}
+
+void BootstrapCache::clamp_times(std::int64_t now) {
+  bool changed = false;
+  for (CacheEntry& entry : entries_) {
+    changed = changed || entry.last_reached > now;
+    entry.last_reached = std::min(entry.last_reached, now);
+    entry.first_reached = std::min(entry.first_reached, now);
+  }
+  if (!changed) return;
+  std::ranges::sort(entries_, newer);
+  ++revision_;
+}
+
+const CacheEntry* BootstrapCache::find(const PeerId& id) const {
+  const auto found = std::ranges::find(entries_, id, &CacheEntry::id);
+  return found == entries_.end() ? nullptr : &*found;
+}
+
+std::vector<const CacheEntry*> BootstrapCache::candidates() const {
+  std::vector<const CacheEntry*> out;
+  out.reserve(entries_.size());
+  for (const CacheEntry& entry : entries_) out.push_back(&entry);
+  std::ranges::sort(out, [](const auto* a, const auto* b) { return better(*a, *b); });
+  return out;
+}
+
+BootstrapCache::Iterator BootstrapCache::at(const PeerId& id) {
+  return std::ranges::find(entries_, id, &CacheEntry::id);
+}
+
+BootstrapCache::Iterator BootstrapCache::at(const SocketAddress& address) {
+  return std::ranges::find(entries_, address, &CacheEntry::address);
+}
+
+BootstrapCache::Iterator BootstrapCache::victim_for(const SocketAddress& address) {
+  const std::size_t divisor = std::max<std::size_t>(config_.prefix_share, 1);
+  const std::size_t share = std::max<std::size_t>(config_.capacity / divisor, 1);
+  const Prefix newcomer(address);
+  std::map<Prefix, std::size_t> counts;
+  for (const CacheEntry& entry : entries_) ++counts[Prefix(entry.address)];
+
+  const auto worst_of = [this](auto&& belongs) {
+    auto worst = entries_.end();
+    for (auto entry = entries_.begin(); entry != entries_.end(); ++entry) {
+      if (!belongs(Prefix(entry->address))) continue;
+      if (worst == entries_.end() || better(*worst, *entry)) worst = entry;
+    }
+    return worst;
+  };
+  if (entries_.size() > config_.capacity / 2 && counts[newcomer] >= share) {
+    return worst_of([&](const Prefix& prefix) { return prefix == newcomer; });
+  }
+  if (entries_.size() < config_.capacity) return entries_.end();
+  const auto largest = std::ranges::max_element(
+      counts, {}, [](const auto& prefix_and_count) { return prefix_and_count.second; });
+  if (largest->second > share) {
+    return worst_of([&](const Prefix& prefix) { return prefix == largest->first; });
+  }
+  return worst_of([](const Prefix&) { return true; });
+}
+
+void BootstrapCache::limit(CacheEntry& entry) const {
+  keep_at_most(entry.certificate, config_.max_certificate);
+  keep_at_most(entry.ticket, config_.max_ticket);
+  keep_at_most(entry.address_token, config_.max_address_token);
+  entry.last_reached = std::max<std::int64_t>(entry.last_reached, 0);
+  entry.first_reached = std::clamp<std::int64_t>(entry.first_reached, 0, entry.last_reached);
+}
+
+void BootstrapCache::place(CacheEntry entry) {
+  const auto where = std::ranges::lower_bound(entries_, entry, newer);
+  entries_.insert(where, std::move(entry));
+  ++revision_;
+}
+
+}  // namespace qpeer::cache

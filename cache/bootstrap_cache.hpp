@@ -1,0 +1,112 @@
+// The nodes that we can rejoin through, the most recently reached ones. A container: it knows no
+// clock and no file, and does the same in the same order for the same calls.
+//
+// What it holds is never trusted, an entry is only a candidate. But whoever fills it decides whom
+// we meet next, so no network may fill it alone. With C the capacity and S = C / prefix_share:
+//
+//   entries   0 ............ C/2 .................................. C
+//   newcomer    is taken      |  is taken, but a prefix that has S   | takes the place of the worst
+//                             |  replaces its own worst              | of the prefix most over S, or,
+//                             |                                      | when none is, of the worst of all
+//
+// A prefix is a /16 of IPv4 or a /32 of IPv6. Worst: most failures, then longest not reached. So
+// prefixes that together may have n entries never push out more than n others, and one that is
+// over its share pushes out nobody.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "crypto/peer_id.hpp"
+#include "transport/base/address.hpp"
+#include "transport/base/bytes.hpp"
+
+namespace qpeer::cache {
+
+/// How we know that a node can be reached, each time by a connection that we dialled without help.
+enum class Evidence : u8 {
+  dialled,       ///< We chose to.
+  dialled_back,  ///< It had come to us, and we proved its address.
+};
+
+/// A node that we reached. Times are Unix seconds. DESIGN: "Cache".
+struct CacheEntry {
+  PeerId id{};
+  SocketAddress address{};
+  std::vector<u8> certificate{};  ///< DER; may be empty.
+  std::int64_t first_reached = 0;
+  std::int64_t last_reached = 0;
+  Evidence evidence = Evidence::dialled;
+  std::uint32_t failures = 0;       ///< Since it was last reached.
+  std::vector<u8> ticket{};         ///< TLS resumption, opaque. A secret.
+  std::vector<u8> address_token{};  ///< Of NEW_TOKEN, opaque. A secret.
+
+  friend bool operator==(const CacheEntry&, const CacheEntry&) = default;
+};
+
+struct CacheConfig {
+  std::size_t capacity = 200;
+  std::size_t prefix_share = 8;  ///< A prefix may have capacity / prefix_share; 1 is no limit.
+  // A larger blob is not kept; its entry is. Together they bound the memory: about 5 MiB.
+  std::size_t max_certificate = 16 << 10;
+  std::size_t max_ticket = 8 << 10;
+  std::size_t max_address_token = 1 << 10;
+};
+
+/// At most CacheConfig::capacity entries; each id once, each address once.
+class BootstrapCache {
+ public:
+  explicit BootstrapCache(CacheConfig config = {}) : config_(config) {}
+
+  /// We reached a node: inserts it, or refreshes what is known of it. Failures count from zero;
+  /// first_reached stays, and so do a ticket and a token when the new ones are empty. Another
+  /// entry at this address goes. Returns false for what cannot be a candidate: no id, no address,
+  /// port 0, 0.0.0.0 or [::], or no capacity.
+  bool on_reached(CacheEntry entry);
+  /// We did not reach it. Does nothing for an unknown id.
+  void on_failed(const PeerId& id);
+  /// Takes it out, and keeps merge() from bringing it back until it is reached again.
+  void forget(const PeerId& id);
+  /// Keeps (or, with empty ones, clears) what makes the next connection faster.
+  void set_resumption(const PeerId& id, std::vector<u8> ticket, std::vector<u8> address_token);
+
+  /// Takes in what somebody else knows, an earlier run or another process. Of one id, and of one
+  /// address, the entry that was reached last is kept; ours when both are as old, with the larger
+  /// count of failures. A newcomer that would be the next to go is not taken.
+  void merge(std::span<const CacheEntry> entries);
+  void merge(const BootstrapCache& other) { merge(other.entries_); }
+  /// No entry was reached after `now`: those that say so (a clock was wrong) get that time.
+  void clamp_times(std::int64_t now);
+
+  /// Null when unknown. Valid until the next change.
+  [[nodiscard]] const CacheEntry* find(const PeerId& id) const;
+  /// All entries in the order in which to try them: fewest failures first, of those the newest.
+  /// Valid until the next change.
+  [[nodiscard]] std::vector<const CacheEntry*> candidates() const;
+  /// Newest first.
+  [[nodiscard]] const std::vector<CacheEntry>& entries() const { return entries_; }
+  [[nodiscard]] std::size_t size() const { return entries_.size(); }
+  [[nodiscard]] const CacheConfig& config() const { return config_; }
+  /// Another number after each change, so that its owner knows when to save.
+  [[nodiscard]] std::uint64_t revision() const { return revision_; }
+
+ private:
+  using Iterator = std::vector<CacheEntry>::iterator;
+
+  [[nodiscard]] Iterator at(const PeerId& id);
+  [[nodiscard]] Iterator at(const SocketAddress& address);
+  /// Whose place a newcomer at `address` takes; end() when there is room. Never with no capacity.
+  [[nodiscard]] Iterator victim_for(const SocketAddress& address);
+  void limit(CacheEntry& entry) const;
+  void place(CacheEntry entry);
+  void merge_one(const CacheEntry& entry);
+
+  CacheConfig config_;
+  std::vector<CacheEntry> entries_;  ///< Newest first, then by id.
+  std::vector<PeerId> forgotten_;    ///< At most as many as the capacity, the oldest first.
+  std::uint64_t revision_ = 0;
+};
+
+}  // namespace qpeer::cache

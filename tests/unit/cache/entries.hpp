@@ -1,0 +1,50 @@
+// Entries for the tests of the cache.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "cache/bootstrap_cache.hpp"
+
+namespace qpeer::cache {
+
+inline PeerId id_of(std::uint32_t number) {
+  std::array<u8, PeerId::kSize> bytes{1};
+  Writer out{bytes};
+  out.skip(28);
+  out.u32(number);
+  return PeerId(bytes);
+}
+
+/// An address in the network `prefix`.0.0/16.
+inline SocketAddress address_in(std::uint16_t prefix, std::uint32_t host,
+                                std::uint16_t port = 4433) {
+  return SocketAddress::ipv4({static_cast<u8>(prefix >> 8), static_cast<u8>(prefix),
+                              static_cast<u8>(host >> 8), static_cast<u8>(host)},
+                             port);
+}
+
+/// Number `number`, each in a network of its own, reached at `time`.
+inline CacheEntry entry_of(std::uint32_t number, std::int64_t time) {
+  CacheEntry out;
+  out.id = id_of(number);
+  out.address = address_in(static_cast<std::uint16_t>(0x0b00 + number), number);
+  out.certificate = {0x30, static_cast<u8>(number)};
+  out.first_reached = time;
+  out.last_reached = time;
+  return out;
+}
+
+inline std::vector<PeerId> ids(const std::vector<const CacheEntry*>& entries) {
+  std::vector<PeerId> out;
+  for (const CacheEntry* entry : entries) out.push_back(entry->id);
+  return out;
+}
+
+inline std::vector<PeerId> ids(const std::vector<CacheEntry>& entries) {
+  std::vector<PeerId> out;
+  for (const CacheEntry& entry : entries) out.push_back(entry.id);
+  return out;
+}
+
+}  // namespace qpeer::cache
