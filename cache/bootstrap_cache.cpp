@@ -1,6 +1,7 @@
 #include "cache/bootstrap_cache.hpp"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <map>
 #include <tuple>
@@ -100,7 +101,7 @@ void BootstrapCache::merge(std::span<const CacheEntry> entries) {
   order.reserve(entries.size());
   for (const CacheEntry& entry : entries) order.push_back(&entry);
   // The order of the source is not to matter, and the best shall find the most room.
-  std::ranges::stable_sort(order, [](const auto* a, const auto* b) { return newer(*a, *b); });
+  std::ranges::sort(order, [](const auto* a, const auto* b) { return newer(*a, *b); });
   for (const CacheEntry* entry : order) merge_one(*entry);
 }
 
