@@ -23,6 +23,10 @@ Credentials generate_credentials(KeyType type, std::string_view name);
 /// The SHA-256 of the SubjectPublicKeyInfo of a PEM private key; a sentence when it cannot be read.
 std::expected<std::array<u8, 32>, std::string> spki_sha256(std::string_view private_key_pem);
 
+/// The SHA-256 of the public key (SPKI) of credentials whose leaf certificate and private key belong
+/// together; a sentence when they do not, or cannot be read.
+std::expected<std::array<u8, 32>, std::string> check_credentials(const Credentials& credentials);
+
 std::array<u8, 32> sha256(Bytes data);
 
 /// SHA-256 of data that comes in pieces.

@@ -50,6 +50,13 @@ Handle<EVP_PKEY> read_private_key(std::string_view pem) {
   return key;
 }
 
+Handle<X509> read_certificate(std::string_view pem) {
+  const auto in = reader_of(pem);
+  auto certificate = next_certificate(in.get());
+  ERR_clear_error();
+  return certificate;
+}
+
 std::vector<u8> spki_of(EVP_PKEY* key) {
   std::vector<u8> out(static_cast<std::size_t>(std::max(0, i2d_PUBKEY(key, nullptr))));
   u8* end = out.data();

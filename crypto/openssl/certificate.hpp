@@ -12,6 +12,9 @@ namespace qpeer::crypto {
 /// Nullptr when the text has no unencrypted private key.
 Handle<evp_pkey_st> read_private_key(std::string_view pem);
 
+/// The first certificate of the text; nullptr when it has none.
+Handle<x509_st> read_certificate(std::string_view pem);
+
 /// What OpenSSL made of a certificate, for those above.
 PeerCertificate describe(x509_st* certificate);
 

@@ -141,6 +141,17 @@ std::expected<std::array<u8, 32>, std::string> spki_sha256(std::string_view priv
   return sha256(spki_of(key.get()));
 }
 
+std::expected<std::array<u8, 32>, std::string> check_credentials(const Credentials& credentials) {
+  const auto leaf = read_certificate(credentials.certificate_pem);
+  if (leaf == nullptr) return std::unexpected("there is no readable certificate");
+  const auto key = read_private_key(credentials.private_key_pem);
+  if (key == nullptr) return std::unexpected("there is no readable, unencrypted private key");
+  const bool match = X509_check_private_key(leaf.get(), key.get()) == 1;
+  ERR_clear_error();
+  if (!match) return std::unexpected("the private key is not that of the certificate");
+  return sha256(spki_of(key.get()));
+}
+
 std::array<u8, 32> sha256(Bytes data) {
   Sha256 hash;
   hash.update(data);
