@@ -1,0 +1,193 @@
+// A node and a client of the peer-to-peer network as objects to co_await, or with callbacks.
+//
+//   auto node = Node::start(loop, options);                // qpeer::Node is p2p::AsyncNode
+//   auto peer = co_await node->bootstrap(contact);         // NodePeer, or what was tried
+//   co_await peer->send(message);                          // the peer has it
+//   while (auto arrival = co_await node->next()) ...       // messages, requests, streams
+//   co_await node->shut_down();
+//
+//   auto client = Client::start(loop, options);
+//   auto server = co_await client->bootstrap(contact);     // ServerPeer
+//   auto reply = co_await server->request(question);
+//
+// All of it belongs to the thread of its event loop. Nothing here throws. Destroying a task that
+// waits cancels what it waits for. Nothing is queued here: what arrives stays with the machine,
+// bounded by NodeConfig, until somebody awaits it.
+#pragma once
+
+#include <expected>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "p2p/async/node_options.hpp"
+#include "p2p/async/peer_stream.hpp"
+#include "p2p/async/peers.hpp"
+#include "p2p/node.hpp"
+#include "p2p/peer_address.hpp"
+#include "transport/async/task.hpp"
+#include "transport/async/waiting.hpp"
+#include "transport/base/address.hpp"
+#include "transport/io/event_loop.hpp"
+
+namespace qpeer::p2p {
+
+/// What next() gives.
+using Arrival = std::variant<Message, IncomingRequest, PeerStream, Datagram>;
+
+/// What bootstrap() and connect() call when they are done.
+template <class Peer>
+using Linked = std::move_only_function<void(std::expected<Peer, BootstrapError>)>;
+
+namespace detail {
+
+/// What next() and its like give to co_await: the next of its kind, nullopt after the end.
+template <class T>
+class [[nodiscard]] NextOperation final : public async::Operation {
+ public:
+  explicit NextOperation(std::shared_ptr<NodeState> node);
+  std::optional<T> await_resume() { return std::move(next_); }
+
+ private:
+  bool attempt() override;
+  std::shared_ptr<NodeState> node_;
+  std::optional<T> next_;
+};
+
+}  // namespace detail
+
+/// What AsyncNode and AsyncClient share. Move-only. Destroying it closes all links at once, without
+/// letting what is queued arrive: shut_down() does. Handles that outlive it say `shut_down`.
+class AsyncPeer {
+ public:
+  AsyncPeer(AsyncPeer&&) noexcept = default;
+  AsyncPeer& operator=(AsyncPeer&& other) noexcept;
+  ~AsyncPeer();
+
+  [[nodiscard]] const PeerId& id() const;
+  /// What we are bound to, with the port that was chosen.
+  [[nodiscard]] const SocketAddress& local_address() const;
+  /// Where others see us, once peers of different networks agree.
+  [[nodiscard]] std::optional<SocketAddress> own_address() const;
+  [[nodiscard]] std::vector<LinkInfo> links() const;
+  [[nodiscard]] const cache::BootstrapCache& cache() const;
+  [[nodiscard]] NodeStats stats() const;
+  /// Why the socket failed, if it did: all has ended then.
+  [[nodiscard]] std::error_code error() const;
+  [[nodiscard]] io::EventLoop& loop() const;
+
+  /// Calls `callback` with every event of the machine (p2p/node_event.hpp), before those who wait
+  /// for it go on. It may call anything, and destroy the node. One at a time; nullptr for none.
+  void on_event(std::move_only_function<void(const NodeEvent&)> callback);
+
+  /// co_await: the next datagram of any peer; nullopt once shut down.
+  [[nodiscard]] detail::NextOperation<Datagram> next_datagram();
+
+  /// Takes no more work, lets what is queued arrive for at most `drain`, closes all links, and saves
+  /// the cache. co_await waits for that; it begins without it, too. Whoever still waits gets
+  /// PeerError::shut_down, or nullopt.
+  async::Task<void> shut_down(Duration drain = 2s);
+  void shut_down(std::move_only_function<void()> done, Duration drain = 2s);
+
+ protected:
+  explicit AsyncPeer(std::shared_ptr<detail::NodeState> state) : state_(std::move(state)) {}
+  static std::expected<std::shared_ptr<detail::NodeState>, std::string> open(io::EventLoop& loop,
+                                                                             NodeOptions options,
+                                                                             Role role);
+  std::shared_ptr<detail::NodeState> state_;
+};
+
+/// A worker of the network: others reach it, it exchanges messages with nodes and answers clients.
+class AsyncNode final : public AsyncPeer {
+ public:
+  using Options = NodeOptions;
+
+  /// Binds, reads the cache, and begins to work in the loop's next turn; else what is wrong, in
+  /// words.
+  [[nodiscard]] static std::expected<AsyncNode, std::string> start(io::EventLoop& loop,
+                                                                   NodeOptions options);
+
+  /// co_await: a link to the first node that answers, of those in the cache and then of `contacts`;
+  /// names are looked up meanwhile. From then on links are kept up by themselves. Destroying the
+  /// task ends the search. One at a time.
+  [[nodiscard]] async::Task<std::expected<NodePeer, BootstrapError>> bootstrap(
+      std::span<const PeerAddress> contacts = {});
+  [[nodiscard]] async::Task<std::expected<NodePeer, BootstrapError>> bootstrap(
+      const PeerAddress& contact) {
+    return bootstrap(std::span(&contact, 1));
+  }
+  /// Contacts in braces need a name: g++ 12 destroys such temporaries of a co_await expression twice.
+  async::Task<std::expected<NodePeer, BootstrapError>> bootstrap(PeerAddress&& contact) = delete;
+  void bootstrap(std::span<const PeerAddress> contacts, Linked<NodePeer> done);
+
+  /// co_await: a link to this one node, which is then kept up.
+  [[nodiscard]] async::Task<std::expected<NodePeer, BootstrapError>> connect(
+      const PeerAddress& contact);
+  async::Task<std::expected<NodePeer, BootstrapError>> connect(PeerAddress&& contact) = delete;
+  void connect(const PeerAddress& contact, Linked<NodePeer> done);
+
+  /// A handle for the node of this name, linked or not: for answering a message, say.
+  [[nodiscard]] NodePeer peer(const PeerId& id) const;
+  /// All nodes that we are linked to now.
+  [[nodiscard]] std::vector<NodePeer> peers() const;
+  /// To a client of ours, or to a node.
+  std::expected<void, PeerError> send_datagram(const PeerId& peer, Bytes data);
+  void disconnect(const PeerId& peer);
+
+  /// co_await: whatever arrives next, a bit of each kind in turn; nullopt once shut down.
+  [[nodiscard]] detail::NextOperation<Arrival> next();
+  /// co_await: the next of one kind.
+  [[nodiscard]] detail::NextOperation<Message> next_message();
+  [[nodiscard]] detail::NextOperation<IncomingRequest> next_request();
+  /// Read-only from a node, both ways from a client.
+  [[nodiscard]] detail::NextOperation<PeerStream> next_stream();
+
+  /// The same as callbacks, one call for each that arrives. They may call anything.
+  void on_message(std::move_only_function<void(Message)> callback);
+  void on_request(std::move_only_function<void(IncomingRequest)> callback);
+  void on_stream(std::move_only_function<void(PeerStream)> callback);
+
+ private:
+  using AsyncPeer::AsyncPeer;
+};
+
+/// A consumer: it is never dialled, and asks nodes.
+class AsyncClient final : public AsyncPeer {
+ public:
+  using Options = NodeOptions;
+
+  /// As AsyncNode::start; NodeOptions::advertise and probe_port mean nothing here.
+  [[nodiscard]] static std::expected<AsyncClient, std::string> start(io::EventLoop& loop,
+                                                                     NodeOptions options);
+
+  /// As AsyncNode::bootstrap.
+  [[nodiscard]] async::Task<std::expected<ServerPeer, BootstrapError>> bootstrap(
+      std::span<const PeerAddress> contacts = {});
+  [[nodiscard]] async::Task<std::expected<ServerPeer, BootstrapError>> bootstrap(
+      const PeerAddress& contact) {
+    return bootstrap(std::span(&contact, 1));
+  }
+  async::Task<std::expected<ServerPeer, BootstrapError>> bootstrap(PeerAddress&& contact) = delete;
+  void bootstrap(std::span<const PeerAddress> contacts, Linked<ServerPeer> done);
+
+  /// As AsyncNode::connect.
+  [[nodiscard]] async::Task<std::expected<ServerPeer, BootstrapError>> connect(
+      const PeerAddress& contact);
+  async::Task<std::expected<ServerPeer, BootstrapError>> connect(PeerAddress&& contact) = delete;
+  void connect(const PeerAddress& contact, Linked<ServerPeer> done);
+
+  /// A handle for the node of this name, linked or not.
+  [[nodiscard]] ServerPeer peer(const PeerId& id) const;
+  [[nodiscard]] std::vector<ServerPeer> peers() const;
+
+ private:
+  using AsyncPeer::AsyncPeer;
+};
+
+}  // namespace qpeer::p2p

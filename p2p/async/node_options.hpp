@@ -1,0 +1,59 @@
+// What a Node or a Client is started with, and how what failed is told in words.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "p2p/identity.hpp"
+#include "p2p/node_config.hpp"
+#include "p2p/trust.hpp"
+#include "transport/base/address.hpp"
+#include "transport/base/time.hpp"
+#include "transport/io/udp_socket.hpp"
+
+namespace qpeer::p2p {
+
+/// Of AsyncNode::start and AsyncClient::start.
+struct NodeOptions {
+  Identity identity{};            ///< Who we are.
+  Trust trust = Trust::pinned();  ///< Whom we believe.
+  /// Where to bind. Unspecified is any address, IPv6 and IPv4; port 0 is one that the system chooses.
+  SocketAddress listen{};
+  /// Node: where others reach us, at most four. Empty: at the host that they see us from, and the
+  /// port we listen on. Say it when a port is forwarded.
+  std::vector<SocketAddress> advertise{};
+  /// Node: peers are dialled back from a second port, so that a hole in their firewall that they
+  /// made for the first proves nothing. Without it one socket does all.
+  bool probe_port = true;
+  /// The file of nodes that we can rejoin through, read at start and kept up to date; it may be
+  /// missing. Empty keeps the cache in memory only.
+  std::string cache_path{};
+  /// From a change of the cache to its being saved, so that many changes are one.
+  Duration save_delay = 2s;
+  /// Everything else. `role`, `listen_port`, `advertised`, `probe_address`, `remembered` and
+  /// `unix_time_at_zero` are set by start().
+  NodeConfig config{};
+  PeerTlsOptions tls{};  ///< Cipher suites, and SSLKEYLOGFILE.
+  io::UdpOptions socket{};
+  /// Told of what went wrong without ending anything: a cache that is damaged or cannot be saved.
+  /// One readable line. Called in the loop's thread, or from start().
+  std::function<void(std::string_view)> on_warning{};
+};
+
+/// Why there is no link: each candidate that was tried, with its reason. A name that could not be
+/// looked up is there too.
+struct BootstrapError {
+  struct Attempt {
+    std::string candidate;  ///< As "PEERID@address:port", or as far as known.
+    std::string why;
+  };
+  std::vector<Attempt> attempts{};
+  std::string why{};  ///< When it is not for a candidate: none to try, shut down, one under way.
+};
+/// Lines for people: the reason, or one candidate a line.
+std::string to_string(const BootstrapError& error);
+
+}  // namespace qpeer::p2p

@@ -1,0 +1,95 @@
+// What the calls of the peer layer give to co_await. Applications use them through AsyncNode and
+// its like, and need not name them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "p2p/node_event.hpp"
+#include "transport/async/waiting.hpp"
+#include "transport/base/bytes.hpp"
+#include "transport/stream/stream_types.hpp"
+
+namespace qpeer::p2p {
+
+class PeerStream;
+
+namespace detail {
+
+struct NodeState;
+struct PeerStreamState;
+
+/// Where the machine's answer to one operation is put.
+struct Answer {
+  async::WaitList waiting;
+  std::optional<std::expected<std::vector<u8>, PeerError>> result;
+  OperationId id{};             ///< Zero until the machine took it.
+  bool waits_for_room = false;  ///< In NodeState::room of its peer.
+};
+
+/// send(), request() or reply(): waits for room, hands over, waits for the answer. Destroying it
+/// gives the operation up.
+class Exchange : private Answer, public async::Operation {
+ public:
+  enum class Kind : u8 { send, request, reply };
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+
+ protected:
+  Exchange(std::shared_ptr<NodeState> node, Kind kind, const PeerId& peer, Bytes data,
+           OperationId request = {});
+  ~Exchange();
+  [[nodiscard]] std::expected<std::vector<u8>, PeerError> take() { return std::move(*result); }
+
+ private:
+  bool attempt() override;
+  std::expected<OperationId, PeerError> hand_over();
+
+  std::shared_ptr<NodeState> node_;
+  Kind kind_;
+  PeerId peer_;
+  Bytes data_;
+  OperationId request_;
+};
+
+/// send() and reply().
+class [[nodiscard]] SendOperation final : public Exchange {
+ public:
+  using Exchange::Exchange;
+  SendOperation(std::shared_ptr<NodeState> node, const PeerId& peer, Bytes data);
+  SendOperation(std::shared_ptr<NodeState> node, const Request& request, Bytes data);
+  std::expected<void, PeerError> await_resume();
+};
+
+/// request().
+class [[nodiscard]] RequestOperation final : public Exchange {
+ public:
+  RequestOperation(std::shared_ptr<NodeState> node, const PeerId& peer, Bytes data);
+  std::expected<std::vector<u8>, PeerError> await_resume() { return take(); }
+};
+
+/// ping().
+class [[nodiscard]] PingOperation final : public async::Operation {
+ public:
+  PingOperation(std::shared_ptr<NodeState> node, const PeerId& peer);
+  ~PingOperation();
+  PingOperation(const PingOperation&) = delete;
+  PingOperation& operator=(const PingOperation&) = delete;
+  std::expected<Duration, PeerError> await_resume() const { return *result_; }
+
+ private:
+  friend NodeState;
+  bool attempt() override { return result_.has_value(); }
+
+  std::shared_ptr<NodeState> node_;
+  PeerId peer_;
+  std::optional<std::expected<Duration, PeerError>> result_;
+};
+
+}  // namespace detail
+
+}  // namespace qpeer::p2p

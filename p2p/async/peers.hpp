@@ -1,0 +1,127 @@
+// Peers as one side sees them. What a role does not allow, its type does not have: between nodes
+// there are messages, from a client to a node there are requests.
+//
+//   AsyncNode    --> NodePeer     send(message)      open_stream(): we write, the peer reads
+//   AsyncClient  --> ServerPeer   request(question)  open_stream(): both ways
+#pragma once
+
+#include <expected>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "p2p/async/operations.hpp"
+#include "p2p/async/peer_stream.hpp"
+#include "p2p/node_event.hpp"
+#include "transport/async/task.hpp"
+#include "transport/base/bytes.hpp"
+
+namespace qpeer::p2p {
+
+/// What an operation calls when it is done. Called once, in the loop's thread; not at all when the
+/// node is destroyed before. It may destroy the node.
+template <class T>
+using Done = std::move_only_function<void(std::expected<T, PeerError>)>;
+
+/// What NodePeer and ServerPeer share. A handle: copies name the same peer, and it may outlive the
+/// link and the node; calls then say not_linked or shut_down.
+class PeerHandle {
+ public:
+  [[nodiscard]] const PeerId& id() const { return id_; }
+  /// Whether the link is up now.
+  [[nodiscard]] bool is_linked() const;
+  /// What is known of the link; nullopt when there is none.
+  [[nodiscard]] std::optional<LinkInfo> info() const;
+
+  /// co_await: the time of a round trip on the link.
+  [[nodiscard]] detail::PingOperation ping() const { return {node_, id_}; }
+  void ping(Done<Duration> done) const;
+  /// Sends an unreliable datagram, or says at once why not.
+  std::expected<void, PeerError> send_datagram(Bytes data) const;
+  /// Ends the link; it is not made again by itself.
+  void disconnect() const;
+
+  friend bool operator==(const PeerHandle& a, const PeerHandle& b) { return a.id_ == b.id_; }
+
+ protected:
+  PeerHandle(std::shared_ptr<detail::NodeState> node, const PeerId& id);
+  ~PeerHandle() = default;
+  PeerHandle(const PeerHandle&) = default;
+  PeerHandle(PeerHandle&&) = default;
+  PeerHandle& operator=(const PeerHandle&) = default;
+  PeerHandle& operator=(PeerHandle&&) = default;
+  async::Task<std::expected<PeerStream, PeerError>> open() const;
+
+  std::shared_ptr<detail::NodeState> node_;
+  PeerId id_;
+};
+
+/// A node, as another node sees it.
+class NodePeer final : public PeerHandle {
+ public:
+  /// co_await: sends a message; done when the peer has all of it. `message` must stay until then.
+  /// Waits while too much is queued to this peer, and while a lost link is made again (for
+  /// NodeConfig::message_timeout at most). Destroying the task takes the message back, unless it
+  /// is there already.
+  [[nodiscard]] detail::SendOperation send(Bytes message) const { return {node_, id_, message}; }
+  /// The same; copies the message.
+  void send(Bytes message, Done<void> done) const;
+
+  /// co_await: opens a stream that we write and the peer reads.
+  [[nodiscard]] async::Task<std::expected<PeerStream, PeerError>> open_stream() const {
+    return open();
+  }
+
+ private:
+  friend detail::NodeState;
+  using PeerHandle::PeerHandle;
+};
+
+/// A node, as a client sees it.
+class ServerPeer final : public PeerHandle {
+ public:
+  /// co_await: asks, and waits for the answer. `question` must stay until then. Destroying the task
+  /// gives the question up.
+  [[nodiscard]] detail::RequestOperation request(Bytes question) const {
+    return {node_, id_, question};
+  }
+  /// The same; copies the question.
+  void request(Bytes question, Done<std::vector<u8>> done) const;
+
+  /// co_await: opens a stream that both write and read.
+  [[nodiscard]] async::Task<std::expected<PeerStream, PeerError>> open_stream() const {
+    return open();
+  }
+
+ private:
+  friend detail::NodeState;
+  using PeerHandle::PeerHandle;
+};
+
+/// A client's request to a node. Move-only; destroying it unanswered refuses it.
+class IncomingRequest {
+ public:
+  IncomingRequest(IncomingRequest&&) noexcept = default;
+  IncomingRequest& operator=(IncomingRequest&& other) noexcept;
+  ~IncomingRequest() { refuse(); }
+
+  [[nodiscard]] const PeerId& from() const { return request_.from; }
+  [[nodiscard]] Bytes data() const { return request_.data; }
+
+  /// co_await: answers; done when the client has all of it. `answer` must stay until then. Once.
+  [[nodiscard]] detail::SendOperation reply(Bytes answer);
+  /// The same; copies the answer.
+  void reply(Bytes answer, Done<void> done);
+  /// The client gets PeerError::refused.
+  void refuse();
+
+ private:
+  friend detail::NodeState;
+  IncomingRequest(std::shared_ptr<detail::NodeState> node, Request request);
+
+  std::shared_ptr<detail::NodeState> node_;  ///< Null once answered.
+  Request request_;
+};
+
+}  // namespace qpeer::p2p
