@@ -1,0 +1,120 @@
+#include "transport/stream/datagram_queue.hpp"
+
+#include <algorithm>
+
+namespace qpeer::transport {
+
+std::string_view to_string(DatagramError error) {
+  switch (error) {
+    case DatagramError::disabled:
+      return "datagrams are not negotiated";
+    case DatagramError::too_large:
+      return "too large for a datagram";
+    case DatagramError::queue_full:
+      return "too many datagrams wait";
+    case DatagramError::closed:
+      return "the connection is not open";
+  }
+  return "unknown";
+}
+
+std::expected<void, DatagramError> DatagramQueue::send(Bytes data, std::size_t packet_room) {
+  const auto largest = max_payload(packet_room);
+  if (!largest) return std::unexpected(DatagramError::disabled);
+  if (data.size() > *largest) return std::unexpected(DatagramError::too_large);
+  if (!outgoing_.fits(data.size())) return std::unexpected(DatagramError::queue_full);
+  outgoing_.push_back(data);
+  return {};
+}
+
+// RFC 9221 §3 [rfc9221-3-1], [rfc9221-3-2]: the peer's limit is for the whole frame. In a packet the
+// Length field can be left out, but it counts as long as it may be written.
+std::optional<std::size_t> DatagramQueue::max_payload(std::size_t packet_room) const {
+  const std::uint64_t limit = std::min<std::uint64_t>(peer_max_frame_size_, DatagramRing::kMaxSize);
+  if (limit < 2) return std::nullopt;
+  auto size = static_cast<std::size_t>(limit) - 2;
+  while (wire::DatagramFrame::header_size(size) + size > limit) --size;
+  return std::min(size, packet_room - 1);
+}
+
+std::optional<Bytes> DatagramQueue::next() {
+  if (incoming_.empty()) return std::nullopt;
+  const Bytes data = incoming_.front();
+  incoming_.pop_front();
+  return data;
+}
+
+bool DatagramQueue::poll_readable() {
+  const bool tell = became_readable_ && !incoming_.empty();
+  became_readable_ = false;
+  return tell;
+}
+
+Result DatagramQueue::on_frame(const wire::DatagramFrame& frame) {
+  constexpr auto kType = static_cast<std::uint64_t>(wire::FrameType::datagram);
+  // RFC 9221 §3 [rfc9221-3-3], [rfc9221-3-4].
+  if (max_frame_size_ == 0) {
+    return fail(TransportErrorCode::protocol_violation, "DATAGRAM was not negotiated", kType);
+  }
+  if (frame.received_size > max_frame_size_) {
+    return fail(TransportErrorCode::protocol_violation, "DATAGRAM larger than announced", kType);
+  }
+  ++stats_.received;
+  const bool was_empty = incoming_.empty();
+  if (!incoming_.alone(frame.data.size())) {
+    ++stats_.unread;
+    return {};
+  }
+  // RFC 9221 §5 [rfc9221-5.3-1]: what is newer is worth more.
+  while (!incoming_.fits(frame.data.size())) {
+    incoming_.pop_front();
+    ++stats_.unread;
+  }
+  incoming_.push_back(frame.data);
+  became_readable_ = became_readable_ || was_empty;
+  return {};
+}
+
+void DatagramQueue::write_frames(PacketWriter& out, std::size_t packet_room) {
+  const std::size_t largest = max_payload(packet_room).value_or(0);
+  bool any = false;
+  while (!outgoing_.empty()) {
+    const Bytes data = outgoing_.front();
+    if (data.size() > largest) {
+      ++stats_.unsent;
+    } else if (write(out, data)) {
+      ++stats_.sent;
+      any = true;
+    } else {
+      break;
+    }
+    outgoing_.pop_front();
+  }
+  crowded_out_ = !outgoing_.empty() && !any;
+}
+
+bool DatagramQueue::write(PacketWriter& out, Bytes data) {
+  using wire::DatagramFrame;
+  const std::size_t room = out.remaining();
+  if (room < DatagramFrame::header_size(std::nullopt) + data.size()) return false;
+  std::optional<std::size_t> length = data.size();
+  if (DatagramFrame::header_size(length) + data.size() > room) {
+    // Without a Length the frame ends where the packet does, so what is left goes before it.
+    length.reset();
+    out.raw().zeros(room - DatagramFrame::header_size(length) - data.size());
+  }
+  Writer frame{out.tail()};
+  DatagramFrame::encode_header(frame, length);
+  frame.bytes(data);
+  out.commit(frame.size(), {.kind = static_cast<u8>(wire::FrameType::datagram),
+                            .length = static_cast<std::uint32_t>(data.size()),
+                            .stream = {}});
+  return true;
+}
+
+// RFC 9221 §5.2: nothing is sent again. That one was lost may be said twice, and be wrong.
+void DatagramQueue::on_fate(Fate fate) {
+  if (fate == Fate::acked) ++stats_.acknowledged;
+}
+
+}  // namespace qpeer::transport

@@ -1,0 +1,96 @@
+// Unreliable datagrams of one connection: those that wait to be sent, those that wait to be read.
+// RFC 9221.
+//
+// What cannot be kept is lost, as it might have been on its way: of those that nobody reads, the
+// oldest. Nothing is sent again. Congestion control delays them like all else; when too many wait,
+// the caller is told. Both queues hold bytes in blocks that stay, so a datagram costs no allocation.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <string_view>
+
+#include "transport/base/bytes.hpp"
+#include "transport/base/error.hpp"
+#include "transport/recovery/packet_writer.hpp"
+#include "transport/recovery/sent_frame.hpp"
+#include "transport/stream/datagram_ring.hpp"
+#include "transport/wire/frame.hpp"
+
+namespace qpeer::transport {
+
+/// Told to the caller at once; leaves no trace.
+enum class DatagramError : u8 {
+  disabled,    ///< The peer takes none; receiving: we announced none.
+  too_large,   ///< For the peer or for a packet: see max_datagram_payload().
+  queue_full,  ///< Those that wait must leave first.
+  closed,      ///< The connection is closed or not yet open.
+};
+std::string_view to_string(DatagramError error);
+
+/// Bytes that may wait, each datagram counting 16 more than it has.
+struct DatagramLimits {
+  std::size_t send_queue = 256 << 10;
+  std::size_t receive_queue = 256 << 10;  ///< Beyond, the oldest are dropped.
+};
+
+/// How many datagrams.
+struct DatagramStats {
+  std::uint64_t sent = 0;
+  std::uint64_t acknowledged =
+      0;                     ///< Of those sent: they reached the peer, if not its application.
+  std::uint64_t unsent = 0;  ///< Dropped because packets became smaller while they waited.
+  std::uint64_t received = 0;
+  std::uint64_t unread = 0;  ///< Of those received: dropped because nobody read them in time.
+};
+
+class DatagramQueue {
+ public:
+  /// `max_frame_size` is what we announce; 0: the peer may send none.
+  DatagramQueue(std::uint64_t max_frame_size, const DatagramLimits& limits)
+      : max_frame_size_(max_frame_size),
+        outgoing_(limits.send_queue),
+        incoming_(limits.receive_queue) {}
+
+  // --- application -----------------------------------------------------------------------------
+
+  /// `packet_room` is what a packet has for frames, here and below.
+  std::expected<void, DatagramError> send(Bytes data, std::size_t packet_room);
+  /// The largest that send() takes; nullopt when the peer takes none at all.
+  [[nodiscard]] std::optional<std::size_t> max_payload(std::size_t packet_room) const;
+  /// The oldest that was not read. The view is valid until the next call.
+  std::optional<Bytes> next();
+  /// Whether there is something to read where there was nothing; true once for each time.
+  bool poll_readable();
+  [[nodiscard]] bool receives() const { return max_frame_size_ != 0; }
+
+  // --- the peer --------------------------------------------------------------------------------
+
+  void set_peer_max_frame_size(std::uint64_t size) { peer_max_frame_size_ = size; }
+  Result on_frame(const wire::DatagramFrame& frame);
+
+  // --- sending ---------------------------------------------------------------------------------
+
+  [[nodiscard]] bool has_frames() const { return !outgoing_.empty(); }
+  /// The next one found no room beside what else a packet carried: it should be the first in one.
+  [[nodiscard]] bool crowded_out() const { return crowded_out_; }
+  void write_frames(PacketWriter& out, std::size_t packet_room);
+  void on_fate(Fate fate);
+
+  [[nodiscard]] const DatagramStats& stats() const { return stats_; }
+
+ private:
+  static bool write(PacketWriter& out, Bytes data);
+
+  std::uint64_t max_frame_size_;
+  std::uint64_t peer_max_frame_size_ = 0;
+  DatagramRing outgoing_;
+  DatagramRing incoming_;
+  bool crowded_out_ = false;
+  bool became_readable_ = false;
+  DatagramStats stats_;
+};
+
+}  // namespace qpeer::transport
