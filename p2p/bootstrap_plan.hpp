@@ -84,7 +84,7 @@ class BootstrapPlan {
   [[nodiscard]] std::vector<FailedCandidate> failures() const;
 
  private:
-  enum class State : u8 { waiting, silent, answered, failed, given_up };
+  enum class State : u8 { waiting, silent, answered, failed, abandoned, won };
   struct Attempt {
     State state = State::waiting;
     Instant since{};
@@ -92,14 +92,14 @@ class BootstrapPlan {
   };
 
   [[nodiscard]] bool in_flight(std::size_t index) const;
-  void fail(std::size_t index, std::string why);
+  std::size_t end(std::size_t index, State state, std::string why);
+  void end_waiting();
   void skip_settled();
-  void end_all(std::string_view why);
+  [[nodiscard]] Instant give_up_for_room_at() const;
 
   std::vector<Candidate> candidates_;
   std::vector<Attempt> attempts_;
   BootstrapConfig config_;
-  bool started_ = false;
   Instant deadline_ = kNever;
   Instant next_launch_ = kNever;
   Duration gap_{};

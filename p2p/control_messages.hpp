@@ -46,7 +46,7 @@ struct Introduction {
   std::uint64_t minor = kProtocolMinor;
   Role role = Role::client;
   Nonce nonce{};  ///< Fresh; what a dial-back is to bring as its Proof.
-  AdvertisedAddresses addresses;
+  AdvertisedAddresses advertised;
 
   /// Of another major only the version is meant: its body is not read, and nothing else is set.
   [[nodiscard]] constexpr bool is_ours() const { return major == kProtocolMajor; }
@@ -68,11 +68,11 @@ struct Proof {
   friend bool operator==(const Proof&, const Proof&) = default;
 };
 
-/// What became of the dial-back. `tried` is a host and port, never a wildcard.
+/// What became of the dial-back. `address` is what was tried: a host and port, never a wildcard.
 struct VerdictMessage {
   static constexpr std::uint64_t kType = 3;
   Verdict verdict = Verdict::reachable;
-  std::optional<SocketAddress> tried;
+  std::optional<SocketAddress> address;
 
   static VerdictMessage decode(Reader& in);
   [[nodiscard]] std::size_t body_size() const;
@@ -110,6 +110,9 @@ struct Peers {
 };
 
 using ControlMessage = std::variant<Introduction, Proof, VerdictMessage, PeersRequest, Peers>;
+
+/// Whether the type is one of those above.
+[[nodiscard]] bool is_known_control(std::uint64_t type);
 
 /// Reads the body of a message of `type`; nullopt when the type is unknown (nothing is read then)
 /// or the body malformed (`body` has failed).

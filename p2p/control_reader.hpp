@@ -4,17 +4,21 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <utility>
 
 #include "p2p/control_messages.hpp"
 
 namespace qpeer::p2p {
 
-/// Holds at most one unfinished message, within itself. Messages of unknown type are skipped; they
-/// obey the same limit of size. Use:
+/// Holds at most one message, within itself, so that what it gives points into nothing. Messages of
+/// unknown type are skipped; they obey the same limit of size. Use:
 ///
 ///   reader.begin_turn();
-///   while (auto message = reader.next(bytes)) ...;
-///   // consume what `bytes` lost from its front; if (reader.error() != none) close.
+///   do {
+///     taken = reader.feed(what the stream has); consume(taken);
+///     if (const auto message = reader.next()) on_message(*message);
+///     if (reader.error() != ErrorCode::none) close;
+///   } while (taken > 0);
 class ControlReader {
  public:
   /// How many messages, unknown ones included, one turn gives: so much may a peer ask of us before
@@ -23,12 +27,16 @@ class ControlReader {
 
   void begin_turn() { left_in_turn_ = kMessagesPerTurn; }
 
-  /// Takes bytes from the front of `in` until a message is whole. nullopt when more bytes are
-  /// needed (`in` is empty), when the turn is over (turn_over(); the rest of `in` is for the next),
-  /// or when the stream cannot be read (error()); then nothing more is ever taken.
-  [[nodiscard]] std::optional<ControlMessage> next(Bytes& in);
+  /// Takes bytes from the front of `in`, up to the end of a message, and returns how many. 0 when
+  /// `in` is empty, while next() has a message to give, when the turn is over (turn_over(); what is
+  /// left is for the next), and when the stream cannot be read (error()).
+  std::size_t feed(Bytes in);
+  /// The message that feed() made whole: once.
+  [[nodiscard]] std::optional<ControlMessage> next() {
+    return std::exchange(message_, std::nullopt);
+  }
 
-  /// Whether next() stopped because of its share and not for want of bytes.
+  /// Whether feed() takes nothing because this turn has had its share.
   [[nodiscard]] bool turn_over() const { return left_in_turn_ == 0; }
   /// none, malformed or message_too_large. Latches.
   [[nodiscard]] ErrorCode error() const { return error_; }
@@ -38,7 +46,7 @@ class ControlReader {
  private:
   [[nodiscard]] bool take_header(Bytes& in);
   [[nodiscard]] bool take_body(Bytes& in);
-  [[nodiscard]] std::optional<ControlMessage> finish();
+  void finish();
 
   std::array<u8, kMaxControlBody> body_;  // NOLINT: filled before it is read.
   std::array<u8, 16> header_{};
@@ -48,6 +56,7 @@ class ControlReader {
   std::size_t body_length_ = 0;
   std::size_t body_size_ = 0;
   std::size_t left_in_turn_ = kMessagesPerTurn;
+  std::optional<ControlMessage> message_;
   ErrorCode error_ = ErrorCode::none;
 };
 

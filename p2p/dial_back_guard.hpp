@@ -35,13 +35,7 @@ enum class DialBackTarget : u8 {
                                                          DialBackTarget policy, bool we_are_public,
                                                          std::span<const SocketAddress> own = {});
 
-/// Names one dial-back in the limiter, from admit() to release().
-struct DialBackTicket {
-  std::uint64_t value = 0;
-  friend constexpr auto operator<=>(const DialBackTicket&, const DialBackTicket&) = default;
-};
-
-struct DialBackLimits {
+struct DialBackLimiterConfig {
   std::size_t max_in_flight = 32;
   std::size_t max_queued = 256;
   /// Of one prefix, a /24 or /48.
@@ -54,31 +48,33 @@ struct DialBackLimits {
   std::size_t max_prefixes = 4096;
 };
 
+enum class Admission : u8 {
+  admitted,  ///< It may start now.
+  wait,      ///< It is queued: poll_start() gives its key when it may.
+  full,      ///< There is no room, Verdict::try_again_later. Nothing is kept of it.
+};
+
 /// Says when a dial-back may start. Queued ones start in order, but none waits for another prefix's
 /// rate. Memory is bounded by the limits.
 class DialBackLimiter {
  public:
-  using Limits = DialBackLimits;
+  using Config = DialBackLimiterConfig;
+  /// The owner's name of a dial-back, such as a slot; unique from admit() to release().
+  using Key = std::uint64_t;
 
-  struct Admission {
-    DialBackTicket ticket;
-    bool may_start = false;  ///< Else poll_start() gives the ticket when it may.
-  };
-
-  explicit DialBackLimiter(Limits limits = {}) : limits_(limits) {}
+  explicit DialBackLimiter(Config config = {}) : config_(config) {}
   DialBackLimiter(DialBackLimiter&&) = default;
   DialBackLimiter& operator=(DialBackLimiter&&) = default;
   DialBackLimiter(const DialBackLimiter&) = delete;
   DialBackLimiter& operator=(const DialBackLimiter&) = delete;
   ~DialBackLimiter() = default;
 
-  /// Asks for a dial-back to `target`. nullopt when there is no room: Verdict::try_again_later.
-  [[nodiscard]] std::optional<Admission> admit(Instant now, const SocketAddress& target);
+  /// Asks for a dial-back to `target`. `full` also for a key that is in flight or queued.
+  [[nodiscard]] Admission admit(Instant now, const SocketAddress& target, Key key);
   /// Gives a queued one that may start now; call until nullopt.
-  [[nodiscard]] std::optional<DialBackTicket> poll_start(Instant now);
-  /// Ends one that is in flight, or withdraws one that is queued. Each ticket is released once;
-  /// what is not a ticket (any more) is ignored.
-  void release(DialBackTicket ticket);
+  [[nodiscard]] std::optional<Key> poll_start(Instant now);
+  /// Ends one that is in flight, or withdraws one that is queued; unknown keys are ignored.
+  void release(Key key);
 
   /// When poll_start() may give one: kNever when nothing is queued, or when only a release helps.
   [[nodiscard]] Instant next_start() const { return next_start_; }
@@ -95,22 +91,22 @@ class DialBackLimiter {
   };
   using Prefixes = std::map<SocketAddress, Prefix>;
   struct Entry {
-    DialBackTicket ticket;
+    Key key = 0;
     Prefixes::iterator prefix;
   };
 
   [[nodiscard]] Instant may_start_at(const Prefix& prefix) const;
   [[nodiscard]] bool make_room(Instant now);
   void begin(Instant now, const Entry& entry);
+  void on_less(Prefixes::iterator at);
   void update_next_start();
 
-  Limits limits_;
+  Config config_;
   Prefixes prefixes_;
   std::list<Entry> queue_;
-  std::map<DialBackTicket, Prefixes::iterator> in_flight_;
+  std::map<Key, Prefixes::iterator> in_flight_;
   Instant next_start_ = kNever;
   Instant next_sweep_ = Instant::min();
-  std::uint64_t last_ticket_ = 0;
 };
 
 }  // namespace qpeer::p2p

@@ -4,6 +4,7 @@
 #include <array>
 #include <cassert>
 #include <cstddef>
+#include <span>
 #include <utility>
 
 namespace qpeer {
@@ -37,6 +38,7 @@ class InlineVector {
     assert(at < size_);
     return elements_[at];
   }
+  [[nodiscard]] constexpr std::span<const T> span() const { return {begin(), size_}; }
   [[nodiscard]] constexpr const T* data() const { return elements_.data(); }
   [[nodiscard]] constexpr T* begin() { return elements_.data(); }
   [[nodiscard]] constexpr T* end() { return elements_.data() + size_; }
