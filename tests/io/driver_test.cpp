@@ -8,81 +8,13 @@
 #include <string>
 #include <vector>
 
+#include "tests/io/toy_machine.hpp"
 #include "tests/io/udp_fixture.hpp"
 
 namespace qpeer::io {
 namespace {
 
 using namespace testing_support;
-
-struct Message {
-  Path path;
-  std::string text;
-};
-
-// Sends what it is told, tells what it hears, and may echo. Its timer says "tick".
-class Toy {
- public:
-  void on_datagram(Instant at, const ReceivedDatagram& in) {
-    EXPECT_GE(at, last_);
-    last_ = at;
-    const std::string text{as_text(in.payload)};
-    if (echo) out_.push_back({in.path, text});
-    events_.push_back({in.path, text});
-  }
-  std::optional<Transmit> poll_transmit(Instant, TransmitBuffer& out) {
-    ++polls;
-    if (out_.empty()) return std::nullopt;
-    const Message message = out_.front();
-    out_.pop_front();
-    Transmit train{.path = message.path, .ecn = Ecn::ect0, .size = 0, .segment_size = 0};
-    train.segment_size = message.text.size();
-    copy(as_bytes(message.text), out.storage);
-    train.size = message.text.size();
-    // A train, while there is more of the same size to the same place.
-    while (!out_.empty() && out_.front().path == message.path &&
-           out_.front().text.size() == train.segment_size &&
-           train.size / train.segment_size < out.max_segments &&
-           train.size + train.segment_size <= out.storage.size()) {
-      copy(as_bytes(out_.front().text), out.storage.subspan(train.size));
-      train.size += train.segment_size;
-      out_.pop_front();
-    }
-    return train;
-  }
-  [[nodiscard]] Instant next_deadline() const { return deadline; }
-  void on_deadline(Instant at) {
-    EXPECT_GE(at, deadline);
-    deadline = kNever;
-    events_.push_back({{}, "tick"});
-  }
-  std::optional<Message> poll_event() {
-    if (events_.empty()) return std::nullopt;
-    Message out = std::move(events_.front());
-    events_.pop_front();
-    return out;
-  }
-
-  void say(const SocketAddress& to, std::string text) {
-    out_.push_back({{.local = {}, .remote = to}, std::move(text)});
-  }
-
-  bool echo = false;
-  Instant deadline = kNever;
-  int polls = 0;
-
- private:
-  std::deque<Message> out_;
-  std::deque<Message> events_;
-  Instant last_{};
-};
-
-std::unique_ptr<Driver<Toy>> drive(EventLoop& loop, Toy& toy, Driver<Toy>::OnEvent on_event,
-                                   const DriverOptions& options = {}) {
-  auto out = Driver<Toy>::start(loop, bind_to("127.0.0.1:0"), toy, std::move(on_event), options);
-  EXPECT_TRUE(out);
-  return std::move(*out);
-}
 
 TEST(Driver, CarriesAQuestionAndItsEcho) {
   EventLoop loop;
@@ -255,6 +187,74 @@ TEST(Driver, ManyShareOneLoop) {
   drivers[0]->wake();
   loop.run();
   EXPECT_EQ(hops, 200);
+}
+
+// --- several sockets -----------------------------------------------------------------------------
+
+struct TwoSockets {
+  explicit TwoSockets(EventLoop& loop, Toy& toy, Driver<Toy>::OnEvent on_event,
+                      std::string_view host = "127.0.0.1:0") {
+    std::vector<UdpSocket> sockets;
+    for (int i = 0; i < 2; ++i) sockets.push_back(bind_to(host));
+    driver = *Driver<Toy>::start(loop, std::move(sockets), toy, std::move(on_event));
+  }
+  [[nodiscard]] SocketAddress address(std::size_t index) const {
+    return driver->socket(index).local_address();
+  }
+  std::unique_ptr<Driver<Toy>> driver;
+};
+
+TEST(Driver, TellsByTheLocalPortWhichSocketADatagramCameInOn) {
+  EventLoop loop;
+  Toy toy;
+  std::vector<Message> heard;
+  const TwoSockets two(loop, toy, [&](Message&& in) { heard.push_back(std::move(in)); });
+  UdpSocket sender = bind_to("127.0.0.1:0");
+  send(sender, two.address(1), as_bytes("second"), 6);
+  send(sender, two.address(0), as_bytes("first"), 5);
+  ASSERT_TRUE(loop.run_until([&] { return heard.size() == 2; }, now() + kLong));
+  for (const Message& in : heard) {
+    EXPECT_EQ(in.path.local, two.address(in.text == "second" ? 1 : 0));
+  }
+}
+
+TEST(Driver, SendsFromTheSocketWhosePortIsNamed) {
+  EventLoop loop;
+  Toy toy;
+  UdpSocket receiver = bind_to("127.0.0.1:0");
+  const TwoSockets two(loop, toy, nullptr);
+  const SocketAddress to = receiver.local_address();
+  toy.say({.local = {}, .remote = to}, "nothing named");
+  toy.say({.local = two.address(1), .remote = to}, "the second");
+  toy.say({.local = two.address(0), .remote = to}, "the first");
+  toy.say({.local = SocketAddress::ipv4({}, two.address(1).port()), .remote = to}, "a port alone");
+  toy.say({.local = SocketAddress::loopback4(1), .remote = to}, "a port of nobody");
+  two.driver->wake();
+  loop.run_once(0ms);
+  const auto received = receive(receiver, 5);
+  const std::size_t senders[] = {0, 1, 0, 1, 0};
+  for (std::size_t i = 0; i < 5; ++i) {
+    EXPECT_EQ(received[i].path.remote, two.address(senders[i])) << as_text(received[i].payload);
+  }
+}
+
+TEST(Driver, AnswersOnAWildcardPortFromTheAddressThatWasAsked) {
+  EventLoop loop;
+  Toy toy;
+  toy.echo = true;
+  const TwoSockets two(loop, toy, nullptr, "0.0.0.0:0");
+  UdpSocket asking = bind_to("127.0.0.1:0");
+  const SocketAddress asked = address("127.0.0.2:0").with_port(two.address(1).port());
+  send(asking, asked, as_bytes("who?"), 4);
+  loop.run_until([&] { return two.driver->socket(1).stats().datagrams_sent > 0; }, now() + kLong);
+  EXPECT_EQ(receive(asking, 1)[0].path.remote, asked);
+}
+
+TEST(Driver, NeedsASocket) {
+  EventLoop loop;
+  Toy toy;
+  const auto out = Driver<Toy>::start(loop, std::vector<UdpSocket>{}, toy, nullptr);
+  EXPECT_EQ(out.error(), std::errc::invalid_argument);
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Joins one machine, one UDP socket and one event loop. All that happens to the machine happens
-// here, in the loop's thread:
+// Joins one machine, its UDP sockets (mostly one) and one event loop. All that happens to the
+// machine happens here, in the loop's thread:
 //
 //   readable --> receive a batch --> on_datagram for each --+
 //   timer    --> on_deadline when due ----------------------+--> pump --> re-arm the timer
@@ -7,6 +7,10 @@
 //
 //   pump:  poll_event until empty, poll_transmit until nullopt or would-block; again while the
 //          owner's event handler may have given the machine something to say.
+//
+// Of several sockets a train leaves from the one whose port is Transmit::path.local's, else from
+// the first. A datagram's path.local has the port of the socket that it came in on. One train is on
+// its way at a time: while a socket is full, the others send nothing either.
 //
 // Work per turn is bounded; what is left continues in the next. No allocation in steady state.
 #pragma once
@@ -22,6 +26,7 @@
 #include <system_error>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "transport/base/datagram.hpp"
 #include "transport/io/event_loop.hpp"
@@ -54,12 +59,24 @@ class Driver {
   [[nodiscard]] static std::expected<std::unique_ptr<Driver>, std::error_code> start(
       EventLoop& loop, UdpSocket socket, M& machine, OnEvent on_event,
       const Options& options = {}) {
+    std::vector<UdpSocket> sockets;
+    sockets.push_back(std::move(socket));
+    return start(loop, std::move(sockets), machine, std::move(on_event), options);
+  }
+  /// The same with several sockets, at least one, of different ports. An error of any ends all.
+  [[nodiscard]] static std::expected<std::unique_ptr<Driver>, std::error_code> start(
+      EventLoop& loop, std::vector<UdpSocket> sockets, M& machine, OnEvent on_event,
+      const Options& options = {}) {
+    if (sockets.empty()) return std::unexpected(make_error_code(std::errc::invalid_argument));
     std::unique_ptr<Driver> driver{
-        new Driver(loop, std::move(socket), machine, std::move(on_event), options)};
-    auto watch = loop.watch(driver->socket_.fd(), Interest::read,
-                            [self = driver.get()](Ready ready, Instant) { self->on_ready(ready); });
-    if (!watch) return std::unexpected(watch.error());
-    driver->watch_ = std::move(*watch);
+        new Driver(loop, std::move(sockets), machine, std::move(on_event), options)};
+    for (Port& port : driver->ports_) {
+      auto watch = loop.watch(
+          port.socket.fd(), Interest::read,
+          [self = driver.get(), &port](Ready ready, Instant) { self->on_ready(port, ready); });
+      if (!watch) return std::unexpected(watch.error());
+      port.watch = std::move(*watch);
+    }
     driver->wake();
     return driver;
   }
@@ -97,13 +114,22 @@ class Driver {
   /// The error that ended it, if any.
   [[nodiscard]] std::error_code error() const { return error_; }
 
-  [[nodiscard]] const UdpSocket& socket() const { return socket_; }
+  [[nodiscard]] std::size_t sockets() const { return ports_.size(); }
+  [[nodiscard]] const UdpSocket& socket(std::size_t index = 0) const {
+    return ports_[index].socket;
+  }
   [[nodiscard]] EventLoop& loop() const { return loop_; }
   [[nodiscard]] M& machine() const { return machine_; }
-  /// Whether a train waits for the socket to become writable.
+  /// Whether a train waits for its socket to become writable.
   [[nodiscard]] bool is_blocked() const { return unsent_.has_value(); }
 
  private:
+  struct Port {
+    UdpSocket socket;
+    Watch watch{};
+    bool watches_write = false;
+  };
+
   // A turn on the stack, which learns there if a callback destroyed the driver.
   struct Turn {
     explicit Turn(Driver& owner) : driver(&owner) { owner.turn_ = this; }
@@ -117,25 +143,29 @@ class Driver {
     std::unique_ptr<OnEvent> running;  // Survives a driver that it destroyed.
   };
 
-  Driver(EventLoop& loop, UdpSocket socket, M& machine, OnEvent on_event, const Options& options)
+  Driver(EventLoop& loop, std::vector<UdpSocket> sockets, M& machine, OnEvent on_event,
+         const Options& options)
       : loop_(loop),
         machine_(machine),
-        socket_(std::move(socket)),
         on_event_(std::make_unique<OnEvent>(std::move(on_event))),
         options_(options),
         slab_size_(std::clamp<std::size_t>(options.receive_regions, 1, UdpSocket::kMaxRegions) *
                    UdpSocket::kRegionSize),
         slab_(std::make_unique_for_overwrite<u8[]>(slab_size_)),
         storage_(std::make_unique_for_overwrite<u8[]>(kMaxTransmitSize)),
-        timer_(loop, [this](Instant) { on_timer(); }) {}
+        timer_(loop, [this](Instant) { on_timer(); }) {
+    ports_.reserve(sockets.size());
+    for (UdpSocket& socket : sockets) ports_.push_back({.socket = std::move(socket)});
+    sender_ = ports_.data();
+  }
 
-  void on_ready(Ready ready) {
+  void on_ready(Port& port, Ready ready) {
     Turn turn{*this};
     begin_turn();
-    if (ready.writable) can_send_ = true;
+    if (ready.writable && sender_ == &port) can_send_ = true;
     bool more = ready.readable;
     for (std::size_t i = 0; more && i < options_.receive_batches && turn.alive(); ++i) {
-      const Instant now = receive_batch(turn, more);
+      const Instant now = receive_batch(turn, port.socket, more);
       if (turn.alive()) pump(turn, now);
     }
     if (!ready.readable) pump(turn, io::now());
@@ -161,14 +191,14 @@ class Driver {
     if (turn.driver == nullptr) return;
     if (!error_) return arm();
     timer_.cancel();
-    watch_.reset();
+    for (Port& port : ports_) port.watch.reset();
     if (on_error_) std::exchange(on_error_, nullptr)(error_);
   }
 
   // One receive. The clock is read once for all that it brought. Clears `more` when drained.
-  Instant receive_batch(const Turn& turn, bool& more) {
+  Instant receive_batch(const Turn& turn, UdpSocket& socket, bool& more) {
     std::array<ReceivedTrain, UdpSocket::kMaxRegions> trains;
-    const auto received = socket_.receive_trains({slab_.get(), slab_size_}, trains);
+    const auto received = socket.receive_trains({slab_.get(), slab_size_}, trains);
     const Instant now = io::now();
     if (!received) {
       error_ = received.error();
@@ -215,6 +245,7 @@ class Driver {
       unsent_ = machine_.poll_transmit(now, out);
       if (!unsent_) return;
       unsent_offset_ = 0;
+      if (ports_.size() > 1) choose_sender();
       --trains_left_;
       if (!send_unsent()) return;
       now = io::now();
@@ -222,9 +253,17 @@ class Driver {
     has_more_ = true;
   }
 
+  void choose_sender() {
+    const auto at = std::ranges::find(ports_, unsent_->path.local.port(), [](const Port& port) {
+      return port.socket.local_address().port();
+    });
+    sender_ = at == ports_.end() ? ports_.data() : &*at;
+  }
+
   // Whether it is gone.
   bool send_unsent() {
-    const auto sent = socket_.send(*unsent_, {storage_.get(), unsent_->size}, unsent_offset_);
+    const auto sent =
+        sender_->socket.send(*unsent_, {storage_.get(), unsent_->size}, unsent_offset_);
     if (!sent) error_ = sent.error();
     can_send_ = sent && *sent;
     if (can_send_) unsent_.reset();
@@ -233,36 +272,37 @@ class Driver {
 
   void arm() {
     const bool blocked = !can_send_;
-    if (blocked != watches_write_) {
-      watches_write_ = blocked;
-      watch_.set_interest(blocked ? Interest::read_write : Interest::read);
+    for (Port& port : ports_) {
+      const bool wants_write = blocked && sender_ == &port;
+      if (wants_write == port.watches_write) continue;
+      port.watches_write = wants_write;
+      port.watch.set_interest(wants_write ? Interest::read_write : Interest::read);
     }
     if (has_more_) return timer_.fire_soon();
-    // A machine whose datagram waits for the socket may name a time that has passed.
+    // A machine whose datagram waits for a socket may name a time that has passed.
     const Instant deadline = machine_.next_deadline();
     timer_.set(blocked ? std::max(deadline, loop_.turn_time() + 1ms) : deadline);
   }
 
   EventLoop& loop_;
   M& machine_;
-  UdpSocket socket_;
   std::unique_ptr<OnEvent> on_event_;
   OnError on_error_;
   Options options_;
   std::size_t slab_size_;
   std::unique_ptr<u8[]> slab_;
   std::unique_ptr<u8[]> storage_;   // Of the train being built, or of the unsent one.
-  std::optional<Transmit> unsent_;  // Waits for the socket; `can_send_` is false then.
+  std::optional<Transmit> unsent_;  // Waits for `sender_`; `can_send_` is false then.
   std::size_t unsent_offset_ = 0;
   std::size_t trains_left_ = 0;
   std::error_code error_;
   Turn* turn_ = nullptr;
   bool can_send_ = true;
-  bool watches_write_ = false;
   bool woken_ = false;     // Within this turn, since the last transmit.
   bool has_more_ = false;  // A bound ended the turn.
   Timer timer_;
-  Watch watch_;
+  std::vector<Port> ports_;  // Never grows: watches and `sender_` point into it.
+  Port* sender_ = nullptr;   // Of the latest train.
 };
 
 }  // namespace qpeer::io
