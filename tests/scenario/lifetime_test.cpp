@@ -94,6 +94,43 @@ SIMULATE(Ping, IsAnswered) {
   EXPECT_EQ(client.session().pongs, 1U);
 }
 
+SIMULATE(Ping, EachIsAnsweredByItsOwnAcknowledgement) {
+  auto [client, server] = network.pair(Link{.delay = 30ms});
+  ASSERT_TRUE(run_until(client.confirmed(), 5s));
+  run_for(1s);
+  const auto ping = [&client] {
+    client.connection().ping();
+    client.wake();
+  };
+  const Instant start = network.now();
+  ping();
+  run_for(50ms);
+  ping();  // The first is on its way; these two leave as one.
+  ping();
+  ASSERT_TRUE(run_until([&] { return client.session().pongs > 0; }, 5s));
+  EXPECT_EQ(client.session().pongs, 1U);
+  ASSERT_TRUE(run_until([&] { return client.session().pongs > 1; }, 5s));
+  EXPECT_GE(network.now() - start, 110ms);
+  run_for(5s);
+  EXPECT_EQ(client.session().pongs, 3U);
+}
+
+SIMULATE(Ping, IsAnsweredOnceThoughItsFirstIsLost) {
+  auto [client, server] = network.pair(Link{.delay = 30ms});
+  ASSERT_TRUE(run_until(client.confirmed(), 5s));
+  run_for(1s);
+  Pipe& to_server = network.pipe(client, server);
+  to_server.filter = drop_ordinals({to_server.stats.entered, to_server.stats.entered + 1});
+  for (int i = 0; i < 2; ++i) {
+    client.connection().ping();
+    client.wake();
+    run_for(1ms);
+  }
+  run_for(5s);
+  EXPECT_EQ(to_server.stats.dropped_filter, 2U);
+  EXPECT_EQ(client.session().pongs, 2U);
+}
+
 SIMULATE(Close, TellsThePeerCodeAndReason) {
   auto [client, server] = network.pair(Link{.delay = 10ms});
   ASSERT_TRUE(run_until(server.confirmed(), 5s));

@@ -69,7 +69,7 @@ class [[nodiscard]] PingOperation final : public Operation {
  private:
   bool attempt() override;
   std::shared_ptr<ConnectionState> connection_;
-  std::uint64_t pongs_before_;
+  std::uint64_t number_;  ///< Of its PING, from 1.
   Instant begin_;
   std::expected<Duration, StreamError> result_;
 };

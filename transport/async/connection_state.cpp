@@ -145,7 +145,7 @@ bool ConfirmedOperation::attempt() {
 PingOperation::PingOperation(std::shared_ptr<ConnectionState> connection)
     : Operation(connection->pinging),
       connection_(std::move(connection)),
-      pongs_before_(connection_->pongs),
+      number_(++connection_->pings),
       begin_(io::now()) {
   if (connection_->closed) return;
   if (auto* machine = connection_->find()) machine->ping();
@@ -153,7 +153,7 @@ PingOperation::PingOperation(std::shared_ptr<ConnectionState> connection)
 }
 
 bool PingOperation::attempt() {
-  if (connection_->pongs != pongs_before_) {
+  if (connection_->pongs >= number_) {
     result_ = io::now() - begin_;
     return true;
   }

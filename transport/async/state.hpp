@@ -80,7 +80,8 @@ struct ConnectionState : std::enable_shared_from_this<ConnectionState> {
   std::optional<CloseReason> closed;
   ConnectionInfo info;
   ConnectionStats last_stats;
-  std::uint64_t pongs = 0;
+  std::uint64_t pings = 0;
+  std::uint64_t pongs = 0;  ///< In the order of the pings.
   std::unordered_map<std::uint64_t, StreamState> streams;
   WaitList connecting;
   WaitList confirming;

@@ -63,7 +63,7 @@ struct ConnectionEvent {
     connected,  ///< The handshake is complete: the peer is authenticated, streams can open.
     confirmed,  ///< RFC 9001 §4.1.2.
     stream,     ///< See `stream`.
-    pong,       ///< What ping() sent is acknowledged; once for each ping() that was not yet sent.
+    pong,       ///< What ping() sent is acknowledged; once for each call.
     closed,     ///< See `close`. The last event.
   };
   Kind kind = Kind::connected;

@@ -129,7 +129,7 @@ std::uint64_t Connection::reset_code(StreamId id) const { return streams_.reset_
 
 void Connection::ping() {
   ping_requested_ = true;
-  pong_wanted_ = true;
+  ++pings_;
 }
 
 bool Connection::initiate_key_update() {

@@ -107,7 +107,8 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   /// Ends the connection at once with an application error code; what was not acknowledged is
   /// lost. `reason` is cut to 256 bytes. RFC 9000 §10.2.
   void close(Instant now, std::uint64_t error_code, std::string_view reason);
-  /// Sends a PING as soon as possible: its ACK gives a fresh RTT sample and the `pong` event.
+  /// Sends a PING as soon as possible: its ACK gives a fresh RTT sample and one `pong` event. Several
+  /// calls before it leaves share it, and have an event each.
   void ping();
   /// Begins a key update; false when one is not possible yet. RFC 9001 §6.
   bool initiate_key_update();
@@ -155,8 +156,6 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   };
   struct PlainPacket;
   struct Train;
-  /// SentFrame::offset of a PING whose answer the application waits for.
-  static constexpr std::uint64_t kAskedPing = 1;
 
   // TlsHandler
   void on_tls_data(EncryptionLevel level, Bytes data) override;
@@ -183,7 +182,7 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   template <class F>
   Result on_frame(Instant now, const OpenPacket& packet, const F& frame);
   Result on_ack(Instant now, EncryptionLevel level, const wire::AckFrame& frame);
-  void on_ping_fate(Fate fate);
+  void on_ping_fate(const SentFrame& frame, Fate fate);
 
   // transmitter.cpp
   std::size_t build_datagram(Instant now, MutableBytes storage, Train& train);
@@ -266,7 +265,9 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   bool handshake_done_acknowledged_ = false;
   bool peer_packet_processed_ = false;  ///< Retry and Version Negotiation come too late then.
   bool ping_requested_ = false;
-  bool pong_wanted_ = false;  ///< ping() was called and not answered yet.
+  std::uint64_t pings_ =
+      0;  ///< Calls of ping(); SentFrame::offset of a PING is the last it serves.
+  std::uint64_t pings_answered_ = 0;
   std::uint64_t failed_opens_ = 0;
   std::uint64_t unanswered_acks_ = 0;  ///< Packets that only acknowledge, since the last other one.
   bool pad_datagram_ = false;          ///< The datagram being built carries a PATH_RESPONSE.

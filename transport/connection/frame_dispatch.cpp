@@ -84,6 +84,9 @@ Result Connection::on_frame(Instant now, const OpenPacket& packet, const F& fram
   } else if constexpr (std::is_same_v<F, wire::DatagramFrame>) {
     // RFC 9221 §3 [rfc9221-3-3]: we announced no size for them.
     return violation("DATAGRAM was not negotiated", FrameType::datagram);
+  } else if constexpr (std::is_same_v<F, wire::ObservedAddressFrame>) {
+    // [draft-ietf-quic-address-discovery-4.1-7]: we did not ask.
+    return violation("OBSERVED_ADDRESS was not requested", frame.type());
   }
   return {};
 }
@@ -107,10 +110,12 @@ Result Connection::on_ack(Instant now, EncryptionLevel level, const wire::AckFra
   return {};
 }
 
-void Connection::on_ping_fate(Fate fate) {
+void Connection::on_ping_fate(const SentFrame& frame, Fate fate) {
+  if (frame.offset <= pings_answered_) return;  // Nobody asked, or a copy was acknowledged.
   if (fate == Fate::acked) {
-    pong_wanted_ = false;
-    events_.push_back({.kind = ConnectionEvent::Kind::pong});
+    for (; pings_answered_ < frame.offset; ++pings_answered_) {
+      events_.push_back({.kind = ConnectionEvent::Kind::pong});
+    }
   } else {
     ping_requested_ = true;
   }
@@ -137,7 +142,7 @@ void Connection::on_frame_fate(PacketNumberSpace which, const SentFrame& frame, 
           send_handshake_done_ || (fate == Fate::lost && !handshake_done_acknowledged_);
       break;
     case FrameType::ping:
-      if (frame.offset == kAskedPing && pong_wanted_) on_ping_fate(fate);
+      on_ping_fate(frame, fate);
       break;
     case FrameType::path_response:
       break;  // RFC 9000 §13.3: sent once.

@@ -239,7 +239,7 @@ void Connection::write_frames(Instant now, EncryptionLevel level, PacketWriter& 
     if (asked || ((probe || prune) && !out.ack_eliciting())) {
       const SentFrame sent{.kind = static_cast<u8>(wire::FrameType::ping),
                            .stream = {},
-                           .offset = asked && pong_wanted_ ? kAskedPing : 0};
+                           .offset = asked ? pings_ : 0};
       if (out.write(wire::PingFrame{}, sent) && asked) ping_requested_ = false;
     }
   }
