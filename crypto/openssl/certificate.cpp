@@ -57,6 +57,14 @@ Handle<X509> read_certificate(std::string_view pem) {
   return certificate;
 }
 
+std::vector<Handle<X509>> read_certificates(std::string_view pem) {
+  const auto in = reader_of(pem);
+  std::vector<Handle<X509>> out;
+  while (auto certificate = next_certificate(in.get())) out.push_back(std::move(certificate));
+  ERR_clear_error();
+  return out;
+}
+
 std::vector<u8> spki_of(EVP_PKEY* key) {
   std::vector<u8> out(static_cast<std::size_t>(std::max(0, i2d_PUBKEY(key, nullptr))));
   u8* end = out.data();
@@ -80,14 +88,13 @@ PeerCertificate describe(X509* certificate) {
 }
 
 std::string use_credentials(SSL_CTX* context, const Credentials& credentials) {
-  const auto in = reader_of(credentials.certificate_pem);
-  const auto leaf = next_certificate(in.get());
-  if (leaf == nullptr) return "the credentials have no readable certificate";
-  if (SSL_CTX_use_certificate(context, leaf.get()) != 1) {
+  const auto chain = read_certificates(credentials.certificate_pem);
+  if (chain.empty()) return "the credentials have no readable certificate";
+  if (SSL_CTX_use_certificate(context, chain.front().get()) != 1) {
     return "the certificate is not usable for TLS (its key may be too weak)";
   }
-  while (auto issuer = next_certificate(in.get())) {
-    if (SSL_CTX_add1_chain_cert(context, issuer.get()) != 1) {
+  for (std::size_t i = 1; i < chain.size(); ++i) {
+    if (SSL_CTX_add1_chain_cert(context, chain[i].get()) != 1) {
       return "a certificate of the chain is not usable for TLS";
     }
   }
@@ -101,15 +108,12 @@ std::string use_credentials(SSL_CTX* context, const Credentials& credentials) {
 }
 
 std::string trust_authorities(SSL_CTX* context, std::string_view pem) {
-  const auto in = reader_of(pem);
   X509_STORE* const store = SSL_CTX_get_cert_store(context);
-  std::size_t count = 0;
-  while (auto authority = next_certificate(in.get())) {
+  const auto authorities = read_certificates(pem);
+  if (authorities.empty()) return "no certificate among the authorities";
+  for (const auto& authority : authorities) {
     if (X509_STORE_add_cert(store, authority.get()) != 1) return "an authority is not usable";
-    ++count;
   }
-  ERR_clear_error();
-  if (count == 0) return "no certificate among the authorities";
   return {};
 }
 

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "crypto/openssl/handles.hpp"
 #include "crypto/tls_session.hpp"
@@ -14,6 +15,9 @@ Handle<evp_pkey_st> read_private_key(std::string_view pem);
 
 /// The first certificate of the text; nullptr when it has none.
 Handle<x509_st> read_certificate(std::string_view pem);
+
+/// All certificates of the text, in its order.
+std::vector<Handle<x509_st>> read_certificates(std::string_view pem);
 
 /// What OpenSSL made of a certificate, for those above.
 PeerCertificate describe(x509_st* certificate);

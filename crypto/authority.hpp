@@ -1,0 +1,30 @@
+// A certificate authority of our own, for Trust::private_authority. It issues; it revokes nothing:
+// whom it must no longer vouch for is left to the certificates' end.
+#pragma once
+
+#include <expected>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "crypto/identity.hpp"
+#include "crypto/tls_session.hpp"
+
+namespace qpeer::crypto {
+
+inline constexpr unsigned kMaxDays = 36'500;
+
+/// A new key with a self-signed certificate that may sign those of peers, but not other
+/// authorities': CA:TRUE, pathlen 0, valid from a day ago for `days` (cut to 1..kMaxDays).
+[[nodiscard]] Credentials make_authority(std::string_view name, unsigned days,
+                                         KeyType type = KeyType::ed25519);
+
+/// A new key with a certificate of `authority` for both roles (serverAuth and clientAuth), valid
+/// from a day ago for `days` (cut to 1..kMaxDays). `names` (at least one) are what others dial: DNS
+/// names, of which the first label may be "*", or IP addresses. The leaf is followed by those of
+/// the authority's certificates that are not self-signed; a root travels to nobody, for it helps
+/// only those who have it. A sentence when a name or the authority is not usable.
+[[nodiscard]] std::expected<Credentials, std::string> issue_certificate(
+    const Credentials& authority, std::span<const std::string> names, KeyType type, unsigned days);
+
+}  // namespace qpeer::crypto
