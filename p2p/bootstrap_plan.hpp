@@ -24,8 +24,8 @@ namespace qpeer::p2p {
 /// Somebody through whom we may join: from the cache or a contact that the user gave.
 struct Candidate {
   SocketAddress address;
-  std::optional<PeerId> id;  ///< Who must answer, when that is known.
-  std::string server_name;
+  std::optional<PeerId> id{};  ///< Who must answer, when that is known.
+  std::string server_name{};
   bool from_cache = false;
 };
 
@@ -88,7 +88,7 @@ class BootstrapPlan {
   struct Attempt {
     State state = State::waiting;
     Instant since{};
-    std::string why;
+    std::string why{};
   };
 
   [[nodiscard]] bool in_flight(std::size_t index) const;

@@ -76,6 +76,9 @@ Introduction Introduction::decode(Reader& in) {
   const u8 role = in.byte();
   if (role > std::to_underlying(Role::node)) in.fail();
   out.role = Role{role};
+  const u8 purpose = in.byte();
+  if (purpose > std::to_underlying(Purpose::probe)) in.fail();
+  out.purpose = Purpose{purpose};
   out.nonce = decode_nonce(in);
   decode_list(in, out.advertised, decode_address);
   if (out.minor > kProtocolMinor) in.rest();
@@ -84,7 +87,7 @@ Introduction Introduction::decode(Reader& in) {
 }
 
 std::size_t Introduction::body_size() const {
-  std::size_t size = varint_size(major) + varint_size(minor) + 1 + nonce.size() + 1;
+  std::size_t size = varint_size(major) + varint_size(minor) + 2 + nonce.size() + 1;
   for (const SocketAddress& address : advertised) size += address_size(address);
   return size;
 }
@@ -94,6 +97,7 @@ void Introduction::encode(Writer& out) const {
   out.varint(major);
   out.varint(minor);
   out.byte(std::to_underlying(role));
+  out.byte(std::to_underlying(purpose));
   out.bytes(nonce);
   out.byte(static_cast<u8>(advertised.size()));
   for (const SocketAddress& address : advertised) encode_address(out, address);

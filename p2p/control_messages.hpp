@@ -1,7 +1,8 @@
 // What travels on the control stream of a connection between peers.
 //
 //   message           varint type | varint length of the body | body
-//   1 Introduction    varint major | varint minor | u8 role | nonce (16) | u8 count | addresses
+//   1 Introduction    varint major | varint minor | u8 role | u8 purpose | nonce (16) | addresses
+//                     addresses: u8 count | count x address
 //   2 Proof           nonce (16)
 //   3 Verdict         u8 verdict | the address that was tried, or nothing
 //   4 PeersRequest    varint max
@@ -33,20 +34,27 @@ inline constexpr std::size_t kMaxControlMessage = kMaxControlBody + 16;
 inline constexpr std::size_t kMaxAdvertised = 4;
 inline constexpr std::size_t kMaxPeers = 32;
 
+/// What a connection is for, by the word of its dialler.
+enum class Purpose : u8 {
+  link = 0,   ///< To stay.
+  probe = 1,  ///< To see who answers: no link comes of it.
+};
+
 using Nonce = std::array<u8, 16>;
 /// Where a peer says that it listens. A wildcard host (0.0.0.0 or ::) with a port means "the host
 /// that you see me from".
 using AdvertisedAddresses = InlineVector<SocketAddress, kMaxAdvertised>;
 
-/// The first message of each side. Fails on a bad role, on an address of port 0 or given twice, and
-/// on bytes after the last unless a newer minor may have put them there.
+/// The first message of each side. Fails on a bad role or purpose, on an address of port 0 or given
+/// twice, and on bytes after the last unless a newer minor may have put them there.
 struct Introduction {
   static constexpr std::uint64_t kType = 1;
   std::uint64_t major = kProtocolMajor;
   std::uint64_t minor = kProtocolMinor;
   Role role = Role::client;
+  Purpose purpose = Purpose::link;
   Nonce nonce{};  ///< Fresh; what a dial-back is to bring as its Proof.
-  AdvertisedAddresses advertised;
+  AdvertisedAddresses advertised{};
 
   /// Of another major only the version is meant: its body is not read, and nothing else is set.
   [[nodiscard]] constexpr bool is_ours() const { return major == kProtocolMajor; }
@@ -72,7 +80,7 @@ struct Proof {
 struct VerdictMessage {
   static constexpr std::uint64_t kType = 3;
   Verdict verdict = Verdict::reachable;
-  std::optional<SocketAddress> address;
+  std::optional<SocketAddress> address{};
 
   static VerdictMessage decode(Reader& in);
   [[nodiscard]] std::size_t body_size() const;
@@ -101,7 +109,7 @@ struct KnownPeer {
 /// id of zeros, and on a wildcard.
 struct Peers {
   static constexpr std::uint64_t kType = 5;
-  InlineVector<KnownPeer, kMaxPeers> peers;
+  InlineVector<KnownPeer, kMaxPeers> peers{};
 
   static Peers decode(Reader& in);
   [[nodiscard]] std::size_t body_size() const;

@@ -1,0 +1,281 @@
+// Control messages: what encodes decodes to the same, and nothing else decodes.
+#include "p2p/control_messages.hpp"
+
+#include <gtest/gtest.h>
+
+#include <random>
+#include <vector>
+
+namespace qpeer::p2p {
+namespace {
+
+using Octets = std::vector<u8>;
+
+constexpr auto kFour = SocketAddress::ipv4({5, 6, 7, 8}, 443);
+constexpr auto kSix = SocketAddress::ipv6({0x2a, 1, 2, 3}, 4433);
+
+Nonce nonce(u8 seed) {
+  Nonce out{};
+  out.fill(seed);
+  return out;
+}
+
+PeerId peer(u8 seed) {
+  std::array<u8, PeerId::kSize> out{};
+  out.fill(seed);
+  return PeerId(out);
+}
+
+Introduction introduction() {
+  Introduction out{.role = Role::node, .purpose = Purpose::probe, .nonce = nonce(7)};
+  out.advertised.push_back(kFour);
+  out.advertised.push_back(kSix);
+  out.advertised.push_back(SocketAddress::ipv4({0, 0, 0, 0}, 443));
+  out.advertised.push_back(SocketAddress::ipv6({}, 443));
+  return out;
+}
+
+Peers full_peers() {
+  Peers out;
+  for (u8 i = 1; i <= kMaxPeers; ++i) {
+    out.peers.push_back({.id = peer(i), .address = kSix.with_port(i)});
+  }
+  return out;
+}
+
+template <class Message>
+Octets encoded(const Message& message) {
+  Octets storage(encoded_size(message));
+  Writer out{storage};
+  message.encode(out);
+  EXPECT_TRUE(out.ok());
+  EXPECT_EQ(out.size(), storage.size()) << "encoded_size() tells the size";
+  return storage;
+}
+
+template <class Message>
+Octets body_of(const Message& message) {
+  const Octets all = encoded(message);
+  return {all.end() - static_cast<std::ptrdiff_t>(message.body_size()), all.end()};
+}
+
+template <class Message>
+std::optional<Message> decoded(const Octets& body) {
+  Reader in{body};
+  const auto message = decode_control(Message::kType, in);
+  EXPECT_EQ(message.has_value(), in.ok());
+  if (!message) return std::nullopt;
+  EXPECT_TRUE(in.empty());
+  return std::get<Message>(*message);
+}
+
+template <class Message>
+void expect_round_trip(const Message& message) {
+  EXPECT_EQ(decoded<Message>(body_of(message)), message);
+}
+
+template <class Message>
+void expect_no_truncation_and_no_tail(const Message& message) {
+  const Octets body = body_of(message);
+  for (std::size_t cut = 0; cut < body.size(); ++cut) {
+    EXPECT_FALSE(decoded<Message>({body.begin(), body.begin() + static_cast<std::ptrdiff_t>(cut)}))
+        << "accepted a body cut to " << cut << " bytes";
+  }
+  Octets longer = body;
+  longer.push_back(0);
+  EXPECT_FALSE(decoded<Message>(longer)) << "accepted a byte after the last";
+}
+
+TEST(ControlMessages, WhatEncodesDecodesToTheSame) {
+  expect_round_trip(Introduction{});
+  expect_round_trip(introduction());
+  expect_round_trip(Proof{.nonce = nonce(9)});
+  for (u8 verdict = 0; verdict <= 5; ++verdict) {
+    expect_round_trip(VerdictMessage{.verdict = Verdict{verdict}});
+    expect_round_trip(VerdictMessage{.verdict = Verdict{verdict}, .address = kSix});
+  }
+  for (const std::uint64_t max : {std::uint64_t{0}, std::uint64_t{32}, kMaxVarint}) {
+    expect_round_trip(PeersRequest{.max = max});
+  }
+  expect_round_trip(Peers{});
+  expect_round_trip(full_peers());
+  EXPECT_LE(full_peers().body_size(), kMaxControlBody);
+}
+
+TEST(ControlMessages, DecodeFailsOnEveryTruncationAndOnATail) {
+  expect_no_truncation_and_no_tail(introduction());
+  expect_no_truncation_and_no_tail(Proof{.nonce = nonce(9)});
+  expect_no_truncation_and_no_tail(PeersRequest{.max = 70'000});
+  expect_no_truncation_and_no_tail(full_peers());
+  // A verdict may end after its first byte, but not within the address.
+  const Octets verdict = body_of(VerdictMessage{.address = kFour});
+  EXPECT_TRUE(decoded<VerdictMessage>({verdict[0]}));
+  EXPECT_FALSE(decoded<VerdictMessage>({}));
+  for (std::size_t cut = 2; cut < verdict.size(); ++cut) {
+    const Octets part(verdict.begin(), verdict.begin() + static_cast<std::ptrdiff_t>(cut));
+    EXPECT_FALSE(decoded<VerdictMessage>(part)) << cut;
+  }
+  Octets longer = verdict;
+  longer.push_back(0);
+  EXPECT_FALSE(decoded<VerdictMessage>(longer));
+}
+
+// The layout of an introduction: major, minor, role, purpose, nonce (16), count, addresses.
+constexpr std::size_t kRoleAt = 2;
+constexpr std::size_t kPurposeAt = 3;
+constexpr std::size_t kNonceAt = 4;
+constexpr std::size_t kCountAt = kNonceAt + 16;
+constexpr std::size_t kFirstAddressAt = kCountAt + 1;
+
+TEST(Introduction, HasTheLayoutThatIsWrittenDown) {
+  const Octets body = body_of(introduction());
+  EXPECT_EQ(body[0], kProtocolMajor);
+  EXPECT_EQ(body[1], kProtocolMinor);
+  EXPECT_EQ(body[kRoleAt], 1);
+  EXPECT_EQ(body[kPurposeAt], 1);
+  EXPECT_EQ(body[kNonceAt], 7);
+  EXPECT_EQ(body[kCountAt], 4);
+  const Octets four{4, 5, 6, 7, 8, 443 >> 8, 443 & 0xff};
+  EXPECT_TRUE(equal(Bytes(body).subspan(kFirstAddressAt, 7), four));
+  EXPECT_EQ(body[kFirstAddressAt + 7], 6);
+}
+
+TEST(Introduction, RefusesWhatIsNoIntroduction) {
+  const Octets good = body_of(introduction());
+  const auto with = [&good](std::size_t where, u8 value) {
+    Octets out = good;
+    out[where] = value;
+    return decoded<Introduction>(out);
+  };
+  ASSERT_TRUE(with(kRoleAt, 0));
+  EXPECT_FALSE(with(kRoleAt, 2)) << "no such role";
+  ASSERT_TRUE(with(kPurposeAt, 0));
+  EXPECT_FALSE(with(kPurposeAt, 2)) << "no such purpose";
+  EXPECT_FALSE(with(kFirstAddressAt, 5)) << "no such family";
+  EXPECT_FALSE(with(kFirstAddressAt, 0)) << "no such family";
+  EXPECT_FALSE(with(kCountAt, 3)) << "an address too many for the count";
+  EXPECT_FALSE(with(kCountAt, 5)) << "more than may be";
+
+  Introduction portless;
+  portless.advertised.push_back(kFour.with_port(0));
+  EXPECT_FALSE(decoded<Introduction>(body_of(portless)));
+  Introduction twice;
+  twice.advertised.push_back(kFour);
+  twice.advertised.push_back(kFour);
+  EXPECT_FALSE(decoded<Introduction>(body_of(twice)));
+  Introduction other_port;
+  other_port.advertised.push_back(kFour);
+  other_port.advertised.push_back(kFour.with_port(444));
+  EXPECT_TRUE(decoded<Introduction>(body_of(other_port)));
+}
+
+TEST(Introduction, RefusesIpv4InDisguise) {
+  Octets body = body_of(Introduction{});
+  body[kCountAt] = 1;
+  const Octets mapped{6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 5, 6, 7, 8, 1, 1};
+  body.insert(body.end(), mapped.begin(), mapped.end());
+  EXPECT_FALSE(decoded<Introduction>(body));
+  body[body.size() - 8] = 0xfe;  // Another address, and none of IPv4.
+  EXPECT_TRUE(decoded<Introduction>(body));
+}
+
+TEST(Introduction, IgnoresWhatANewerMinorAdds) {
+  Introduction newer = introduction();
+  newer.minor = kProtocolMinor + 1;
+  Octets body = body_of(newer);
+  body.insert(body.end(), {1, 2, 3, 4});
+  EXPECT_EQ(decoded<Introduction>(body), newer);
+}
+
+TEST(Introduction, IsRecognisedAsOneOfAnotherMajor) {
+  for (const Octets& body : {Octets{2, 0}, Octets{2, 9, 0xff, 0xff, 0xff}, Octets{0, 0, 1},
+                             Octets{0x7f, 0xff, 3, 1, 2, 3, 4, 5, 6, 7, 8}}) {
+    const auto read = decoded<Introduction>(body);
+    ASSERT_TRUE(read);
+    EXPECT_FALSE(read->is_ours());
+    EXPECT_TRUE(read->advertised.empty());
+  }
+  EXPECT_FALSE(decoded<Introduction>({2})) << "a version has two numbers";
+  EXPECT_FALSE(decoded<Introduction>({}));
+}
+
+TEST(VerdictMessage, RefusesUnknownVerdictsAndWildcards) {
+  EXPECT_FALSE(decoded<VerdictMessage>({6}));
+  EXPECT_FALSE(decoded<VerdictMessage>({255}));
+  const auto wildcard = SocketAddress::ipv4({0, 0, 0, 0}, 443);
+  EXPECT_FALSE(decoded<VerdictMessage>(body_of(VerdictMessage{.address = wildcard})));
+}
+
+TEST(Peers, RefusesTooManyDuplicatesAndNobody) {
+  const auto with = [](std::initializer_list<KnownPeer> list) {
+    Peers out;
+    for (const KnownPeer& each : list) out.peers.push_back(each);
+    return decoded<Peers>(body_of(out));
+  };
+  EXPECT_TRUE(with({{peer(1), kFour}, {peer(1), kSix}})) << "a peer may have two addresses";
+  EXPECT_TRUE(with({{peer(1), kFour}, {peer(2), kFour}}));
+  EXPECT_FALSE(with({{peer(1), kFour}, {peer(2), kFour}, {peer(1), kFour}}));
+  EXPECT_FALSE(with({{PeerId{}, kFour}}));
+  EXPECT_FALSE(with({{peer(1), kFour.with_port(0)}}));
+  EXPECT_FALSE(with({{peer(1), SocketAddress::ipv6({}, 443)}}));
+
+  Octets body = body_of(full_peers());
+  const Octets one_more = body_of(Peers{.peers = [] {
+    InlineVector<KnownPeer, kMaxPeers> list;
+    list.push_back({.id = peer(200), .address = kFour});
+    return list;
+  }()});
+  body[0] = kMaxPeers + 1;
+  body.insert(body.end(), one_more.begin() + 1, one_more.end());
+  EXPECT_FALSE(decoded<Peers>(body));
+}
+
+TEST(ControlMessages, AnUnknownTypeReadsNothing) {
+  for (const std::uint64_t type : {std::uint64_t{0}, std::uint64_t{6}, kMaxVarint}) {
+    EXPECT_FALSE(is_known_control(type));
+    const Octets body(20, 1);
+    Reader in{body};
+    EXPECT_FALSE(decode_control(type, in).has_value());
+    EXPECT_TRUE(in.ok());
+    EXPECT_EQ(in.position(), 0U);
+  }
+}
+
+// Whatever decodes says exactly what was received, unless it ignores what a newer version added.
+TEST(ControlMessages, WhatDecodesEncodesToTheSameBytes) {
+  std::mt19937_64 random{20'261'122};
+  std::size_t read = 0;
+  for (int round = 0; round < 200'000; ++round) {
+    Octets body =
+        round % 2 == 0 ? body_of(introduction()) : body_of(VerdictMessage{.address = kSix});
+    const std::uint64_t type = round % 2 == 0 ? Introduction::kType : VerdictMessage::kType;
+    for (auto edits = random() % 3; edits > 0; --edits) {
+      body[random() % body.size()] = static_cast<u8>(random() % 8);
+    }
+    Reader in{body};
+    const auto message = decode_control(type, in);
+    if (!message) continue;
+    ++read;
+    if (const auto* hello = std::get_if<Introduction>(&*message);
+        hello != nullptr && (!hello->is_ours() || hello->minor > kProtocolMinor)) {
+      continue;
+    }
+    EXPECT_EQ(std::visit([](const auto& each) { return body_of(each); }, *message), body);
+  }
+  EXPECT_GT(read, 50'000U);
+}
+
+TEST(Protocol, EveryValueHasWords) {
+  EXPECT_EQ(to_string(Role::client), "client");
+  EXPECT_EQ(to_string(Role::node), "node");
+  EXPECT_EQ(to_string(Role{2}), "unknown role");
+  EXPECT_EQ(to_string(Verdict::try_again_later), "too many dial-backs now, try again later");
+  EXPECT_EQ(to_string(Verdict{6}), "unknown verdict");
+  EXPECT_EQ(to_string(ErrorCode::timed_out), "timed out");
+  EXPECT_EQ(to_string(ErrorCode::wrong_peer), "another peer than was expected");
+  EXPECT_EQ(to_string(ErrorCode{16}), "unknown error");
+  for (std::uint64_t code = 0; code < 16; ++code) EXPECT_FALSE(to_string(ErrorCode{code}).empty());
+}
+
+}  // namespace
+}  // namespace qpeer::p2p
