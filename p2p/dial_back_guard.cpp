@@ -13,9 +13,9 @@ bool may_be_dialled(const SocketAddress& target, const SocketAddress& observed,
   const AddressScope theirs = scope_of(observed);
   const AddressScope scope = scope_of(target);
   if (theirs == AddressScope::none) return false;
-  if (theirs == AddressScope::global || we_are_public) return scope == AddressScope::global;
+  if (theirs == AddressScope::global || scope == AddressScope::global) return scope == theirs;
   // Not narrower: a neighbour on the network has nothing to say about our loopback.
-  return scope != AddressScope::global && scope >= theirs;
+  return !we_are_public && scope >= theirs;
 }
 
 bool is_own(const SocketAddress& target, std::span<const SocketAddress> own) {
