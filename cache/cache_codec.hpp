@@ -1,0 +1,45 @@
+// The bytes of a cache file.
+//
+//   "QPEERNC\n" | major u16 | minor u16 | count u32 | entry... | SHA-256 of all before
+//   entry: length u32 | field...
+//   field: type varint | length varint | value
+//
+// Integers are in network order. Every version, now and later, begins with the magic and the
+// version, and ends with the checksum: so a newer file is told from a damaged one. A newer minor
+// version may add types of fields, and bytes behind the last entry; who reads an older one skips
+// and drops them.
+//
+//   type  1 id, 32 bytes      2 address: 4 octets, port u16; or 16 octets, port u16, scope u32
+//         3 certificate       4 first reached, 8 bytes      5 last reached, 8 bytes
+//         6 evidence, 1 byte  7 failures, varint            8 ticket          9 address token
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <span>
+#include <vector>
+
+#include "cache/bootstrap_cache.hpp"
+#include "transport/base/bytes.hpp"
+
+namespace qpeer::cache {
+
+inline constexpr std::uint16_t kCacheMajorVersion = 1;
+inline constexpr std::uint16_t kCacheMinorVersion = 0;
+
+enum class DecodeError : u8 {
+  damaged,        ///< Not a whole cache file.
+  newer_version,  ///< Whole, but of a major version that is not known here.
+};
+
+struct Decoded {
+  std::uint16_t minor_version = 0;
+  std::vector<CacheEntry> entries;  ///< In the order of the file; no limit of a cache is applied.
+};
+
+[[nodiscard]] std::vector<u8> encode(std::span<const CacheEntry> entries);
+
+/// Reads any bytes. Takes memory in proportion to them.
+[[nodiscard]] std::expected<Decoded, DecodeError> decode(Bytes file);
+
+}  // namespace qpeer::cache
