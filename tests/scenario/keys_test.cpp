@@ -175,6 +175,39 @@ SIMULATE(ConnectionIds, ASwitchDemandedByThePeerIsFollowed) {
   EXPECT_EQ(destinations.size(), 1U);  // The old one is not used again.
 }
 
+SIMULATE(ConnectionIds, StragglersToARetiredOneAreStillRead) {
+  // As above, and what the client sends to the old ID until it hears of the new one is overtaken by
+  // its RETIRE_CONNECTION_ID frames.
+  NullKeys keys({.accept_any_tag = true});
+  PeerConfig config;
+  config.keys = &keys;
+  auto [client, server] = network.pair(Link{.delay = 10ms}, config, config);
+  std::string retired;
+  network.pipe(server, client).filter = [&](Passing& datagram) {
+    constexpr std::array<u8, 4> kFrame{0x18, 1, 0, 8};
+    const auto found = std::ranges::search(datagram.payload, kFrame);
+    if (!found.empty()) found[2] = 1;
+    return Verdict{};
+  };
+  int late = 0;
+  network.pipe(client, server).filter = [&](Passing& datagram) {
+    if ((datagram.payload[0] & 0x80) != 0) return Verdict{};
+    const std::string destination = destination_of(datagram.payload);
+    if (retired.empty()) retired = destination;
+    if (destination != retired) return Verdict{};
+    ++late;
+    return Verdict{.delay = 40ms};
+  };
+  client.sends(5_KiB);
+  ASSERT_TRUE(run_until(server.received(5_KiB), 5s));
+  run_for(1s);
+  EXPECT_GT(late, 0);
+  EXPECT_EQ(server.endpoint().stats().stateless_resets_sent, 0U);
+  EXPECT_EQ(
+      server.endpoint().stats().dropped[static_cast<std::size_t>(DropReason::unknown_connection)],
+      0U);
+}
+
 SIMULATE(ConnectionIds, AreRandomAndOfEightBytes) {
   auto [client, server] = network.quiet_pair(Link{});
   std::set<std::string> destinations;

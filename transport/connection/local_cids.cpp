@@ -14,6 +14,9 @@ LocalCids::~LocalCids() {
   for (const Entry& entry : entries_) {
     if (entry.state != State::free) issuer_.retire(entry.id);
   }
+  for (std::size_t i = 0; i < std::min(retired_count_, kMaxRetired); ++i) {
+    issuer_.retire(retired_[i]);
+  }
 }
 
 void LocalCids::set_peer_limit(std::uint64_t active_connection_id_limit) {
@@ -45,12 +48,19 @@ Result LocalCids::on_retire(std::uint64_t sequence_number, const ConnectionId& p
       return fail(TransportErrorCode::protocol_violation, "retired the connection ID in use",
                   kType);
     }
-    issuer_.retire(entry.id);
+    keep_for_stragglers(entry.id);
     entry.state = State::free;
     fill();
     break;
   }
   return {};
+}
+
+void LocalCids::keep_for_stragglers(const ConnectionId& id) {
+  ConnectionId& oldest = retired_[retired_count_ % kMaxRetired];
+  if (retired_count_ >= kMaxRetired) issuer_.retire(oldest);
+  oldest = id;
+  ++retired_count_;
 }
 
 bool LocalCids::has_frames() const {

@@ -30,6 +30,9 @@ class LocalCids {
  public:
   /// We never have more than this many in use, whatever the peer would store.
   static constexpr std::size_t kMaxActive = 4;
+  /// So many that the peer retired stay routed, for packets that its RETIRE_CONNECTION_ID frame
+  /// overtook. As it never has more in use, these last for a round trip at least.
+  static constexpr std::size_t kMaxRetired = kMaxActive;
 
   /// Issues the first one, sequence number 0, which travels as Source Connection ID.
   explicit LocalCids(CidIssuer& issuer);
@@ -55,10 +58,13 @@ class LocalCids {
     ConnectionId id;
   };
   void fill();
+  void keep_for_stragglers(const ConnectionId& id);
 
   CidIssuer& issuer_;
   ConnectionId initial_;
   std::array<Entry, kMaxActive> entries_;
+  std::array<ConnectionId, kMaxRetired> retired_;  ///< The newest overwrite the oldest.
+  std::size_t retired_count_ = 0;                  ///< Ever.
   std::size_t limit_ = 1;
   std::uint64_t next_sequence_number_ = 1;
   std::uint64_t first_unsent_ = 1;  ///< The peer knows of none from here on.

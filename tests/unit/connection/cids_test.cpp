@@ -70,7 +70,6 @@ TEST(LocalCids, ReplacesWhatThePeerRetires) {
   cids.set_peer_limit(2);
   write(cids);
   EXPECT_TRUE(cids.on_retire(0, id_of(2)));
-  EXPECT_FALSE(issuer.issued.contains(1));
   const auto frames = write(cids);
   ASSERT_EQ(frames.size(), 1U);
   EXPECT_EQ(frames[0].offset, 2U);
@@ -91,10 +90,28 @@ TEST(LocalCids, NobodyCanRetireWhatWasNotSent) {
   EXPECT_TRUE(cids.on_retire(2, id_of(1)));
 }
 
+TEST(LocalCids, TheLastRetiredStayRoutedForStragglers) {
+  CountingIssuer issuer;
+  LocalCids cids(issuer);
+  cids.set_peer_limit(2);
+  write(cids);
+  constexpr u8 kRetired = 20;
+  for (u8 number = 0; number < kRetired; ++number) {
+    ASSERT_TRUE(cids.on_retire(number, id_of(static_cast<u8>(number + 2))));
+    write(cids);
+    EXPECT_TRUE(issuer.issued.contains(static_cast<u8>(number + 1))) << "just retired";
+    EXPECT_LE(issuer.issued.size(), 2 + LocalCids::kMaxRetired);
+  }
+  EXPECT_FALSE(issuer.issued.contains(1));
+}
+
 TEST(LocalCids, ReturnsAllWhenItGoes) {
   CountingIssuer issuer;
   {
-    LocalCids(issuer).set_peer_limit(4);
+    LocalCids cids(issuer);
+    cids.set_peer_limit(4);
+    write(cids);
+    EXPECT_TRUE(cids.on_retire(0, id_of(2)));
   }
   EXPECT_TRUE(issuer.issued.empty());
 }
