@@ -1,0 +1,139 @@
+// A peer as a machine: it bootstraps, introduces itself, proves that others can be reached before
+// it believes that they are nodes, keeps links up, and carries messages. It drives no socket.
+//
+//   link between two nodes A and B:     A --- connection that A dialled: A's messages ---> B
+//                                       A <--- connection that B dialled: B's messages --- B
+//   link of a client C to a node B:     C --- connection that C dialled: requests, replies --- B
+//
+// On each connection the dialler's first bidirectional stream is the control stream: introductions,
+// proofs, verdicts. A node dials back whoever says it is a node, and takes its messages once the
+// peer answers there with the same key and the nonce that it was given. See docs/peers.md.
+//
+// Implementation by duty:
+//   node.cpp               creation, the machine's verbs, shutting down
+//   node_connections.cpp   dialling and accepting, ends of connections
+//   node_control.cpp       introductions, roles, proofs, verdicts
+//   node_reachability.cpp  dialling back, and what follows from it
+//   node_links.cpp         bootstrapping, keeping links up, the cache
+//   node_messages.cpp      messages, requests, raw streams
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "cache/bootstrap_cache.hpp"
+#include "crypto/keys.hpp"
+#include "crypto/peer_id.hpp"
+#include "p2p/node_config.hpp"
+#include "p2p/node_event.hpp"
+#include "p2p/trust.hpp"
+#include "transport/base/datagram.hpp"
+#include "transport/base/random.hpp"
+
+namespace qpeer::p2p {
+
+struct NodeStats {
+  std::size_t links = 0;        ///< Up.
+  std::size_t connections = 0;  ///< Of all kinds.
+  std::uint64_t dial_backs = 0;
+  std::uint64_t dial_backs_failed = 0;
+  std::uint64_t violations = 0;  ///< Connections closed for what the peer did.
+  std::size_t inbox_bytes = 0;
+  std::size_t candidates_learned = 0;
+};
+
+/// A Machine. Single-threaded. `keys` and `random` must outlive it.
+class Node {
+ public:
+  Node(Instant now, NodeConfig config, PeerTls tls, crypto::KeyFactory& keys, Random& random);
+  ~Node();
+
+  // --- machine ---------------------------------------------------------------------------------
+
+  /// What arrived on the first port or, by `path.local`, on the one of NodeConfig::probe_address.
+  void on_datagram(Instant now, ReceivedDatagram datagram);
+  /// What to send. `path.local` is probe_address for what must leave from there.
+  std::optional<Transmit> poll_transmit(Instant now, TransmitBuffer& out);
+  [[nodiscard]] Instant next_deadline() const;
+  void on_deadline(Instant now);
+  std::optional<NodeEvent> poll_event();
+
+  // --- links -----------------------------------------------------------------------------------
+
+  /// Tries what the cache holds, then `contacts`, until one of them is a link: Bootstrapped or
+  /// BootstrapFailed. From then on links are kept up by themselves.
+  void bootstrap(Instant now, std::vector<Candidate> contacts);
+  void cancel_bootstrap(Instant now);
+  /// Makes a link to one node, and keeps it: LinkUp or LinkFailed.
+  void connect(Instant now, const Candidate& candidate);
+  /// Ends the link without another try.
+  void disconnect(Instant now, const PeerId& peer);
+  [[nodiscard]] std::vector<LinkInfo> links() const;
+  [[nodiscard]] std::optional<LinkInfo> link(const PeerId& peer) const;
+
+  // --- messages between nodes ------------------------------------------------------------------
+
+  /// Queues a message; Sent or Failed follows. It waits while a lost link is made again.
+  std::expected<OperationId, PeerError> send(Instant now, const PeerId& peer, std::vector<u8> data);
+  /// The next whole message. Takes it out of the inbox, so that more can come.
+  std::optional<Message> next_message(Instant now);
+
+  // --- requests of clients ---------------------------------------------------------------------
+
+  /// Asks a node; Response or Failed follows.
+  std::expected<OperationId, PeerError> request(Instant now, const PeerId& peer,
+                                                std::vector<u8> data);
+  std::optional<Request> next_request(Instant now);
+  /// Answers one of next_request(); Sent or Failed follows with its id.
+  std::expected<void, PeerError> reply(Instant now, OperationId request, std::vector<u8> data);
+  /// Gives up a send() or request() of ours, or refuses a request of the peer's.
+  void cancel(Instant now, OperationId operation);
+
+  // --- raw streams: bidirectional from clients, unidirectional between nodes -------------------
+
+  std::expected<OperationId, PeerError> open_stream(Instant now, const PeerId& peer);
+  std::optional<IncomingStream> next_stream(Instant now);
+  /// As transport::Connection's calls of the same names; StreamError::closed once it is gone.
+  std::expected<std::size_t, transport::StreamError> write(Instant now, OperationId stream,
+                                                           Bytes data);
+  std::expected<void, transport::StreamError> finish(Instant now, OperationId stream);
+  std::expected<void, transport::StreamError> reset(Instant now, OperationId stream,
+                                                    std::uint64_t error_code);
+  std::expected<void, transport::StreamError> stop_sending(Instant now, OperationId stream,
+                                                           std::uint64_t error_code);
+  std::expected<transport::ReadView, transport::StreamError> peek(OperationId stream);
+  void consume(Instant now, OperationId stream, std::size_t size);
+
+  // --- datagrams: unreliable, either way on any link -------------------------------------------
+
+  std::expected<void, PeerError> send_datagram(Instant now, const PeerId& peer, Bytes data);
+  std::optional<Datagram> next_datagram(Instant now);
+
+  // --- rest ------------------------------------------------------------------------------------
+
+  /// A round trip on the link: Pong follows.
+  std::expected<void, PeerError> ping(Instant now, const PeerId& peer);
+  /// Takes no more work, lets what is queued arrive for at most `drain`, then closes all links.
+  /// is_idle() is true once their peers had time to learn of it.
+  void shut_down(Instant now, Duration drain = 2s);
+  [[nodiscard]] bool is_idle() const;
+
+  [[nodiscard]] const cache::BootstrapCache& cache() const;
+  [[nodiscard]] std::optional<SocketAddress> own_address() const;
+  [[nodiscard]] const PeerId& id() const;
+  [[nodiscard]] Role role() const;
+  [[nodiscard]] NodeStats stats() const;
+
+ private:
+  struct Implementation;
+  std::unique_ptr<Implementation> impl_;
+};
+
+static_assert(Machine<Node>);
+
+}  // namespace qpeer::p2p

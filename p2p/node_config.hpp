@@ -1,0 +1,87 @@
+// What a peer can be told to do. The defaults are safe on the open internet; every limit bounds
+// something that a stranger can make us keep or do.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "cache/bootstrap_cache.hpp"
+#include "p2p/bootstrap_plan.hpp"
+#include "p2p/dial_back_guard.hpp"
+#include "p2p/protocol.hpp"
+#include "transport/base/address.hpp"
+#include "transport/base/time.hpp"
+#include "transport/endpoint/endpoint.hpp"
+
+namespace qpeer::p2p {
+
+struct NodeConfig {
+  Role role = Role::client;
+
+  // --- addresses -------------------------------------------------------------------------------
+
+  /// Role::node: the port that we accept connections on.
+  std::uint16_t listen_port = 0;
+  /// Role::node: where others reach us; at most four. Empty means `listen_port` at the host that
+  /// they see us from.
+  std::vector<SocketAddress> advertised{};
+  /// The local address of a second port, from which peers are dialled back. A NAT or firewall lets
+  /// through what comes from an address that was sent to, so a dial-back from the first port would
+  /// prove little. Unset uses the first: for those who have a single socket.
+  std::optional<SocketAddress> probe_address{};
+
+  // --- links -----------------------------------------------------------------------------------
+
+  std::size_t target_links = 3;  ///< Links to nodes that we keep up once bootstrapped.
+  std::size_t max_links = 512;   ///< Peers at once; beyond, newcomers are turned away.
+  std::size_t max_unintroduced =
+      256;  ///< Accepted connections that have not introduced themselves.
+  Duration introduction_timeout = 5s;  ///< From the end of the handshake to the introduction.
+  Duration dial_back_timeout = 5s;     ///< For handshake, introduction and proof together.
+  Duration recheck_interval = 5min;    ///< Between proofs that a node can still be reached.
+  std::size_t reconnect_attempts = 6;  ///< For a lost link that we dialled, with back-off.
+  bool exchange_peers = true;          ///< Tell linked peers of nodes we reached, and ask them.
+
+  DialBackTarget dial_back_target = DialBackTarget::observed_host;
+  DialBackLimiterConfig dial_back_limits{};
+  BootstrapConfig bootstrap{};
+
+  // --- messages --------------------------------------------------------------------------------
+
+  std::size_t max_message_size = 16 << 20;
+  std::size_t max_queued_bytes = 32 << 20;  ///< To one peer: beyond, PeerError::queue_full.
+  std::size_t max_queued_messages = 4'096;  ///< The same, as a count.
+  std::size_t max_inbox_bytes = 32 << 20;   ///< From one peer, finished or not.
+  std::size_t max_inbox_total = 256 << 20;  ///< From all peers.
+  Duration message_timeout = 60s;  ///< For a message to arrive whole, or to wait for a link.
+
+  // --- what lasts ------------------------------------------------------------------------------
+
+  cache::CacheConfig cache{};
+  std::vector<cache::CacheEntry> remembered{};  ///< Of an earlier run, newest first.
+  /// What the wall clock said at Instant zero; gives cache entries their times.
+  UnixSeconds unix_time_at_zero{};
+
+  // --- transport -------------------------------------------------------------------------------
+
+  /// `endpoint.server_tls` is set by us; the rest holds for accepted connections.
+  transport::EndpointConfig endpoint{};
+  transport::ConnectionConfig connection = default_connection();
+
+  static transport::ConnectionConfig default_connection() {
+    transport::ConnectionConfig out;
+    out.streams.receive_window = 4 << 20;
+    out.streams.stream_receive_window = 2 << 20;
+    out.streams.send_buffer = 1 << 20;
+    out.max_idle_timeout = 30s;
+    out.keep_alive = 12s;
+    out.handshake_timeout = 5s;
+    out.address_discovery = {.provide = true, .request = true};
+    out.max_datagram_frame_size = 65'535;
+    return out;
+  }
+};
+
+}  // namespace qpeer::p2p
