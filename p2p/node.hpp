@@ -14,8 +14,11 @@
 //   node_connections.cpp   dialling and accepting, ends of connections
 //   node_control.cpp       introductions, roles, proofs, verdicts
 //   node_reachability.cpp  dialling back, and what follows from it
-//   node_links.cpp         bootstrapping, keeping links up, the cache
-//   node_messages.cpp      messages, requests, raw streams
+//   node_links.cpp         when links are up, and what happens when they break
+//   node_bootstrap.cpp     finding others: the first link, and as many as there should be
+//   node_messages.cpp      messages and requests that are sent
+//   node_inbox.cpp         messages and requests that arrive
+//   node_streams.cpp       raw streams and datagrams
 #pragma once
 
 #include <cstdint>

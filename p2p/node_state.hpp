@@ -33,6 +33,10 @@
 
 namespace qpeer::p2p {
 
+/// The first byte of a stream of the application.
+inline constexpr u8 kMessageStream = 0;
+inline constexpr u8 kRawStream = 1;
+
 struct Node::Implementation {
   using Slot = std::uint32_t;
   static constexpr Slot kNone = ~Slot{0};
@@ -206,7 +210,7 @@ struct Node::Implementation {
   void prove(const Peer& peer);
   void on_reached(const Link& link, cache::Evidence evidence);
 
-  // node_links.cpp
+  // node_links.cpp, node_bootstrap.cpp
   Slot peer_for(const PeerId& id, Role role);
   void take_over(Peer& peer, Role role);
   void adopt_in(Slot peer, Slot link);
@@ -232,7 +236,7 @@ struct Node::Implementation {
   [[nodiscard]] bool may_be_told_of(const SocketAddress& address, const SocketAddress& by) const;
   [[nodiscard]] LinkInfo info_of(const Peer& peer) const;
 
-  // node_messages.cpp
+  // node_messages.cpp, node_inbox.cpp, node_streams.cpp
   Operation& add_operation(Operation::Kind kind, const PeerId& peer);
   std::expected<OperationId, PeerError> queue(Operation::Kind kind, const PeerId& peer,
                                               std::vector<u8> data);
