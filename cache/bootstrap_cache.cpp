@@ -178,8 +178,7 @@ BootstrapCache::Iterator BootstrapCache::victim_for(const SocketAddress& address
   const std::size_t divisor = std::max<std::size_t>(config_.prefix_share, 1);
   const std::size_t share = std::max<std::size_t>(config_.capacity / divisor, 1);
   const Prefix newcomer(address);
-  std::map<Prefix, std::size_t> counts;
-  for (const CacheEntry& entry : entries_) ++counts[Prefix(entry.address)];
+  if (entries_.size() <= config_.capacity / 2) return entries_.end();
 
   const auto worst_of = [this](auto&& belongs) {
     auto worst = entries_.end();
@@ -189,10 +188,14 @@ BootstrapCache::Iterator BootstrapCache::victim_for(const SocketAddress& address
     }
     return worst;
   };
-  if (entries_.size() > config_.capacity / 2 && counts[newcomer] >= share) {
+  const auto neighbours = std::ranges::count_if(
+      entries_, [&](const CacheEntry& entry) { return Prefix(entry.address) == newcomer; });
+  if (static_cast<std::size_t>(neighbours) >= share) {
     return worst_of([&](const Prefix& prefix) { return prefix == newcomer; });
   }
   if (entries_.size() < config_.capacity) return entries_.end();
+  std::map<Prefix, std::size_t> counts;
+  for (const CacheEntry& entry : entries_) ++counts[Prefix(entry.address)];
   const auto largest = std::ranges::max_element(
       counts, {}, [](const auto& prefix_and_count) { return prefix_and_count.second; });
   if (largest->second > share) {

@@ -1,0 +1,121 @@
+#include "cache/cache_file.hpp"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+
+#include "cache/cache_codec.hpp"
+#include "transport/base/file.hpp"
+
+namespace qpeer::cache {
+namespace {
+
+constexpr unsigned kLockWaitMs = 10'000;
+
+std::string error_text(const std::string& path, int error) {
+  return path + ": " + std::strerror(error);
+}
+
+}  // namespace
+
+/// What reading comes to. With an error it is not ours to overwrite.
+struct CacheFile::Found {
+  std::vector<CacheEntry> entries;
+  bool damaged = false;
+  std::string error;
+};
+
+std::expected<CacheFile, std::string> CacheFile::open(const std::string& path) {
+  if (path.empty()) return std::unexpected("the path of the cache is empty");
+  const std::unique_ptr<char, decltype(&::free)> real{::realpath(path.c_str(), nullptr), ::free};
+  std::string resolved = real ? std::string(real.get()) : path;
+  struct stat status{};
+  if (::stat(resolved.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) {
+    return std::unexpected(error_text(path, EISDIR));
+  }
+  const std::string folder = folder_of(resolved);
+  if (::stat(folder.c_str(), &status) != 0) return std::unexpected(error_text(folder, errno));
+  if (!S_ISDIR(status.st_mode)) return std::unexpected(error_text(folder, ENOTDIR));
+  TemporaryFile::remove_stale(folder);
+  return CacheFile{std::move(resolved)};
+}
+
+CacheFile::Found CacheFile::read() const {
+  const auto file = read_file_if_there(path_, kMaxSize);
+  if (!file) return {.entries = {}, .damaged = false, .error = file.error()};
+  if (!*file) return {};
+  auto decoded = decode(as_bytes(**file));
+  if (decoded) return {.entries = std::move(decoded->entries), .damaged = false, .error = {}};
+  if (decoded.error() == DecodeError::damaged) return {.entries = {}, .damaged = true, .error = {}};
+  return {.entries = {},
+          .damaged = false,
+          .error = path_ + ": a newer version of qpeer wrote this cache; it is left as it is"};
+}
+
+CacheFile::Loaded CacheFile::load(std::int64_t now) {
+  Loaded out;
+  Found found = read();
+  if (found.damaged) {
+    // Another process may be about to set it aside, and to put a whole one in its place.
+    const auto lock = FileLock::acquire(lock_path(), kLockWaitMs);
+    if (!lock) {
+      out.warnings.push_back(path_ + ": damaged, and cannot be set aside: " + lock.error());
+      return out;
+    }
+    found = read();
+    if (found.damaged) {
+      auto told = set_aside();
+      out.warnings.push_back(std::move(told ? *told : told.error()));
+    }
+  }
+  if (!found.error.empty()) out.warnings.push_back(std::move(found.error));
+  out.entries = std::move(found.entries);
+  for (CacheEntry& entry : out.entries) {
+    entry.last_reached = std::min(entry.last_reached, now);
+    entry.first_reached = std::min(entry.first_reached, now);
+  }
+  return out;
+}
+
+std::expected<CacheFile::Saved, std::string> CacheFile::save(const BootstrapCache& cache,
+                                                             std::int64_t now) {
+  const auto lock = FileLock::acquire(lock_path(), kLockWaitMs);
+  if (!lock) return std::unexpected(lock.error());
+  Saved out;
+  Found found = read();
+  if (!found.error.empty()) return std::unexpected(std::move(found.error));
+  if (found.damaged) {
+    auto told = set_aside();
+    if (!told) return std::unexpected(std::move(told.error()));
+    out.warnings.push_back(std::move(*told));
+  }
+  for (CacheEntry& entry : found.entries) entry.last_reached = std::min(entry.last_reached, now);
+  BootstrapCache merged = cache;
+  merged.merge(found.entries);
+  const std::vector<u8> bytes = encode(merged.entries());
+  if (bytes.size() > kMaxSize) return std::unexpected(path_ + ": the cache is too large to save");
+  if (auto replaced = replace_file(path_, bytes, 0600); !replaced) {
+    return std::unexpected(std::move(replaced.error()));
+  }
+  return out;
+}
+
+/// With the lock held. Says what was done.
+std::expected<std::string, std::string> CacheFile::set_aside() const {
+  std::string aside = path_ + ".damaged";
+  struct stat status{};
+  for (std::size_t i = 1; i < kMostDamaged && ::lstat(aside.c_str(), &status) == 0; ++i) {
+    aside = path_ + ".damaged." + std::to_string(i);
+  }
+  if (::rename(path_.c_str(), aside.c_str()) != 0) {
+    return std::unexpected(path_ + ": damaged, and cannot be set aside: " + std::strerror(errno));
+  }
+  return path_ + ": damaged, set aside as " + name_in_folder(aside);
+}
+
+}  // namespace qpeer::cache

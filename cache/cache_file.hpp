@@ -1,0 +1,63 @@
+// The file that a cache survives in: crashes, full disks, other processes and newer versions.
+//
+//   PATH             replaced as a whole, mode 0600, for it holds tickets
+//   PATH.lock        held while PATH is changed; stays
+//   PATH.damaged     what was no cache; then PATH.damaged.1 to .4, of which the last is overwritten
+//
+// Saving takes in what another process saved meanwhile. What cannot be read is never overwritten;
+// then, and when a save fails, everything else goes on in memory. These calls block.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cache/bootstrap_cache.hpp"
+
+namespace qpeer::cache {
+
+/// One per path and process is enough, but more do no harm. Not for two threads at once.
+class CacheFile {
+ public:
+  static constexpr std::size_t kMaxSize = 16 << 20;
+  static constexpr std::size_t kMostDamaged = 5;
+  static constexpr std::int64_t kAnyTime = std::numeric_limits<std::int64_t>::max();
+
+  /// The file may be missing, its folder may not. A link to a file stays a link. Removes what
+  /// killed processes left half-written in the folder. Does not read yet.
+  [[nodiscard]] static std::expected<CacheFile, std::string> open(const std::string& path);
+
+  struct Loaded {
+    std::vector<CacheEntry> entries;    ///< For BootstrapCache::merge(), which limits them.
+    std::vector<std::string> warnings;  ///< Sentences for people, with the path.
+  };
+  /// What the file holds; nothing, without a warning, when there is none. `now` (Unix seconds)
+  /// bounds the times in it. A damaged file is set aside.
+  [[nodiscard]] Loaded load(std::int64_t now = kAnyTime);
+
+  struct Saved {
+    std::vector<std::string> warnings;
+  };
+  /// Saves `cache` merged with what the file holds by now: its entries that are newer, and those
+  /// that `cache` does not know and has room for, but none that it forgot. On error the file is as
+  /// it was. Waits a few seconds for another process that is saving.
+  [[nodiscard]] std::expected<Saved, std::string> save(const BootstrapCache& cache,
+                                                       std::int64_t now = kAnyTime);
+
+  /// Where the file is, links resolved.
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+ private:
+  struct Found;
+  explicit CacheFile(std::string path) : path_(std::move(path)) {}
+  [[nodiscard]] Found read() const;
+  [[nodiscard]] std::expected<std::string, std::string> set_aside() const;
+  [[nodiscard]] std::string lock_path() const { return path_ + ".lock"; }
+
+  std::string path_;
+};
+
+}  // namespace qpeer::cache
