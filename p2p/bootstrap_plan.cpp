@@ -50,7 +50,7 @@ std::optional<std::size_t> BootstrapPlan::next(Instant now) {
   attempts_[index].since = now;
   ++in_flight_;
   next_launch_ = std::max(next_launch_, now - kCatchUp) + gap_;
-  gap_ = std::max(gap_ * 3 / 4, config_.least_stagger);
+  gap_ = next_gap(gap_);
   skip_settled();
   return index;
 }
@@ -66,7 +66,7 @@ std::optional<std::size_t> BootstrapPlan::give_up(Instant now) {
     return end(oldest_, State::failed,
                "it did not take us in within " + in_words(config_.attempt_timeout));
   }
-  if (now >= give_up_for_room_at()) {
+  if (now >= silent_until() && lacks_slots(now)) {
     return end(oldest_silent_, State::failed,
                "it was silent for " + in_words(config_.patience) + " while others waited");
   }
@@ -91,11 +91,25 @@ bool BootstrapPlan::on_won(std::size_t index) {
   return true;
 }
 
-// When the oldest silent attempt has to make room for the next; kNever when it need not.
-Instant BootstrapPlan::give_up_for_room_at() const {
-  if (next_ == attempts_.size() || in_flight_ < config_.max_in_flight) return kNever;
-  if (oldest_silent_ == next_) return kNever;
-  return std::max(next_launch_, attempts_[oldest_silent_].since + config_.patience);
+// When the oldest silent attempt may be given up for room.
+Instant BootstrapPlan::silent_until() const {
+  return oldest_silent_ < next_ ? attempts_[oldest_silent_].since + config_.patience : kNever;
+}
+
+// Whether fewer slots are free than attempts are due by now: after a late timer it may be several.
+bool BootstrapPlan::lacks_slots(Instant now) const {
+  std::size_t left = attempts_.size() - next_;
+  std::size_t free = config_.max_in_flight - in_flight_;
+  Instant due = std::max(next_launch_, now - kCatchUp);
+  for (Duration gap = gap_; left > 0 && free > 0 && due <= now; --left, --free) {
+    due += gap;
+    gap = next_gap(gap);
+  }
+  return left > 0 && free == 0 && due <= now;
+}
+
+Duration BootstrapPlan::next_gap(Duration gap) const {
+  return std::max(gap * 3 / 4, config_.least_stagger);
 }
 
 Instant BootstrapPlan::next_deadline() const {
@@ -104,7 +118,7 @@ Instant BootstrapPlan::next_deadline() const {
   Instant out = deadline_;
   if (next_ < attempts_.size()) {
     const bool has_slot = in_flight_ < config_.max_in_flight;
-    out = std::min(out, has_slot ? next_launch_ : give_up_for_room_at());
+    out = std::min(out, has_slot ? next_launch_ : std::max(next_launch_, silent_until()));
   }
   if (in_flight_ > 0) out = std::min(out, attempts_[oldest_].since + config_.attempt_timeout);
   return out;

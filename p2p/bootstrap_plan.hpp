@@ -1,10 +1,8 @@
 // In which order and how fast candidates are dialled until one of them takes us in.
 //
 //   waiting --next()--> silent --on_answer()--> answered
-//                         |  \                    |  |
-//        give_up(), on_failed()\------on_won()----|--|---> won: every other one is given up
-//                         v                       v
-//                       failed <------------------+
+//   either of the two --on_won()--> won
+//                     --on_failed(), give_up()--> failed, or abandoned when another has won
 //
 // The first gap is long, for the best candidates come first; each next is 3/4 of the one before, so
 // that even hundreds of dead ones are behind us in two seconds. A failure starts the next at once.
@@ -95,7 +93,9 @@ class BootstrapPlan {
   std::size_t end(std::size_t index, State state, std::string why);
   void end_waiting();
   void skip_settled();
-  [[nodiscard]] Instant give_up_for_room_at() const;
+  [[nodiscard]] Instant silent_until() const;
+  [[nodiscard]] bool lacks_slots(Instant now) const;
+  [[nodiscard]] Duration next_gap(Duration gap) const;
 
   std::vector<Candidate> candidates_;
   std::vector<Attempt> attempts_;
