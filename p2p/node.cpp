@@ -221,8 +221,11 @@ void Node::Implementation::begin_shut_down(Duration drain) {
 // Waits for what is queued towards peers whose links are up.
 void Node::Implementation::continue_shut_down() {
   if (closed) return;
-  bool busy = false;
-  peers.for_each([&](const Peer& peer) { busy |= peer.up && !peer.sending.empty(); });
+  const bool busy = std::ranges::any_of(operations, [&](const auto& one) {
+    const Operation& operation = one.second;
+    const Peer* peer = find_peer(operation.peer);
+    return operation.sending && peer != nullptr && peer->up;
+  });
   if (busy && now < shut_down_at) return;
   closed = true;
   shut_down_at = kNever;

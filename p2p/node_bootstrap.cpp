@@ -74,7 +74,7 @@ void Node::Implementation::continue_bootstrap() {
       plan->on_failed(now, *index, dialled.error());
       continue;
     }
-    links[*dialled].plan_index = *index;
+    links[*dialled].plan_index = index;
     plan_links[*index] = *dialled;
   }
   if (plan && plan->exhausted()) end_bootstrap(std::nullopt);

@@ -127,6 +127,7 @@ void Node::Implementation::on_dialled(Link& link) {
                "it allows no control stream");
   }
   link.control = *control;
+  if (plan && link.plan_index) plan->on_answer(*link.plan_index);
   if (link.judges == kNone) set_deadline(link, now + config.introduction_timeout);
   say_introduction(link);
 }

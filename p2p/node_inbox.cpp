@@ -5,6 +5,12 @@
 #include "p2p/node_state.hpp"
 
 namespace qpeer::p2p {
+namespace {
+
+/// What a message costs beside its bytes, so that empty ones fill an inbox too.
+constexpr std::size_t kOperationCost = 256;
+
+}  // namespace
 
 using transport::StreamError;
 using transport::StreamEvent;
@@ -38,21 +44,22 @@ void Node::Implementation::on_stream_event(Slot slot, const StreamEvent& event) 
     case Kind::finished:
       return finish_operation(id);
     case Kind::stopped:
-      return raw ? tell(StreamActivity{.id = id,
-                                       .kind = StreamActivity::Kind::stopped,
-                                       .error_code = event.error_code})
-                 : on_stopped(id, event.error_code);
+      return on_stopped(id, event.error_code);
     case Kind::opened:
     case Kind::can_open:
       return;
   }
 }
 
+// The peer wants no more of it.
 void Node::Implementation::on_stopped(OperationId id, std::uint64_t code) {
-  const bool too_large = code == std::to_underlying(ErrorCode::message_too_large);
-  if (operations[id].sending) {
-    fail_operation(id, too_large ? PeerError::too_large : PeerError::refused);
+  Operation& operation = operations[id];
+  if (operation.kind == Operation::Kind::raw) {
+    tell(StreamActivity{.id = id, .kind = StreamActivity::Kind::stopped, .error_code = code});
+    return on_raw_over(operation, true);
   }
+  const bool too_large = code == std::to_underlying(ErrorCode::message_too_large);
+  if (operation.sending) fail_operation(id, too_large ? PeerError::too_large : PeerError::refused);
 }
 
 // The peer opened a stream: its control stream, or one that its role allows.
@@ -103,14 +110,16 @@ void Node::Implementation::release_held(Slot slot) {
   }
 }
 
-std::size_t Node::Implementation::inbox_room(const Peer& peer, const Operation& operation) const {
+std::size_t Node::Implementation::inbox_room(const Operation& operation) const {
   if (inbox_total >= config.max_inbox_total) return 0;
   const std::size_t total = config.max_inbox_total - inbox_total;
-  if (peer.inbox_bytes < config.max_inbox_bytes) {
-    return std::min(total, config.max_inbox_bytes - peer.inbox_bytes);
-  }
-  const bool first = !peer.receiving.empty() && *peer.receiving.begin() == operation.id;
-  return first && peer.inbox_bytes < config.max_inbox_bytes + config.max_message_size ? total : 0;
+  const auto at = inbox_bytes.find(operation.peer);
+  const std::size_t held = at == inbox_bytes.end() ? 0 : at->second;
+  if (held < config.max_inbox_bytes) return std::min(total, config.max_inbox_bytes - held);
+  const Peer* peer = find_peer(operation.peer);
+  const bool first =
+      peer != nullptr && !peer->receiving.empty() && *peer->receiving.begin() == operation.id;
+  return first && held < config.max_inbox_bytes + config.max_message_size ? total : 0;
 }
 
 void Node::Implementation::read_operation(OperationId id) {
@@ -124,10 +133,15 @@ void Node::Implementation::read_operation(OperationId id) {
     if (!view) return on_unreadable(*operation, view.error());
     if (operation->kind == Operation::Kind::incoming) {
       if (view->data.empty() && !view->fin) return;
+      if (inbox_room(*operation) == 0) {
+        paused.insert(peer->id);
+        return;
+      }
+      charge(*operation, kOperationCost);
       if (!take_prefix(*operation, *view)) return;
       continue;
     }
-    const std::size_t size = std::min(view->data.size(), inbox_room(*peer, *operation));
+    const std::size_t size = std::min(view->data.size(), inbox_room(*operation));
     if (operation->in.size() + size > config.max_message_size) {
       return refuse_incoming(*operation, ErrorCode::message_too_large, "the message is too large");
     }
@@ -137,8 +151,7 @@ void Node::Implementation::read_operation(OperationId id) {
     }
     operation->in.insert(operation->in.end(), view->data.begin(),
                          view->data.begin() + static_cast<std::ptrdiff_t>(size));
-    peer->inbox_bytes += size;
-    inbox_total += size;
+    charge(*operation, size);
     if (size > 0) operation->progress_at = now;
     const bool whole = view->fin && size == view->data.size();
     const bool empty = view->data.empty();
@@ -161,6 +174,9 @@ bool Node::Implementation::take_prefix(Operation& operation, const transport::Re
   if (first_byte == kRawStream) {
     connection->consume(*operation.stream, 1);
     operation.kind = Operation::Kind::raw;
+    operation.receives = true;
+    operation.sends = bidirectional;
+    discharge(operation);
     if (Peer* peer = find_peer(operation.peer)) peer->receiving.erase(operation.id);
     streams.push_back(operation.id);
     tell_incoming(Incoming::Kind::stream, operation.peer);
@@ -230,11 +246,25 @@ void Node::Implementation::tell_incoming(Incoming::Kind kind, const PeerId& from
 }
 
 std::vector<u8> Node::Implementation::take_in(Operation& operation) {
-  std::vector<u8> out = std::exchange(operation.in, {});
-  inbox_total -= out.size();
-  if (Peer* peer = find_peer(operation.peer)) peer->inbox_bytes -= out.size();
+  discharge(operation);
   operation.progress_at = now;
-  return out;
+  return std::exchange(operation.in, {});
+}
+
+void Node::Implementation::charge(Operation& operation, std::size_t size) {
+  if (size == 0) return;
+  operation.charged += size;
+  inbox_bytes[operation.peer] += size;
+  inbox_total += size;
+}
+
+void Node::Implementation::discharge(Operation& operation) {
+  const std::size_t size = std::exchange(operation.charged, 0);
+  inbox_total -= size;
+  if (size == 0) return;
+  const auto at = inbox_bytes.find(operation.peer);
+  at->second -= size;
+  if (at->second == 0) inbox_bytes.erase(at);
 }
 
 std::optional<Message> Node::next_message(Instant now) {

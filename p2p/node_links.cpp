@@ -86,7 +86,6 @@ void Node::Implementation::adopt_out(Slot owner, Slot slot) {
   link.owner = owner;
   peer.out = slot;
   peer.retry_at = kNever;
-  if (plan && link.plan_index) plan->on_answer(*link.plan_index);
   prove(peer);
   if (config.role == Role::node && !link.verdict) {
     link.stage = Link::Stage::awaiting_verdict;
@@ -135,6 +134,7 @@ void Node::Implementation::take_down(Slot slot, const std::string& why, bool ret
 void Node::Implementation::on_direction_lost(Slot slot, const std::string& why, bool retry) {
   Peer& peer = peers[slot];
   if (peer.out != kNone && (hears(peer) || config.role == Role::client)) return;
+  if (peer.role == Role::client && hears(peer)) return;
   const bool again = !shutting_down && peer.role == Role::node &&
                      ((retry && peer.we_dialled && peer.attempts < config.reconnect_attempts) ||
                       !peer.ins.empty());

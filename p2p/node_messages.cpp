@@ -69,13 +69,12 @@ std::expected<OperationId, PeerError> Node::Implementation::queue(Operation::Kin
 void Node::Implementation::erase_operation(OperationId id) {
   const auto at = operations.find(id);
   if (at == operations.end()) return;
-  const Operation& operation = at->second;
+  Operation& operation = at->second;
+  discharge(operation);
   if (links.contains(operation.link) && operation.stream) {
     links[operation.link].streams.erase(*operation.stream);
   }
-  inbox_total -= operation.in.size();
   if (Peer* peer = find_peer(operation.peer)) {
-    peer->inbox_bytes -= operation.in.size();
     peer->receiving.erase(id);
     if (peer->sending.erase(id) > 0) {
       peer->queued_bytes -= operation.out.size();
@@ -183,7 +182,8 @@ void Node::Implementation::finish_operation(OperationId id) {
       erase_operation(id);
       return tell(Sent{.id = id});
     case Operation::Kind::raw:
-      return tell(StreamActivity{.id = id, .kind = StreamActivity::Kind::finished});
+      tell(StreamActivity{.id = id, .kind = StreamActivity::Kind::finished});
+      return on_raw_over(*operation, true);
     default:
       return;  // A request waits for its answer.
   }

@@ -123,7 +123,6 @@ struct Node::Implementation {
     std::set<OperationId> sending{};    ///< All unfinished ones of ours.
     std::set<OperationId> receiving{};  ///< Unfinished ones of the peer.
     std::size_t queued_bytes = 0;
-    std::size_t inbox_bytes = 0;
     bool was_full = false;  ///< Writable is owed.
   };
 
@@ -140,8 +139,11 @@ struct Node::Implementation {
     bool sending = false;   ///< `out` is to be written.
     bool finished = false;  ///< All of it was written, and the end.
     std::vector<u8> in{};
-    bool whole = false;  ///< All of it was read.
+    std::size_t charged = 0;  ///< To the inbox of its peer.
+    bool whole = false;       ///< All of it was read.
     Instant progress_at{};
+    bool sends = false;     ///< Raw: our side of the stream is not over.
+    bool receives = false;  ///< Raw: the peer's is not.
   };
 
   Implementation(Instant now, NodeConfig configuration, PeerTls peer_tls, crypto::KeyFactory& keys,
@@ -253,6 +255,8 @@ struct Node::Implementation {
   void on_unreadable(const Operation& operation, transport::StreamError error);
   void on_stopped(OperationId id, std::uint64_t code);
   std::vector<u8> take_in(Operation& operation);
+  void charge(Operation& operation, std::size_t size);
+  void discharge(Operation& operation);
   void interrupt(OperationId id, std::string_view why);
   void fail_operation(OperationId id, PeerError error);
   void finish_operation(OperationId id);
@@ -261,13 +265,14 @@ struct Node::Implementation {
   void lose_streams(Link& link);
   void resume_paused();
   void sweep_operations();
-  [[nodiscard]] std::size_t inbox_room(const Peer& peer, const Operation& operation) const;
+  [[nodiscard]] std::size_t inbox_room(const Operation& operation) const;
   Operation* find_operation(OperationId id);
   struct RawStream {
     Operation* operation = nullptr;
     transport::Connection* connection = nullptr;
   };
   RawStream find_raw(OperationId id);
+  void on_raw_over(Operation& operation, bool sending);
   [[nodiscard]] Slot find_link_to(const PeerId& peer) const;
   void tell_incoming(Incoming::Kind kind, const PeerId& from);
 
@@ -320,6 +325,7 @@ struct Node::Implementation {
   std::deque<OperationId> streams;
   std::deque<Datagram> datagrams;
   std::set<PeerId> paused;
+  std::map<PeerId, std::size_t> inbox_bytes;  ///< Outlasts links: what waits is still there.
   std::size_t inbox_total = 0;
   Instant sweep_at = kNever;
 

@@ -32,6 +32,8 @@ std::expected<OperationId, PeerError> Node::open_stream(Instant now, const PeerI
   auto& operation = node.add_operation(Implementation::Operation::Kind::raw, id);
   operation.link = link.slot;
   operation.stream = *stream;
+  operation.sends = true;
+  operation.receives = node.config.role == Role::client;
   link.streams.emplace(*stream, operation.id);
   return operation.id;
 }
@@ -55,6 +57,12 @@ Node::Implementation::RawStream Node::Implementation::find_raw(OperationId id) {
   return {.operation = operation, .connection = transport_of(links[operation->link])};
 }
 
+// One side of the stream is over; with both, nobody has a use for its name.
+void Node::Implementation::on_raw_over(Operation& operation, bool sending) {
+  (sending ? operation.sends : operation.receives) = false;
+  if (!operation.sends && !operation.receives) erase_operation(operation.id);
+}
+
 std::expected<std::size_t, StreamError> Node::write(Instant now, OperationId stream, Bytes data) {
   impl_->now = now;
   const auto raw = impl_->find_raw(stream);
@@ -74,7 +82,9 @@ std::expected<void, StreamError> Node::reset(Instant now, OperationId stream,
   impl_->now = now;
   const auto raw = impl_->find_raw(stream);
   if (raw.connection == nullptr) return std::unexpected(StreamError::closed);
-  return raw.connection->reset(*raw.operation->stream, error_code);
+  const auto done = raw.connection->reset(*raw.operation->stream, error_code);
+  if (done) impl_->on_raw_over(*raw.operation, true);
+  return done;
 }
 
 std::expected<void, StreamError> Node::stop_sending(Instant now, OperationId stream,
@@ -82,19 +92,27 @@ std::expected<void, StreamError> Node::stop_sending(Instant now, OperationId str
   impl_->now = now;
   const auto raw = impl_->find_raw(stream);
   if (raw.connection == nullptr) return std::unexpected(StreamError::closed);
-  return raw.connection->stop_sending(*raw.operation->stream, error_code);
+  const auto done = raw.connection->stop_sending(*raw.operation->stream, error_code);
+  if (done) impl_->on_raw_over(*raw.operation, false);
+  return done;
 }
 
 std::expected<transport::ReadView, StreamError> Node::peek(OperationId stream) {
   const auto raw = impl_->find_raw(stream);
   if (raw.connection == nullptr) return std::unexpected(StreamError::closed);
-  return raw.connection->peek(*raw.operation->stream);
+  const auto view = raw.connection->peek(*raw.operation->stream);
+  if (!view && view.error() == StreamError::reset) impl_->on_raw_over(*raw.operation, false);
+  return view;
 }
 
 void Node::consume(Instant now, OperationId stream, std::size_t size) {
   impl_->now = now;
   const auto raw = impl_->find_raw(stream);
-  if (raw.connection != nullptr) raw.connection->consume(*raw.operation->stream, size);
+  if (raw.connection == nullptr) return;
+  const auto view = raw.connection->peek(*raw.operation->stream);
+  const bool over = view && view->fin && view->data.size() == size;
+  raw.connection->consume(*raw.operation->stream, size);
+  if (over) impl_->on_raw_over(*raw.operation, false);
 }
 
 std::expected<void, PeerError> Node::send_datagram(Instant now, const PeerId& peer, Bytes data) {
