@@ -19,9 +19,13 @@ inline constexpr unsigned kMaxDays = 36'500;
 [[nodiscard]] Credentials make_authority(std::string_view name, unsigned days,
                                          KeyType type = KeyType::ed25519);
 
+/// Whether a certificate can carry this name: a DNS name, of which the first label may be "*", or an
+/// IP address.
+[[nodiscard]] bool is_certificate_name(std::string_view name);
+
 /// A new key with a certificate of `authority` for both roles (serverAuth and clientAuth), valid
-/// from a day ago for `days` (cut to 1..kMaxDays). `names` (at least one) are what others dial: DNS
-/// names, of which the first label may be "*", or IP addresses. The leaf is followed by those of
+/// from a day ago for `days` (cut to 1..kMaxDays). `names` (at least one) are what others dial, each
+/// as is_certificate_name() wants it. The leaf is followed by those of
 /// the authority's certificates that are not self-signed; a root travels to nobody, for it helps
 /// only those who have it. A sentence when a name or the authority is not usable.
 [[nodiscard]] std::expected<Credentials, std::string> issue_certificate(

@@ -62,6 +62,10 @@ std::string chain_of(const Credentials& authority) {
 
 }  // namespace
 
+bool is_certificate_name(std::string_view name) {
+  return is_dns_name(name) || is_ip_literal(std::string(name));
+}
+
 Credentials make_authority(std::string_view name, unsigned days, KeyType type) {
   CertificateFields fields;
   fields.common_name = name;
@@ -90,11 +94,10 @@ std::expected<Credentials, std::string> issue_certificate(const Credentials& aut
   fields.common_name = names.front();
   fields.ends_in_s = seconds_of(days);
   for (const std::string& name : names) {
-    const bool is_address = is_ip_literal(name);
-    if (!is_address && !is_dns_name(name)) {
+    if (!is_certificate_name(name)) {
       return Error("\"" + name + "\" is neither a DNS name nor an IP address");
     }
-    fields.names.push_back({.text = name, .is_address = is_address});
+    fields.names.push_back({.text = name, .is_address = is_ip_literal(name)});
   }
   const auto key = generate_key(type);
   const auto leaf = build_certificate(fields, key.get(), issuer.get(), issuer_key.get());

@@ -9,5 +9,6 @@ int node_command(std::span<char* const> words);
 int send_command(std::span<char* const> words);
 int ping_command(std::span<char* const> words);
 int id_command(std::span<char* const> words);
+int ca_command(std::span<char* const> words);
 
 }  // namespace qpeer::cli

@@ -3,7 +3,7 @@
 #include <memory>
 #include <utility>
 
-#include "p2p/cli/common/key_file.hpp"
+#include "p2p/cli/common/identity_option.hpp"
 #include "p2p/cli/common/protocol.hpp"
 #include "transport/base/host_port.hpp"
 
@@ -18,7 +18,7 @@ struct Client {
 };
 
 std::expected<Client, std::string> make_client(const DialOptions& options, const Peer& peer) {
-  auto identity = load_identity(options.key);
+  auto identity = identity_of(options.key);
   if (!identity) return Error(identity.error());
   Client client{.options = {}, .was_other = std::make_shared<bool>(false)};
   crypto::TlsConfig tls = options.transport.tls(std::string(kAlpn));
@@ -26,7 +26,7 @@ std::expected<Client, std::string> make_client(const DialOptions& options, const
   if (options.expected_id) {
     tls.verify_peer = [id = *options.expected_id,
                        was_other = client.was_other](const crypto::PeerCertificate& certificate) {
-      *was_other = certificate.spki_sha256 != id;
+      *was_other = PeerId{certificate.spki_sha256} != id;
       return !*was_other;
     };
   }
@@ -45,8 +45,8 @@ void DialOptions::declare(Arguments& arguments) {
   arguments.text("--key", "FILE", key, "our key, made if missing (default: one for this run)");
   arguments.custom("--expect", "ID", "fail unless the node has this id",
                    [this](std::string_view text) -> std::expected<void, std::string> {
-                     const auto id = parse_id(text);
-                     if (!id) return Error(id.error());
+                     const auto id = PeerId::parse(text);
+                     if (!id) return Error("will not do: " + id.error());
                      expected_id = *id;
                      return {};
                    });

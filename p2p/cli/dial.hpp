@@ -3,13 +3,13 @@
 
 #include <qpeer/transport.hpp>
 
-#include <array>
 #include <expected>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
+#include "crypto/peer_id.hpp"
 #include "p2p/cli/common/arguments.hpp"
 #include "p2p/cli/common/transport_options.hpp"
 
@@ -18,7 +18,7 @@ namespace qpeer::cli {
 struct DialOptions {
   std::string to;
   std::string key;
-  std::optional<std::array<u8, 32>> expected_id{};
+  std::optional<PeerId> expected_id{};
   Duration timeout = 10s;
   TransportOptions transport{};
 

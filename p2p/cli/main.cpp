@@ -22,7 +22,8 @@ constexpr std::array kCommands{
     Command{"node", "listen, and store the files that are sent", qpeer::cli::node_command},
     Command{"send", "send a file to a node", qpeer::cli::send_command},
     Command{"ping", "measure round trips to a node", qpeer::cli::ping_command},
-    Command{"id", "print the name of this peer", qpeer::cli::id_command},
+    Command{"id", "print the id of this peer", qpeer::cli::id_command},
+    Command{"ca", "make an authority, and certificates for peers", qpeer::cli::ca_command},
 };
 
 void print_help() {

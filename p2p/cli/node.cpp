@@ -12,7 +12,7 @@
 #include "p2p/cli/commands.hpp"
 #include "p2p/cli/common/arguments.hpp"
 #include "p2p/cli/common/files.hpp"
-#include "p2p/cli/common/key_file.hpp"
+#include "p2p/cli/common/identity_option.hpp"
 #include "p2p/cli/common/program.hpp"
 #include "p2p/cli/common/protocol.hpp"
 #include "p2p/cli/common/receiver.hpp"
@@ -89,7 +89,7 @@ int run_node(NodeOptions options) {
     complain("qpeer node: cannot store in {}: {}", options.store, ready.error());
     return kFailure;
   }
-  auto identity = load_identity(options.key);
+  auto identity = identity_of(options.key);
   if (!identity) {
     complain("qpeer node: {}", identity.error());
     return kFailure;
@@ -114,7 +114,8 @@ int run_node(NodeOptions options) {
   }
   Node node{std::move(options), std::move(*opened)};
   if (!node.options.quiet) {
-    say("listening on {} id {}", node.endpoint.local_address().to_string(), id_text(identity->id));
+    say("listening on {} id {}", node.endpoint.local_address().to_string(),
+        identity->id.to_string());
   }
   return run_program(loop, serve(node), node.options.once ? -1 : kSuccess);
 }

@@ -1,11 +1,11 @@
-// qpeer ping and qpeer id.
+// qpeer ping: measures round trips.
 #include <algorithm>
 #include <array>
 #include <chrono>
 #include <string>
 
+#include "crypto/peer_id.hpp"
 #include "p2p/cli/commands.hpp"
-#include "p2p/cli/common/key_file.hpp"
 #include "p2p/cli/common/program.hpp"
 #include "p2p/cli/common/protocol.hpp"
 #include "p2p/cli/dial.hpp"
@@ -49,8 +49,9 @@ Task<int> ping(EventLoop& loop, const PingOptions& options) {
   const std::string remote = info.remote.to_string();
   if (!options.quiet) {
     say("connected to {} id {} in {:.3f} ms, {}, {}", remote,
-        id_text(info.peer_certificate.spki_sha256), milliseconds(connection.stats().handshake_time),
-        to_string(info.cipher_suite), info.key_exchange_group);
+        PeerId{info.peer_certificate.spki_sha256}.to_string(),
+        milliseconds(connection.stats().handshake_time), to_string(info.cipher_suite),
+        info.key_exchange_group);
   }
   auto stream = co_await connection.open_stream();
   if (!stream) {
@@ -96,23 +97,6 @@ int ping_command(std::span<char* const> words) {
   if (const auto status = options.dial.parse(arguments, words)) return *status;
   EventLoop loop;
   return run_program(loop, ping(loop, options));
-}
-
-int id_command(std::span<char* const> words) {
-  std::string key;
-  Arguments arguments{
-      "qpeer id", "[--key FILE]",
-      "Prints the name of the peer that has this key: the SHA-256 of its public key."};
-  arguments.text("--key", "FILE", key, "the key, made if missing (default: one for this run)");
-  if (const auto status = arguments.parse(words)) return *status;
-  const auto identity = load_identity(key);
-  if (!identity) {
-    complain("qpeer id: {}", identity.error());
-    return kFailure;
-  }
-  if (key.empty()) complain("qpeer id: this key is not kept; --key FILE keeps one");
-  print_line(id_text(identity->id));
-  return kSuccess;
 }
 
 }  // namespace qpeer::cli

@@ -12,9 +12,9 @@
 #include <utility>
 
 #include "crypto/identity.hpp"
+#include "crypto/peer_id.hpp"
 #include "p2p/cli/commands.hpp"
 #include "p2p/cli/common/files.hpp"
-#include "p2p/cli/common/key_file.hpp"
 #include "p2p/cli/common/program.hpp"
 #include "p2p/cli/common/protocol.hpp"
 #include "p2p/cli/dial.hpp"
@@ -146,7 +146,7 @@ void tell(const SendOptions& options, const AsyncConnection& connection, const R
         "\"gbit_per_second\":{:.3f},\"rtt_ms\":{:.3f},\"min_rtt_ms\":{:.3f},\"packets_lost\":{},"
         "\"sha256\":\"{}\",\"same\":true}}",
         json_string(options.file), json_string(report.stored_as), report.size,
-        json_string(info.remote.to_string()), id_text(info.peer_certificate.spki_sha256),
+        json_string(info.remote.to_string()), PeerId{info.peer_certificate.spki_sha256}.to_string(),
         to_string(info.cipher_suite), json_string(info.key_exchange_group),
         milliseconds(stats.handshake_time), seconds,
         std::chrono::duration<double>(report.total).count(), rate, milliseconds(stats.smoothed_rtt),
@@ -156,7 +156,7 @@ void tell(const SendOptions& options, const AsyncConnection& connection, const R
   if (options.quiet) return;
   say("sent {} ({}, {} bytes) to {}, stored as {}", options.file, human_size(report.size),
       report.size, info.remote.to_string(), report.stored_as);
-  say("  peer       {}", id_text(info.peer_certificate.spki_sha256));
+  say("  peer       {}", PeerId{info.peer_certificate.spki_sha256}.to_string());
   say("  cipher     {}, {}", to_string(info.cipher_suite), info.key_exchange_group);
   say("  handshake  {:.3f} ms", milliseconds(stats.handshake_time));
   say("  rate       {:.3f} Gbit/s ({:.3f} s)", rate, seconds);

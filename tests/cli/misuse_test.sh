@@ -25,7 +25,7 @@ misuse() { # misuse PROGRAM WORD...
   [ ! -s "$scratch/out" ] || fail "$*: standard output is not empty"
 }
 
-programs=(qpeer "qpeer node" "qpeer send" "qpeer ping" "qpeer id" qpeer-hq "qpeer-hq get" "qpeer-hq serve")
+programs=(qpeer "qpeer node" "qpeer send" "qpeer ping" "qpeer id" "qpeer ca" "qpeer ca init" "qpeer ca issue" qpeer-hq "qpeer-hq get" "qpeer-hq serve")
 if [ -x "$bin/qpeer-perf" ]; then programs+=(qpeer-perf "qpeer-perf server" "qpeer-perf client"); fi
 for program in "${programs[@]}"; do
   read -r -a words <<<"$bin/$program"
@@ -52,6 +52,15 @@ misuse "$bin/qpeer" ping
 misuse "$bin/qpeer" ping localhost --count 0
 misuse "$bin/qpeer" ping localhost --cipher rot13
 misuse "$bin/qpeer" id surplus
+misuse "$bin/qpeer" ca
+misuse "$bin/qpeer" ca burn
+misuse "$bin/qpeer" ca init
+misuse "$bin/qpeer" ca init "$scratch/ca" --days 0
+misuse "$bin/qpeer" ca issue
+misuse "$bin/qpeer" ca issue "$scratch/ca"
+misuse "$bin/qpeer" ca issue "$scratch/ca" --name "a b"
+misuse "$bin/qpeer" ca issue "$scratch/ca" --name ../x
+misuse "$bin/qpeer" ca issue "$scratch/ca" --name a --days 40000
 misuse "$bin/qpeer-hq" get
 misuse "$bin/qpeer-hq" get http://localhost/
 misuse "$bin/qpeer-hq" get https://

@@ -77,8 +77,20 @@ says "3 pings to $address"
 id=$("$qpeer" id --key node.key)
 says "id $id" store.log
 expect 0 "$qpeer" send data --to "$address" --name pinned --expect "$id"
-expect 1 "$qpeer" send data --to "$address" --expect "${id//[0-9]/0}"
+[[ $id =~ ^[a-z2-7]{56}$ ]] || fail "an id is not of 56 characters: $id"
+expect 0 "$qpeer" id --key node.key --json
+says "{\"id\":\"$id\",\"key\":\"node.key\"}"
+expect 0 "$qpeer" send data --to "$address" --name loud --expect "${id^^}"
+other=$("$qpeer" id 2>other.log)
+says "this key is not kept" other.log
+expect 1 "$qpeer" send data --to "$address" --expect "$other"
 says "another id"
+expect 2 "$qpeer" send data --to "$address" --expect "${id:1}a"
+says "its checksum does not match"
+chmod 640 node.key
+expect 1 "$qpeer" id --key node.key
+says "node.key: others than its owner may use this key"
+chmod 600 node.key
 
 # --- what does not ------------------------------------------------------------------------------
 expect 1 "$qpeer" send missing --to "$address"
@@ -93,7 +105,7 @@ says "cannot store in data"
 expect 1 "$qpeer" node --store store --listen "$address"
 says "cannot listen on $address: Address already in use"
 stop_child "$node" || fail "the node did not end well"
-only store data data.1 empty "name with spaces" other pinned
+only store data data.1 empty "name with spaces" other pinned loud
 
 start_node limited --max-size 1M --retry always
 expect 1 "$qpeer" send data --to "$address"

@@ -1,20 +1,17 @@
 #include "p2p/cli/common/files.hpp"
 
 #include <gtest/gtest.h>
-#include <sys/stat.h>
 
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "p2p/cli/common/key_file.hpp"
 #include "tests/unit/base/folder.hpp"
 
 namespace qpeer::cli {
 namespace {
 
 using AtomicFileTest = InFolder;
-using KeyFileTest = InFolder;
 using Names = std::vector<std::string>;
 
 TEST_F(AtomicFileTest, AppearsWholeWhenCommitted) {
@@ -121,45 +118,6 @@ TEST(FileNames, HostileOnesAreRefused) {
   };
   for (const std::string& name : names) {
     EXPECT_NE(why_bad_name(name), "") << testing::PrintToString(name);
-  }
-}
-
-TEST_F(KeyFileTest, IsMadeOnceForItsOwnerOnly) {
-  const std::string path = folder + "/key";
-  const auto first = load_identity(path);
-  ASSERT_TRUE(first) << first.error();
-  struct stat status{};
-  ASSERT_EQ(::stat(path.c_str(), &status), 0);
-  EXPECT_EQ(status.st_mode & 0777, 0600U);
-  const auto second = load_identity(path);
-  ASSERT_TRUE(second) << second.error();
-  EXPECT_EQ(first->id, second->id);
-  EXPECT_EQ(files(), Names{"key"});
-  EXPECT_EQ(parse_id(id_text(first->id)), first->id);
-}
-
-TEST_F(KeyFileTest, WithoutAFileEachRunHasAnotherIdentity) {
-  const auto first = load_identity({});
-  const auto second = load_identity({});
-  ASSERT_TRUE(first && second);
-  EXPECT_NE(first->id, second->id);
-}
-
-TEST_F(KeyFileTest, WhatIsNoKeyIsAnErrorThatNamesTheFile) {
-  make("key", "rubbish");
-  const auto identity = load_identity(folder + "/key");
-  ASSERT_FALSE(identity);
-  EXPECT_NE(identity.error().find(folder + "/key"), std::string::npos);
-  make("key2", "rubbish\n-----BEGIN CERTIFICATE-----\nrubbish");
-  EXPECT_FALSE(load_identity(folder + "/key2"));
-  EXPECT_FALSE(load_identity(folder + "/no/such/folder"));
-}
-
-TEST(PeerId, OnlySixtyFourLowercaseDigitsAreOne) {
-  EXPECT_TRUE(parse_id(std::string(64, 'a')));
-  for (const std::string& text : {std::string{}, std::string(63, 'a'), std::string(65, 'a'),
-                                  std::string(64, 'A'), std::string(64, 'g')}) {
-    EXPECT_FALSE(parse_id(text)) << text;
   }
 }
 

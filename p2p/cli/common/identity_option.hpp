@@ -1,0 +1,18 @@
+// The flag --key of all programs, and what it becomes.
+#pragma once
+
+#include <expected>
+#include <string>
+
+#include "p2p/identity.hpp"
+
+namespace qpeer::cli {
+
+/// The identity in the file `key`, which is made when it is missing. An empty name makes an
+/// identity that nobody keeps. Else why not.
+[[nodiscard]] inline std::expected<p2p::Identity, std::string> identity_of(const std::string& key) {
+  if (key.empty()) return p2p::make_identity();
+  return p2p::load_or_create_identity(key);
+}
+
+}  // namespace qpeer::cli
