@@ -69,7 +69,7 @@ class Driver {
       const Options& options = {}) {
     if (sockets.empty()) return std::unexpected(make_error_code(std::errc::invalid_argument));
     std::unique_ptr<Driver> driver{
-        new Driver(loop, std::move(sockets), machine, std::move(on_event), options)};
+        new Driver(loop, sockets, machine, std::move(on_event), options)};
     for (Port& port : driver->ports_) {
       auto watch = loop.watch(
           port.socket.fd(), Interest::read,
@@ -143,7 +143,8 @@ class Driver {
     std::unique_ptr<OnEvent> running;  // Survives a driver that it destroyed.
   };
 
-  Driver(EventLoop& loop, std::vector<UdpSocket> sockets, M& machine, OnEvent on_event,
+  // Takes the sockets.
+  Driver(EventLoop& loop, std::span<UdpSocket> sockets, M& machine, OnEvent on_event,
          const Options& options)
       : loop_(loop),
         machine_(machine),
