@@ -60,6 +60,12 @@ class [[nodiscard]] NextOperation final : public async::Operation {
   std::optional<T> next_;
 };
 
+extern template class NextOperation<Message>;
+extern template class NextOperation<IncomingRequest>;
+extern template class NextOperation<PeerStream>;
+extern template class NextOperation<Datagram>;
+extern template class NextOperation<Arrival>;
+
 }  // namespace detail
 
 /// What AsyncNode and AsyncClient share. Move-only. Destroying it closes all links at once, without
@@ -131,6 +137,10 @@ class AsyncNode final : public AsyncPeer {
       const PeerAddress& contact);
   async::Task<std::expected<NodePeer, BootstrapError>> connect(PeerAddress&& contact) = delete;
   void connect(const PeerAddress& contact, Linked<NodePeer> done);
+
+  /// How others may name us, to be passed on: at the first address of NodeOptions::advertise, else at
+  /// own_address(), else where we are bound (localhost, when that is any address).
+  [[nodiscard]] PeerAddress contact() const;
 
   /// A handle for the node of this name, linked or not: for answering a message, say.
   [[nodiscard]] NodePeer peer(const PeerId& id) const;

@@ -23,12 +23,18 @@ namespace detail {
 struct NodeState;
 struct PeerStreamState;
 
+/// A list of one: for an operation that nothing but its own answer wakes. A base, so that it is there
+/// before the operation.
+struct Waiting {
+  async::WaitList waiting_list_;
+};
+
 /// Where the machine's answer to one operation is put.
 struct Answer {
   async::WaitList waiting;
   std::optional<std::expected<std::vector<u8>, PeerError>> result;
   OperationId id{};             ///< Zero until the machine took it.
-  bool waits_for_room = false;  ///< In NodeState::room of its peer.
+  bool waits_for_room = false;  ///< In NodeState::room of the peer.
 };
 
 /// send(), request() or reply(): waits for room, hands over, waits for the answer. Destroying it
@@ -59,7 +65,6 @@ class Exchange : private Answer, public async::Operation {
 /// send() and reply().
 class [[nodiscard]] SendOperation final : public Exchange {
  public:
-  using Exchange::Exchange;
   SendOperation(std::shared_ptr<NodeState> node, const PeerId& peer, Bytes data);
   SendOperation(std::shared_ptr<NodeState> node, const Request& request, Bytes data);
   std::expected<void, PeerError> await_resume();
@@ -73,7 +78,7 @@ class [[nodiscard]] RequestOperation final : public Exchange {
 };
 
 /// ping().
-class [[nodiscard]] PingOperation final : public async::Operation {
+class [[nodiscard]] PingOperation final : private Waiting, public async::Operation {
  public:
   PingOperation(std::shared_ptr<NodeState> node, const PeerId& peer);
   ~PingOperation();

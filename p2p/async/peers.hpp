@@ -120,8 +120,9 @@ class IncomingRequest {
   friend detail::NodeState;
   IncomingRequest(std::shared_ptr<detail::NodeState> node, Request request);
 
-  std::shared_ptr<detail::NodeState> node_;  ///< Null once answered.
+  std::shared_ptr<detail::NodeState> node_;  ///< Null once moved from.
   Request request_;
+  bool answered_ = false;
 };
 
 }  // namespace qpeer::p2p

@@ -1,0 +1,184 @@
+// Links in the making, and the end of a node.
+#include <utility>
+
+#include "p2p/async/lookup.hpp"
+#include "p2p/async/state.hpp"
+#include "transport/async/sleep.hpp"
+#include "transport/io/system_clock.hpp"
+
+namespace qpeer::p2p {
+
+std::string to_string(const BootstrapError& error) {
+  std::string out = error.why;
+  for (const BootstrapError::Attempt& attempt : error.attempts) {
+    if (!out.empty()) out += '\n';
+    out += attempt.candidate + ": " + attempt.why;
+  }
+  return out;
+}
+
+namespace detail {
+namespace {
+
+/// Names that answer later are not waited for: there may be others.
+constexpr Duration kLookupPatience = 5s;
+
+BootstrapError because(std::string_view why) { return {.attempts = {}, .why = std::string(why)}; }
+
+}  // namespace
+
+std::string describe(const Candidate& candidate) {
+  const std::string address = candidate.address.to_string();
+  return candidate.id ? candidate.id->to_string() + '@' + address : address;
+}
+
+BootstrapError to_error(std::span<const FailedCandidate> failures) {
+  BootstrapError out;
+  for (const FailedCandidate& failure : failures) {
+    out.attempts.push_back({.candidate = describe(failure.candidate), .why = failure.why});
+  }
+  return out;
+}
+
+LinkWait::LinkWait(NodeState& node, const Candidate* candidate)
+    : async::Operation(waiting_list_), node_(node), candidate_(candidate) {
+  node_.linking.push_back(this);
+}
+
+LinkWait::~LinkWait() {
+  node_.linking.remove(this);
+  if (result_ || candidate_ != nullptr) return;
+  node_.machine.cancel_bootstrap(io::now());
+  node_.wake();
+}
+
+RoomWait::RoomWait(NodeState& node, const PeerId& peer)
+    : async::Operation(waiting), node_(node), peer_(peer) {
+  node_.wait_for_room(peer_, *this);
+}
+
+RoomWait::~RoomWait() {
+  if (waits_for_room) node_.forget_room(peer_, *this);
+}
+
+// --- links ---------------------------------------------------------------------------------------
+
+async::Task<std::expected<PeerId, BootstrapError>> NodeState::bootstrap(
+    std::shared_ptr<NodeState> self, std::vector<PeerAddress> contacts) {
+  if (self->bootstrapping) co_return std::unexpected(because("a bootstrap is under way already"));
+  struct Guard {
+    explicit Guard(NodeState& owner) : node(owner) { node.bootstrapping = true; }
+    ~Guard() { node.bootstrapping = false; }
+    Guard(const Guard&) = delete;
+    Guard& operator=(const Guard&) = delete;
+    NodeState& node;
+  };
+  const Guard guard(*self);
+  Lookup lookup(self->loop, std::move(contacts), kLookupPatience);
+  Lookup::Found found = co_await lookup;
+  if (self->ending) co_return std::unexpected(because(to_string(PeerError::shut_down)));
+  self->machine.bootstrap(io::now(), std::move(found.candidates));
+  self->wake();
+  LinkWait wait(*self, nullptr);
+  auto result = co_await wait;
+  if (result) co_return *result;
+  BootstrapError& error = result.error();
+  std::move(found.failures.begin(), found.failures.end(), std::back_inserter(error.attempts));
+  if (error.attempts.empty() && error.why.empty()) {
+    error.why = self->ending
+                    ? to_string(PeerError::shut_down)
+                    : "there is nobody to ask: no contact was given, and the cache is empty";
+  }
+  co_return std::unexpected(std::move(error));
+}
+
+async::Task<std::expected<PeerId, BootstrapError>> NodeState::connect(
+    std::shared_ptr<NodeState> self, PeerAddress contact) {
+  std::vector<PeerAddress> contacts;
+  contacts.push_back(std::move(contact));
+  Lookup lookup(self->loop, std::move(contacts), kLookupPatience);
+  Lookup::Found found = co_await lookup;
+  BootstrapError failed{.attempts = std::move(found.failures), .why = {}};
+  for (const Candidate& candidate : found.candidates) {
+    if (self->ending) co_return std::unexpected(because(to_string(PeerError::shut_down)));
+    self->machine.connect(io::now(), candidate);
+    self->wake();
+    LinkWait wait(*self, &candidate);
+    auto result = co_await wait;
+    if (result) co_return *result;
+    BootstrapError& error = result.error();
+    if (!error.why.empty()) failed.why = std::move(error.why);
+    std::move(error.attempts.begin(), error.attempts.end(), std::back_inserter(failed.attempts));
+  }
+  co_return std::unexpected(std::move(failed));
+}
+
+async::Task<std::expected<PeerStream, PeerError>> NodeState::open_stream(
+    std::shared_ptr<NodeState> self, PeerId peer) {
+  for (;;) {
+    if (self->ending) co_return std::unexpected(PeerError::shut_down);
+    const auto opened = self->machine.open_stream(io::now(), peer);
+    self->wake();
+    if (opened) co_return self->make_stream(*opened, peer);
+    if (opened.error() != PeerError::queue_full) co_return std::unexpected(opened.error());
+    RoomWait wait(*self, peer);
+    co_await wait;
+  }
+}
+
+PeerStream NodeState::make_stream(OperationId id, const PeerId& peer) {
+  const auto [at, added] = streams.try_emplace(id.value, *this, id, peer);
+  return PeerStream{shared_from_this(), at->second};
+}
+
+// --- the end -------------------------------------------------------------------------------------
+
+void NodeState::begin_shut_down(Duration drain_time) {
+  ending = true;
+  schedule(arriving);
+  machine.shut_down(io::now(), drain_time);
+  wake();
+}
+
+async::Task<void> NodeState::finish_shut_down(std::shared_ptr<NodeState> self, Instant deadline) {
+  struct Saved final : async::Operation {
+    explicit Saved(CacheSaver& owner) : async::Operation(owner.idle), saver(owner) {}
+    bool attempt() override { return saver.is_idle(); }
+    void await_resume() const {}
+    CacheSaver& saver;
+  };
+  // Nothing tells that the last connection has drained, so look now and then.
+  while (!self->machine.is_idle() && !self->error && !self->abandoned && io::now() < deadline) {
+    co_await async::sleep_for(self->loop, 2ms);
+  }
+  self->fail_all(PeerError::shut_down);
+  self->saver->save_now();
+  Saved saved(*self->saver);
+  co_await saved;
+}
+
+void NodeState::abandon() {
+  const auto self = shared_from_this();
+  abandoned = true;
+  begin_shut_down({});
+  observer.reset();
+  if (busy_ > 0) {
+    loop.post([self] { self->release_socket(); });  // A task of ours, or the driver, is running.
+  } else {
+    release_socket();
+  }
+}
+
+void NodeState::release_socket() {
+  tasks.cancel();
+  saver->save_now();
+  flushing_ = true;
+  driver->flush();
+  flushing_ = false;
+  driver.reset();
+  fail_all(PeerError::shut_down);
+}
+
+}  // namespace detail
+
+}  // namespace qpeer::p2p

@@ -1,0 +1,60 @@
+// Contacts to candidates: names are looked up beside the loop, several at a time.
+#pragma once
+
+#include <coroutine>
+#include <cstddef>
+#include <deque>
+#include <expected>
+#include <string>
+#include <vector>
+
+#include "p2p/async/node_options.hpp"
+#include "p2p/bootstrap_plan.hpp"
+#include "p2p/peer_address.hpp"
+#include "transport/base/time.hpp"
+#include "transport/io/background.hpp"
+#include "transport/io/event_loop.hpp"
+
+namespace qpeer::p2p::detail {
+
+/// Awaitable. IP addresses need no time; names that have not answered within `patience` failed.
+class [[nodiscard]] Lookup {
+ public:
+  struct Found {
+    std::vector<Candidate> candidates;              ///< In the order of the contacts.
+    std::vector<BootstrapError::Attempt> failures;  ///< Names without an address.
+  };
+  static constexpr std::size_t kMaxAtOnce = 8;
+
+  Lookup(io::EventLoop& loop, std::vector<PeerAddress> contacts, Duration patience);
+  Lookup(const Lookup&) = delete;
+  Lookup& operator=(const Lookup&) = delete;
+  ~Lookup() = default;
+
+  [[nodiscard]] bool await_ready() const { return open_ == 0; }
+  void await_suspend(std::coroutine_handle<> waiter);
+  Found await_resume();
+
+ private:
+  using Result = std::expected<std::vector<SocketAddress>, std::string>;
+  struct Entry {
+    PeerAddress contact;
+    bool done = false;
+    Result result{};
+    io::Background call{};
+  };
+
+  void start_more();
+  void on_found(Entry& entry, Result result);
+
+  io::EventLoop& loop_;
+  std::deque<Entry> entries_;
+  std::size_t next_ = 0;  ///< The first that may not have been started.
+  std::size_t open_ = 0;
+  std::size_t at_once_ = 0;
+  Duration patience_;
+  std::coroutine_handle<> waiter_;
+  io::Timer timer_;
+};
+
+}  // namespace qpeer::p2p::detail

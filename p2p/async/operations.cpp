@@ -1,0 +1,106 @@
+#include "p2p/async/operations.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "p2p/async/state.hpp"
+#include "transport/io/system_clock.hpp"
+
+namespace qpeer::p2p::detail {
+
+Exchange::Exchange(std::shared_ptr<NodeState> node, Kind kind, const PeerId& peer, Bytes data,
+                   OperationId request)
+    : async::Operation(waiting),
+      node_(std::move(node)),
+      kind_(kind),
+      peer_(peer),
+      data_(data),
+      request_(request) {}
+
+Exchange::~Exchange() {
+  if (waits_for_room) node_->forget_room(peer_, *this);
+  if (id.value == 0 || result) return;
+  node_->answers.erase(id.value);
+  node_->machine.cancel(io::now(), id);
+  node_->wake();
+}
+
+bool Exchange::attempt() {
+  if (result) return true;
+  if (id.value != 0 || waits_for_room) return false;
+  if (node_->abandoned) {
+    result = std::unexpected(PeerError::shut_down);
+    return true;
+  }
+  if (node_->others_wait_for_room(peer_)) {
+    node_->wait_for_room(peer_, *this);
+    return false;
+  }
+  const auto taken = hand_over();
+  if (taken) {
+    id = *taken;
+    node_->answers[id.value] = this;
+    node_->wake();
+    return false;
+  }
+  if (taken.error() == PeerError::queue_full) {
+    node_->wait_for_room(peer_, *this);
+    return false;
+  }
+  result = std::unexpected(taken.error());
+  return true;
+}
+
+std::expected<OperationId, PeerError> Exchange::hand_over() {
+  const Instant now = io::now();
+  std::vector<u8> copy(data_.begin(), data_.end());
+  switch (kind_) {
+    case Kind::send:
+      return node_->machine.send(now, peer_, std::move(copy));
+    case Kind::request:
+      return node_->machine.request(now, peer_, std::move(copy));
+    case Kind::reply:
+      break;
+  }
+  if (const auto taken = node_->machine.reply(now, request_, std::move(copy)); !taken) {
+    return std::unexpected(taken.error());
+  }
+  return request_;
+}
+
+SendOperation::SendOperation(std::shared_ptr<NodeState> node, const PeerId& peer, Bytes data)
+    : Exchange(std::move(node), Kind::send, peer, data) {}
+
+SendOperation::SendOperation(std::shared_ptr<NodeState> node, const Request& request, Bytes data)
+    : Exchange(std::move(node), Kind::reply, request.from, data, request.id) {}
+
+std::expected<void, PeerError> SendOperation::await_resume() {
+  const auto result = take();
+  if (!result) return std::unexpected(result.error());
+  return {};
+}
+
+RequestOperation::RequestOperation(std::shared_ptr<NodeState> node, const PeerId& peer, Bytes data)
+    : Exchange(std::move(node), Kind::request, peer, data) {}
+
+PingOperation::PingOperation(std::shared_ptr<NodeState> node, const PeerId& peer)
+    : async::Operation(waiting_list_), node_(std::move(node)), peer_(peer) {
+  if (node_->abandoned) {
+    result_ = std::unexpected(PeerError::shut_down);
+  } else if (const auto sent = node_->machine.ping(io::now(), peer_); !sent) {
+    result_ = std::unexpected(sent.error());
+  } else {
+    node_->pings[peer_].push_back(this);
+    node_->wake();
+  }
+}
+
+PingOperation::~PingOperation() {
+  if (result_) return;
+  // Its answer still comes, and is not for the next one.
+  if (const auto known = node_->pings.find(peer_); known != node_->pings.end()) {
+    std::ranges::replace(known->second, this, nullptr);
+  }
+}
+
+}  // namespace qpeer::p2p::detail

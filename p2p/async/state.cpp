@@ -1,0 +1,275 @@
+#include "p2p/async/state.hpp"
+
+#include <chrono>
+#include <utility>
+
+#include "crypto/identity.hpp"
+#include "crypto/keys.hpp"
+#include "transport/io/system_clock.hpp"
+
+namespace qpeer::p2p::detail {
+namespace {
+
+constexpr std::size_t kMaxAdvertised = 4;
+
+// Any address: both families where there is IPv6, else IPv4 alone.
+std::expected<io::UdpSocket, std::error_code> bind(const SocketAddress& address,
+                                                   const io::UdpOptions& options) {
+  if (address.valid()) return io::UdpSocket::bind(address, options);
+  auto both = io::UdpSocket::bind(SocketAddress::ipv6({}, 0), options);
+  if (both) return both;
+  return io::UdpSocket::bind(SocketAddress::ipv4({}, 0), options);
+}
+
+void warn(const NodeOptions& options, const std::string& text) {
+  if (options.on_warning) options.on_warning(text);
+}
+
+// The first socket, and the one that dials back.
+std::expected<std::vector<io::UdpSocket>, std::string> bind_all(const NodeOptions& options,
+                                                                Role role) {
+  std::vector<io::UdpSocket> out;
+  auto first = bind(options.listen, options.socket);
+  if (!first) {
+    const std::string where = options.listen.valid() ? options.listen.to_string() : "any address";
+    return std::unexpected("cannot bind to " + where + ": " + first.error().message());
+  }
+  const SocketAddress probe_address = first->local_address().with_port(0);
+  out.push_back(std::move(*first));
+  if (role == Role::client || !options.probe_port) return out;
+  auto probe = io::UdpSocket::bind(probe_address, options.socket);
+  if (probe) {
+    out.push_back(std::move(*probe));
+  } else {
+    warn(options,
+         "peers are dialled back from the port that they dialled, for there is no second: " +
+             probe.error().message());
+  }
+  return out;
+}
+
+}  // namespace
+
+NodeState::NodeState(io::EventLoop& event_loop, NodeConfig config, PeerTls tls,
+                     std::unique_ptr<CacheSaver> cache_saver)
+    : loop(event_loop),
+      machine(io::now(), std::move(config), std::move(tls), crypto::openssl_keys(),
+              crypto::system_random()),
+      saver(std::move(cache_saver)),
+      ready_timer_(event_loop, [this](Instant) {
+        const auto self = shared_from_this();
+        drain();
+      }) {}
+
+std::expected<std::shared_ptr<NodeState>, std::string> NodeState::open(io::EventLoop& loop,
+                                                                       NodeOptions options,
+                                                                       Role role) {
+  if (options.advertise.size() > kMaxAdvertised) {
+    return std::unexpected("at most four addresses can be advertised");
+  }
+  auto tls = make_peer_tls(options.identity, options.trust, options.tls);
+  if (!tls) return std::unexpected(tls.error());
+  auto sockets = bind_all(options, role);
+  if (!sockets) return std::unexpected(sockets.error());
+  const SocketAddress address = sockets->front().local_address();
+
+  NodeConfig config = std::move(options.config);
+  config.role = role;
+  config.listen_port = address.port();
+  config.advertised = options.advertise;
+  if (sockets->size() > 1) config.probe_address = sockets->back().local_address();
+  config.unix_time_at_zero =
+      io::unix_now() - std::chrono::floor<std::chrono::seconds>(io::now().time_since_epoch());
+  auto saver = std::make_unique<CacheSaver>(loop, options.cache_path, options.save_delay,
+                                            std::move(options.on_warning));
+  config.remembered = saver->load();
+
+  auto state =
+      std::make_shared<NodeState>(loop, std::move(config), std::move(*tls), std::move(saver));
+  NodeState* const self = state.get();
+  auto driver = Driver::start(loop, std::move(*sockets), state->machine,
+                              [self](NodeEvent&& event) { self->on_event(std::move(event)); });
+  if (!driver) return std::unexpected("cannot watch the socket: " + driver.error().message());
+  state->local_address = address;
+  if (!options.advertise.empty()) state->advertised = options.advertise.front();
+  state->driver = std::move(*driver);
+  state->driver->on_error([self](std::error_code code) { self->on_socket_error(code); });
+  state->saver->attach(state->machine.cache(), [self] { self->schedule(self->saver->idle); });
+  return state;
+}
+
+// --- events --------------------------------------------------------------------------------------
+
+void NodeState::on_event(NodeEvent&& event) {
+  const auto self = shared_from_this();  // Somebody who goes on may drop the last handle.
+  const bool outer = std::exchange(in_event_, !flushing_);
+  ++busy_;
+  if (const auto callback = flushing_ ? nullptr : observer) (*callback)(event);
+  std::visit([this](auto& what) { this->on(what); }, event);
+  if (!flushing_) drain();
+  --busy_;
+  in_event_ = outer;
+}
+
+void NodeState::on(const Bootstrapped& event) { answer_links(nullptr, nullptr, event.peer); }
+
+void NodeState::on(const BootstrapFailed& event) {
+  answer_links(nullptr, nullptr, std::unexpected(to_error(event.failures)));
+}
+
+void NodeState::on(const LinkUp& event) {
+  const Candidate reached{
+      .address = event.address, .id = event.peer, .server_name = {}, .from_cache = false};
+  answer_links(&reached, &event.peer, event.peer);
+  release_room(event.peer);
+}
+
+void NodeState::on(const LinkDown& event) {
+  end_pings(event.peer, PeerError::link_lost);
+  release_room(event.peer);
+}
+
+void NodeState::on(const LinkFailed& event) {
+  answer_links(&event.candidate.candidate, nullptr,
+               std::unexpected(to_error(std::span(&event.candidate, 1))));
+}
+
+void NodeState::on(const Incoming&) { schedule(arriving); }
+void NodeState::on(const Sent& event) { answer(event.id, std::vector<u8>{}); }
+void NodeState::on(Response& event) { answer(event.id, std::move(event.data)); }
+void NodeState::on(const Failed& event) { answer(event.id, std::unexpected(event.error)); }
+void NodeState::on(const Writable& event) { release_room(event.peer); }
+void NodeState::on(const CacheChanged&) { saver->on_changed(); }
+
+void NodeState::on(const StreamActivity& event) {
+  const auto known = streams.find(event.id.value);
+  if (known != streams.end()) known->second.on_event(event);
+}
+
+void NodeState::on(const Pong& event) {
+  const auto known = pings.find(event.peer);
+  if (known == pings.end()) return;
+  PingOperation* const first = known->second.front();
+  known->second.pop_front();
+  if (known->second.empty()) pings.erase(known);
+  if (first == nullptr) return;  // Nobody waits for it any more.
+  first->result_ = event.round_trip;
+  schedule(first->waiting_list_);
+}
+
+void NodeState::on_socket_error(std::error_code code) {
+  const auto self = shared_from_this();
+  error = code;
+  ending = true;
+  fail_all(PeerError::shut_down);
+}
+
+// --- who goes on ---------------------------------------------------------------------------------
+
+void NodeState::schedule(async::WaitList& waiting) {
+  if (waiting.empty()) return;
+  ready_.schedule(waiting);
+  if (!draining_ && !in_event_) ready_timer_.fire_soon();
+}
+
+void NodeState::drain() {
+  if (draining_) return;
+  draining_ = true;
+  ++busy_;
+  ready_.drain();
+  --busy_;
+  draining_ = false;
+}
+
+void NodeState::run(async::Task<void> task) {
+  loop.post([self = shared_from_this(), task = std::move(task)]() mutable {
+    if (self->abandoned) return;
+    ++self->busy_;
+    self->tasks.spawn(std::move(task));
+    --self->busy_;
+  });
+}
+
+void NodeState::answer(OperationId id, std::expected<std::vector<u8>, PeerError> result) {
+  const auto known = answers.find(id.value);
+  if (known == answers.end()) return;
+  Answer& waiting = *known->second;
+  answers.erase(known);
+  waiting.result = std::move(result);
+  schedule(waiting.waiting);
+}
+
+// Of the bootstrap without a candidate; else of the connect() that it belongs to: `reached` by its
+// name, or by its address when the name was not known.
+void NodeState::answer_links(const Candidate* candidate, const PeerId* reached,
+                             const std::expected<PeerId, BootstrapError>& result) {
+  for (LinkWait* wait : linking) {
+    if (wait->result_ || (wait->candidate_ == nullptr) != (candidate == nullptr)) continue;
+    if (candidate != nullptr) {
+      const Candidate& wanted = *wait->candidate_;
+      const bool same_address = wanted.address == candidate->address;
+      if (reached != nullptr ? !(wanted.id ? *wanted.id == *reached : same_address)
+                             : !(same_address && wanted.id == candidate->id)) {
+        continue;
+      }
+    }
+    wait->result_ = result;
+    schedule(wait->waiting_list_);
+  }
+}
+
+void NodeState::end_pings(const PeerId& peer, PeerError why) {
+  const auto known = pings.find(peer);
+  if (known == pings.end()) return;
+  const auto ended = std::move(known->second);
+  pings.erase(known);
+  for (PingOperation* ping : ended) {
+    if (ping == nullptr) continue;
+    ping->result_ = std::unexpected(why);
+    schedule(ping->waiting_list_);
+  }
+}
+
+// --- room ----------------------------------------------------------------------------------------
+
+void NodeState::wait_for_room(const PeerId& peer, Answer& answer) {
+  answer.waits_for_room = true;
+  room[peer].push_back(&answer);
+}
+
+void NodeState::forget_room(const PeerId& peer, Answer& answer) {
+  const auto known = room.find(peer);
+  if (known == room.end()) return;
+  std::erase(known->second, &answer);
+  if (known->second.empty()) room.erase(known);
+}
+
+// They try again in their order; who finds none waits again, behind nobody.
+void NodeState::release_room(const PeerId& peer) {
+  const auto known = room.find(peer);
+  if (known == room.end()) return;
+  const auto waiting = std::move(known->second);
+  room.erase(known);
+  for (Answer* answer : waiting) {
+    answer->waits_for_room = false;
+    schedule(answer->waiting);
+  }
+}
+
+void NodeState::fail_all(PeerError why) {
+  while (!answers.empty()) answer({answers.begin()->first}, std::unexpected(why));
+  while (!pings.empty()) end_pings(PeerId{pings.begin()->first}, why);
+  while (!room.empty()) release_room(PeerId{room.begin()->first});
+  for (LinkWait* wait : linking) {
+    if (wait->result_) continue;
+    wait->result_ =
+        std::unexpected(BootstrapError{.attempts = {}, .why = std::string(to_string(why))});
+    schedule(wait->waiting_list_);
+  }
+  for (auto& [id, stream] : streams) {
+    stream.on_event({.id = stream.id, .kind = StreamActivity::Kind::lost});
+  }
+  schedule(arriving);
+}
+
+}  // namespace qpeer::p2p::detail

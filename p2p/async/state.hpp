@@ -1,0 +1,230 @@
+// What the handles share, internal to p2p/async: the machine with its driver and its cache file, and
+// the lists of those who wait for it.
+//
+//   AsyncNode, AsyncClient --own--> NodeState <--keep-- NodePeer, PeerStream, what is awaited
+//
+// All calls of callback users are tasks of `tasks`. A coroutine never goes on within a call of its
+// own or of another's: it is resumed by drain(), after an event or in the loop's next turn.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <expected>
+#include <functional>
+#include <list>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <system_error>
+#include <unordered_map>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "p2p/async/async_node.hpp"
+#include "p2p/async/cache_saver.hpp"
+#include "p2p/async/node_options.hpp"
+#include "p2p/async/operations.hpp"
+#include "p2p/async/peer_stream.hpp"
+#include "p2p/async/peers.hpp"
+#include "p2p/node.hpp"
+#include "transport/async/task.hpp"
+#include "transport/async/task_group.hpp"
+#include "transport/async/waiting.hpp"
+#include "transport/io/driver.hpp"
+#include "transport/io/event_loop.hpp"
+#include "transport/io/udp_socket.hpp"
+
+namespace qpeer::p2p::detail {
+
+struct PeerStreamState {
+  enum class Sending : u8 { open, finishing, acknowledged, reset, stopped };
+  enum class Receiving : u8 { open, ended, reset, abandoned };
+
+  PeerStreamState(NodeState& owner, OperationId stream, const PeerId& whose)
+      : node(owner), id(stream), peer(whose) {}
+  void on_event(const StreamActivity& event);
+  /// Why the send side takes no more; why the receive side gives no more.
+  [[nodiscard]] std::optional<StreamError> send_error() const;
+  [[nodiscard]] std::optional<StreamError> receive_error() const;
+  /// The machine's peek(); remembers a reset.
+  std::expected<ReadView, StreamError> look();
+  /// Takes what was read; with `ends` it was the last.
+  void take(std::size_t size, bool ends);
+
+  NodeState& node;
+  OperationId id;
+  PeerId peer;
+  Sending sending = Sending::open;
+  Receiving receiving = Receiving::open;
+  bool lost = false;  ///< The link is.
+  std::uint64_t stop_code = 0;
+  std::size_t shown = 0;  ///< By the last peek(); `shown_end` when the stream ends there.
+  bool shown_end = false;
+  async::WaitList reading;
+  async::WaitList writing;
+  async::WaitList finishing;
+};
+
+/// A link in the making: what bootstrap() or connect() waits for.
+class LinkWait final : private Waiting, public async::Operation {
+ public:
+  /// With a candidate: for a connect(); without: for the bootstrap.
+  LinkWait(NodeState& node, const Candidate* candidate);
+  LinkWait(const LinkWait&) = delete;
+  LinkWait& operator=(const LinkWait&) = delete;
+  ~LinkWait();
+  std::expected<PeerId, BootstrapError> await_resume() { return std::move(*result_); }
+
+ private:
+  friend NodeState;
+  bool attempt() override { return result_.has_value(); }
+  NodeState& node_;
+  const Candidate* candidate_;
+  std::optional<std::expected<PeerId, BootstrapError>> result_;
+};
+
+/// Waits for room towards a peer: for PeerError::queue_full of open_stream().
+class RoomWait final : private Answer, public async::Operation {
+ public:
+  RoomWait(NodeState& node, const PeerId& peer);
+  RoomWait(const RoomWait&) = delete;
+  RoomWait& operator=(const RoomWait&) = delete;
+  ~RoomWait();
+  void await_resume() const {}
+
+ private:
+  bool attempt() override { return !waits_for_room; }
+  NodeState& node_;
+  PeerId peer_;
+};
+
+struct NodeState : std::enable_shared_from_this<NodeState> {
+  using Driver = io::Driver<Node>;
+
+  NodeState(io::EventLoop& event_loop, NodeConfig config, PeerTls tls,
+            std::unique_ptr<CacheSaver> cache_saver);
+  [[nodiscard]] static std::expected<std::shared_ptr<NodeState>, std::string> open(
+      io::EventLoop& loop, NodeOptions options, Role role);
+
+  // state.cpp: events, and who goes on
+  void on_event(NodeEvent&& event);
+  void on_socket_error(std::error_code code);
+  void schedule(async::WaitList& waiting);
+  void wake() {
+    if (driver) driver->wake();
+  }
+  /// Runs a task of a callback user, from the loop's next turn.
+  void run(async::Task<void> task);
+  /// The end of such a task: calls what may destroy the node.
+  template <class Callback, class... Values>
+  void call(Callback& callback, Values&&... values) {
+    if (abandoned || !callback) return;
+    ++busy_;
+    callback(std::forward<Values>(values)...);
+    --busy_;
+  }
+  void fail_all(PeerError error);
+
+  // linking.cpp: links, and the end
+  static async::Task<std::expected<PeerId, BootstrapError>> bootstrap(
+      std::shared_ptr<NodeState> self, std::vector<PeerAddress> contacts);
+  static async::Task<std::expected<PeerId, BootstrapError>> connect(std::shared_ptr<NodeState> self,
+                                                                    PeerAddress contact);
+  [[nodiscard]] static async::Task<std::expected<PeerStream, PeerError>> open_stream(
+      std::shared_ptr<NodeState> self, PeerId peer);
+  void begin_shut_down(Duration drain);
+  static async::Task<void> finish_shut_down(std::shared_ptr<NodeState> self, Instant deadline);
+  void abandon();
+
+  [[nodiscard]] PeerStream make_stream(OperationId id, const PeerId& peer);
+  template <class Peer>
+  [[nodiscard]] Peer make_peer(const PeerId& id) {
+    return Peer{shared_from_this(), id};
+  }
+  template <class Peer>
+  [[nodiscard]] std::vector<Peer> linked_nodes() {
+    std::vector<Peer> out;
+    for (const LinkInfo& link : machine.links()) {
+      if (link.up && link.role == Role::node) out.push_back(make_peer<Peer>(link.peer));
+    }
+    return out;
+  }
+
+  void take(std::optional<Message>& out);
+  void take(std::optional<IncomingRequest>& out);
+  void take(std::optional<PeerStream>& out);
+  void take(std::optional<Datagram>& out);
+  void take(std::optional<Arrival>& out);
+
+  std::expected<void, PeerError> send_datagram(const PeerId& peer, Bytes data);
+  void disconnect(const PeerId& peer);
+
+  /// `answer` goes on when there is room towards `peer`, in its turn.
+  void wait_for_room(const PeerId& peer, Answer& answer);
+  void forget_room(const PeerId& peer, Answer& answer);
+  [[nodiscard]] bool others_wait_for_room(const PeerId& peer) const { return room.contains(peer); }
+
+  io::EventLoop& loop;
+  Node machine;
+  std::unique_ptr<CacheSaver> saver;
+  std::unique_ptr<Driver> driver;
+  SocketAddress local_address;
+  std::optional<SocketAddress> advertised;  ///< The first one.
+  std::error_code error;
+  bool ending = false;     ///< shut_down() was called, or the socket failed.
+  bool abandoned = false;  ///< The AsyncNode is gone.
+
+  std::shared_ptr<std::move_only_function<void(const NodeEvent&)>> observer;
+  async::WaitList arriving;
+  unsigned turn_of_kind = 0;  ///< Of next(): which kind is looked for first.
+  std::unordered_map<std::uint64_t, Answer*> answers;  ///< By OperationId.
+  std::unordered_map<PeerId, std::deque<Answer*>> room;
+  std::unordered_map<PeerId, std::deque<PingOperation*>> pings;  ///< Null where cancelled.
+  std::unordered_map<std::uint64_t, PeerStreamState> streams;    ///< By OperationId.
+  std::list<LinkWait*> linking;
+  bool bootstrapping = false;
+  async::TaskGroup tasks;
+
+ private:
+  void on(const Bootstrapped& event);
+  void on(const BootstrapFailed& event);
+  void on(const LinkUp& event);
+  void on(const LinkDown& event);
+  void on(const LinkFailed& event);
+  void on(const Incoming& event);
+  void on(const Sent& event);
+  void on(Response& event);
+  void on(const Failed& event);
+  void on(const Writable& event);
+  void on(const StreamActivity& event);
+  void on(const Pong& event);
+  void on(const CacheChanged& event);
+  static void on(const PeerJudged&) {}
+  static void on(const WeWereJudged&) {}
+  static void on(const IncomingInterrupted&) {}
+  static void on(const OwnAddressChanged&) {}
+
+  void answer(OperationId id, std::expected<std::vector<u8>, PeerError> result);
+  void answer_links(const Candidate* candidate, const PeerId* peer,
+                    const std::expected<PeerId, BootstrapError>& result);
+  void end_pings(const PeerId& peer, PeerError why);
+  void release_room(const PeerId& peer);
+  void release_socket();
+  void drain();
+
+  async::ReadyList ready_;
+  io::Timer ready_timer_;  // For what is scheduled outside of an event.
+  unsigned busy_ = 0;      // Coroutines of ours, or callbacks, are on the stack.
+  bool in_event_ = false;  // The driver called us: it sends what we write when we return.
+  bool flushing_ = false;  // We called the driver: nobody goes on within somebody else's call.
+  bool draining_ = false;
+};
+
+/// One readable line for a candidate: "PEERID@address".
+std::string describe(const Candidate& candidate);
+/// The error of a bootstrap or connect that its candidates ended.
+BootstrapError to_error(std::span<const FailedCandidate> failures);
+
+}  // namespace qpeer::p2p::detail
