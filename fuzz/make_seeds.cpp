@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "p2p/control_messages.hpp"
 #include "tests/sim/fuzz_scenes.hpp"
 #include "tests/sim/packets.hpp"
 #include "transport/wire/frame.hpp"
@@ -163,6 +164,35 @@ void add_tokens(Corpus& corpus) {
   corpus.add("address_token", Input(100, 7));
 }
 
+void add_control(Corpus& corpus) {
+  using namespace qpeer::p2p;
+  Introduction hello{.role = Role::node, .nonce = {1, 2, 3}};
+  Introduction newer = hello;
+  Introduction newest = hello;
+  hello.advertised.push_back(SocketAddress::ipv4({5, 6, 7, 8}, 443));
+  hello.advertised.push_back(SocketAddress::ipv6({0x2a, 1}, 4433));
+  hello.advertised.push_back(SocketAddress::ipv4({0, 0, 0, 0}, 443));
+  newer.minor = kProtocolMinor + 1;
+  newest.major = kProtocolMajor + 1;
+  Peers peers;
+  for (u8 i = 1; i <= kMaxPeers; ++i) {
+    peers.peers.push_back({.id = PeerId({i}), .address = SocketAddress::ipv4({5, 6, 7, i}, 443)});
+  }
+  Input all{2};
+  for (const ControlMessage& message : std::initializer_list<ControlMessage>{
+           Introduction{}, hello, newer, newest, Proof{.nonce = {4, 5}}, VerdictMessage{},
+           VerdictMessage{.verdict = p2p::Verdict::refused, .address = hello.advertised[0]},
+           PeersRequest{.max = 70'000}, peers}) {
+    Input storage(kMaxControlMessage);
+    Writer out{storage};
+    std::visit([&out](const auto& each) { each.encode(out); }, message);
+    corpus.add("control", join({std::array<u8, 1>{255}, out.written()}));
+    all.insert(all.end(), out.written().begin(), out.written().end());
+    all.insert(all.end(), {40, 3, 1, 2, 3});  // Of a type that nobody knows.
+  }
+  corpus.add("control", all);
+}
+
 // --- traffic -----------------------------------------------------------------------------------
 
 /// What a client does to the server of the scene, written down.
@@ -247,6 +277,7 @@ int main(int count, char** arguments) {
   add_frames(corpus);
   add_parameters(corpus);
   add_tokens(corpus);
+  add_control(corpus);
   add_endpoint_runs(corpus);
   add_connection_inputs(corpus);
   if (!corpus.ok()) {
