@@ -1,5 +1,7 @@
 // A packet costs no allocation: not in the connections, not in the endpoints, not in the simulator.
 #include <cstdlib>
+#include <functional>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -98,6 +100,33 @@ SIMULATE(Allocations, NoneWithRealCiphers) {
     client.session().closes(0, "");
     run_for(5s);
   }
+}
+
+SIMULATE(Allocations, NoneWithDatagrams) {
+  PeerConfig config = config_with_a_window();
+  for (auto* each : {&config.connection, &config.endpoint.connection}) {
+    each->max_datagram_frame_size = 65'535;
+  }
+  auto [client, server] =
+      network.pair(Link{.delay = 10ms, .rate = 100_mbit, .queue = 4 << 20}, config, config);
+  client.sends(1'000_MiB);
+  network.reserve_packets(10'000);
+  ASSERT_TRUE(run_until(client.confirmed(), 5s));
+  // Of all sizes, more than the link takes, both ways.
+  const std::vector<u8> data(1'100);
+  std::size_t size = 0;
+  const std::function<void()> fill = [&] {
+    for (Peer* peer : {&client, &server}) {
+      while (peer->session().sends_datagram(Bytes(data).first(size = (size + 97) % 1'100))) {
+      }
+    }
+    network.after(1ms, [&fill] { fill(); });
+  };
+  fill();
+  ASSERT_TRUE(run_until([&, &to = server] { return to.session().datagrams > 50'000; }, 60s));
+  const std::uint64_t before = server.session().datagrams;
+  EXPECT_EQ(allocations_over(network, 10'000), 0U);
+  EXPECT_GT(server.session().datagrams, before + 1'000);
 }
 
 TEST(CountingNew, Counts) {

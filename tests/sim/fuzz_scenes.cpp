@@ -1,6 +1,7 @@
 #include "tests/sim/fuzz_scenes.hpp"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdlib>
 #include <utility>
@@ -92,7 +93,14 @@ EndpointRecorder::EndpointRecorder(EndpointScene& scene, u8 options)
 // --- a connection ------------------------------------------------------------------------------
 
 ConnectionScene::ConnectionScene(u8 options) : keys_({.accept_any_tag = true}), network_(kSeed) {
-  const PeerConfig config = small_config(keys_);
+  PeerConfig config = small_config(keys_);
+  if ((options & kExtensions) != 0) {
+    for (auto* each : {&config.connection, &config.endpoint.connection}) {
+      each->max_datagram_frame_size = 1'000;
+      each->datagrams = {.send_queue = 8'192, .receive_queue = 8'192};
+      each->address_discovery = {.provide = true, .request = true};
+    }
+  }
   auto [client, server] = network_.pair(Link{.delay = 5ms}, config, config);
   target_ = (options & kAttackClient) != 0 ? &client : &server;
   silent_ = (options & kAttackClient) != 0 ? &server : &client;
@@ -168,7 +176,13 @@ void ConnectionScene::act(u8 what) {
       (void)connection.stop_sending(id, 2);
       break;
     default:
-      if (what == 12) connection.ping();
+      if (what == 12) {
+        connection.ping();
+        static constexpr std::array<u8, 900> kData{};
+        for (const std::size_t size : {0U, 20U, 900U}) {
+          (void)connection.send_datagram(Bytes(kData).first(size));
+        }
+      }
       if (what == 13) connection.initiate_key_update();
       if (what == 14) target_->reads = !target_->reads;
       if (what == 15) connection.close(network_.now(), 3, "fuzzed");

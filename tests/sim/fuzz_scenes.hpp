@@ -7,7 +7,8 @@
 //     1 t t t t t t t               t milliseconds go by (64 of them: t seconds)
 //     0 . . . e e s s, size (2 bytes), bytes     a datagram from address s with ECN mark e
 //
-//   connection  options: 1 the client is attacked, else the server; 14 how far the handshake is
+//   connection  options: 1 the client is attacked, else the server; 14 how far the handshake is;
+//                        16 datagrams and observed addresses are negotiated
 //     0 0 t t t t t t               as above
 //     0 1 . . a a a a               the application does a
 //     1 l l n n e e k, size (2 bytes), frames    a packet at level l, its number by n, mark e, phase k
@@ -59,6 +60,7 @@ class ConnectionScene {
  public:
   static constexpr u8 kAttackClient = 1;
   static constexpr u8 kEstablished = 14;
+  static constexpr u8 kExtensions = 16;
 
   explicit ConnectionScene(u8 options);
   static void run(Bytes input);

@@ -72,6 +72,19 @@ void Session::closes(std::uint64_t code, std::string_view reason) {
   changed();
 }
 
+std::expected<void, transport::DatagramError> Session::sends_datagram(Bytes data) {
+  const auto sent = connection().send_datagram(data);
+  changed();
+  return sent;
+}
+
+void Session::reads_datagrams() {
+  while (const auto data = connection().next_datagram()) {
+    ++datagrams;
+    if (on_datagram) on_datagram(*data);
+  }
+}
+
 transport::Connection* Session::find() const {
   return lost_ ? nullptr : peer_.endpoint_->find(handle_);
 }
@@ -109,6 +122,13 @@ void Session::on_event(Instant now, const ConnectionEvent& event) {
       break;
     case ConnectionEvent::Kind::pong:
       ++pongs;
+      break;
+    case ConnectionEvent::Kind::datagram:
+      ++datagram_events;
+      if (peer_.reads) reads_datagrams();
+      break;
+    case ConnectionEvent::Kind::observed_address:
+      observed.push_back(event.observed_address);
       break;
     case ConnectionEvent::Kind::closed:
       closed_at = now;

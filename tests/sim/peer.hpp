@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <expected>
 #include <functional>
 #include <map>
 #include <memory>
@@ -65,6 +66,10 @@ class Session {
   void resets(StreamId id, std::uint64_t code);
   void stops(StreamId id, std::uint64_t code);
   void closes(std::uint64_t code, std::string_view reason);
+  /// Sends a datagram, if it is taken.
+  std::expected<void, transport::DatagramError> sends_datagram(Bytes data);
+  /// Reads the datagrams that have come; for a Peer that does not read.
+  void reads_datagrams();
 
   [[nodiscard]] bool connected() const { return connected_at.has_value(); }
   [[nodiscard]] bool closed() const { return close.has_value(); }
@@ -83,7 +88,11 @@ class Session {
   std::map<StreamId, StreamRecord> streams;
   std::uint64_t received = 0;  ///< Over all streams.
   std::uint64_t pongs = 0;
-  std::size_t unacknowledged = 0;  ///< Streams to be sent and not wholly acknowledged.
+  std::uint64_t datagrams = 0;             ///< Received and read.
+  std::function<void(Bytes)> on_datagram;  ///< Sees each of them.
+  std::uint64_t datagram_events = 0;
+  std::vector<SocketAddress> observed;  ///< Where the peer says that we are.
+  std::size_t unacknowledged = 0;       ///< Streams to be sent and not wholly acknowledged.
 
  private:
   friend class Peer;

@@ -18,6 +18,23 @@ void AsyncConnection::close(std::uint64_t error_code, std::string_view reason) {
 
 bool AsyncConnection::is_closed() const { return state_->closed.has_value(); }
 
+std::expected<void, DatagramError> AsyncConnection::send_datagram(Bytes data) {
+  auto* connection = state_->closed ? nullptr : state_->find();
+  if (connection == nullptr) return std::unexpected(DatagramError::closed);
+  const auto sent = connection->send_datagram(data);
+  if (sent) state_->wake();
+  return sent;
+}
+
+std::optional<std::size_t> AsyncConnection::max_datagram_payload() const {
+  const auto* connection = state_->closed ? nullptr : state_->find();
+  return connection != nullptr ? connection->max_datagram_payload() : std::nullopt;
+}
+
+std::optional<SocketAddress> AsyncConnection::observed_address() const {
+  return state_->observed_address;
+}
+
 bool AsyncConnection::initiate_key_update() {
   auto* connection = state_->closed ? nullptr : state_->find();
   if (connection == nullptr || !connection->initiate_key_update()) return false;

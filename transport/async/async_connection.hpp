@@ -7,6 +7,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "crypto/tls_session.hpp"
 #include "transport/async/async_stream.hpp"
@@ -19,6 +21,7 @@ namespace qpeer::async {
 
 using transport::CloseReason;
 using transport::ConnectionStats;
+using transport::DatagramError;
 
 namespace detail {
 
@@ -74,6 +77,18 @@ class [[nodiscard]] PingOperation final : public Operation {
   std::expected<Duration, StreamError> result_;
 };
 
+/// What AsyncConnection::receive_datagram gives to co_await.
+class [[nodiscard]] DatagramOperation final : public Operation {
+ public:
+  explicit DatagramOperation(std::shared_ptr<ConnectionState> connection);
+  std::expected<std::vector<u8>, DatagramError> await_resume() { return std::move(result_); }
+
+ private:
+  bool attempt() override;
+  std::shared_ptr<ConnectionState> connection_;
+  std::expected<std::vector<u8>, DatagramError> result_;
+};
+
 }  // namespace detail
 
 /// What the handshake settled.
@@ -116,6 +131,19 @@ class AsyncConnection {
   /// co_await: sends a PING and waits until it is acknowledged. Gives the time that took, which
   /// includes the peer's acknowledgement delay; stats() then has an RTT sample without it.
   [[nodiscard]] detail::PingOperation ping() { return detail::PingOperation{state_}; }
+
+  /// Sends an unreliable datagram, as far as the peer takes them: see
+  /// transport::Connection::send_datagram. Never waits: a full queue is an error. RFC 9221.
+  std::expected<void, DatagramError> send_datagram(Bytes data);
+  /// The largest that can be sent now; nullopt when none can.
+  [[nodiscard]] std::optional<std::size_t> max_datagram_payload() const;
+  /// co_await: the next datagram of the peer, which may send them if our configuration has a
+  /// max_datagram_frame_size. Who does not keep up loses the oldest.
+  [[nodiscard]] detail::DatagramOperation receive_datagram() {
+    return detail::DatagramOperation{state_};
+  }
+  /// Where the peer says it sees us, if we asked (ConnectionConfig::address_discovery) and it told.
+  [[nodiscard]] std::optional<SocketAddress> observed_address() const;
 
   /// Begins a key update; false when one is not possible now. RFC 9001 §6.
   bool initiate_key_update();

@@ -30,6 +30,12 @@ void ConnectionState::on_event(transport::ConnectionEvent&& event) {
       ++pongs;
       schedule(pinging);
       break;
+    case Kind::datagram:
+      schedule(receiving);
+      break;
+    case Kind::observed_address:
+      observed_address = event.observed_address;
+      break;
     case Kind::closed:
       on_closed(std::move(event.close));
       break;
@@ -71,8 +77,8 @@ void ConnectionState::on_closed(CloseReason reason) {
   if (closed) return;
   if (const auto* connection = find()) last_stats = connection->stats();
   closed = std::move(reason);
-  for (WaitList* list : {&connecting, &confirming, &closing, &pinging, &opening[0], &opening[1],
-                         &accepting[0], &accepting[1]}) {
+  for (WaitList* list : {&connecting, &confirming, &closing, &pinging, &receiving, &opening[0],
+                         &opening[1], &accepting[0], &accepting[1]}) {
     schedule(*list);
   }
   for (auto& [id, stream] : streams) {
@@ -140,6 +146,23 @@ bool ConfirmedOperation::attempt() {
   if (connection_->confirmed) return true;
   result_ = std::unexpected(StreamError::closed);
   return connection_->closed.has_value();
+}
+
+DatagramOperation::DatagramOperation(std::shared_ptr<ConnectionState> connection)
+    : Operation(connection->receiving), connection_(std::move(connection)) {}
+
+bool DatagramOperation::attempt() {
+  result_ = std::unexpected(DatagramError::closed);
+  auto* connection = connection_->find();
+  if (connection == nullptr) return true;
+  // Also after the end: what came before it can be had.
+  if (const auto data = connection->next_datagram()) {
+    result_ = std::vector<u8>(data->begin(), data->end());
+    return true;
+  }
+  if (connection->receives_datagrams()) return connection_->closed.has_value();
+  result_ = std::unexpected(DatagramError::disabled);
+  return true;
 }
 
 PingOperation::PingOperation(std::shared_ptr<ConnectionState> connection)

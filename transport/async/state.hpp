@@ -86,7 +86,9 @@ struct ConnectionState : std::enable_shared_from_this<ConnectionState> {
   WaitList connecting;
   WaitList confirming;
   WaitList closing;
+  std::optional<SocketAddress> observed_address;
   WaitList pinging;
+  WaitList receiving;   ///< Datagrams.
   WaitList opening[2];  ///< By whether bidirectional.
   WaitList accepting[2];
 };

@@ -129,8 +129,9 @@ Instant Connection::next_deadline() const {
   if (phase_ == Phase::drained) return kNever;
   if (phase_ != Phase::open) return closing_ends_;
   if (key_phases_.exhausted()) return now_;
-  Instant next = std::min({recovery_.deadline(), idle_deadline_, keep_alive_deadline_,
-                           handshake_deadline_, key_phases_.deadline()});
+  Instant next =
+      std::min({recovery_.deadline(), idle_deadline_, keep_alive_deadline_, handshake_deadline_,
+                key_phases_.deadline(), observed_addresses_.deadline()});
   for (const Space& each : spaces_) {
     if (!each.discarded) next = std::min(next, each.acks.deadline());
   }
@@ -164,6 +165,7 @@ void Connection::on_deadline(Instant now) {
   }
   if (now >= recovery_.deadline()) recovery_.on_deadline(now, *this);
   key_phases_.on_deadline(now);
+  observed_addresses_.on_deadline(now);
 }
 
 }  // namespace qpeer::transport

@@ -7,11 +7,14 @@
 #include <memory>
 #include <string>
 
+#include "transport/base/address.hpp"
 #include "transport/base/error.hpp"
 #include "transport/base/time.hpp"
 #include "transport/base/version.hpp"
 #include "transport/recovery/congestion.hpp"
+#include "transport/stream/datagram_queue.hpp"
 #include "transport/stream/stream_set.hpp"
+#include "transport/wire/transport_parameters.hpp"
 
 namespace qpeer::transport {
 
@@ -32,6 +35,13 @@ struct ConnectionConfig {
   bool ecn = true;
   bool pacing = true;
   std::uint64_t active_connection_id_limit = 4;
+  /// The largest DATAGRAM frame that the peer may send, header included: 65535 is any that fits a
+  /// packet, 0 none. Sending needs only that the peer takes them. RFC 9221 §3.
+  std::uint64_t max_datagram_frame_size = 0;
+  DatagramLimits datagrams{};
+  /// Whether to tell the peer the address that we see it at, and to ask it for ours. What it says
+  /// proves nothing. draft-ietf-quic-address-discovery.
+  wire::AddressDiscovery address_discovery{};
   std::size_t crypto_buffer = 64 << 10;  ///< Out-of-order handshake bytes kept a level. §7.5.
   /// Called with max_datagram_size; unset means NewReno.
   std::function<std::unique_ptr<CongestionController>(std::uint16_t)> congestion_controller{};
@@ -60,14 +70,17 @@ std::string to_string(const CloseReason& reason);
 
 struct ConnectionEvent {
   enum class Kind : u8 {
-    connected,  ///< The handshake is complete: the peer is authenticated, streams can open.
-    confirmed,  ///< RFC 9001 §4.1.2.
-    stream,     ///< See `stream`.
-    pong,       ///< What ping() sent is acknowledged; once for each call.
-    closed,     ///< See `close`. The last event.
+    connected,         ///< The handshake is complete: the peer is authenticated, streams can open.
+    confirmed,         ///< RFC 9001 §4.1.2.
+    stream,            ///< See `stream`.
+    pong,              ///< What ping() sent is acknowledged; once for each call.
+    datagram,          ///< next_datagram() gives one, which it did not before.
+    observed_address,  ///< The peer sees us at another address: see `observed_address`.
+    closed,            ///< See `close`. The last event.
   };
   Kind kind = Kind::connected;
   StreamEvent stream{};
+  SocketAddress observed_address{};
   CloseReason close{};
 };
 
@@ -84,6 +97,7 @@ struct ConnectionStats {
   std::uint64_t bytes_received = 0;
   std::uint64_t congestion_window = 0;
   std::uint64_t key_updates = 0;
+  DatagramStats datagrams{};
   Duration smoothed_rtt{};
   Duration min_rtt{};
   Duration handshake_time{};  ///< From creation to `connected`; 0 before.

@@ -26,6 +26,8 @@ ConnectionConfig sanitized(ConnectionConfig config) {
   config.active_connection_id_limit =
       std::clamp<std::uint64_t>(config.active_connection_id_limit, 2, 16);
   config.crypto_buffer = std::max<std::size_t>(config.crypto_buffer, 4096);
+  config.max_datagram_frame_size =
+      std::min<std::uint64_t>(config.max_datagram_frame_size, DatagramRing::kMaxSize);
   config.max_ack_delay = std::clamp<Duration>(config.max_ack_delay, 0ms, 16'383ms);
   return config;
 }
@@ -50,11 +52,13 @@ Connection::Connection(Instant now, const ConnectionConfig& config, ConnectionSe
                  .pacing = config_.pacing},
                 make_controller(config_)),
       streams_(setup_.side, config_.streams),
+      datagrams_(config_.max_datagram_frame_size, config_.datagrams),
       local_cids_(issuer),
       remote_cids_(issuer,
                    setup_.side == Side::client ? setup_.original_destination_connection_id
                                                : setup_.remote_connection_id,
                    config_.active_connection_id_limit),
+      observed_addresses_(config_.address_discovery),
       max_datagram_size_(config_.max_datagram_size),
       skipped_packet_number_(random.uniform(256)),
       address_validated_(setup_.side == Side::client || setup_.address_validated),
@@ -77,6 +81,13 @@ std::optional<ConnectionEvent> Connection::poll_event() {
   if (events_.empty() || at_end) {
     if (auto event = streams_.poll_event()) {
       return ConnectionEvent{.kind = ConnectionEvent::Kind::stream, .stream = *event};
+    }
+    if (datagrams_.poll_readable()) {
+      return ConnectionEvent{.kind = ConnectionEvent::Kind::datagram};
+    }
+    if (const auto address = observed_addresses_.poll_event()) {
+      return ConnectionEvent{.kind = ConnectionEvent::Kind::observed_address,
+                             .observed_address = *address};
     }
     if (!at_end) return std::nullopt;
   }
@@ -127,6 +138,17 @@ void Connection::consume(StreamId id, std::size_t size) { streams_.consume(id, s
 
 std::uint64_t Connection::reset_code(StreamId id) const { return streams_.reset_code(id); }
 
+std::expected<void, DatagramError> Connection::send_datagram(Bytes data) {
+  if (!usable()) return std::unexpected(DatagramError::closed);
+  return datagrams_.send(data, packet_room());
+}
+
+std::optional<std::size_t> Connection::max_datagram_payload() const {
+  return usable() ? datagrams_.max_payload(packet_room()) : std::nullopt;
+}
+
+std::optional<Bytes> Connection::next_datagram() { return datagrams_.next(); }
+
 void Connection::ping() {
   ping_requested_ = true;
   ++pings_;
@@ -147,6 +169,7 @@ ConnectionStats Connection::stats() const {
   out.packets_lost = recovery_.packets_lost();
   out.congestion_window = recovery_.congestion_window();
   out.key_updates = key_phases_.updates();
+  out.datagrams = datagrams_.stats();
   out.smoothed_rtt = recovery_.rtt().smoothed();
   out.min_rtt = recovery_.rtt().min();
   return out;

@@ -37,11 +37,13 @@
 #include "transport/connection/crypto_stream.hpp"
 #include "transport/connection/key_phases.hpp"
 #include "transport/connection/local_cids.hpp"
+#include "transport/connection/observed_addresses.hpp"
 #include "transport/connection/open_packet.hpp"
 #include "transport/connection/path_validator.hpp"
 #include "transport/connection/remote_cids.hpp"
 #include "transport/recovery/ack_tracker.hpp"
 #include "transport/recovery/recovery.hpp"
+#include "transport/stream/datagram_queue.hpp"
 #include "transport/stream/stream_set.hpp"
 #include "transport/wire/header.hpp"
 #include "transport/wire/transport_parameters.hpp"
@@ -103,6 +105,17 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   std::expected<ReadView, StreamError> peek(StreamId id);
   void consume(StreamId id, std::size_t size);
   [[nodiscard]] std::uint64_t reset_code(StreamId id) const;
+
+  /// Unreliable datagrams, RFC 9221: sent once, in their order among themselves, as soon as
+  /// congestion control lets them, in turns with streams. They may be lost, or overtaken.
+  std::expected<void, DatagramError> send_datagram(Bytes data);
+  /// The largest that can be sent now; nullopt when none can. Paths that change may change it.
+  [[nodiscard]] std::optional<std::size_t> max_datagram_payload() const;
+  /// The oldest that came and was not read. The view is valid until the next call on this
+  /// connection; read until nullopt, then wait for the `datagram` event.
+  std::optional<Bytes> next_datagram();
+  /// Whether we announced that we take any.
+  [[nodiscard]] bool receives_datagrams() const { return datagrams_.receives(); }
 
   /// Ends the connection at once with an application error code; what was not acknowledged is
   /// lost. `reason` is cut to 256 bytes. RFC 9000 §10.2.
@@ -197,6 +210,8 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   void write_frames(Instant now, EncryptionLevel level, PacketWriter& out, bool may_elicit);
   static void write_ack(Instant now, Space& number_space, PacketWriter& out);
   void write_application_frames(PacketWriter& out);
+  void write_data(PacketWriter& out);
+  [[nodiscard]] std::size_t packet_room() const;
   void finish_packet(Instant now, PlainPacket& packet, std::span<const SentFrame> frames,
                      MutableBytes storage, Train& train);
   void flush_header_protection(Train& train);
@@ -247,9 +262,11 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   KeyPhases key_phases_;
   Recovery recovery_;
   StreamSet streams_;
+  DatagramQueue datagrams_;
   LocalCids local_cids_;
   RemoteCids remote_cids_;
   PathResponder path_responder_;
+  ObservedAddresses observed_addresses_;
   std::unique_ptr<crypto::TlsSession> tls_;
   std::uint16_t max_datagram_size_;
   PacketNumber skipped_packet_number_;  ///< The next one that will never be sent.
@@ -270,6 +287,7 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   std::uint64_t pings_answered_ = 0;
   std::uint64_t failed_opens_ = 0;
   std::uint64_t unanswered_acks_ = 0;  ///< Packets that only acknowledge, since the last other one.
+  bool datagrams_first_ = true;        ///< Where streams have data too.
   bool pad_datagram_ = false;          ///< The datagram being built carries a PATH_RESPONSE.
 
   // Anti-amplification, RFC 9000 §8.1.

@@ -82,11 +82,9 @@ Result Connection::on_frame(Instant now, const OpenPacket& packet, const F& fram
   } else if constexpr (std::is_same_v<F, wire::ConnectionCloseFrame>) {
     on_frame_close(now, frame);
   } else if constexpr (std::is_same_v<F, wire::DatagramFrame>) {
-    // RFC 9221 §3 [rfc9221-3-3]: we announced no size for them.
-    return violation("DATAGRAM was not negotiated", FrameType::datagram);
+    return datagrams_.on_frame(frame);
   } else if constexpr (std::is_same_v<F, wire::ObservedAddressFrame>) {
-    // [draft-ietf-quic-address-discovery-4.1-7]: we did not ask.
-    return violation("OBSERVED_ADDRESS was not requested", frame.type());
+    return observed_addresses_.on_frame(now, frame);
   }
   return {};
 }
@@ -122,6 +120,8 @@ void Connection::on_ping_fate(const SentFrame& frame, Fate fate) {
 }
 
 void Connection::on_frame_fate(PacketNumberSpace which, const SentFrame& frame, Fate fate) {
+  // Its types have no value of one byte.
+  if (frame.kind == ObservedAddresses::kKind) return observed_addresses_.on_fate(frame, fate);
   switch (FrameType{frame.kind}) {
     case FrameType::ack:
     case FrameType::ack_ecn:
@@ -143,6 +143,9 @@ void Connection::on_frame_fate(PacketNumberSpace which, const SentFrame& frame, 
       break;
     case FrameType::ping:
       on_ping_fate(frame, fate);
+      break;
+    case FrameType::datagram:
+      datagrams_.on_fate(fate);
       break;
     case FrameType::path_response:
       break;  // RFC 9000 §13.3: sent once.

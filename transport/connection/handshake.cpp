@@ -32,6 +32,8 @@ wire::TransportParameters Connection::local_parameters() const {
       std::chrono::duration_cast<std::chrono::milliseconds>(config_.max_ack_delay).count());
   out.active_connection_id_limit = config_.active_connection_id_limit;
   out.disable_active_migration = true;
+  out.max_datagram_frame_size = config_.max_datagram_frame_size;
+  out.address_discovery = config_.address_discovery;
   // RFC 9000 §7.3 [rfc9000-7.3-1]: the IDs used so far, authenticated by the handshake.
   out.initial_source_connection_id = local_cids_.initial();
   if (setup_.side == Side::server) {
@@ -83,6 +85,8 @@ Result Connection::on_tls_transport_parameters(Bytes parameters) {
   if (Result checked = check_connection_ids(*decoded); !checked) return checked;
   peer_parameters_ = *decoded;
   streams_.set_peer_parameters(*decoded);
+  datagrams_.set_peer_max_frame_size(decoded->max_datagram_frame_size);
+  observed_addresses_.set_peer(decoded->address_discovery);
   recovery_.set_peer_max_ack_delay(std::chrono::milliseconds(decoded->max_ack_delay_ms));
   // RFC 9000 §18.2: the peer takes no larger datagrams. The codec has checked the lower bound.
   max_datagram_size_ = static_cast<std::uint16_t>(
@@ -143,6 +147,8 @@ void Connection::on_handshake_complete(Instant now) {
   stats_.handshake_time = now - created_at_;
   events_.push_back({.kind = ConnectionEvent::Kind::connected});
   local_cids_.set_peer_limit(peer_parameters_.active_connection_id_limit);
+  // [draft-ietf-quic-address-discovery-5-2]: in the first packets that may carry it.
+  observed_addresses_.on_remote_address(now, setup_.path.remote);
   restart_idle_timer(now);
   if (setup_.side == Side::server) {
     // RFC 9001 §4.1.2 [rfc9001-4.1.2-1]: for a server, complete is confirmed.

@@ -171,7 +171,8 @@ bool Connection::wants_to_send(Instant now, EncryptionLevel level, bool may_elic
 
 bool Connection::has_application_frames() const {
   return ping_requested_ || send_handshake_done_ || path_responder_.has_frames() ||
-         local_cids_.has_frames() || remote_cids_.has_frames() || streams_.has_frames();
+         local_cids_.has_frames() || remote_cids_.has_frames() ||
+         observed_addresses_.has_frames() || streams_.has_frames() || datagrams_.has_frames();
 }
 
 /// Whether anything waits that only the window or the pacer can hold back.
@@ -228,6 +229,10 @@ void Connection::write_frames(Instant now, EncryptionLevel level, PacketWriter& 
                               bool may_elicit) {
   if (phase_ == Phase::closing) return write_close(level, out);
   Space& number_space = space(space_of(level));
+  // Before an ACK, which waits for the next packet: one as large as packets are has no other place.
+  if (may_elicit && level == EncryptionLevel::one_rtt && datagrams_.crowded_out()) {
+    datagrams_.write_frames(out, packet_room());
+  }
   if (number_space.acks.ack_pending()) write_ack(now, number_space, out);
   const bool acknowledges = !out.empty();
   if (may_elicit) {
@@ -280,9 +285,26 @@ void Connection::write_application_frames(PacketWriter& out) {
                 {.kind = static_cast<u8>(wire::FrameType::handshake_done), .stream = {}})) {
     send_handshake_done_ = false;
   }
+  observed_addresses_.write_frames(out);
   local_cids_.write_frames(out);
   remote_cids_.write_frames(out);
+  write_data(out);
+}
+
+/// Where both wait, streams and datagrams begin a packet in turns: neither starves the other.
+void Connection::write_data(PacketWriter& out) {
+  const bool both = datagrams_.has_frames() && streams_.has_frames();
+  if (!both || datagrams_first_) datagrams_.write_frames(out, packet_room());
   streams_.write_frames(out);
+  if (both && !datagrams_first_) datagrams_.write_frames(out, packet_room());
+  if (both) datagrams_first_ = !datagrams_first_;
+}
+
+/// How many bytes of frames the largest 1-RTT packet takes, whatever its number.
+std::size_t Connection::packet_room() const {
+  constexpr std::size_t kLargestNumber = 4;
+  return max_datagram_size_ - wire::short_header_size(remote_cids_.current().bytes()) -
+         kLargestNumber - crypto::kTagSize;
 }
 
 void Connection::finish_packet(Instant now, PlainPacket& packet, std::span<const SentFrame> frames,

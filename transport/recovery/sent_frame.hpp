@@ -13,7 +13,7 @@
 namespace qpeer::transport {
 
 struct SentFrame {
-  u8 kind = 0;  ///< The wire::FrameType (all that we send fit into a byte).
+  u8 kind = 0;  ///< The low byte of the wire::FrameType: it tells apart all that we send.
   bool fin = false;
   std::uint32_t length = 0;
   StreamId stream;           ///< Or, for frames without a stream, whatever the owner needs.

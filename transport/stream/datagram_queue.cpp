@@ -18,6 +18,14 @@ std::string_view to_string(DatagramError error) {
   return "unknown";
 }
 
+namespace {
+
+constexpr u8 kKind = static_cast<u8>(wire::FrameType::datagram);
+
+bool is_ours(const SentFrame& frame) { return frame.kind == kKind; }
+
+}  // namespace
+
 std::expected<void, DatagramError> DatagramQueue::send(Bytes data, std::size_t packet_room) {
   const auto largest = max_payload(packet_room);
   if (!largest) return std::unexpected(DatagramError::disabled);
@@ -53,11 +61,10 @@ bool DatagramQueue::poll_readable() {
 Result DatagramQueue::on_frame(const wire::DatagramFrame& frame) {
   constexpr auto kType = static_cast<std::uint64_t>(wire::FrameType::datagram);
   // RFC 9221 §3 [rfc9221-3-3], [rfc9221-3-4].
-  if (max_frame_size_ == 0) {
-    return fail(TransportErrorCode::protocol_violation, "DATAGRAM was not negotiated", kType);
-  }
   if (frame.received_size > max_frame_size_) {
-    return fail(TransportErrorCode::protocol_violation, "DATAGRAM larger than announced", kType);
+    return fail(TransportErrorCode::protocol_violation,
+                receives() ? "DATAGRAM larger than announced" : "DATAGRAM was not negotiated",
+                kType);
   }
   ++stats_.received;
   const bool was_empty = incoming_.empty();
@@ -77,20 +84,18 @@ Result DatagramQueue::on_frame(const wire::DatagramFrame& frame) {
 
 void DatagramQueue::write_frames(PacketWriter& out, std::size_t packet_room) {
   const std::size_t largest = max_payload(packet_room).value_or(0);
-  bool any = false;
   while (!outgoing_.empty()) {
     const Bytes data = outgoing_.front();
     if (data.size() > largest) {
       ++stats_.unsent;
     } else if (write(out, data)) {
       ++stats_.sent;
-      any = true;
     } else {
       break;
     }
     outgoing_.pop_front();
   }
-  crowded_out_ = !outgoing_.empty() && !any;
+  crowded_out_ = !outgoing_.empty() && std::ranges::none_of(out.sent_frames(), is_ours);
 }
 
 bool DatagramQueue::write(PacketWriter& out, Bytes data) {
@@ -106,9 +111,8 @@ bool DatagramQueue::write(PacketWriter& out, Bytes data) {
   Writer frame{out.tail()};
   DatagramFrame::encode_header(frame, length);
   frame.bytes(data);
-  out.commit(frame.size(), {.kind = static_cast<u8>(wire::FrameType::datagram),
-                            .length = static_cast<std::uint32_t>(data.size()),
-                            .stream = {}});
+  out.commit(frame.size(),
+             {.kind = kKind, .length = static_cast<std::uint32_t>(data.size()), .stream = {}});
   return true;
 }
 

@@ -129,6 +129,12 @@ TEST(ObservedAddresses, LostOnesAreSentAgainAsTheyWereUntilTheyArrive) {
   EXPECT_FALSE(addresses.has_frames()) << "it was not lost after all";
   addresses.on_fate(note(first[0].sequence_number), Fate::lost);
   EXPECT_FALSE(addresses.has_frames());
+
+  addresses.on_remote_address(kStart + 2s, kAway);
+  const auto next = written(addresses);
+  ASSERT_EQ(next.size(), 1U);
+  addresses.on_fate(note(next[0].sequence_number), Fate::lost);
+  EXPECT_TRUE(addresses.has_frames()) << "another frame, another fate";
 }
 
 TEST(ObservedAddresses, LostOnesOfAnAddressThatIsOverAreNotSentAgain) {

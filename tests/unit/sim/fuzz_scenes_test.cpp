@@ -1,6 +1,7 @@
 // The fuzzers' scenes: what was written down happens again, and random steps do no harm.
 #include "tests/sim/fuzz_scenes.hpp"
 
+#include <array>
 #include <optional>
 #include <vector>
 
@@ -78,6 +79,13 @@ TEST(ConnectionScene, FramesGetThroughAtEveryLevel) {
   const std::vector<u8> handshake_done{0x1e};
   EXPECT_EQ(closes_with(ConnectionScene::kEstablished, kOneRtt, handshake_done),
             kProtocolViolation);
+  for (const std::vector<u8>& frames :
+       {std::vector<u8>{0x31, 0x00}, {0x80, 0x9f, 0x81, 0xa6, 9, 10, 0, 0, 1, 0, 80}}) {
+    EXPECT_EQ(closes_with(ConnectionScene::kEstablished, kOneRtt, frames), kProtocolViolation);
+    EXPECT_EQ(
+        closes_with(ConnectionScene::kEstablished | ConnectionScene::kExtensions, kOneRtt, frames),
+        std::nullopt);
+  }
 }
 
 TEST(ConnectionScene, RandomFramesDoNoHarm) {
@@ -90,7 +98,11 @@ TEST(ConnectionScene, RandomFramesDoNoHarm) {
       input[at] |= 0x80;
       input[at + 1] = 0;
       input[at + 2] = 20;
-      input[at + 3] %= 0x1f;
+      input[at + 3] %= 0x22;
+      if (input[at + 3] >= 0x1f) input[at + 3] += 0x30 - 0x1f;  // DATAGRAM, or else ...
+      if (input[at + 3] == 0x32 && at + 7 < input.size()) {
+        copy(std::array<u8, 4>{0x80, 0x9f, 0x81, 0xa6}, MutableBytes(input).subspan(at + 3));
+      }
     }
     ConnectionScene::run(input);
   }

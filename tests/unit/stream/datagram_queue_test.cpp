@@ -48,6 +48,22 @@ TEST(DatagramRing, TakesWhatIsWithinTheLimitWhereverTheOthersLie) {
   }
 }
 
+TEST(DatagramRing, EmptyOnesBetweenTheNewestAndTheOldestMisleadNobody) {
+  DatagramRing ring(100'000);
+  ring.push_back(text(2'048, 1));
+  ring.push_back(text(2'048, 2));
+  ring.pop_front();
+  ring.push_back(text(2'047, 3));
+  ring.push_back(text(1, 4));  // Up to the oldest, were it not for ...
+  ring.push_back({});          // ... this one.
+  ring.push_back(text(100, 5));
+  EXPECT_TRUE(std::ranges::equal(ring.front(), text(2'048, 2)));
+  for (const std::size_t size : {2'048U, 2'047U, 1U, 0U, 100U}) {
+    ASSERT_EQ(ring.front().size(), size);
+    ring.pop_front();
+  }
+}
+
 TEST(DatagramRing, EmptyOnesCountToo) {
   DatagramRing ring(1'600);
   for (int i = 0; i < 100; ++i) {
@@ -91,6 +107,7 @@ struct Packet {
     size = out.size();
     eliciting = out.ack_eliciting();
     frames = out.sent_frames().size();
+    room_left = out.remaining();
     Reader in{Bytes(storage).first(size)};
     while (!in.empty()) {
       const auto frame = wire::decode_frame(in, wire::PacketType::one_rtt);
@@ -104,6 +121,7 @@ struct Packet {
   }
   std::size_t size = 0;
   std::size_t frames = 0;
+  std::size_t room_left = 0;
   bool eliciting = false;
   std::vector<std::vector<u8>> datagrams;
   std::vector<std::size_t> frame_sizes;
@@ -148,6 +166,8 @@ TEST(DatagramQueue, EverySizeUpToTheLargestFitsAPacket) {
     ASSERT_EQ(packet.datagrams.size(), 1U) << size;
     EXPECT_EQ(packet.datagrams[0], text(size, 7));
     EXPECT_TRUE(packet.eliciting);
+    const bool has_length = packet.frame_sizes[0] > size + 1;
+    EXPECT_TRUE(has_length || packet.room_left == 0) << "what follows would be taken for its end";
   }
   DatagramQueue queue = queue_for(65'535);
   EXPECT_EQ(queue.max_payload(kRoom), kRoom - 1);
@@ -182,6 +202,18 @@ TEST(DatagramQueue, TellsWhenOtherFramesCrowdItOut) {
   EXPECT_TRUE(Packet(queue, kRoom, 10).datagrams.empty());
   EXPECT_TRUE(queue.crowded_out());
   EXPECT_EQ(Packet(queue).datagrams.size(), 1U);
+  EXPECT_FALSE(queue.crowded_out());
+}
+
+TEST(DatagramQueue, IsNotCrowdedOutOfAPacketThatCarriesOne) {
+  DatagramQueue queue = queue_for(65'535);
+  std::vector<u8> storage(kRoom);
+  PacketWriter out(storage, wire::PacketType::one_rtt);
+  ASSERT_TRUE(queue.send(text(700, 0), kRoom).has_value());
+  queue.write_frames(out, kRoom);
+  ASSERT_TRUE(queue.send(text(700, 0), kRoom).has_value());
+  queue.write_frames(out, kRoom);
+  EXPECT_TRUE(queue.has_frames());
   EXPECT_FALSE(queue.crowded_out());
 }
 
@@ -250,6 +282,8 @@ TEST(DatagramQueue, GivesWhatCameInItsOrder) {
   EXPECT_EQ(queue.next(), std::nullopt);
   ASSERT_TRUE(queue.on_frame(frame_of({})).has_value());
   EXPECT_TRUE(queue.poll_readable()) << "there was nothing, and now is";
+  ASSERT_TRUE(queue.on_frame(frame_of({})).has_value());
+  EXPECT_FALSE(queue.poll_readable()) << "there was something, and is still";
 }
 
 TEST(DatagramQueue, ReadBeforeTheEventWasPolledNeedsNone) {
