@@ -44,6 +44,7 @@ TEST(BootstrapCache, ARefreshKeepsWhatItDoesNotBring) {
   again.address_token = {4};
   again.first_reached = 0;
   again.evidence = Evidence::dialled_back;
+  again.failures = 5;
   cache.on_reached(again);
   ASSERT_EQ(cache.size(), 1U);
   const CacheEntry& now = cache.entries()[0];

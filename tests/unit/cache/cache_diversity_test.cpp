@@ -85,6 +85,18 @@ TEST(CacheDiversity, TheHonestTakeBackWhatOneNetworkTookOfAnEmptyCache) {
   EXPECT_EQ(network.honest_left(), 200U);
 }
 
+TEST(CacheDiversity, WhenFullTheNetworkMostOverItsShareGivesWay) {
+  BootstrapCache cache;
+  Network network(cache);
+  network.honest(20);
+  network.attack(81, 1);
+  network.honest(99);
+  ASSERT_EQ(cache.size(), 200U);
+  network.honest(50);  // The first 20 are the oldest.
+  EXPECT_EQ(network.honest_left(), 169U);
+  EXPECT_NE(cache.find(id_of(0)), nullptr);
+}
+
 TEST(CacheDiversity, ARefreshInACrowdedNetworkCostsNobodyItsPlace) {
   BootstrapCache cache;
   Network network(cache);
