@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "cache/cache_codec.hpp"
+#include "cache/cache_text.hpp"
 #include "p2p/control_messages.hpp"
 #include "tests/sim/fuzz_scenes.hpp"
 #include "tests/sim/packets.hpp"
@@ -164,6 +166,31 @@ void add_tokens(Corpus& corpus) {
   corpus.add("address_token", Input(100, 7));
 }
 
+void add_caches(Corpus& corpus) {
+  cache::CacheEntry entry;
+  entry.id = PeerId({1, 2, 3});
+  entry.address = SocketAddress::ipv4({192, 0, 2, 1}, 4433);
+  entry.last_reached = 1'700'000'000;
+  cache::CacheEntry full = entry;
+  full.id = PeerId({4});
+  full.address = SocketAddress::ipv6({0xfe, 0x80}, 443, 2);
+  full.certificate.assign(60, 0x30);
+  full.evidence = cache::Evidence::dialled_back;
+  full.failures = 3;
+  full.ticket.assign(20, 1);
+  full.address_token.assign(10, 2);
+  constexpr std::size_t kMagicSize = 8;
+  constexpr std::size_t kChecksumSize = 32;
+  for (const auto& entries : {std::vector<cache::CacheEntry>{}, std::vector{entry},
+                              std::vector{full}, std::vector{entry, full}}) {
+    const Input file = cache::encode(entries);
+    corpus.add("cache", join({Input{0}, file}));
+    const Bytes body = Bytes(file).first(file.size() - kChecksumSize).subspan(kMagicSize);
+    corpus.add("cache", join({Input{1}, body}));
+    corpus.add("cache", join({Input{2}, as_bytes(cache::export_text(entries))}));
+  }
+}
+
 void add_control(Corpus& corpus) {
   using namespace qpeer::p2p;
   Introduction hello{.role = Role::node, .nonce = {1, 2, 3}};
@@ -277,6 +304,7 @@ int main(int count, char** arguments) {
   add_frames(corpus);
   add_parameters(corpus);
   add_tokens(corpus);
+  add_caches(corpus);
   add_control(corpus);
   add_endpoint_runs(corpus);
   add_connection_inputs(corpus);
