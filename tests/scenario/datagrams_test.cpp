@@ -1,13 +1,14 @@
 // Unreliable datagrams between two peers: what arrives, what is lost, what is refused. RFC 9221.
 #include <algorithm>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 
-#include "tests/sim/packets.hpp"
 #include "tests/sim/peer_network.hpp"
 
 namespace qpeer::sim {
@@ -112,6 +113,37 @@ SIMULATE(Datagrams, TheLargestFitsEvenWhileAcksAndStreamsWantRoom) {
   run_for(4s);
   EXPECT_GT(numbers.size(), 40U);
   EXPECT_GT(session.stats().datagrams.acknowledged, 40U);
+}
+
+/// Lets one packet out at a time.
+class OnePacket final : public transport::CongestionController {
+ public:
+  void on_packet_sent(Instant, std::uint64_t, std::uint64_t) override {}
+  void on_ack(const transport::AckSample&, const transport::RttEstimator&) override {}
+  void on_loss(const transport::LossSample&) override {}
+  void on_ecn_ce(Instant, Instant) override {}
+  void on_mtu_changed(std::uint16_t) override {}
+  [[nodiscard]] std::uint64_t window() const override { return 1'300; }
+  [[nodiscard]] std::optional<std::uint64_t> pacing_rate() const override { return 1 << 30; }
+};
+
+// Each packet that may leave has an ACK to carry, for what let it leave.
+SIMULATE(Datagrams, TheLargestIsNotHeldUpByAnAckInEveryPacket) {
+  PeerConfig config = with_datagrams();
+  config.connection.congestion_controller = [](std::uint16_t) {
+    return std::make_unique<OnePacket>();
+  };
+  auto [client, server] =
+      network.pair(Link{.delay = 10ms, .rate = 5_mbit}, config, with_datagrams());
+  ASSERT_TRUE(run_until(client.confirmed(), 5s));
+  client.sends(50_MiB);
+  server.sends(50_MiB);
+  run_for(2s);
+  const std::uint64_t before = server.received_bytes();
+  const std::vector<u8> data(client.connection().max_datagram_payload().value_or(0));
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(client.session().sends_datagram(data).has_value());
+  EXPECT_TRUE(run_until([&, &to = server] { return to.session().datagrams == 20; }, 10s));
+  EXPECT_GT(server.received_bytes(), before + 10'000) << "and streams went on";
 }
 
 SIMULATE(Datagrams, StreamsAndDatagramsShareTheLink) {
