@@ -20,8 +20,9 @@ void Node::Implementation::on_stream_event(Slot slot, const StreamEvent& event) 
   using Kind = StreamEvent::Kind;
   if (event.kind == Kind::opened) return on_stream_opened(slot, event.stream_id);
   if (event.kind == Kind::can_open) {
-    if (link.owner != kNone) write_waiting(peers[link.owner]);
-    return;
+    if (link.owner == kNone) return;
+    write_waiting(peers[link.owner]);
+    return tell_writable(peers[link.owner]);
   }
   if (link.control == event.stream_id) {
     if (event.kind == Kind::readable) return read_control(slot);
@@ -133,10 +134,7 @@ void Node::Implementation::read_operation(OperationId id) {
     if (!view) return on_unreadable(*operation, view.error());
     if (operation->kind == Operation::Kind::incoming) {
       if (view->data.empty() && !view->fin) return;
-      if (inbox_room(*operation) == 0) {
-        paused.insert(peer->id);
-        return;
-      }
+      if (inbox_room(*operation) == 0) return pause(*operation);
       charge(*operation, kOperationCost);
       if (!take_prefix(*operation, *view)) return;
       continue;
@@ -145,10 +143,8 @@ void Node::Implementation::read_operation(OperationId id) {
     if (operation->in.size() + size > config.max_message_size) {
       return refuse_incoming(*operation, ErrorCode::message_too_large, "the message is too large");
     }
-    if (size == 0 && !view->data.empty()) {
-      paused.insert(peer->id);
-      return;
-    }
+    if (size == 0 && !view->data.empty()) return pause(*operation);
+    operation->blocked = false;
     operation->in.insert(operation->in.end(), view->data.begin(),
                          view->data.begin() + static_cast<std::ptrdiff_t>(size));
     charge(*operation, size);
@@ -290,6 +286,12 @@ std::optional<Request> Node::next_request(Instant now) {
   Request out{.id = id, .from = operation.peer, .data = node.take_in(operation)};
   node.resume_paused();
   return out;
+}
+
+// It goes on when somebody took something: see resume_paused().
+void Node::Implementation::pause(Operation& operation) {
+  operation.blocked = true;
+  paused.insert(operation.peer);
 }
 
 void Node::Implementation::resume_paused() {

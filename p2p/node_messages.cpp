@@ -79,13 +79,17 @@ void Node::Implementation::erase_operation(OperationId id) {
     if (peer->sending.erase(id) > 0) {
       peer->queued_bytes -= operation.out.size();
       if (!operation.stream) std::erase(peer->waiting, id);
-      if (peer->was_full && peer->queued_bytes <= config.max_queued_bytes / 2) {
-        peer->was_full = false;
-        tell(Writable{.peer = peer->id});
-      }
+      tell_writable(*peer);
     }
   }
   operations.erase(at);
+}
+
+// To whom it was refused before.
+void Node::Implementation::tell_writable(Peer& peer) {
+  if (!peer.was_full || peer.queued_bytes > config.max_queued_bytes / 2) return;
+  peer.was_full = false;
+  tell(Writable{.peer = peer.id});
 }
 
 void Node::Implementation::fail_operation(OperationId id, PeerError error) {
@@ -241,7 +245,7 @@ void Node::Implementation::sweep_operations() {
   sweep_at = kNever;
   std::vector<OperationId> late;
   for (const auto& [id, operation] : operations) {
-    const bool waits_for_us = paused.contains(operation.peer) || operation.whole;
+    const bool waits_for_us = operation.blocked || operation.whole;
     const bool unfinished =
         operation.kind != Operation::Kind::raw && (operation.sending || !waits_for_us);
     if (unfinished && now >= operation.progress_at + config.message_timeout) late.push_back(id);

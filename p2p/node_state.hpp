@@ -141,6 +141,7 @@ struct Node::Implementation {
     std::vector<u8> in{};
     std::size_t charged = 0;  ///< To the inbox of its peer.
     bool whole = false;       ///< All of it was read.
+    bool blocked = false;     ///< There is more, and no room for it.
     Instant progress_at{};
     bool sends = false;     ///< Raw: our side of the stream is not over.
     bool receives = false;  ///< Raw: the peer's is not.
@@ -247,6 +248,7 @@ struct Node::Implementation {
   void take_stream(Slot slot, StreamId stream);
   void release_held(Slot slot);
   void write_waiting(Peer& peer);
+  void tell_writable(Peer& peer);
   void write_operation(OperationId id);
   void read_operation(OperationId id);
   void complete(Operation& operation);
@@ -263,6 +265,7 @@ struct Node::Implementation {
   void erase_operation(OperationId id);
   void on_datagram_event(Slot slot);
   void lose_streams(Link& link);
+  void pause(Operation& operation);
   void resume_paused();
   void sweep_operations();
   [[nodiscard]] std::size_t inbox_room(const Operation& operation) const;

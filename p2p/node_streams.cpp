@@ -26,7 +26,10 @@ std::expected<OperationId, PeerError> Node::open_stream(Instant now, const PeerI
   transport::Connection* connection = node.transport_of(link);
   if (connection == nullptr) return std::unexpected(PeerError::not_linked);
   const auto stream = connection->open_stream(node.config.role == Role::client);
-  if (!stream) return std::unexpected(PeerError::queue_full);
+  if (!stream) {
+    peer->was_full = true;
+    return std::unexpected(PeerError::queue_full);
+  }
   constexpr std::array<u8, 1> kRawPrefix{kRawStream};
   (void)connection->write(*stream, kRawPrefix);
   auto& operation = node.add_operation(Implementation::Operation::Kind::raw, id);
