@@ -119,15 +119,23 @@ async::Task<std::expected<PeerStream, PeerError>> NodeState::open_stream(
     if (self->ending) co_return std::unexpected(PeerError::shut_down);
     const auto opened = self->machine.open_stream(io::now(), peer);
     self->wake();
-    if (opened) co_return self->make_stream(*opened, peer);
+    if (opened) co_return self->make_stream(*opened, peer, true);
     if (opened.error() != PeerError::queue_full) co_return std::unexpected(opened.error());
     RoomWait wait(*self, peer);
     co_await wait;
   }
 }
 
-PeerStream NodeState::make_stream(OperationId id, const PeerId& peer) {
+PeerStream NodeState::make_stream(OperationId id, const PeerId& peer, bool ours) {
   const auto [at, added] = streams.try_emplace(id.value, *this, id, peer);
+  const auto link = machine.link(peer);
+  if (machine.role() == Role::node && link && link->role == Role::node) {
+    if (ours) {
+      at->second.receiving = PeerStreamState::Receiving::none;
+    } else {
+      at->second.sending = PeerStreamState::Sending::none;
+    }
+  }
   return PeerStream{shared_from_this(), at->second};
 }
 

@@ -43,6 +43,8 @@ std::optional<StreamError> PeerStreamState::send_error() const {
       return StreamError::finished;
     case Sending::stopped:
       return StreamError::stopped;
+    case Sending::none:
+      return StreamError::wrong_direction;
   }
   return std::nullopt;
 }
@@ -56,6 +58,8 @@ std::optional<StreamError> PeerStreamState::receive_error() const {
       return StreamError::reset;
     case Receiving::abandoned:
       return StreamError::finished;
+    case Receiving::none:
+      return StreamError::wrong_direction;
   }
   return std::nullopt;
 }
@@ -91,6 +95,7 @@ bool ReadOperation::attempt() {
     const auto view = stream_.look();
     if (!view) {
       if (filled > 0) break;  // The next read tells.
+      if (stream_.is_ending(view.error())) return false;
       result_ = std::unexpected(view.error());
       return true;
     }
@@ -123,7 +128,7 @@ bool PeekOperation::attempt() {
     return true;
   }
   result_ = stream_.look();
-  if (!result_) return true;
+  if (!result_) return !stream_.is_ending(result_.error());
   stream_.shown = result_->data.size();
   stream_.shown_end = result_->fin;
   if (!result_->data.empty()) return true;
@@ -145,7 +150,7 @@ bool WriteOperation::attempt() {
     const auto taken = stream_.node.machine.write(io::now(), stream_.id, left_);
     if (!taken) {
       result_ = std::unexpected(taken.error());
-      return true;
+      return !stream_.is_ending(taken.error());
     }
     if (*taken == 0) return false;
     left_ = left_.subspan(*taken);

@@ -39,11 +39,15 @@
 namespace qpeer::p2p::detail {
 
 struct PeerStreamState {
-  enum class Sending : u8 { open, finishing, acknowledged, reset, stopped };
-  enum class Receiving : u8 { open, ended, reset, abandoned };
+  enum class Sending : u8 { open, finishing, acknowledged, reset, stopped, none };
+  enum class Receiving : u8 { open, ended, reset, abandoned, none };
 
   PeerStreamState(NodeState& owner, OperationId stream, const PeerId& whose)
       : node(owner), id(stream), peer(whose) {}
+  /// Whether the machine's `closed` is news that its next event brings: wait for it.
+  [[nodiscard]] bool is_ending(StreamError error) const {
+    return error == StreamError::closed && !lost;
+  }
   void on_event(const StreamActivity& event);
   /// Why the send side takes no more; why the receive side gives no more.
   [[nodiscard]] std::optional<StreamError> send_error() const;
@@ -138,7 +142,8 @@ struct NodeState : std::enable_shared_from_this<NodeState> {
   static async::Task<void> finish_shut_down(std::shared_ptr<NodeState> self, Instant deadline);
   void abandon();
 
-  [[nodiscard]] PeerStream make_stream(OperationId id, const PeerId& peer);
+  /// One that we opened, or that the peer did.
+  [[nodiscard]] PeerStream make_stream(OperationId id, const PeerId& peer, bool ours);
   template <class Peer>
   [[nodiscard]] Peer make_peer(const PeerId& id) {
     return Peer{shared_from_this(), id};

@@ -1,0 +1,196 @@
+// How nodes end, in good order and otherwise, and callbacks.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "tests/unit/p2p_async/peers_fixture.hpp"
+
+namespace qpeer::p2p {
+namespace {
+
+using AsyncNodeTest = Peers;
+using AsyncClientTest = Peers;
+
+TEST_F(AsyncNodeTest, ShutDownLetsWhatIsQueuedArrive) {
+  AsyncNode a = node();
+  AsyncNode b = node();
+  const NodePeer peer = link(a, b);
+  bool sent = false;
+  const auto data = pattern(4 << 20);
+  auto send = [&]() -> async::Task<void> { sent = (co_await peer.send(data)).has_value(); };
+  auto body = [&]() -> async::Task<void> {
+    async::TaskGroup tasks;
+    tasks.spawn(send());
+    co_await a.shut_down();
+    EXPECT_TRUE(sent);
+    const auto message = co_await b.next_message();
+    EXPECT_TRUE(message && equal(message->data, data));
+    const auto late = co_await peer.send(as_bytes("late"));
+    EXPECT_EQ(late.error(), PeerError::shut_down);
+  };
+  finish(body());
+  EXPECT_TRUE(turn_until([&] { return b.stats().links == 0; }));
+}
+
+TEST_F(AsyncNodeTest, ShutDownEndsEveryWait) {
+  AsyncNode a = node();
+  AsyncClient asking = client();
+  const ServerPeer server = link(asking, a);
+  int ended = 0;
+  auto next = [&]() -> async::Task<void> {
+    const auto arrival = co_await a.next_message();
+    EXPECT_FALSE(arrival);
+    ++ended;
+  };
+  auto join = [&]() -> async::Task<void> {
+    const PeerAddress dead{.id = make_identity().id, .host = "127.0.0.1", .port = 9};
+    const auto peer = co_await a.bootstrap(dead);
+    EXPECT_FALSE(peer);
+    ++ended;
+  };
+  auto ask = [&]() -> async::Task<void> {
+    const auto reply = co_await server.request(as_bytes("?"));
+    EXPECT_FALSE(reply);
+    ++ended;
+  };
+  async::TaskGroup tasks;
+  tasks.spawn(next());
+  tasks.spawn(join());
+  tasks.spawn(ask());
+  turn_for(20ms);
+  EXPECT_EQ(ended, 0);
+  auto body = [&]() -> async::Task<void> {
+    co_await a.shut_down(100ms);
+    co_await tasks.join();
+    EXPECT_FALSE(co_await a.next());
+  };
+  finish(body());
+  EXPECT_EQ(ended, 3);
+}
+
+TEST_F(AsyncNodeTest, HandlesOutliveTheNode) {
+  AsyncNode b = node();
+  std::optional<AsyncNode> a{node()};
+  const NodePeer peer = link(*a, b);
+  auto body = [&]() -> async::Task<void> {
+    auto stream = co_await peer.open_stream();
+    a.reset();
+    const auto sent = co_await peer.send(as_bytes("?"));
+    EXPECT_EQ(sent.error(), PeerError::shut_down);
+    const auto pong = co_await peer.ping();
+    EXPECT_EQ(pong.error(), PeerError::shut_down);
+    EXPECT_EQ(peer.send_datagram({}).error(), PeerError::shut_down);
+    const auto written = co_await stream->write(as_bytes("?"));
+    EXPECT_FALSE(written);
+    const auto another = co_await peer.open_stream();
+    EXPECT_EQ(another.error(), PeerError::shut_down);
+    EXPECT_FALSE(peer.is_linked());
+  };
+  finish(body());
+  EXPECT_TRUE(turn_until([&] { return b.stats().links == 0; })) << "the peer was not told";
+}
+
+TEST_F(AsyncNodeTest, ATaskThatAnEventWokeMayDestroyIt) {
+  std::optional<AsyncNode> a{node()};
+  AsyncNode b = node();
+  const NodePeer peer = link(b, *a);
+  auto destroy = [&]() -> async::Task<void> {
+    (void)co_await a->next_message();
+    a.reset();
+  };
+  async::TaskGroup tasks;
+  tasks.spawn(destroy());
+  auto body = [&]() -> async::Task<void> {
+    (void)co_await peer.send(as_bytes("now"));
+    co_await tasks.join();
+  };
+  finish(body());
+  EXPECT_FALSE(a);
+  EXPECT_TRUE(turn_until([&] { return b.stats().links == 0; })) << "the peer was not told";
+}
+
+// --- callbacks -----------------------------------------------------------------------------------
+
+TEST_F(AsyncNodeTest, CallbacksDoWhatTasksDo) {
+  AsyncNode a = node();
+  AsyncNode b = node();
+  AsyncClient asking = client();
+  std::string log;
+  b.on_message([&](const Message& message) { log += as_text(message.data); });
+  b.on_request([&](IncomingRequest request) {
+    request.reply(as_bytes("R"), [&](auto sent) { log += sent ? "r" : "?"; });
+  });
+  const PeerAddress contact = b.contact();
+  a.connect(contact, [&](auto peer) {
+    log += "C";
+    peer->send(as_bytes("M"), [&](auto sent) { log += sent ? "s" : "?"; });
+    peer->ping([&](auto took) { log += took ? "p" : "?"; });
+  });
+  asking.bootstrap(std::span(&contact, 1), [&](auto server) {
+    log += "B";
+    server->request(as_bytes("Q"), [&](auto reply) { log += reply ? as_text(*reply) : "?"; });
+  });
+  EXPECT_EQ(log, "") << "called within the call";
+  EXPECT_TRUE(turn_until([&] { return log.size() == 7; })) << log;
+  std::ranges::sort(log);
+  EXPECT_EQ(log, "BCMRprs");
+  bool down = false;
+  a.shut_down([&] { down = true; });
+  EXPECT_TRUE(turn_until([&] { return down; }));
+}
+
+TEST_F(AsyncNodeTest, ACallbackMayDestroyTheNode) {
+  std::optional<AsyncNode> a{node()};
+  AsyncNode b = node();
+  const NodePeer peer = link(*a, b);
+  const auto guard = std::make_shared<int>();
+  peer.send(as_bytes("last"), [&, guard](auto) {
+    a.reset();
+    EXPECT_GE(guard.use_count(), 2) << "what was captured outlives the call";
+  });
+  EXPECT_TRUE(turn_until([&] { return !a; }));
+  turn_for(20ms);
+  EXPECT_EQ(guard.use_count(), 1);
+}
+
+TEST_F(AsyncNodeTest, AnEventCallbackMayDestroyTheNode) {
+  std::optional<AsyncNode> a{node()};
+  AsyncNode b = node();
+  a->on_event([&](const NodeEvent& event) {
+    if (std::holds_alternative<LinkUp>(event)) a.reset();
+  });
+  const PeerAddress contact = b.contact();
+  a->connect(contact, [](auto) { ADD_FAILURE() << "called"; });
+  EXPECT_TRUE(turn_until([&] { return !a; }));
+  turn_for(20ms);
+}
+
+TEST_F(AsyncNodeTest, ADestroyedNodeCallsNobody) {
+  AsyncNode b = node();
+  std::optional<AsyncNode> a{node()};
+  const NodePeer peer = link(*a, b);
+  const auto guard = std::make_shared<int>();
+  peer.send(as_bytes("?"), [guard](auto) { ADD_FAILURE() << "called"; });
+  a->shut_down([guard] { ADD_FAILURE() << "called"; });
+  a->on_message([guard](const Message&) { ADD_FAILURE() << "called"; });
+  a.reset();
+  turn_for(50ms);
+  EXPECT_EQ(guard.use_count(), 1) << "a task of the node is left";
+}
+
+TEST_F(AsyncNodeTest, MovesAndReplacesLikeAValue) {
+  AsyncNode a = node();
+  AsyncNode moved = std::move(a);
+  AsyncNode b = node();
+  (void)link(moved, b);
+  moved = node();  // The old one ends.
+  EXPECT_TRUE(turn_until([&] { return b.stats().links == 0; }));
+  const NodePeer peer = link(moved, b);
+  EXPECT_TRUE(peer.is_linked());
+}
+
+}  // namespace
+}  // namespace qpeer::p2p

@@ -1,0 +1,254 @@
+// Bootstrapping, connecting, the words of their errors, and the cache that lasts.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "tests/unit/p2p_async/peers_fixture.hpp"
+
+namespace qpeer::p2p {
+namespace {
+
+using AsyncNodeTest = Peers;
+using AsyncClientTest = Peers;
+
+/// A folder that goes with the test.
+struct Folder {
+  Folder() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "qpeer-test-XXXXXX").string();
+    path = ::mkdtemp(pattern.data());
+  }
+  ~Folder() { std::filesystem::remove_all(path); }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  [[nodiscard]] std::string file(const char* name) const { return path + '/' + name; }
+  std::string path;
+};
+
+TEST_F(AsyncClientTest, BootstrapTellsEachCandidateAndWhy) {
+  AsyncNode stranger = node();
+  NodeOptions hasty = options();
+  hasty.config.bootstrap.attempt_timeout = 300ms;
+  AsyncClient lost = client(std::move(hasty));
+  const PeerId expected = make_identity().id;
+  std::array<PeerAddress, 4> contacts;
+  contacts[0] = {.id = expected, .host = "127.0.0.1", .port = 9};
+  contacts[1] = {.id = expected, .host = "127.0.0.1", .port = stranger.local_address().port()};
+  contacts[2] = {.id = expected, .host = "no-such-host.invalid", .port = 4433};
+  contacts[3] = {.host = "127.0.0.1", .port = 10};  // Pinned, but to what?
+  std::string text;
+  auto body = [&]() -> async::Task<void> {
+    const auto peer = co_await lost.bootstrap(contacts);
+    EXPECT_FALSE(peer);
+    EXPECT_EQ(peer.error().attempts.size(), 4U);
+    text = to_string(peer.error());
+  };
+  finish(body());
+  for (const std::string& part :
+       {expected.to_string() + "@127.0.0.1:9: ", std::string("another peer answered"),
+        expected.to_string() + "@no-such-host.invalid:4433: cannot resolve no-such-host.invalid",
+        std::string("127.0.0.1:10: its peer id is not known")}) {
+    EXPECT_TRUE(text.contains(part)) << part << "\nis missing in\n" << text;
+  }
+}
+
+TEST_F(AsyncClientTest, WithNobodyToAskBootstrapSaysSoAtOnce) {
+  AsyncClient lost = client();
+  auto body = [&]() -> async::Task<void> {
+    const auto peer = co_await lost.bootstrap();
+    EXPECT_EQ(to_string(peer.error()),
+              "there is nobody to ask: no contact was given, and the cache is empty");
+  };
+  const Instant begin = io::now();
+  finish(body());
+  EXPECT_LT(io::now() - begin, 1s);
+}
+
+TEST_F(AsyncClientTest, BootstrapsThroughANameAndTheFirstThatAnswers) {
+  AsyncNode server = node();
+  AsyncClient joining = client();
+  std::array<PeerAddress, 2> contacts;
+  contacts[0] = {.id = make_identity().id, .host = "127.0.0.1", .port = 9};
+  contacts[1] = {.id = server.id(), .host = "localhost", .port = server.local_address().port()};
+  auto body = [&]() -> async::Task<void> {
+    const auto peer = co_await joining.bootstrap(contacts);
+    EXPECT_TRUE(peer) << to_string(peer.error());
+    EXPECT_TRUE(peer && peer->id() == server.id());
+    EXPECT_EQ(joining.peers().size(), 1U);
+  };
+  finish(body());
+}
+
+TEST_F(AsyncClientTest, OneBootstrapAtATimeAndACancelledOneMakesRoom) {
+  AsyncNode server = node();
+  AsyncClient joining = client();
+  const PeerAddress dead{.id = make_identity().id, .host = "127.0.0.1", .port = 9};
+  auto wait = [&]() -> async::Task<void> {
+    (void)co_await joining.bootstrap(dead);
+    ADD_FAILURE() << "went on";
+  };
+  {
+    async::TaskGroup tasks;
+    tasks.spawn(wait());
+    turn_for(20ms);
+    auto second = [&]() -> async::Task<void> {
+      const auto peer = co_await joining.bootstrap(dead);
+      EXPECT_EQ(to_string(peer.error()), "a bootstrap is under way already");
+    };
+    finish(second());
+  }
+  EXPECT_TRUE(turn_until([&] { return joining.stats().connections == 0; }));
+  auto body = [&]() -> async::Task<void> {
+    const PeerAddress contact = server.contact();
+    EXPECT_TRUE(co_await joining.bootstrap(contact));
+  };
+  finish(body());
+}
+
+TEST_F(AsyncClientTest, CancellingALookUpLeavesNothingBehind) {
+  AsyncClient joining = client();
+  const PeerAddress nowhere{.id = make_identity().id, .host = "no-such-host.invalid", .port = 9};
+  auto wait = [&]() -> async::Task<void> { (void)co_await joining.bootstrap(nowhere); };
+  for (int i = 0; i < 10; ++i) {
+    async::TaskGroup tasks;
+    tasks.spawn(wait());
+  }
+  auto body = [&]() -> async::Task<void> {
+    const auto peer = co_await joining.bootstrap();
+    EXPECT_TRUE(to_string(peer.error()).starts_with("there is nobody to ask"));
+  };
+  finish(body());
+}
+
+TEST_F(AsyncNodeTest, ConnectMakesALinkOrTellsWhy) {
+  AsyncNode a = node();
+  AsyncNode b = node();
+  const NodePeer peer = link(a, b);
+  EXPECT_EQ(peer.info()->role, Role::node);
+  auto body = [&]() -> async::Task<void> {
+    const PeerAddress again = b.contact();
+    EXPECT_TRUE(co_await a.connect(again)) << "it is linked already";
+    PeerAddress wrong = again;
+    wrong.id = make_identity().id;
+    const auto other = co_await a.connect(wrong);
+    EXPECT_TRUE(to_string(other.error()).contains("another peer answered"))
+        << to_string(other.error());
+    PeerAddress self = a.contact();
+    const auto ourselves = co_await a.connect(self);
+    EXPECT_TRUE(to_string(ourselves.error()).contains("ourselves"));
+  };
+  finish(body());
+}
+
+TEST_F(AsyncNodeTest, StartTellsWhatIsWrong) {
+  NodeOptions nobody = options();
+  nobody.identity = {};
+  EXPECT_FALSE(AsyncNode::start(loop, std::move(nobody)));
+  const AsyncNode first = node();
+  NodeOptions taken = options();
+  taken.listen = first.local_address();
+  const auto second = AsyncNode::start(loop, std::move(taken));
+  ASSERT_FALSE(second);
+  EXPECT_TRUE(second.error().starts_with("cannot bind to " + first.local_address().to_string()));
+  NodeOptions many = options();
+  many.advertise.resize(5, SocketAddress::loopback4(1));
+  EXPECT_EQ(AsyncNode::start(loop, std::move(many)).error(),
+            "at most four addresses can be advertised");
+}
+
+TEST_F(AsyncNodeTest, ContactIsWhatOthersAreTold) {
+  NodeOptions forwarded = options();
+  forwarded.advertise = {*SocketAddress::parse("[2001:db8::7]:4433")};
+  EXPECT_EQ(node(std::move(forwarded)).contact().host, "2001:db8::7");
+  NodeOptions anywhere = options();
+  anywhere.listen = SocketAddress::ipv4({}, 0);
+  const AsyncNode any = node(std::move(anywhere));
+  EXPECT_EQ(any.contact().host, "localhost");
+  EXPECT_EQ(any.contact().port, any.local_address().port());
+}
+
+// --- the cache -----------------------------------------------------------------------------------
+
+TEST_F(AsyncNodeTest, RejoinsFromTheCacheFileAlone) {
+  const Folder folder;
+  NodeOptions keeping = options();
+  keeping.cache_path = folder.file("cache");
+  keeping.save_delay = 1h;
+  AsyncNode server = node();
+  {
+    AsyncNode first = node(keeping);
+    (void)link(first, server);
+    auto end = [&]() -> async::Task<void> { co_await first.shut_down(); };
+    finish(end());
+  }
+  EXPECT_TRUE(std::filesystem::exists(folder.file("cache")));
+  std::string warnings;
+  keeping.on_warning = [&](std::string_view text) { warnings += text; };
+  AsyncNode second = node(keeping);
+  ASSERT_EQ(second.cache().size(), 1U);
+  auto body = [&]() -> async::Task<void> {
+    const auto peer = co_await second.bootstrap();
+    EXPECT_TRUE(peer) << to_string(peer.error());
+    EXPECT_TRUE(peer && peer->id() == server.id());
+  };
+  finish(body());
+  EXPECT_EQ(warnings, "");
+}
+
+TEST_F(AsyncNodeTest, SavesTheCacheSomeTimeAfterAChange) {
+  const Folder folder;
+  NodeOptions keeping = options();
+  keeping.cache_path = folder.file("cache");
+  keeping.save_delay = 10ms;
+  AsyncNode server = node();
+  AsyncNode first = node(std::move(keeping));
+  (void)link(first, server);
+  EXPECT_TRUE(turn_until([&] { return std::filesystem::exists(folder.file("cache")); }));
+}
+
+TEST_F(AsyncNodeTest, ACacheThatIsOfNoUseIsAWarning) {
+  const Folder folder;
+  std::FILE* const file = std::fopen(folder.file("cache").c_str(), "w");
+  std::fputs("nonsense", file);
+  std::fclose(file);
+  std::vector<std::string> warnings;
+  NodeOptions keeping = options();
+  keeping.on_warning = [&](std::string_view text) { warnings.emplace_back(text); };
+  keeping.cache_path = folder.file("cache");
+  const AsyncNode damaged = node(keeping);
+  ASSERT_EQ(warnings.size(), 1U);
+  EXPECT_TRUE(warnings[0].contains("damaged")) << warnings[0];
+  keeping.cache_path = folder.file("missing/cache");
+  const AsyncNode homeless = node(keeping);
+  ASSERT_EQ(warnings.size(), 2U);
+  EXPECT_TRUE(warnings[1].starts_with("the cache is kept in memory only: ")) << warnings[1];
+}
+
+TEST_F(AsyncNodeTest, ACacheThatCannotBeSavedEndsNothing) {
+  const Folder folder;
+  std::vector<std::string> warnings;
+  NodeOptions keeping = options();
+  keeping.on_warning = [&](std::string_view text) { warnings.emplace_back(text); };
+  std::filesystem::create_directory(folder.file("sub"));
+  keeping.cache_path = folder.file("sub/cache");
+  keeping.save_delay = {};
+  AsyncNode server = node();
+  AsyncNode first = node(std::move(keeping));
+  std::filesystem::remove_all(folder.file("sub"));
+  const NodePeer peer = link(first, server);
+  EXPECT_TRUE(turn_until([&] { return !warnings.empty(); }));
+  EXPECT_TRUE(warnings[0].starts_with("the cache is not saved: ")) << warnings[0];
+  auto body = [&]() -> async::Task<void> {
+    EXPECT_TRUE(co_await peer.send(as_bytes("still here")));
+    co_await first.shut_down();
+  };
+  finish(body());
+}
+
+}  // namespace
+}  // namespace qpeer::p2p

@@ -1,0 +1,83 @@
+// Nodes and clients on real loopback sockets in one loop.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <qpeer/qpeer.hpp>
+
+#include <expected>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace qpeer::p2p {
+
+class Peers : public testing::Test {
+ protected:
+  static NodeOptions options() {
+    NodeOptions out;
+    out.identity = make_identity();
+    out.listen = SocketAddress::loopback4(0);
+    return out;
+  }
+  AsyncNode node(NodeOptions with = options()) {
+    auto out = AsyncNode::start(loop, std::move(with));
+    EXPECT_TRUE(out) << out.error();
+    return std::move(*out);
+  }
+  AsyncClient client(NodeOptions with = options()) {
+    auto out = AsyncClient::start(loop, std::move(with));
+    EXPECT_TRUE(out) << out.error();
+    return std::move(*out);
+  }
+
+  /// Runs a task to its end, at most ten seconds.
+  void finish(async::Task<void> task) {
+    async::TaskGroup group;
+    group.spawn(std::move(task));
+    EXPECT_TRUE(turn_until([&] { return group.size() == 0; })) << "the task still waits";
+  }
+  template <class Predicate>
+  bool turn_until(Predicate&& done) {
+    return loop.run_until(std::forward<Predicate>(done), io::now() + 10s);
+  }
+  void turn_for(Duration time) {
+    loop.run_until([] { return false; }, io::now() + time);
+  }
+
+  /// From `from` to `to`.
+  NodePeer link(AsyncNode& from, const AsyncNode& to) {
+    std::optional<NodePeer> out;
+    auto body = [&]() -> async::Task<void> {
+      const PeerAddress contact = to.contact();
+      auto peer = co_await from.connect(contact);
+      EXPECT_TRUE(peer) << to_string(peer.error());
+      if (peer) out = *peer;
+    };
+    finish(body());
+    return out.value_or(from.peer(to.id()));
+  }
+  ServerPeer link(AsyncClient& from, const AsyncNode& to) {
+    std::optional<ServerPeer> out;
+    auto body = [&]() -> async::Task<void> {
+      const PeerAddress contact = to.contact();
+      auto peer = co_await from.connect(contact);
+      EXPECT_TRUE(peer) << to_string(peer.error());
+      if (peer) out = *peer;
+    };
+    finish(body());
+    return out.value_or(from.peer(to.id()));
+  }
+
+  io::EventLoop loop;
+};
+
+inline std::vector<u8> pattern(std::size_t size, std::uint32_t state = 1) {
+  std::vector<u8> out(size);
+  for (u8& byte : out) {
+    state = state * 1'664'525 + 1'013'904'223;
+    byte = static_cast<u8>(state >> 24);
+  }
+  return out;
+}
+
+}  // namespace qpeer::p2p
