@@ -1,6 +1,7 @@
 #include "tests/scenario/p2p/world.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 namespace qpeer::sim {
@@ -92,6 +93,12 @@ void SimPeer::shuts_down() {
   wake();
 }
 
+void SimPeer::takes_all_messages() {
+  takes_messages = true;
+  while (auto message = node_->next_message(world_.now())) messages.push_back(std::move(*message));
+  wake();
+}
+
 void SimPeer::crashes() {
   remembered_ = node_->cache().entries();
   world_.detach(*host_);
@@ -140,6 +147,16 @@ void SimPeer::on_event(p2p::NodeEvent& event) {
     wake();
   }
   if (keeps_events) events.push_back(std::move(event));
+}
+
+bool full_size() {
+  const char* wanted = std::getenv("QPEER_FULL");
+  return wanted != nullptr && std::string_view(wanted) == "1";
+}
+
+bool PeerWorld::links(SimPeer& a, SimPeer& b) {
+  a.bootstraps({b});
+  return run_until([&] { return a.is_linked_to(b) && b.is_linked_to(a); }, 10s);
 }
 
 SimPeer& PeerWorld::peer(SimPeerConfig config) {

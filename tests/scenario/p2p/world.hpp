@@ -26,6 +26,9 @@ namespace qpeer::sim {
 
 using Predicate = std::function<bool()>;
 
+/// Whether QPEER_FULL=1 asks for the sizes that take minutes.
+bool full_size();
+
 /// The wall clock at the beginning of virtual time.
 inline constexpr UnixSeconds kUnixStart{std::chrono::seconds{1'800'000'000}};
 
@@ -52,6 +55,8 @@ class SimPeer {
   p2p::OperationId sends(const SimPeer& to, std::string_view text);
   p2p::OperationId requests(const SimPeer& of, std::string_view text);
   void shuts_down();
+  /// What waits because takes_messages was off.
+  void takes_all_messages();
   /// Ends without a word, keeping what its cache file would hold.
   void crashes();
   /// Comes back with the cache of before and nothing else.
@@ -135,7 +140,18 @@ class PeerWorld : public Network {
   /// An address in another /16 each time.
   SocketAddress spread_address();
 
+  /// `a` bootstraps through `b`, and both believe it.
+  bool links(SimPeer& a, SimPeer& b);
+  /// Nothing passes in this direction, or in both, until it is mended.
+  void cuts_direction(const Host& from, const Host& to) { pipe(from, to).link.blocked = true; }
+  void cuts(const Host& a, const Host& b) { set_blocked(a, b, true); }
+  void mends(const Host& a, const Host& b) { set_blocked(a, b, false); }
+
  private:
+  void set_blocked(const Host& a, const Host& b, bool blocked) {
+    pipe(a, b).link.blocked = pipe(b, a).link.blocked = blocked;
+  }
+
   std::vector<std::unique_ptr<SimPeer>> peers_;
   std::uint32_t spread_ = 0;
 };

@@ -1,0 +1,214 @@
+#include "tests/scenario/p2p/liar.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace qpeer::sim {
+
+Liar::Liar(PeerWorld& world, LiarConfig configuration)
+    : config(std::move(configuration)),
+      world_(world),
+      address_(config.address.valid() ? config.address : world.new_address()),
+      random_(world.random().split()) {
+  if (config.identity.empty()) config.identity = "liar at " + address_.to_string();
+  id_ = PeerId{test_certificate(config.identity).spki_sha256};
+  tls_ = make_test_tls(
+      random_, {.alpn = {std::string(p2p::kAlpn)}, .identity = config.identity, .tickets = 0});
+  transport::EndpointConfig endpoint;
+  endpoint.connection = config.connection;
+  endpoint.server_tls = tls_;
+  endpoint.max_connections = config.max_connections;
+  endpoint_ = std::make_unique<transport::Endpoint>(endpoint, keys_, random_);
+  host_ = &world_.attach(
+      *endpoint_, [this](const transport::EndpointEvent& event) { on_event(event); }, address_);
+}
+
+Liar::Line& Liar::dials(const SimPeer& peer, p2p::Purpose purpose) {
+  transport::ConnectOptions options;
+  options.tls = tls_;
+  options.connection = config.connection;
+  const auto handle = endpoint_->connect(world_.now(), peer.address(), options);
+  lines.emplace_back();
+  Line& line = lines.back();
+  line.handle = handle.value();
+  line.dialled = true;
+  line.purpose = purpose;
+  world_.wake(*host_);
+  return line;
+}
+
+p2p::Introduction Liar::introduction(Line& line) {
+  random_.fill_private(line.nonce);
+  p2p::Introduction out{.major = config.major,
+                        .minor = config.minor,
+                        .role = config.role,
+                        .purpose = line.purpose,
+                        .nonce = line.nonce,
+                        .advertised = {}};
+  if (config.advertised) {
+    for (const SocketAddress& address : *config.advertised) out.advertised.push_back(address);
+  } else if (config.role == p2p::Role::node) {
+    out.advertised.push_back(SocketAddress::ipv4({0, 0, 0, 0}, address_.port()));
+  }
+  return out;
+}
+
+void Liar::says(Line& line, const p2p::ControlMessage& message) {
+  std::array<u8, p2p::kMaxControlMessage> storage{};
+  Writer out{storage};
+  std::visit([&](const auto& one) { one.encode(out); }, message);
+  says_bytes(line, out.written());
+}
+
+void Liar::says_bytes(Line& line, Bytes bytes) {
+  if (!line.control) line.control = opens(line, true);
+  if (line.control) writes(line, *line.control, bytes);
+}
+
+std::optional<StreamId> Liar::opens(Line& line, bool bidirectional) {
+  transport::Connection* open = connection(line);
+  const auto stream = open == nullptr ? std::unexpected(transport::StreamError::closed)
+                                      : open->open_stream(bidirectional);
+  return stream ? std::optional(*stream) : std::nullopt;
+}
+
+std::size_t Liar::writes(Line& line, StreamId stream, Bytes data, bool finish) {
+  transport::Connection* open = connection(line);
+  if (open == nullptr) return 0;
+  const auto written = open->write(stream, data);
+  if (finish) (void)open->finish(stream);
+  world_.wake(*host_);
+  return written.value_or(0);
+}
+
+void Liar::closes(Line& line) {
+  if (transport::Connection* open = connection(line)) open->close(world_.now(), 0, "");
+  world_.wake(*host_);
+}
+
+bool Liar::links(SimPeer& peer) {
+  Line& line = dials(peer);
+  return world_.run_until(
+      [&] {
+        const auto link = peer.node().link(id_);
+        return link && link->up && verdict_on_us(line) == p2p::Verdict::reachable;
+      },
+      10s);
+}
+
+std::vector<Liar::Line*> Liar::accepted() {
+  std::vector<Line*> out;
+  for (Line& line : lines) {
+    if (!line.dialled) out.push_back(&line);
+  }
+  return out;
+}
+
+// --- events --------------------------------------------------------------------------------------
+
+Liar::Line* Liar::find(transport::ConnectionHandle handle) {
+  const auto at = std::ranges::find(lines, handle, &Line::handle);
+  return at == lines.end() ? nullptr : &*at;
+}
+
+void Liar::on_event(const transport::EndpointEvent& event) {
+  using Kind = transport::ConnectionEvent::Kind;
+  Line* known = find(event.connection);
+  if (known == nullptr) {
+    lines.emplace_back();
+    known = &lines.back();
+    known->handle = event.connection;
+  }
+  Line& line = *known;
+  switch (event.event.kind) {
+    case Kind::connected:
+      line.connected = true;
+      if (on_connected) return on_connected(line);
+      if (line.dialled && config.introduces) says(line, introduction(line));
+      return;
+    case Kind::stream:
+      return on_stream(line, event.event.stream);
+    case Kind::closed:
+      if (line.control) read_control(line);
+      line.closed = event.event.close;
+      return;
+    default:
+      return;
+  }
+}
+
+void Liar::on_stream(Line& line, const transport::StreamEvent& event) {
+  using Kind = transport::StreamEvent::Kind;
+  if (event.kind == Kind::stopped) line.stopped[event.stream_id] = event.error_code;
+  if (event.kind == Kind::readable) {
+    return line.control == event.stream_id ? read_control(line) : read(line, event.stream_id);
+  }
+  if (event.kind != Kind::opened) return;
+  transport::Connection* open = connection(line);
+  while (const auto stream =
+             open ? open->accept_stream(event.stream_id.is_bidirectional()) : std::nullopt) {
+    if (stream->is_bidirectional() && !line.control) {
+      line.control = *stream;
+      read_control(line);
+    } else {
+      read(line, *stream);
+    }
+  }
+}
+
+void Liar::read_control(Line& line) {
+  transport::Connection* open = connection(line);
+  for (;;) {
+    line.reader.begin_turn();
+    const auto view =
+        open ? open->peek(*line.control) : std::unexpected(transport::StreamError::closed);
+    if (!view || view->data.empty()) return;
+    open->consume(*line.control, line.reader.feed(view->data));
+    if (line.reader.error() != p2p::ErrorCode::none) return;
+    const auto message = line.reader.next();
+    if (!message) continue;
+    line.heard.push_back(*message);
+    const auto* introduction = std::get_if<p2p::Introduction>(&*message);
+    if (introduction != nullptr) line.theirs = *introduction;
+    if (on_message) {
+      on_message(line, *message);
+    } else if (introduction != nullptr && !line.dialled) {
+      answer(line, *introduction);
+    }
+  }
+}
+
+void Liar::answer(Line& line, const p2p::Introduction& message) {
+  line.purpose = message.purpose;
+  if (config.introduces) says(line, introduction(line));
+  if (config.proves) {
+    for (const Line& other : lines) {
+      if (other.dialled && other.theirs) says(line, p2p::Proof{.nonce = other.theirs->nonce});
+    }
+  }
+  if (config.verdict && message.role == p2p::Role::node) {
+    says(line, p2p::VerdictMessage{.verdict = *config.verdict, .address = std::nullopt});
+  }
+}
+
+void Liar::read(Line& line, StreamId stream) {
+  transport::Connection* open = connection(line);
+  for (;;) {
+    const auto view = open ? open->peek(stream) : std::unexpected(transport::StreamError::closed);
+    if (!view) {
+      if (view.error() == transport::StreamError::reset) {
+        line.reset[stream] = open->reset_code(stream);
+      }
+      return;
+    }
+    auto& received = line.received[stream];
+    received.insert(received.end(), view->data.begin(), view->data.end());
+    const bool fin = view->fin;
+    const bool empty = view->data.empty();
+    open->consume(stream, view->data.size());
+    if (fin) return line.received_whole.push_back(stream);
+    if (empty) return;
+  }
+}
+
+}  // namespace qpeer::sim

@@ -1,0 +1,223 @@
+// Proofs that a node can be reached, hearsay about others, and what comes of lies.
+#include <set>
+
+#include "tests/scenario/p2p/liar.hpp"
+
+namespace qpeer::sim {
+namespace {
+
+using p2p::ErrorCode;
+using p2p::Role;
+using p2p::Verdict;
+
+constexpr SocketAddress public_address(u8 network, u8 host) {
+  return SocketAddress::ipv4({network, 1, 1, host}, 4433);
+}
+
+SimPeerConfig at(const SocketAddress& address) {
+  SimPeerConfig out;
+  out.address = address;
+  return out;
+}
+
+SIMULATE_PEERS(Proofs, AWrongNonceProvesNothing) {
+  auto& node = network.node();
+  Liar liar(network, {.proves = false});
+  auto& line = liar.dials(node);
+  ASSERT_TRUE(run_until([&] { return liar.accepted().size() == 1; }, 5s));
+  liar.says(*liar.accepted()[0], p2p::Proof{.nonce = {1, 2, 3}});
+  ASSERT_TRUE(run_until(liar.closed_with(line, ErrorCode::unreachable), 10s));
+  EXPECT_EQ(liar.verdict_on_us(line), Verdict::another_peer_answered);
+  EXPECT_EQ(node.cache().size(), 0U);
+  EXPECT_EQ(node.node().stats().dial_backs_failed, 1U);
+}
+
+SIMULATE_PEERS(Proofs, OnTheConnectionThatIsToBeProvedIsNone) {
+  auto& node = network.node();
+  Liar liar(network, {.proves = false});
+  auto& line = liar.dials(node);
+  ASSERT_TRUE(run_until([&] { return line.theirs.has_value(); }, 5s));
+  liar.says(line, p2p::Proof{.nonce = line.theirs->nonce});
+  ASSERT_TRUE(run_until(liar.closed_with(line, ErrorCode::unreachable), 10s));
+  EXPECT_NE(liar.verdict_on_us(line), Verdict::reachable);
+  EXPECT_FALSE(node.is_linked());
+}
+
+SIMULATE_PEERS(Proofs, TheNonceOfAnotherPeerProvesNothing) {
+  auto& node = network.node();
+  Liar honest(network);
+  ASSERT_TRUE(honest.links(node));
+  Liar liar(network, {.proves = false});
+  auto& line = liar.dials(node);
+  ASSERT_TRUE(run_until([&] { return liar.accepted().size() == 1; }, 5s));
+  liar.says(*liar.accepted()[0], p2p::Proof{.nonce = honest.lines[0].theirs.value().nonce});
+  ASSERT_TRUE(run_until(liar.closed_with(line, ErrorCode::unreachable), 10s));
+  EXPECT_NE(liar.verdict_on_us(line), Verdict::reachable);
+}
+
+SIMULATE_PEERS(Proofs, AnotherKeyAtTheAddressIsTold) {
+  auto& node = network.node();
+  Liar liar(network);
+  // Somebody else at the same host.
+  auto& other = network.node(at(liar.address().with_port(7'000)));
+  liar.config.advertised = {other.address()};
+  auto& line = liar.dials(node);
+  ASSERT_TRUE(run_until(liar.closed_with(line, ErrorCode::unreachable), 3s));
+  EXPECT_EQ(liar.verdict_on_us(line), Verdict::another_peer_answered);
+  EXPECT_FALSE(node.is_linked());
+  EXPECT_EQ(node.cache().size(), 0U);
+}
+
+SIMULATE_PEERS(Proofs, ARefusedDialBackIsTold) {
+  auto& node = network.node();
+  Liar liar(network, {.max_connections = 1});  // Which it uses up by dialling.
+  auto& line = liar.dials(node);
+  ASSERT_TRUE(run_until(liar.closed_with(line, ErrorCode::unreachable), 3s));
+  EXPECT_EQ(liar.verdict_on_us(line), Verdict::refused);
+  EXPECT_EQ(node.cache().size(), 0U);
+}
+
+SIMULATE_PEERS(Proofs, AnAddressElsewhereIsNotDialled) {
+  auto& node = network.node(at(public_address(11, 1)));
+  LiarConfig config;
+  config.address = public_address(12, 1);
+  config.advertised = {public_address(13, 1)};
+  Liar liar(network, config);
+  bool dialled = false;
+  network.on_send([&](const Passing& passing) { dialled |= passing.to == public_address(13, 1); });
+  auto& line = liar.dials(node);
+  ASSERT_TRUE(run_until(liar.closed_with(line, ErrorCode::unreachable), 3s));
+  EXPECT_EQ(liar.verdict_on_us(line), Verdict::address_not_allowed);
+  EXPECT_FALSE(dialled);
+}
+
+SIMULATE_PEERS(Proofs, WhoeverWasTurnedAwayMayComeAsAClient) {
+  auto& node = network.node();
+  Liar liar(network, {.proves = false});
+  auto& line = liar.dials(node);
+  ASSERT_TRUE(run_until(liar.closed_with(line, ErrorCode::unreachable), 10s));
+  liar.config.role = Role::client;
+  auto& again = liar.dials(node);
+  ASSERT_TRUE(run_until([&] { return node.is_linked(); }, 3s));
+  EXPECT_FALSE(again.closed);
+  EXPECT_EQ(node.cache().size(), 0U);
+}
+
+SIMULATE_PEERS(Proofs, WhoSaysThatWeCannotBeReachedIsLeft) {
+  auto& node = network.node();
+  Liar liar(network, {.verdict = Verdict::timed_out});
+  node.bootstraps({liar.candidate()});
+  ASSERT_TRUE(run_until([&] { return !node.bootstrap_failures.empty(); }, 10s));
+  ASSERT_EQ(node.verdicts_on_us.size(), 1U);
+  EXPECT_EQ(node.verdicts_on_us[0].verdict, Verdict::timed_out);
+  EXPECT_EQ(node.node().stats().connections, 0U);
+}
+
+// A node whose way in dies is told so, and its link ends; it comes back when the way is free.
+SIMULATE_PEERS(Proofs, AreAskedForAgainAfterAnInterval) {
+  SimPeerConfig strict;
+  strict.node.recheck_interval = 60s;
+  auto& judge = network.node(strict);
+  auto& node = network.node();
+  ASSERT_TRUE(network.links(node, judge));
+  const std::size_t before = node.verdicts_on_us.size();
+  run_for(65s);
+  EXPECT_GT(node.verdicts_on_us.size(), before) << "it is looked after again";
+  EXPECT_TRUE(node.is_linked_to(judge));
+  // From now on nothing new gets through to the node; what is established lives on.
+  network.pipe(judge.host(), node.host()).filter =
+      drop_if([&](const Passing& each) { return each.from != judge.address(); });
+  ASSERT_TRUE(
+      run_until([&] { return node.verdicts_on_us.back().verdict == Verdict::timed_out; }, 70s));
+  EXPECT_TRUE(run_until([&] { return !node.is_linked_to(judge); }, 5s));
+  EXPECT_FALSE(judge.is_linked_to(node));
+  EXPECT_FALSE(node.losses.empty());
+}
+
+// --- hearsay -------------------------------------------------------------------------------------
+
+SIMULATE_PEERS(Hearsay, AFloodOfRequestsIsAnsweredOnceASecond) {
+  auto& node = network.node();
+  auto& other = network.node();
+  ASSERT_TRUE(network.links(other, node));
+  Liar liar(network, {.role = Role::client});
+  auto& line = liar.dials(node);
+  ASSERT_TRUE(run_until([&] { return line.theirs.has_value(); }, 5s));
+  for (int i = 0; i < 1'000; ++i) {
+    network.after(i * 10ms, [&] { liar.says(line, p2p::PeersRequest{}); });
+  }
+  run_for(12s);
+  EXPECT_FALSE(line.closed);
+  const std::size_t answers = liar.heard<p2p::Peers>(line).size();
+  EXPECT_GE(answers, 2U);
+  EXPECT_LE(answers, 12U);
+  EXPECT_LE(liar.heard<p2p::Peers>(line).at(0).peers.size(), p2p::kMaxPeers);
+}
+
+SIMULATE_PEERS(Hearsay, APublicPeerCannotSendUsIntoOurOwnNetwork) {
+  auto& node = network.node(at(public_address(11, 1)));
+  LiarConfig config;
+  config.address = public_address(12, 1);
+  Liar liar(network, config);
+  std::set<SocketAddress> dialled;
+  network.on_send([&](const Passing& passing) {
+    if (passing.from.same_host(node.address())) dialled.insert(passing.to);
+  });
+  const std::vector<SocketAddress> forbidden{
+      SocketAddress::ipv4({127, 0, 0, 1}, 22),    SocketAddress::ipv4({10, 0, 0, 1}, 443),
+      SocketAddress::ipv4({192, 168, 1, 1}, 443), SocketAddress::ipv4({169, 254, 1, 1}, 80),
+      SocketAddress::ipv4({224, 0, 0, 1}, 443),   SocketAddress::ipv4({255, 255, 255, 255}, 443),
+      SocketAddress::ipv4({100, 64, 1, 1}, 443)};
+  const auto allowed = public_address(13, 1);
+  liar.on_message = [&](Liar::Line& line, const p2p::ControlMessage& message) {
+    if (std::holds_alternative<p2p::PeersRequest>(message)) {
+      p2p::Peers answer;
+      u8 number = 1;
+      for (const auto& address : forbidden) {
+        answer.peers.push_back({.id = PeerId{{number++}}, .address = address});
+      }
+      answer.peers.push_back({.id = PeerId{{number}}, .address = allowed});
+      liar.says(line, answer);
+    } else if (std::holds_alternative<p2p::Introduction>(message) && !line.dialled) {
+      liar.says(line, liar.introduction(line));
+      liar.says(line, p2p::VerdictMessage{});
+      for (const auto& other : liar.lines) {
+        if (other.theirs && other.dialled) {
+          liar.says(line, p2p::Proof{.nonce = other.theirs->nonce});
+        }
+      }
+    }
+  };
+  node.bootstraps({liar.candidate()});
+  run_for(100ms);
+  liar.dials(node);
+  ASSERT_TRUE(run_until([&] { return node.is_linked(); }, 5s));
+  run_for(60s);
+  EXPECT_TRUE(dialled.contains(allowed)) << "the honest one of the list is looked at";
+  for (const auto& address : forbidden) {
+    EXPECT_FALSE(dialled.contains(address)) << address.to_string();
+  }
+}
+
+SIMULATE_PEERS(Hearsay, WhatIsLearnedIsBounded) {
+  auto& node = network.node();
+  Liar liar(network);
+  ASSERT_TRUE(liar.links(node));
+  auto& back = *liar.accepted().at(0);
+  for (std::uint32_t i = 0; i < 100; ++i) {
+    p2p::Peers told;
+    for (std::uint32_t k = 0; k < p2p::kMaxPeers; ++k) {
+      const std::uint32_t n = i * 32 + k;
+      const std::array<u8, 2> octets{static_cast<u8>(n >> 8), static_cast<u8>(n)};
+      told.peers.push_back({.id = PeerId{{octets[0], octets[1], 1}},
+                            .address = SocketAddress::ipv4({10, 200, octets[0], octets[1]}, 4433)});
+    }
+    liar.says(back, told);
+    run_for(20ms);
+  }
+  EXPECT_LE(node.node().stats().candidates_learned, 128U);
+  EXPECT_GE(node.node().stats().candidates_learned, 100U);
+}
+
+}  // namespace
+}  // namespace qpeer::sim
