@@ -55,6 +55,8 @@ void Connection::end_silently(CloseReason reason) {
 
 void Connection::tell_closed(CloseReason reason) {
   if (close_reason_) return;
+  for (std::size_t i = 0; i < early_.size(); ++i) drop(DropReason::keys_unavailable);
+  early_.clear();
   close_reason_ = std::move(reason);
   events_.push_back({.kind = ConnectionEvent::Kind::closed, .close = *close_reason_});
 }

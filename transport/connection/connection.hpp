@@ -35,6 +35,7 @@
 #include "transport/base/time.hpp"
 #include "transport/connection/config.hpp"
 #include "transport/connection/crypto_stream.hpp"
+#include "transport/connection/early_packets.hpp"
 #include "transport/connection/key_phases.hpp"
 #include "transport/connection/local_cids.hpp"
 #include "transport/connection/observed_addresses.hpp"
@@ -179,8 +180,11 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   void on_frame_fate(PacketNumberSpace space, const SentFrame& frame, Fate fate) override;
 
   // receiver.cpp
-  void receive_packet(Instant now, const wire::ProtectedHeader& header, MutableBytes packet,
-                      const ReceivedDatagram& datagram);
+  void receive_packet(Instant now, Instant received_at, const wire::ProtectedHeader& header,
+                      MutableBytes packet, const ReceivedDatagram& datagram);
+  [[nodiscard]] bool can_receive_at(EncryptionLevel level) const;
+  [[nodiscard]] bool is_early(const wire::ProtectedHeader& header) const;
+  void receive_early(Instant now);
   std::optional<OpenPacket> open_packet(Instant now, const wire::ProtectedHeader& header,
                                         MutableBytes packet);
   bool decrypt(Instant now, const OpenPacket& packet, bool key_phase, Bytes header,
@@ -267,6 +271,7 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   RemoteCids remote_cids_;
   PathResponder path_responder_;
   ObservedAddresses observed_addresses_;
+  EarlyPackets early_;
   std::unique_ptr<crypto::TlsSession> tls_;
   std::uint16_t max_datagram_size_;
   PacketNumber skipped_packet_number_;  ///< The next one that will never be sent.

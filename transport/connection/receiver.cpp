@@ -53,16 +53,52 @@ void Connection::on_datagram(Instant now, ReceivedDatagram datagram) {
   while (auto header = packets.next()) {
     if (phase_ == Phase::draining || phase_ == Phase::drained) break;
     if (*header) {
-      receive_packet(now, **header, packets.packet(), datagram);
+      receive_packet(now, now, **header, packets.packet(), datagram);
     } else {
       drop(header->error());
     }
   }
+  if (!early_.empty()) receive_early(now);
   update_amplification(now);
 }
 
-void Connection::receive_packet(Instant now, const wire::ProtectedHeader& header,
-                                MutableBytes packet, const ReceivedDatagram& datagram) {
+bool Connection::can_receive_at(EncryptionLevel level) const {
+  // RFC 9001 §5.7 [rfc9001-5.7-1], [rfc9001-5.7-2], [rfc9001-5.7-5]: no 1-RTT packet is read before
+  // the handshake is complete.
+  if (level == EncryptionLevel::one_rtt) return key_phases_.can_receive() && handshake_complete_;
+  return static_cast<bool>(space(space_of(level)).receive);
+}
+
+/// Whether its keys may still come, and its sender has seen our handshake: nobody else knows the ID
+/// that we drew.
+bool Connection::is_early(const wire::ProtectedHeader& header) const {
+  const EncryptionLevel level = level_of(header.type);
+  const bool too_late =
+      level == EncryptionLevel::one_rtt ? handshake_complete_ : space(space_of(level)).discarded;
+  // RFC 9000 §5.2.2 [rfc9000-5.2.2-7]: before the server's answer a client has no keys for these.
+  const bool possible = setup_.side == Side::client || can_receive_at(EncryptionLevel::handshake);
+  return phase_ == Phase::open && !too_late && possible &&
+         header.destination_connection_id == local_cids_.initial();
+}
+
+/// What waited for the keys that there are now. Handshake first: it may bring those of 1-RTT.
+void Connection::receive_early(Instant now) {
+  for (const EncryptionLevel level : {EncryptionLevel::handshake, EncryptionLevel::one_rtt}) {
+    if (!can_receive_at(level)) continue;
+    for (EarlyPackets::Packet& early : early_.take(level)) {
+      if (phase_ == Phase::draining || phase_ == Phase::drained) return;
+      wire::PacketSplitter packets(early.bytes, local_cids_.initial().size());
+      const auto header = packets.next();
+      if (!header || !*header) continue;  // It was read once already.
+      receive_packet(now, early.received_at, **header, packets.packet(),
+                     {.path = setup_.path, .ecn = early.ecn, .payload = early.bytes});
+    }
+  }
+}
+
+void Connection::receive_packet(Instant now, Instant received_at,
+                                const wire::ProtectedHeader& header, MutableBytes packet,
+                                const ReceivedDatagram& datagram) {
   switch (header.type) {
     case PacketType::retry:
       return receive_retry(now, header, packet);
@@ -90,6 +126,12 @@ void Connection::receive_packet(Instant now, const wire::ProtectedHeader& header
       return drop(DropReason::too_small);
     }
   }
+  const EncryptionLevel level = level_of(header.type);
+  if (!can_receive_at(level)) {
+    // RFC 9001 §4.1.4 [rfc9001-4.1.4-1], §5.7 [rfc9001-5.7-3]: some may wait for their keys.
+    if (is_early(header) && early_.keep(received_at, level, datagram.ecn, packet)) return;
+    return drop(DropReason::keys_unavailable);
+  }
   auto opened = open_packet(now, header, packet);
   if (!opened) return;
   opened->ecn = datagram.ecn;
@@ -101,7 +143,8 @@ void Connection::receive_packet(Instant now, const wire::ProtectedHeader& header
   Space& number_space = space(space_of(opened->level));
   if (number_space.discarded) return;
   // RFC 9000 §13.1 [rfc9000-13.1-1]: acknowledged only once its frames are processed.
-  number_space.acks.on_packet_received(now, opened->number, ack_eliciting, datagram.ecn);
+  // RFC 9000 §13.2.5 [rfc9000-13.2.5-2]: the time it waited for keys is a delay of ours.
+  number_space.acks.on_packet_received(received_at, opened->number, ack_eliciting, datagram.ecn);
 }
 
 std::optional<OpenPacket> Connection::open_packet(Instant now, const wire::ProtectedHeader& header,
@@ -116,11 +159,6 @@ std::optional<OpenPacket> Connection::open_packet(Instant now, const wire::Prote
                  .payload = {}};
   const bool one_rtt = out.level == EncryptionLevel::one_rtt;
   Space& number_space = space(space_of(out.level));
-  // RFC 9001 §5.7 [rfc9001-5.7-2]: a server reads no 1-RTT packet before the handshake is complete.
-  const bool readable = one_rtt ? key_phases_.can_receive() && handshake_complete_
-                                : static_cast<bool>(number_space.receive);
-  if (!readable) return dropped(DropReason::keys_unavailable);
-
   crypto::HeaderProtection& protection =
       one_rtt ? key_phases_.receive_header_protection() : *number_space.receive.header_protection;
   const auto mask = protection.mask(wire::header_sample(packet, header.packet_number_offset));

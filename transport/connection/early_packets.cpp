@@ -1,0 +1,28 @@
+#include "transport/connection/early_packets.hpp"
+
+#include <utility>
+
+namespace qpeer::transport {
+
+bool EarlyPackets::keep(Instant received_at, EncryptionLevel level, Ecn ecn, Bytes bytes) {
+  if (packets_.size() == kMaxPackets || bytes.size() > kMaxBytes - size_in_bytes_) return false;
+  size_in_bytes_ += bytes.size();
+  packets_.push_back({.level = level,
+                      .ecn = ecn,
+                      .received_at = received_at,
+                      .bytes = std::vector<u8>(bytes.begin(), bytes.end())});
+  return true;
+}
+
+std::vector<EarlyPackets::Packet> EarlyPackets::take(EncryptionLevel level) {
+  std::vector<Packet> taken;
+  for (Packet& packet : std::exchange(packets_, {})) {
+    if (packet.level == level) size_in_bytes_ -= packet.bytes.size();
+    (packet.level == level ? taken : packets_).push_back(std::move(packet));
+  }
+  return taken;
+}
+
+void EarlyPackets::clear() { *this = {}; }
+
+}  // namespace qpeer::transport
