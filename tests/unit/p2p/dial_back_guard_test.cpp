@@ -64,8 +64,10 @@ TEST(ChooseTarget, NeverWhatNamesNoSingleHost) {
     for (const auto* observed : {"5.6.7.8:40000", "192.168.1.5:40000", "127.0.0.1:40000"}) {
       EXPECT_EQ(chosen({observed, {address}, kAny}), "none") << observed << " -> " << address;
     }
-    // Nor when it is what we see, as a forged or broken network might have it.
+    // Nor is anything dialled for one who seems to be there, as on a broken network.
     EXPECT_EQ(chosen({address, {address}}), "none") << address;
+    if (address == std::string_view("5.6.7.8:0")) continue;  // A host after all.
+    EXPECT_EQ(chosen({address, {"192.168.1.1:443", "5.6.7.8:443"}, kAny}), "none") << address;
   }
   EXPECT_EQ(choose_target({}, std::array{at("0.0.0.0:443")}, kAny, false), std::nullopt);
   EXPECT_EQ(choose_target(at("5.6.7.8:1"), std::array{SocketAddress{}}, kAny, false), std::nullopt);
@@ -293,6 +295,31 @@ TEST(DialBackLimiter, ForgettingAPrefixGivesItNothing) {
   EXPECT_EQ(spend(kStart + 4s, 100), 4U);
   EXPECT_EQ(limiter.prefixes(), 2U) << "1, which spent later, and the new one";
   EXPECT_EQ(spend(kStart + 4s, 1), 3U) << "and it did not get more by it";
+}
+
+TEST(DialBackLimiter, RoomComesBackByItself) {
+  DialBackLimiter limiter({.max_prefixes = 1});
+  EXPECT_EQ(limiter.admit(kStart, of_prefix(1), 1), Admission::admitted);
+  EXPECT_EQ(limiter.admit(kStart + 1h, of_prefix(2), 2), Admission::full) << "1 is in flight";
+  limiter.release(1);
+  EXPECT_EQ(limiter.admit(kStart + 1h, of_prefix(2), 2), Admission::admitted);
+  limiter.release(2);
+  EXPECT_EQ(limiter.admit(kStart + 1h, of_prefix(3), 3), Admission::full) << "2 lacks a token";
+  EXPECT_EQ(limiter.admit(kStart + 1h + 1s - 1ns, of_prefix(3), 3), Admission::full);
+  EXPECT_EQ(limiter.admit(kStart + 1h + 1s, of_prefix(3), 3), Admission::admitted);
+}
+
+TEST(DialBackLimiter, EachPrefixIsForgottenInItsTime) {
+  DialBackLimiter limiter({.max_prefixes = 2});
+  for (const DialBackLimiter::Key key : {1U, 2U}) {
+    EXPECT_EQ(limiter.admit(kStart, of_prefix(1), key), Admission::admitted);
+    limiter.release(key);
+  }
+  EXPECT_EQ(limiter.admit(kStart, of_prefix(2), 3), Admission::admitted);
+  limiter.release(3);
+  EXPECT_EQ(limiter.admit(kStart + 1s, of_prefix(3), 4), Admission::admitted) << "2 is forgotten";
+  EXPECT_EQ(limiter.admit(kStart + 1s, of_prefix(4), 5), Admission::full);
+  EXPECT_EQ(limiter.admit(kStart + 2s, of_prefix(4), 5), Admission::admitted) << "1 is, too";
 }
 
 // Random requests: whatever they are, no bound breaks, no prefix is faster than its rate, and what
