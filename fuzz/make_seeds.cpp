@@ -275,7 +275,7 @@ Input packet_step(unsigned level, Bytes frames) {
 
 void add_connection_inputs(Corpus& corpus) {
   Input all_steps;
-  for (u8 options = 0; options < 16; ++options) {
+  for (u8 options = 0; options < 32; ++options) {
     const std::array<u8, 1> first{options};
     for (const Family& family : families()) {
       for (const Input& frame : family.frames) {
