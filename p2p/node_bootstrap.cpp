@@ -59,8 +59,7 @@ void Node::Implementation::continue_bootstrap() {
   while (const auto index = plan ? plan->give_up(now) : std::nullopt) {
     const Slot slot = std::exchange(plan_links[*index], kNone);
     if (slot == kNone) continue;
-    links[slot].plan_index.reset();
-    end(slot, ErrorCode::not_needed, "not needed any more");
+    abandon(slot);
   }
   while (const auto index = plan ? plan->next(now) : std::nullopt) {
     const Candidate& candidate = plan->candidates()[*index];
@@ -80,14 +79,29 @@ void Node::Implementation::continue_bootstrap() {
   if (plan && plan->exhausted()) end_bootstrap(std::nullopt);
 }
 
+// Ends an attempt, and what the peer dialled because of it.
+void Node::Implementation::abandon(Slot slot) {
+  links[slot].plan_index.reset();
+  const Slot owner = links[slot].owner;
+  const Instant began = links[slot].began;
+  if (owner != kNone && !peers[owner].up) {
+    for (const Slot in : std::vector(peers[owner].ins)) {
+      if (links[in].began >= began) end(in, ErrorCode::not_needed, "not needed any more");
+    }
+  }
+  end(slot, ErrorCode::not_needed, "not needed any more");
+}
+
 // With a link, or without: then everybody failed, or nobody wants it any more.
 void Node::Implementation::end_bootstrap(std::optional<Slot> winner) {
   const BootstrapPlan over = *std::exchange(plan, std::nullopt);
   for (const Slot slot : std::exchange(plan_links, {})) {
     if (slot == kNone) continue;
-    links[slot].plan_index.reset();
-    if (winner && links[slot].owner == *winner) continue;
-    end(slot, ErrorCode::not_needed, "not needed any more");
+    if (winner && links[slot].owner == *winner) {
+      links[slot].plan_index.reset();
+    } else {
+      abandon(slot);
+    }
   }
   const bool asked = std::exchange(bootstrap_asked, false);
   if (!winner) {

@@ -164,7 +164,26 @@ void Node::Implementation::on_closed(Slot slot, const transport::CloseReason& re
   if (!links.contains(slot) || links[slot].handle != handle) return;
   Link& link = links[slot];
   link.refused = link.stage == Link::Stage::handshake && reason.kind != Kind::handshake_timeout;
+  if (reason.kind == Kind::peer_application && link.owner != kNone &&
+      reason.code == std::to_underlying(ErrorCode::shutting_down)) {
+    end_others(slot);
+  }
   on_gone(slot, why(reason), may_retry(reason));
+}
+
+// The peer goes: its other connections are about to end as well, and none of them is missed.
+void Node::Implementation::end_others(Slot slot) {
+  Peer& peer = peers[links[slot].owner];
+  std::vector<Slot> others = std::exchange(peer.ins, {});
+  if (peer.out != kNone) others.push_back(std::exchange(peer.out, kNone));
+  for (const Slot other : others) {
+    if (other != slot) end(other, ErrorCode::not_needed, "you are shutting down");
+  }
+  if (links[slot].dialled) {
+    peer.out = slot;
+  } else {
+    peer.ins = {slot};
+  }
 }
 
 // Tells whoever waits for the connection, and forgets it.

@@ -173,6 +173,7 @@ struct Node::Implementation {
   Slot find_link(Port port, transport::ConnectionHandle handle) const;
   void on_connected(Port port, transport::ConnectionHandle handle, bool incoming);
   void on_closed(Slot slot, const transport::CloseReason& reason);
+  void end_others(Slot slot);
   void on_dialled(Link& link);
   void on_accepted(Link& link);
   /// Closes, and forgets: `why` goes to whoever waits for this connection.
@@ -231,6 +232,7 @@ struct Node::Implementation {
   void start_bootstrap();
   void continue_bootstrap();
   void end_bootstrap(std::optional<Slot> winner);
+  void abandon(Slot slot);
   void maintain();
   [[nodiscard]] std::optional<Candidate> next_candidate();
   [[nodiscard]] bool is_wanted(const Candidate& candidate) const;

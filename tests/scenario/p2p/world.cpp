@@ -58,6 +58,7 @@ void SimPeer::start() {
 void SimPeer::wake() { world_.wake(*host_); }
 
 void SimPeer::bootstraps(const std::vector<p2p::Candidate>& contacts) {
+  if (!is_linked() && !unlinked_since) unlinked_since = world_.now();
   node_->bootstrap(world_.now(), contacts);
   wake();
 }
@@ -104,6 +105,27 @@ void SimPeer::crashes() {
   world_.detach(*host_);
   node_.reset();
   links_up = 0;
+  unlinked_since.reset();
+}
+
+void SimPeer::leaves() {
+  shuts_down();
+  world_.after(5s, [this] {
+    if (node_) crashes();
+  });
+}
+
+Duration SimPeer::unlinked_for() const {
+  return std::max(longest_unlinked, unlinked_since ? world_.now() - *unlinked_since : Duration{});
+}
+
+void SimPeer::on_link_change() {
+  if (is_linked()) {
+    longest_unlinked = unlinked_for();
+    unlinked_since.reset();
+  } else if (!unlinked_since) {
+    unlinked_since = world_.now();
+  }
 }
 
 void SimPeer::restarts() {
@@ -119,10 +141,14 @@ bool SimPeer::is_linked_to(const SimPeer& other) const {
 }
 
 void SimPeer::on_event(p2p::NodeEvent& event) {
-  if (std::holds_alternative<p2p::LinkUp>(event)) ++links_up;
+  if (std::holds_alternative<p2p::LinkUp>(event)) {
+    links_up = node_->stats().links;
+    on_link_change();
+  }
   if (const auto* down = std::get_if<p2p::LinkDown>(&event)) {
     losses.push_back(*down);
     links_up = node_->stats().links;
+    on_link_change();
   }
   if (std::holds_alternative<p2p::Bootstrapped>(event)) bootstrapped_at = world_.now();
   if (auto* failure = std::get_if<p2p::BootstrapFailed>(&event))

@@ -61,6 +61,8 @@ class SimPeer {
   void crashes();
   /// Comes back with the cache of before and nothing else.
   void restarts();
+  /// Shuts down, and is gone once its peers had time to learn of it.
+  void leaves();
   void wake();
 
   // --- what happened ---------------------------------------------------------------------------
@@ -76,6 +78,8 @@ class SimPeer {
   std::vector<p2p::WeWereJudged> verdicts_on_us;
   std::vector<p2p::PeerJudged> verdicts;
   std::vector<p2p::LinkDown> losses;
+  std::optional<Instant> unlinked_since;  ///< Set while it wants a link and has none.
+  Duration longest_unlinked{};
   bool keeps_events = true;  ///< Off for large worlds.
   bool takes_messages = true;
   bool answers = true;  ///< Requests, with the same bytes.
@@ -106,12 +110,15 @@ class SimPeer {
   [[nodiscard]] p2p::Node& node() const { return *node_; }
   [[nodiscard]] Host& host() const { return *host_; }
   [[nodiscard]] const cache::BootstrapCache& cache() const { return node_->cache(); }
+  /// The longest time that it wanted a link and had none, until now.
+  [[nodiscard]] Duration unlinked_for() const;
   std::size_t links_up = 0;
   SimPeerConfig config;
 
  private:
   void start();
   void on_event(p2p::NodeEvent& event);
+  void on_link_change();
 
   PeerWorld& world_;
   SocketAddress address_;
