@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "crypto/aead.hpp"
 #include "crypto/peer_id.hpp"
 #include "p2p/bootstrap_plan.hpp"
 #include "p2p/protocol.hpp"
@@ -162,7 +163,10 @@ struct LinkInfo {
   bool up = false;
   bool we_dialled = false;  ///< First.
   Instant up_since{};
-  transport::ConnectionStats stats{};  ///< Of the connection that we send on.
+  /// Of the connection that we send on, as is what follows.
+  crypto::CipherSuite cipher_suite = crypto::CipherSuite::aes_128_gcm_sha256;
+  std::string key_exchange_group{};
+  transport::ConnectionStats stats{};
 };
 
 }  // namespace qpeer::p2p

@@ -1,38 +1,43 @@
-// A connection to a node, for the commands that need one.
+// A client with a link to a node, for the commands that do one thing and end.
 #pragma once
 
-#include <qpeer/transport.hpp>
+#include <qpeer/qpeer.hpp>
 
 #include <expected>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
-#include <string_view>
+#include <vector>
 
-#include "crypto/peer_id.hpp"
 #include "p2p/cli/common/arguments.hpp"
-#include "p2p/cli/common/transport_options.hpp"
+#include "p2p/cli/common/peer_options.hpp"
 
 namespace qpeer::cli {
 
 struct DialOptions {
-  std::string to;
-  std::string key;
-  std::optional<PeerId> expected_id{};
-  Duration timeout = 10s;
-  TransportOptions transport{};
+  PeerOptions peer;
+  std::vector<PeerAddress> contacts{};  ///< One, or none: then whoever is in the cache.
 
-  void declare(Arguments& arguments);  ///< All flags, but not how `to` is given.
-  /// Arguments::parse, then whether `to` can be an address at all.
+  void declare(Arguments& arguments);  ///< All flags, but not how the contact is given.
+  /// Arguments::parse, then whether all of it makes sense together.
   [[nodiscard]] std::optional<int> parse(Arguments& arguments, std::span<char* const> words) const;
 };
 
 struct Dialled {
-  AsyncEndpoint endpoint;
-  AsyncConnection connection;
+  Client client;
+  ServerPeer server;
+
+  /// "PEERID@host:port" as far as known.
+  [[nodiscard]] std::string name() const;
+  [[nodiscard]] LinkInfo link() const;
 };
 
-/// Tries each address that the name has; else what was tried and why it failed, in words.
+/// A client with a link; else what was tried and why it failed, on one line.
 Task<std::expected<Dialled, std::string>> dial(EventLoop& loop, const DialOptions& options);
+
+/// Dials, does `work` with the link, and ends the link well. `program` begins the lines of failure.
+int with_link(std::string_view program, const DialOptions& options,
+              const std::function<Task<int>(Dialled&)>& work);
 
 }  // namespace qpeer::cli

@@ -1,4 +1,4 @@
-// qpeer: a node that stores files, and what is needed to reach it.
+// qpeer: peers of the network, and what is needed to reach them.
 #include <array>
 #include <cstdio>
 #include <span>
@@ -19,17 +19,21 @@ struct Command {
 };
 
 constexpr std::array kCommands{
-    Command{"node", "listen, and store the files that are sent", qpeer::cli::node_command},
+    Command{"node", "join as a node: store files, answer requests", qpeer::cli::node_command},
+    Command{"client", "join as a client: ask nodes", qpeer::cli::client_command},
     Command{"send", "send a file to a node", qpeer::cli::send_command},
+    Command{"get", "fetch a file from a node", qpeer::cli::get_command},
+    Command{"request", "ask a node one thing", qpeer::cli::request_command},
     Command{"ping", "measure round trips to a node", qpeer::cli::ping_command},
     Command{"id", "print the id of this peer", qpeer::cli::id_command},
+    Command{"cache", "show and mend a file of known nodes", qpeer::cli::cache_command},
     Command{"ca", "make an authority, and certificates for peers", qpeer::cli::ca_command},
 };
 
 void print_help() {
   std::printf("usage: qpeer COMMAND [ARGUMENT...]\n\n");
   for (const Command& command : kCommands) {
-    std::printf("  %-6.*s%.*s\n", static_cast<int>(command.name.size()), command.name.data(),
+    std::printf("  %-8.*s%.*s\n", static_cast<int>(command.name.size()), command.name.data(),
                 static_cast<int>(command.purpose.size()), command.purpose.data());
   }
   std::printf(

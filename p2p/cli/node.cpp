@@ -1,154 +1,123 @@
-// qpeer node: listens, and stores the files that are sent.
+// qpeer node: joins the network as a node, stores and gives files, answers requests.
 #include <sys/stat.h>
-#include <qpeer/transport.hpp>
 
 #include <cerrno>
 #include <cstring>
-#include <optional>
 #include <string>
 #include <utility>
 
-#include "crypto/tls_session.hpp"
 #include "p2p/cli/commands.hpp"
 #include "p2p/cli/common/arguments.hpp"
 #include "p2p/cli/common/files.hpp"
-#include "p2p/cli/common/identity_option.hpp"
+#include "p2p/cli/common/peer_options.hpp"
 #include "p2p/cli/common/program.hpp"
 #include "p2p/cli/common/protocol.hpp"
-#include "p2p/cli/common/receiver.hpp"
-#include "p2p/cli/common/transport_options.hpp"
+#include "p2p/cli/node_service.hpp"
 
 namespace qpeer::cli {
 namespace {
 
-struct NodeOptions {
+struct NodeFlags {
   SocketAddress listen = SocketAddress::ipv6({}, kDefaultPort);
-  std::string store;
-  std::string key;
-  std::uint64_t max_size = std::uint64_t{64} << 30;
-  bool once = false;
+  std::vector<SocketAddress> advertise{};
+  Duration dial_back_timeout = NodeConfig{}.dial_back_timeout;
+  PeerOptions peer;
+  ServiceOptions service;
+  bool json = false;
   bool quiet = false;
-  TransportOptions transport;
 };
-
-struct Node {
-  Node(NodeOptions settings, AsyncEndpoint opened)
-      : options(std::move(settings)),
-        endpoint(std::move(opened)),
-        receiver({.store = options.store, .max_size = options.max_size},
-                 [this](const Received& received) { on_received(received); }) {}
-  void on_received(const Received& received);
-
-  NodeOptions options;
-  AsyncEndpoint endpoint;
-  Receiver receiver;
-  std::optional<bool> first_stored;
-};
-
-void Node::on_received(const Received& received) {
-  const bool stored = received.failure.empty();
-  if (!stored) {
-    complain("{}: {}: {}; nothing of it was kept", received.from, received.name, received.failure);
-  } else if (!options.quiet) {
-    say("stored {} {} sha256={}", received.name, received.size, hex(received.sha256));
-  }
-  if (!first_stored) first_stored = stored;
-  if (options.once) auto closing = endpoint.shut_down();
-}
-
-Task<int> serve(Node& node) {
-  TaskGroup connections;
-  for (;;) {
-    auto connection = co_await node.endpoint.accept();
-    if (!connection) break;
-    connections.spawn(node.receiver.serve(std::move(*connection)));
-  }
-  if (const auto error = node.endpoint.error()) {
-    complain("qpeer node: the socket failed: {}", error.message());
-    co_return kFailure;
-  }
-  co_await connections.join();
-  co_await node.endpoint.shut_down();
-  co_return node.first_stored.value_or(false) ? kSuccess : kFailure;
-}
 
 // What can be known to fail is told before anybody is asked to send.
-std::expected<void, std::string> prepare_store(const NodeOptions& options) {
-  if (::mkdir(options.store.c_str(), 0755) != 0 && errno != EEXIST) {
-    return std::unexpected(std::string(std::strerror(errno)));
-  }
-  const auto probe = AtomicFile::create(options.store);
-  if (!probe) return std::unexpected(probe.error());
-  const std::size_t stale = TemporaryFile::remove_stale(options.store);
-  if (stale > 0 && !options.quiet) say("removed {} unfinished from {}", stale, options.store);
+std::expected<void, std::string> prepare_store(const NodeFlags& flags) {
+  const std::string& store = flags.service.receiver.store;
+  if (store.empty()) return {};
+  const auto failure = [&](const std::string& why) {
+    return std::unexpected("cannot store in " + store + ": " + why);
+  };
+  if (::mkdir(store.c_str(), 0755) != 0 && errno != EEXIST) return failure(std::strerror(errno));
+  const auto probe = AtomicFile::create(store);
+  if (!probe) return failure(probe.error());
+  const std::size_t stale = TemporaryFile::remove_stale(store);
+  if (stale > 0) complain("removed {} unfinished from {}", stale, store);
   return {};
 }
 
-int run_node(NodeOptions options) {
-  if (const auto ready = prepare_store(options); !ready) {
-    complain("qpeer node: cannot store in {}: {}", options.store, ready.error());
+int run_node(NodeFlags flags) {
+  const auto failed = [](const std::string& why) {
+    complain("qpeer node: {}", why);
     return kFailure;
-  }
-  auto identity = identity_of(options.key);
-  if (!identity) {
-    complain("qpeer node: {}", identity.error());
-    return kFailure;
-  }
-  crypto::TlsConfig tls = options.transport.tls(std::string(kAlpn));
-  tls.credentials = std::move(identity->credentials);
-  auto context = crypto::make_tls_context(std::move(tls));
-  if (!context) {
-    complain("qpeer node: {}", context.error());
-    return kFailure;
-  }
+  };
+  if (const auto ready = prepare_store(flags); !ready) return failed(ready.error());
+  auto options = flags.peer.make();
+  if (!options) return failed(options.error());
+  flags.service.as_client = *options;
+  options->listen = flags.listen;
+  options->advertise = flags.advertise;
+  options->config.dial_back_timeout = flags.dial_back_timeout;
   EventLoop loop;
-  AsyncEndpointOptions endpoint{.bind = options.listen, .socket = options.transport.socket()};
-  endpoint.endpoint.server_tls = std::move(*context);
-  endpoint.endpoint.retry = options.transport.retry;
-  endpoint.endpoint.connection = options.transport.connection();
-  auto opened = AsyncEndpoint::open(loop, endpoint);
-  if (!opened) {
-    complain("qpeer node: cannot listen on {}: {}", options.listen.to_string(),
-             opened.error().message());
-    return kFailure;
-  }
-  Node node{std::move(options), std::move(*opened)};
-  if (!node.options.quiet) {
-    say("listening on {} id {}", node.endpoint.local_address().to_string(),
-        identity->id.to_string());
-  }
-  return run_program(loop, serve(node), node.options.once ? -1 : kSuccess);
+  auto node = Node::start(loop, std::move(*options));
+  if (!node) return failed(node.error());
+  Reporter reporter{flags.json, flags.quiet, Role::node};
+  NodeService service{loop, std::move(*node), std::move(flags.service), reporter};
+  return run_program(loop, service.run(), [&] { service.stop(); });
+}
+
+Arguments::Setter set_address(SocketAddress& value) {
+  return [&value](std::string_view text) -> std::expected<void, std::string> {
+    const auto address = parse_listen(text, kDefaultPort);
+    if (!address) return std::unexpected("is no address: " + address.error());
+    value = *address;
+    return {};
+  };
+}
+
+void declare(Arguments& arguments, NodeFlags& flags) {
+  ServiceOptions& service = flags.service;
+  arguments.custom("--listen", "ADDR:PORT", "where to listen (default: any address, port 4477)",
+                   set_address(flags.listen));
+  arguments.custom("--advertise", "ADDR:PORT",
+                   "where others reach us (default: where they see us); may be repeated",
+                   [&](std::string_view text) -> std::expected<void, std::string> {
+                     if (flags.advertise.size() >= 4) return std::unexpected("is one too many");
+                     return set_address(flags.advertise.emplace_back())(text);
+                   });
+  arguments.custom("--contact", "PEER", "a node to join through, ID@HOST[:PORT]; may be repeated",
+                   add_contact(service.contacts));
+  arguments.text("--store", "DIR", service.receiver.store,
+                 "where to put files; made if it is missing (default: take none)");
+  arguments.size("--max-size", "SIZE", service.receiver.max_size,
+                 "largest file taken (default: 64GiB)");
+  arguments.text("--say", "TEXT", service.greeting, "a message for each node we are linked to");
+  flags.peer.declare(arguments);
+  flags.peer.transport.declare_retry(arguments);
+  arguments.seconds("--dial-back-timeout", "S", flags.dial_back_timeout,
+                    "give up reaching a peer after this long (default: 5)");
+  arguments.toggle("--node-only", service.node_only, "end when nobody can reach us");
+  arguments.toggle("--once", service.once, "end after one transfer; status 0 if it was stored");
+  arguments.toggle("--json", flags.json, "print one JSON object a line");
+  arguments.toggle("--quiet", flags.quiet, "tell only of failures");
 }
 
 }  // namespace
 
 int node_command(std::span<char* const> words) {
-  NodeOptions options;
+  NodeFlags flags;
   Arguments arguments{
-      "qpeer node", "--store DIR [--listen ADDR:PORT] [OPTION...]",
-      "Listens, and stores the files that are sent. Prints 'listening on ADDR:PORT "
-      "id ID', then\n'stored NAME SIZE sha256=HEX' for each file. SIGINT or SIGTERM "
-      "ends it."};
-  arguments.required("--store", "DIR", options.store, "where to put files; made if it is missing");
-  arguments.custom("--listen", "ADDR:PORT", "where to listen (default: any address, port 4477)",
-                   [&](std::string_view text) -> std::expected<void, std::string> {
-                     const auto address = parse_listen(text, kDefaultPort);
-                     if (!address) {
-                       return std::unexpected("is no address to listen on: " + address.error());
-                     }
-                     options.listen = *address;
-                     return {};
-                   });
-  arguments.text("--key", "FILE", options.key,
-                 "this node's key, made if missing (default: one for this run)");
-  arguments.size("--max-size", "SIZE", options.max_size, "largest file taken (default: 64GiB)");
-  options.transport.declare_retry(arguments);
-  options.transport.declare_cipher(arguments);
-  options.transport.declare_mtu(arguments);
-  arguments.toggle("--once", options.once, "end after one transfer; status 0 if it was stored");
-  arguments.toggle("--quiet", options.quiet, "tell only of failures");
+      "qpeer node", "[--listen ADDR:PORT] [--contact PEER...] [--store DIR] [OPTION...]",
+      "Joins the network as a node, or begins one. Prints 'listening on ADDR:PORT, as PEER', then "
+      "a line\nfor each link, verdict, message, request and file. A node that nobody can reach "
+      "goes "
+      "on as a\nclient. SIGINT or SIGTERM ends it, with status 0."};
+  declare(arguments, flags);
   if (const auto status = arguments.parse(words)) return *status;
-  return run_node(std::move(options));
+  if (const std::string wrong = flags.peer.why_wrong(); !wrong.empty()) {
+    return arguments.misuse(wrong);
+  }
+  for (const PeerAddress& contact : flags.service.contacts) {
+    const std::string wrong = flags.peer.why_not_dialled(contact);
+    if (!wrong.empty()) return arguments.misuse(wrong);
+  }
+  return run_node(std::move(flags));
 }
 
 }  // namespace qpeer::cli

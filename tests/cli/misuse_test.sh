@@ -25,7 +25,9 @@ misuse() { # misuse PROGRAM WORD...
   [ ! -s "$scratch/out" ] || fail "$*: standard output is not empty"
 }
 
-programs=(qpeer "qpeer node" "qpeer send" "qpeer ping" "qpeer id" "qpeer ca" "qpeer ca init" "qpeer ca issue" qpeer-hq "qpeer-hq get" "qpeer-hq serve")
+programs=(qpeer "qpeer node" "qpeer client" "qpeer send" "qpeer get" "qpeer request" "qpeer ping" "qpeer id"
+  "qpeer cache" "qpeer cache show" "qpeer cache prune" "qpeer cache export" "qpeer cache import"
+  "qpeer ca" "qpeer ca init" "qpeer ca issue" qpeer-hq "qpeer-hq get" "qpeer-hq serve")
 if [ -x "$bin/qpeer-perf" ]; then programs+=(qpeer-perf "qpeer-perf server" "qpeer-perf client"); fi
 for program in "${programs[@]}"; do
   read -r -a words <<<"$bin/$program"
@@ -36,21 +38,51 @@ done
 
 misuse "$bin/qpeer"
 misuse "$bin/qpeer" fly
-misuse "$bin/qpeer" node
+id=$("$bin/qpeer" id 2>/dev/null)
 misuse "$bin/qpeer" node --store
-misuse "$bin/qpeer" node --store "$scratch" --listen nonsense:port
-misuse "$bin/qpeer" node --store "$scratch" --retry sometimes
-misuse "$bin/qpeer" node --store "$scratch" --mtu 500
-misuse "$bin/qpeer" node --store "$scratch" --max-size much
-misuse "$bin/qpeer" node --store "$scratch" surplus
+misuse "$bin/qpeer" node --listen nonsense:port
+misuse "$bin/qpeer" node --advertise nonsense:port
+misuse "$bin/qpeer" node --retry sometimes
+misuse "$bin/qpeer" node --mtu 500
+misuse "$bin/qpeer" node --max-size much
+misuse "$bin/qpeer" node --trust me
+misuse "$bin/qpeer" node --trust ca
+misuse "$bin/qpeer" node --ca file
+misuse "$bin/qpeer" node --cert file
+misuse "$bin/qpeer" node --key a --cert b --cert-key c
+misuse "$bin/qpeer" node --allow me
+misuse "$bin/qpeer" node --contact localhost
+misuse "$bin/qpeer" node --contact me@localhost
+misuse "$bin/qpeer" node --dial-back-timeout soon
+misuse "$bin/qpeer" node surplus
+misuse "$bin/qpeer" client
+misuse "$bin/qpeer" client --contact localhost
+misuse "$bin/qpeer" client surplus --contact "$id@localhost"
 misuse "$bin/qpeer" send
 misuse "$bin/qpeer" send file
 misuse "$bin/qpeer" send file --to
-misuse "$bin/qpeer" send file --to localhost --expect me
-misuse "$bin/qpeer" send .hidden --to localhost
+misuse "$bin/qpeer" send file --to localhost
+misuse "$bin/qpeer" send file --to "$id@localhost" --to "$id@localhost"
+misuse "$bin/qpeer" send .hidden --to "$id@localhost"
+misuse "$bin/qpeer" get
+misuse "$bin/qpeer" get name
+misuse "$bin/qpeer" get name --from localhost
+misuse "$bin/qpeer" get ../name --from "$id@localhost"
+misuse "$bin/qpeer" request
+misuse "$bin/qpeer" request text
+misuse "$bin/qpeer" request text --to localhost:99999
 misuse "$bin/qpeer" ping
-misuse "$bin/qpeer" ping localhost --count 0
-misuse "$bin/qpeer" ping localhost --cipher rot13
+misuse "$bin/qpeer" ping localhost
+misuse "$bin/qpeer" ping "$id@localhost" --count 0
+misuse "$bin/qpeer" ping "$id@localhost" --cipher rot13
+misuse "$bin/qpeer" cache
+misuse "$bin/qpeer" cache burn
+misuse "$bin/qpeer" cache show
+misuse "$bin/qpeer" cache prune --cache file
+misuse "$bin/qpeer" cache prune --cache file --failures 0
+misuse "$bin/qpeer" cache prune --cache file --older-than long
+misuse "$bin/qpeer" cache prune --cache file --id me
+misuse "$bin/qpeer" cache import --cache file
 misuse "$bin/qpeer" id surplus
 misuse "$bin/qpeer" ca
 misuse "$bin/qpeer" ca burn

@@ -15,15 +15,16 @@ fail() {
   failures=$((failures + 1))
 }
 
-# start_node NAME OPTION...: sets $address and $node; its log is NAME.log, its files are in NAME/
+# start_node NAME OPTION...: sets $peer, $address and $node; its log is NAME.log, its files are in NAME/
 start_node() {
   local name=$1
   shift
   start_child "$name.log" "$qpeer" node --listen 127.0.0.1:0 --store "$name" "$@"
   node=$child
   for _ in {1..200}; do
-    address=$(sed -n 's/^listening on \([^ ]*\) id .*$/\1/p' "$name.log")
-    if [ -n "$address" ]; then return 0; fi
+    peer=$(sed -n 's/^listening on [^ ]*, as \([^ ]*\)$/\1/p' "$name.log")
+    address=${peer#*@}
+    if [ -n "$peer" ]; then return 0; fi
     sleep 0.05
   done
   cat "$name.log"
@@ -53,15 +54,15 @@ sum=$(sha256sum data | cut -d ' ' -f 1)
 
 # --- what works ---------------------------------------------------------------------------------
 start_node store --key node.key
-expect 0 "$qpeer" send data --to "$address"
+expect 0 "$qpeer" send data --to "$peer"
 says "sha256     $sum (the node stored the same)"
 says "stored data 3000000 sha256=$sum" store.log
-expect 0 "$qpeer" send data --to "$address" --json
+expect 0 "$qpeer" send data --to "$peer" --json
 says "\"stored_as\":\"data.1\""
-expect 0 "$qpeer" send empty --to "$address" --quiet
+expect 0 "$qpeer" send empty --to "$peer" --quiet
 [ ! -s out ] || fail "--quiet is not quiet"
-expect 0 "$qpeer" send "name with spaces" --to "$address"
-expect 0 "$qpeer" send data --to "$address" --name other --cipher chacha20 --mtu 1400
+expect 0 "$qpeer" send "name with spaces" --to "$peer"
+expect 0 "$qpeer" send data --to "$peer" --name other --cipher chacha20 --mtu 1400
 says TLS_CHACHA20_POLY1305_SHA256
 stored data store/data
 stored data store/data.1
@@ -69,56 +70,73 @@ stored data store/other
 stored empty store/empty
 stored "name with spaces" "store/name with spaces"
 only store data data.1 empty "name with spaces" other
-expect 0 "$qpeer" ping "$address" --count 3 --interval 0
+expect 0 "$qpeer" ping "$peer" --count 3 --interval 0
 says "3 pings to $address"
+
+# --- and back -----------------------------------------------------------------------------------
+mkdir back
+expect 0 "$qpeer" get data -o back/data --from "$peer"
+says "sha256     $sum (the node read the same)"
+stored data back/data
+expect 0 "$qpeer" get empty -o back/data --from "$peer" --quiet
+stored empty back/data
+expect 1 "$qpeer" get missing -o back/missing --from "$peer"
+says "the node refused it: there is no such file"
+expect 1 "$qpeer" get data -o nowhere/data --from "$peer"
+says "cannot write nowhere/data"
+only back data
+expect 0 "$qpeer" request files --to "$peer"
+says "name with spaces"
 
 # --- who it is ----------------------------------------------------------------------------------
 [ "$(stat -c %a node.key)" = 600 ] || fail "the key is not private"
 id=$("$qpeer" id --key node.key)
-says "id $id" store.log
-expect 0 "$qpeer" send data --to "$address" --name pinned --expect "$id"
+[ "$peer" = "$id@$address" ] || fail "the node says that it is $peer, not $id"
+expect 0 "$qpeer" send data --to "$peer" --name pinned
+expect 0 "$qpeer" send data --to "$address" --trust encrypt --name loud
 [[ $id =~ ^[a-z2-7]{56}$ ]] || fail "an id is not of 56 characters: $id"
 expect 0 "$qpeer" id --key node.key --json
 says "{\"id\":\"$id\",\"key\":\"node.key\"}"
-expect 0 "$qpeer" send data --to "$address" --name loud --expect "${id^^}"
 other=$("$qpeer" id 2>other.log)
 says "this key is not kept" other.log
-expect 1 "$qpeer" send data --to "$address" --expect "$other"
-says "another id"
-expect 2 "$qpeer" send data --to "$address" --expect "${id:1}a"
+expect 1 "$qpeer" send data --to "$other@$address"
+says "another peer answered: $id"
+expect 2 "$qpeer" send data --to "${id:1}a@$address"
 says "its checksum does not match"
+expect 2 "$qpeer" send data --to "$address"
+says "lacks the peer's id, which --trust pinned needs"
 chmod 640 node.key
 expect 1 "$qpeer" id --key node.key
 says "node.key: others than its owner may use this key"
 chmod 600 node.key
 
 # --- what does not ------------------------------------------------------------------------------
-expect 1 "$qpeer" send missing --to "$address"
+expect 1 "$qpeer" send missing --to "$peer"
 says "missing: No such file"
-expect 1 "$qpeer" send . --to "$address" --name folder
+expect 1 "$qpeer" send . --to "$peer" --name folder
 says "not a file"
-expect 1 "$qpeer" send data --to 127.0.0.1:9 --timeout 0.2
-says "cannot connect to 127.0.0.1:9"
-expect 1 "$qpeer" send data --to no.such.host.invalid
+expect 1 "$qpeer" send data --to "$other@127.0.0.1:9" --timeout 0.2
+says "cannot reach $other@127.0.0.1:9"
+expect 1 "$qpeer" send data --to "$other@no.such.host.invalid"
 expect 1 "$qpeer" node --store data
 says "cannot store in data"
 expect 1 "$qpeer" node --store store --listen "$address"
-says "cannot listen on $address: Address already in use"
+says "Address already in use"
 stop_child "$node" || fail "the node did not end well"
 only store data data.1 empty "name with spaces" other pinned loud
 
 start_node limited --max-size 1M --retry always
-expect 1 "$qpeer" send data --to "$address"
+expect 1 "$qpeer" send data --to "$peer"
 says "the node refused it: the file is too large"
 says "too large" limited.log
-expect 0 "$qpeer" send empty --to "$address"
+expect 0 "$qpeer" send empty --to "$peer"
 only limited empty
 stop_child "$node" || fail "the node did not end well"
 
 # --- what breaks --------------------------------------------------------------------------------
 truncate -s 20G huge # Far too much to be done before the kill.
 start_node broken
-start_child sender.log "$qpeer" send huge --to "$address"
+start_child sender.log "$qpeer" send huge --to "$peer"
 for _ in {1..100}; do
   if compgen -G "broken/.qpeer-part-*" >/dev/null; then break; fi
   sleep 0.02
@@ -133,7 +151,7 @@ done
 [ -z "$(ls -A broken)" ] || fail "an interrupted sender leaves something at the node"
 
 # A node that is killed leaves a part, which the next one removes.
-start_child sender.log "$qpeer" send huge --to "$address" --timeout 1
+start_child sender.log "$qpeer" send huge --to "$peer" --timeout 1
 sender=$child
 for _ in {1..100}; do
   if compgen -G "broken/.qpeer-part-*" >/dev/null; then break; fi
@@ -151,7 +169,7 @@ stop_child "$node" || fail "the node did not end well"
 # --- a full disk, where we may make one ---------------------------------------------------------
 if mkdir full && mount -t tmpfs -o size=1m none full 2>/dev/null; then
   start_node full
-  expect 1 "$qpeer" send data --to "$address"
+  expect 1 "$qpeer" send data --to "$peer"
   says "the node refused it: cannot write: No space left on device"
   only full
   stop_child "$node" || fail "the node did not end well"
@@ -162,7 +180,7 @@ fi
 
 # --- once ---------------------------------------------------------------------------------------
 start_node once --once
-expect 0 "$qpeer" send data --to "$address" --quiet
+expect 0 "$qpeer" send data --to "$peer" --quiet
 wait "$node" || fail "--once does not end with status 0"
 stored data once/data
 

@@ -1,5 +1,6 @@
 #include <array>
 #include <optional>
+#include <string>
 
 #include "p2p/cli/common/files.hpp"
 
@@ -63,6 +64,20 @@ std::string_view why_bad_name(std::string_view name) {
     if (is_invisible(*character)) return "it holds a character that is not seen";
   }
   return {};
+}
+
+std::string visible(std::string_view text, Newlines newlines) {
+  std::string out;
+  while (!text.empty()) {
+    std::string_view rest = text;
+    const auto character = take_character(rest);
+    if (!character) rest = text.substr(1);
+    const bool kept = newlines == Newlines::kept && character == U'\n';
+    const bool shown = kept || (character && !is_invisible(*character));
+    out += shown ? text.substr(0, text.size() - rest.size()) : "?";
+    text = rest;
+  }
+  return out;
 }
 
 }  // namespace qpeer::cli

@@ -39,4 +39,8 @@ class AtomicFile {
 /// characters that control a terminal or the direction of text.
 [[nodiscard]] std::string_view why_bad_name(std::string_view name);
 
+/// `text` as a terminal may show it: what is not seen or not UTF-8 becomes '?'.
+enum class Newlines : u8 { masked, kept };
+[[nodiscard]] std::string visible(std::string_view text, Newlines newlines = Newlines::masked);
+
 }  // namespace qpeer::cli

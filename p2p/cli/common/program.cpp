@@ -25,14 +25,13 @@ std::string masked(std::string_view text) {
   return out;
 }
 
-}  // namespace
-
-int run_program(io::EventLoop& loop, async::Task<int> task, int when_stopped) {
+int run(io::EventLoop& loop, async::Task<int> task, int when_stopped, std::function<void()> stop) {
   std::signal(SIGPIPE, SIG_IGN);
   std::optional<int> status;
   async::TaskGroup group;
   constexpr std::array kSignals{SIGINT, SIGTERM};
   const auto signals = io::SignalSet::make(loop, kSignals, [&](int signal) {
+    if (const auto gently = std::exchange(stop, nullptr)) return gently();
     if (!status) status = when_stopped < 0 ? 128 + signal : when_stopped;
     group.cancel();
   });
@@ -41,6 +40,16 @@ int run_program(io::EventLoop& loop, async::Task<int> task, int when_stopped) {
   while (group.size() != 0) loop.run_once(1h);
   for (int turn = 0; turn < 3; ++turn) loop.run_once({});  // Last words.
   return *status;
+}
+
+}  // namespace
+
+int run_program(io::EventLoop& loop, async::Task<int> task, int when_stopped) {
+  return run(loop, std::move(task), when_stopped, nullptr);
+}
+
+int run_program(io::EventLoop& loop, async::Task<int> task, std::function<void()> stop) {
+  return run(loop, std::move(task), -1, std::move(stop));
 }
 
 void print_line(std::string_view line) {

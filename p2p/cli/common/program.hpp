@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,6 +17,9 @@ namespace qpeer::cli {
 /// Runs `task` to its exit status. SIGINT and SIGTERM cancel it: then the status is
 /// `when_stopped`, or 128 + the signal's number if that is negative. SIGPIPE is ignored.
 int run_program(io::EventLoop& loop, async::Task<int> task, int when_stopped = -1);
+/// The same, but the first signal calls `stop`, after which the task is to end by itself; the
+/// second cancels it.
+int run_program(io::EventLoop& loop, async::Task<int> task, std::function<void()> stop);
 
 /// One line on standard output, there at once also in a pipe.
 void print_line(std::string_view line);

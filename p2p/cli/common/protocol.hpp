@@ -1,12 +1,14 @@
-// What qpeer's programs say to each other, ALPN "qpeer/0": one request on a bidirectional stream,
-// then one answer on it.
+// What qpeer's programs say to each other on raw streams of the peer layer: one request a stream.
 //
 //   put   u8 1 | u8 length of name | name | u64 size | body of that size | FIN
 //     --> u8 status | u16 length of text | text | 32 bytes SHA-256, if stored | FIN
 //         text is the name it was stored under, or why it was not; then the node also stops the
 //         stream, for the sender may still be sending
-//   ping  u8 2, then 8 bytes at a time, each of which comes back
+//   get   u8 2 | u8 length of name | name | FIN
+//     --> u8 status | u16 length of text | text | u64 size | body | 32 bytes SHA-256 | FIN
+//         text is the name, or why there is no file; then nothing follows it
 //
+// A client's stream carries the answer back. A node's goes one way: it can put, and hears nothing.
 // Integers are in network order.
 #pragma once
 
@@ -18,20 +20,18 @@
 #include <string_view>
 #include <vector>
 
-#include "transport/async/async_stream.hpp"
+#include "p2p/async/peer_stream.hpp"
 #include "transport/async/task.hpp"
 #include "transport/base/bytes.hpp"
 
 namespace qpeer::cli {
 
-inline constexpr std::string_view kAlpn = "qpeer/0";
 inline constexpr std::uint16_t kDefaultPort = 4477;
-inline constexpr std::size_t kPingSize = 8;
 
-/// Error codes of streams and connections.
+/// Error codes of streams.
 enum class ErrorCode : std::uint64_t { none = 0, bad_request = 1, refused = 2, interrupted = 3 };
 
-enum class RequestType : u8 { put = 1, ping = 2 };
+enum class RequestType : u8 { put = 1, get = 2 };
 
 struct PutRequest {
   std::string name;
@@ -48,9 +48,28 @@ struct PutAnswer {
   [[nodiscard]] std::vector<u8> encode() const;
 };
 
+struct GetRequest {
+  std::string name;
+
+  [[nodiscard]] std::vector<u8> encode() const;  ///< With the type.
+};
+
+/// What comes before the body.
+struct GetAnswer {
+  bool found = false;
+  std::string text;
+  std::uint64_t size = 0;
+
+  [[nodiscard]] std::vector<u8> encode() const;
+};
+
+/// Fills `out`; false when the stream ends before.
+async::Task<bool> read_exactly(p2p::PeerStream& stream, MutableBytes out);
 /// Reads one; nullopt when the peer broke off or sent something else.
-async::Task<std::optional<RequestType>> read_type(async::AsyncStream& stream);
-async::Task<std::optional<PutRequest>> read_put(async::AsyncStream& stream);  ///< After the type.
-async::Task<std::optional<PutAnswer>> read_answer(async::AsyncStream& stream);
+async::Task<std::optional<RequestType>> read_type(p2p::PeerStream& stream);
+async::Task<std::optional<PutRequest>> read_put(p2p::PeerStream& stream);  ///< After the type.
+async::Task<std::optional<GetRequest>> read_get(p2p::PeerStream& stream);  ///< After the type.
+async::Task<std::optional<PutAnswer>> read_put_answer(p2p::PeerStream& stream);
+async::Task<std::optional<GetAnswer>> read_get_answer(p2p::PeerStream& stream);
 
 }  // namespace qpeer::cli

@@ -1,26 +1,33 @@
 #include "p2p/cli/common/receiver.hpp"
 
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
-#include "crypto/identity.hpp"
 #include "p2p/cli/common/files.hpp"
 #include "p2p/cli/common/program.hpp"
+#include "p2p/cli/common/transfer.hpp"
 
 namespace qpeer::cli {
 namespace {
 
+using async::Task;
+using p2p::PeerStream;
+
 PutAnswer refusal(std::string why) { return {.stored = false, .text = std::move(why)}; }
 
-void stop(AsyncStream& stream, ErrorCode code) {
+void stop(PeerStream& stream, ErrorCode code) {
   (void)stream.stop_sending(static_cast<std::uint64_t>(code));
 }
 
-Task<void> send_answer(AsyncStream& stream, const PutAnswer& answer) {
+// A node's stream takes no answer; then this does nothing.
+Task<void> send_answer(PeerStream& stream, const PutAnswer& answer) {
   const std::vector<u8> bytes = answer.encode();
   const auto written = co_await stream.write(bytes);
+  if (!answer.stored) stop(stream, ErrorCode::refused);
   if (!written) co_return;
   (void)stream.finish();
-  if (!answer.stored) stop(stream, ErrorCode::refused);
   (void)co_await stream.finished();
 }
 
@@ -38,47 +45,40 @@ class Receiver::Slot {
   Receiver& receiver_;
 };
 
-Task<void> Receiver::serve(AsyncConnection connection) {
-  const std::string from = connection.info().remote.to_string();
-  TaskGroup streams;
-  for (;;) {
-    auto stream = co_await connection.accept_stream();
-    if (!stream) break;
-    streams.spawn(serve_stream(std::move(*stream), from));
+std::vector<std::string> Receiver::names() const {
+  std::vector<std::string> out;
+  if (options_.store.empty()) return out;
+  std::error_code error;
+  for (std::filesystem::directory_iterator at(options_.store, error), end; !error && at != end;
+       at.increment(error)) {
+    std::string name = at->path().filename().string();
+    if (why_bad_name(name).empty() && at->is_regular_file(error)) out.push_back(std::move(name));
   }
-  co_await streams.join();
+  std::ranges::sort(out);
+  return out;
 }
 
-Task<void> Receiver::serve_stream(AsyncStream stream, std::string from) {
+Task<void> Receiver::serve(PeerStream stream) {
   const auto type = co_await read_type(stream);
   if (type == RequestType::put) {
-    co_await serve_put(stream, from);
-  } else if (type == RequestType::ping) {
-    co_await serve_ping(stream);
+    co_await serve_put(stream);
+  } else if (type == RequestType::get) {
+    co_await serve_get(stream);
   } else {
     stop(stream, ErrorCode::bad_request);
   }
 }
 
-Task<void> Receiver::serve_ping(AsyncStream& stream) {
-  std::array<u8, kPingSize> ping{};
-  for (;;) {
-    const auto size = co_await stream.read_full(ping);
-    if (!size || *size < ping.size()) break;
-    const auto written = co_await stream.write(ping);
-    if (!written) break;
-  }
-  (void)stream.finish();
-}
+// --- put -----------------------------------------------------------------------------------------
 
-Task<void> Receiver::serve_put(AsyncStream& stream, const std::string& from) {
+Task<void> Receiver::serve_put(PeerStream& stream) {
   const auto request = co_await read_put(stream);
   if (!request) {
     stop(stream, ErrorCode::bad_request);
     co_return;
   }
   const std::string_view bad_name = why_bad_name(request->name);
-  Received received{.from = from,
+  Received received{.from = stream.peer(),
                     .name = bad_name.empty() ? request->name : "(a bad name)",
                     .size = request->size,
                     .failure = {}};
@@ -95,8 +95,9 @@ Task<void> Receiver::serve_put(AsyncStream& stream, const std::string& from) {
   if (on_received_) on_received_(received);
 }
 
-Task<std::optional<PutAnswer>> Receiver::store(AsyncStream& stream, const PutRequest& request,
+Task<std::optional<PutAnswer>> Receiver::store(PeerStream& stream, const PutRequest& request,
                                                std::string_view bad_name) {
+  if (options_.store.empty()) co_return refusal("this node stores no files");
   if (!bad_name.empty()) co_return refusal("the name is refused: " + std::string(bad_name));
   if (request.size > options_.max_size) {
     co_return refusal("the file is too large; the limit is " + human_size(options_.max_size));
@@ -108,27 +109,59 @@ Task<std::optional<PutAnswer>> Receiver::store(AsyncStream& stream, const PutReq
 }
 
 // The body, into a file. Nullopt: the sender broke off.
-Task<std::optional<PutAnswer>> Receiver::store_body(AsyncStream& stream,
-                                                    const PutRequest& request) {
+Task<std::optional<PutAnswer>> Receiver::store_body(PeerStream& stream, const PutRequest& request) {
   auto file = AtomicFile::create(options_.store);
   if (!file) co_return refusal("the node cannot make a file");
-  crypto::Sha256 hash;
-  std::uint64_t received = 0;
-  for (;;) {
-    const auto view = co_await stream.peek();
-    if (!view) co_return std::nullopt;
-    received += view->data.size();
-    if (received > request.size) co_return refusal("more came than was announced");
-    hash.update(view->data);
-    if (const auto written = file->write(view->data); !written) co_return refusal(written.error());
-    const bool ended = view->fin;
-    stream.consume(view->data.size());
-    if (ended) break;
+  Progress nobody_looks{{}, 0, true};
+  const auto body = co_await receive_body(stream, *file, request.size, nobody_looks);
+  if (!body) {
+    if (body.error().error == BodyError::broke_off) co_return std::nullopt;
+    if (body.error().error == BodyError::cannot_write) co_return refusal(body.error().why);
+    co_return refusal("less came than was announced");
   }
-  if (received != request.size) co_return refusal("less came than was announced");
+  if (!body->ended) {
+    const auto rest = co_await stream.peek();
+    if (!rest) co_return std::nullopt;
+    if (!rest->data.empty()) co_return refusal("more came than was announced");
+    stream.consume(0);
+  }
   const auto name = file->commit(request.name, AtomicFile::Collision::number);
   if (!name) co_return refusal(name.error());
-  co_return PutAnswer{.stored = true, .text = *name, .sha256 = hash.finish()};
+  co_return PutAnswer{.stored = true, .text = *name, .sha256 = body->sha256};
+}
+
+// --- get -----------------------------------------------------------------------------------------
+
+Task<void> Receiver::serve_get(PeerStream& stream) {
+  const auto request = co_await read_get(stream);
+  if (!request) {
+    stop(stream, ErrorCode::bad_request);
+    co_return;
+  }
+  GetAnswer answer{.found = false, .text = "there is no such file"};
+  std::optional<OpenFile> file;
+  if (options_.store.empty()) {
+    answer.text = "this node stores no files";
+  } else if (transfers_ >= options_.max_transfers) {
+    answer.text = "the node is busy";
+  } else if (why_bad_name(request->name).empty()) {
+    if (auto opened = open_file(options_.store + "/" + request->name)) {
+      answer = {.found = true, .text = request->name, .size = opened->size};
+      file = std::move(*opened);
+    }
+  }
+  const Slot slot{*this};
+  const std::vector<u8> head = answer.encode();
+  const auto written = co_await stream.write(head);
+  if (!written) co_return;
+  if (file) {
+    Progress nobody_looks{{}, 0, true};
+    const auto body = co_await send_body(stream, *file, request->name, nobody_looks);
+    if (!body || !body->taken) co_return;  // Resets the stream: what came is not whole.
+    (void)co_await stream.write(body->sha256);
+  }
+  (void)stream.finish();
+  (void)co_await stream.finished();
 }
 
 }  // namespace qpeer::cli

@@ -1,8 +1,6 @@
-// The receiving end of qpeer's protocol: answers pings and stores files, over any number of
-// connections at once. Nothing that a peer sends is trusted.
+// The serving end of qpeer's protocol: stores the files that come on streams and hands them out
+// again, to any number of peers at once. Nothing that a peer sends is trusted.
 #pragma once
-
-#include <qpeer/transport.hpp>
 
 #include <array>
 #include <cstddef>
@@ -10,20 +8,23 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "crypto/peer_id.hpp"
+#include "p2p/async/peer_stream.hpp"
 #include "p2p/cli/common/protocol.hpp"
 
 namespace qpeer::cli {
 
 struct ReceiverOptions {
-  std::string store;  ///< The folder; must exist.
+  std::string store;  ///< The folder, which must exist; empty stores and gives nothing.
   std::uint64_t max_size = std::uint64_t{64} << 30;
-  std::size_t max_transfers = 256;  ///< At once, of all connections.
+  std::size_t max_transfers = 256;  ///< At once, of all peers.
 };
 
 /// What became of one file.
 struct Received {
-  std::string from;  ///< The sender's address.
+  PeerId from;
   std::string name;  ///< As stored, or as asked for; safe to print.
   std::uint64_t size = 0;
   std::array<u8, 32> sha256{};
@@ -39,17 +40,19 @@ class Receiver {
   Receiver(ReceiverOptions options, OnReceived on_received)
       : options_(std::move(options)), on_received_(std::move(on_received)) {}
 
-  /// Serves all streams of a connection until it ends.
-  Task<void> serve(AsyncConnection connection);
+  /// Serves one stream to its end.
+  async::Task<void> serve(p2p::PeerStream stream);
+  /// The names of the files in the store, sorted.
+  [[nodiscard]] std::vector<std::string> names() const;
 
  private:
   class Slot;
-  Task<void> serve_stream(AsyncStream stream, std::string from);
-  Task<void> serve_put(AsyncStream& stream, const std::string& from);
-  static Task<void> serve_ping(AsyncStream& stream);
-  Task<std::optional<PutAnswer>> store(AsyncStream& stream, const PutRequest& request,
-                                       std::string_view bad_name);
-  Task<std::optional<PutAnswer>> store_body(AsyncStream& stream, const PutRequest& request);
+  async::Task<void> serve_put(p2p::PeerStream& stream);
+  async::Task<void> serve_get(p2p::PeerStream& stream);
+  async::Task<std::optional<PutAnswer>> store(p2p::PeerStream& stream, const PutRequest& request,
+                                              std::string_view bad_name);
+  async::Task<std::optional<PutAnswer>> store_body(p2p::PeerStream& stream,
+                                                   const PutRequest& request);
 
   ReceiverOptions options_;
   OnReceived on_received_;

@@ -1,6 +1,7 @@
 #include "p2p/cli/common/receiver.hpp"
 
 #include <gtest/gtest.h>
+#include <qpeer/qpeer.hpp>
 
 #include <string>
 #include <utility>
@@ -12,41 +13,48 @@
 namespace qpeer::cli {
 namespace {
 
-// A receiver, and a connection to it that may say anything.
+// A node that serves, a client of it that may say anything, and another node.
 class ReceiverTest : public InFolder {
  protected:
   void SetUp() override {
     InFolder::SetUp();
-    server.emplace(*AsyncEndpoint::open(
-        loop, {.bind = SocketAddress::loopback4(0), .endpoint = {.server_tls = server_tls("t")}}));
-    client.emplace(*AsyncEndpoint::open(loop, {.bind = SocketAddress::loopback4(0)}));
+    const auto options = [] {
+      NodeOptions out;
+      out.identity = make_identity();
+      out.listen = SocketAddress::loopback4(0);
+      return out;
+    };
+    node.emplace(*Node::start(loop, options()));
+    other.emplace(*Node::start(loop, options()));
+    client.emplace(*Client::start(loop, options()));
     receiver.emplace(ReceiverOptions{.store = folder, .max_size = 1000, .max_transfers = 2},
                      [this](const Received& one) { received.push_back(one); });
+    node->on_stream([this](PeerStream stream) { tasks.spawn(receiver->serve(std::move(stream))); });
   }
 
-  Task<AsyncConnection> connect() {
-    auto connection = co_await client->connect(server->local_address(), client_tls("t"));
-    auto accepted = co_await server->accept();
-    tasks.spawn(receiver->serve(std::move(*accepted)));
-    co_return std::move(*connection);
+  Task<PeerStream> open() {
+    const PeerAddress contact = node->contact();
+    const auto server = co_await client->connect(contact);
+    auto stream = co_await server->open_stream();
+    co_return std::move(*stream);
   }
 
   /// Sends a request and its body to the end; the answer, if there is one.
   Task<std::optional<PutAnswer>> put(PutRequest request, std::string body) {
-    AsyncConnection connection = co_await connect();
-    auto stream = co_await connection.open_stream();
+    PeerStream stream = co_await open();
     const std::vector<u8> header = request.encode();
-    (void)co_await stream->write(header);
-    (void)co_await stream->write(as_bytes(body));
-    (void)stream->finish();
-    auto answer = co_await read_answer(*stream);
+    (void)co_await stream.write(header);
+    (void)co_await stream.write(as_bytes(body));
+    (void)stream.finish();
+    auto answer = co_await read_put_answer(stream);
     co_return answer;
   }
 
   EventLoop loop;
   std::vector<Received> received;
-  std::optional<AsyncEndpoint> server;
-  std::optional<AsyncEndpoint> client;
+  std::optional<Node> node;
+  std::optional<Node> other;
+  std::optional<Client> client;
   std::optional<Receiver> receiver;
   TaskGroup tasks;
 };
@@ -88,22 +96,22 @@ TEST_F(ReceiverTest, RefusesWhatItMustAndKeepsNothing) {
     EXPECT_EQ(answer->text, wrong.why);
     EXPECT_TRUE(files().empty()) << wrong.why;
   }
-  EXPECT_EQ(received.size(), cases.size());
+  // Told once the sender has acknowledged the answer.
+  EXPECT_TRUE(loop.run_until([&] { return received.size() == cases.size(); }, io::now() + 5s));
 }
 
 TEST_F(ReceiverTest, ABrokenTransferLeavesNothing) {
   auto body = [this]() -> Task<void> {
-    AsyncConnection connection = co_await connect();
     {
-      auto stream = co_await connection.open_stream();
+      PeerStream stream = co_await open();
       const std::vector<u8> header = PutRequest{"half", 10}.encode();
-      (void)co_await stream->write(header);
-      (void)co_await stream->write(as_bytes("hello"));
-      co_await sleep_for(loop, 20ms);
-      EXPECT_EQ(files().size(), 1U);
+      (void)co_await stream.write(header);
+      (void)co_await stream.write(as_bytes("hello"));
+      while (files().empty()) co_await sleep_for(loop, 1ms);
     }  // Resets it.
     while (received.empty()) co_await sleep_for(loop, 1ms);
     EXPECT_EQ(received[0].failure, "the sender broke off");
+    EXPECT_EQ(received[0].from, client->id());
     EXPECT_TRUE(files().empty());
   };
   run(loop, body());
@@ -111,15 +119,13 @@ TEST_F(ReceiverTest, ABrokenTransferLeavesNothing) {
 
 TEST_F(ReceiverTest, MoreTransfersThanAllowedAreTurnedAway) {
   auto body = [this]() -> Task<void> {
-    AsyncConnection connection = co_await connect();
-    std::vector<AsyncStream> open;
-    for (int i = 0; i < 2; ++i) {
-      auto stream = co_await connection.open_stream();
+    std::vector<PeerStream> streams;
+    for (std::size_t i = 1; i <= 2; ++i) {
+      streams.push_back(co_await open());
       const std::vector<u8> header = PutRequest{"slow", 10}.encode();
-      (void)co_await stream->write(header);
-      open.push_back(std::move(*stream));
+      (void)co_await streams.back().write(header);
+      while (files().size() < i) co_await sleep_for(loop, 1ms);
     }
-    co_await sleep_for(loop, 20ms);
     const PutRequest third{"third", 5};
     const auto answer = co_await put(third, "hello");
     EXPECT_TRUE(answer && answer->text == "the node is busy");
@@ -132,12 +138,13 @@ TEST_F(ReceiverTest, RubbishIsStopped) {
     for (const char* rubbish : {"\x07", "\x01",
                                 "\x01\xff"
                                 "abc",
+                                "\x02\x05"
+                                "ab",
                                 ""}) {
-      AsyncConnection connection = co_await connect();
-      auto stream = co_await connection.open_stream();
-      (void)co_await stream->write(as_bytes(rubbish));
-      (void)stream->finish();
-      const auto answer = co_await read_answer(*stream);
+      PeerStream stream = co_await open();
+      (void)co_await stream.write(as_bytes(rubbish));
+      (void)stream.finish();
+      const auto answer = co_await read_put_answer(stream);
       EXPECT_FALSE(answer);
     }
     EXPECT_TRUE(files().empty());
@@ -145,17 +152,42 @@ TEST_F(ReceiverTest, RubbishIsStopped) {
   run(loop, body());
 }
 
-TEST_F(ReceiverTest, PingsComeBack) {
+TEST_F(ReceiverTest, WhatIsStoredComesBack) {
   auto body = [this]() -> Task<void> {
-    AsyncConnection connection = co_await connect();
-    auto stream = co_await connection.open_stream();
-    (void)co_await stream->write(
-        as_bytes("\x02"
-                 "12345678abcdefgh"));
-    std::array<u8, 16> pong{};
-    const auto size = co_await stream->read_full(pong);
-    EXPECT_EQ(size, 16U);
-    EXPECT_EQ(as_text(pong), "12345678abcdefgh");
+    const PutRequest request{"name", 5};
+    (void)co_await put(request, "hello");
+    for (const char* name : {"name", "other", "../name"}) {
+      PeerStream stream = co_await open();
+      const std::vector<u8> wish = GetRequest{name}.encode();
+      (void)co_await stream.write(wish);
+      (void)stream.finish();
+      const auto answer = co_await read_get_answer(stream);
+      const bool there = std::string_view(name) == "name";
+      EXPECT_TRUE(answer && answer->found == there) << name;
+      const auto rest = co_await stream.read_all(1000);
+      EXPECT_TRUE(rest && rest->size() == (there ? 5 + 32 : 0)) << name;
+      if (there && rest) {
+        EXPECT_EQ(as_text(Bytes(*rest).first(5)), "hello");
+      }
+    }
+  };
+  run(loop, body());
+  EXPECT_EQ(receiver->names(), std::vector<std::string>{"name"});
+}
+
+TEST_F(ReceiverTest, ANodePutsWithoutAnAnswer) {
+  auto body = [this]() -> Task<void> {
+    const PeerAddress contact = node->contact();
+    const auto peer = co_await other->connect(contact);
+    EXPECT_TRUE(peer);
+    auto stream = co_await peer->open_stream();
+    const std::vector<u8> header = PutRequest{"name", 5}.encode();
+    (void)co_await stream->write(header);
+    (void)co_await stream->write(as_bytes("hello"));
+    (void)stream->finish();
+    while (received.empty()) co_await sleep_for(loop, 1ms);
+    EXPECT_EQ(received[0].failure, "");
+    EXPECT_EQ(contents("name"), "hello");
   };
   run(loop, body());
 }

@@ -1,0 +1,54 @@
+// qpeer client: joins as a client, stays, and asks what comes on standard input.
+#include <unistd.h>
+
+#include <string>
+#include <utility>
+
+#include "p2p/cli/client_session.hpp"
+#include "p2p/cli/commands.hpp"
+#include "p2p/cli/common/arguments.hpp"
+#include "p2p/cli/common/peer_options.hpp"
+#include "p2p/cli/common/program.hpp"
+
+namespace qpeer::cli {
+
+int client_command(std::span<char* const> words) {
+  PeerOptions peer;
+  std::vector<PeerAddress> contacts;
+  bool json = false;
+  bool quiet = false;
+  Arguments arguments{
+      "qpeer client", "[--contact PEER...] [--cache FILE] [OPTION...]",
+      "Joins the network as a client and stays until standard input ends. Each "
+      "line there is a\nrequest to a node it is linked to; the answers are printed."};
+  arguments.custom("--contact", "PEER", "a node to join through, ID@HOST[:PORT]; may be repeated",
+                   add_contact(contacts));
+  peer.declare(arguments);
+  arguments.toggle("--json", json, "print one JSON object a line");
+  arguments.toggle("--quiet", quiet, "print only answers and failures");
+  if (const auto status = arguments.parse(words)) return *status;
+  if (const std::string wrong = peer.why_wrong(); !wrong.empty()) return arguments.misuse(wrong);
+  if (contacts.empty() && peer.cache.empty()) {
+    return arguments.misuse("whom to ask? Give a --contact, or a --cache FILE with some");
+  }
+  for (const PeerAddress& contact : contacts) {
+    const std::string wrong = peer.why_not_dialled(contact);
+    if (!wrong.empty()) return arguments.misuse(wrong);
+  }
+  EventLoop loop;
+  auto options = peer.make();
+  if (!options) {
+    complain("qpeer client: {}", options.error());
+    return kFailure;
+  }
+  auto client = Client::start(loop, std::move(*options));
+  if (!client) {
+    complain("qpeer client: {}", client.error());
+    return kFailure;
+  }
+  const Reporter reporter{json, quiet, Role::client};
+  ClientSession session{loop, std::move(*client), std::move(contacts), reporter};
+  return run_program(loop, session.run(STDIN_FILENO), [&] { session.stop(); });
+}
+
+}  // namespace qpeer::cli

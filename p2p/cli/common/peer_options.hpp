@@ -1,0 +1,46 @@
+// The flags of the peer layer that all commands share, and what they become.
+#pragma once
+
+#include <expected>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "crypto/peer_id.hpp"
+#include "p2p/async/node_options.hpp"
+#include "p2p/cli/common/arguments.hpp"
+#include "p2p/cli/common/transport_options.hpp"
+#include "p2p/peer_address.hpp"
+#include "p2p/trust.hpp"
+
+namespace qpeer::cli {
+
+struct PeerOptions {
+  enum class TrustWord : u8 { pinned, encrypt, ca, system };
+
+  std::string key;
+  std::string certificate;
+  std::string certificate_key;
+  TrustWord trust = TrustWord::pinned;
+  std::string authorities;
+  std::vector<PeerId> allowed{};
+  std::string cache;
+  Duration timeout = 10s;
+  TransportOptions transport{};
+
+  void declare(Arguments& arguments);  ///< All flags.
+  /// What is wrong with the flags together; empty when nothing is.
+  [[nodiscard]] std::string why_wrong() const;
+  /// Why `contact` cannot be dialled in this mode of trust; empty when it can.
+  [[nodiscard]] std::string why_not_dialled(const p2p::PeerAddress& contact) const;
+  /// Reads the files. A sentence when something in them will not do.
+  [[nodiscard]] std::expected<p2p::NodeOptions, std::string> make() const;
+};
+
+/// A setter for "PEERID@host:port".
+[[nodiscard]] Arguments::Setter add_contact(std::vector<p2p::PeerAddress>& contacts);
+/// The reasons on one line.
+[[nodiscard]] std::string one_line(const p2p::BootstrapError& error);
+
+}  // namespace qpeer::cli

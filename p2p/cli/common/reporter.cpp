@@ -1,0 +1,156 @@
+#include "p2p/cli/common/reporter.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <variant>
+
+#include "p2p/cli/common/files.hpp"
+#include "p2p/protocol.hpp"
+
+namespace qpeer::cli {
+
+using p2p::Role;
+using p2p::Verdict;
+
+Json& Json::raw(std::string_view key, std::string_view value) {
+  out_ += out_.empty() ? '{' : ',';
+  out_ += json_string(key);
+  out_ += ':';
+  out_ += value;
+  return *this;
+}
+
+Json& Json::milliseconds(std::string_view key, Duration value) {
+  return raw(key, in_milliseconds(value));
+}
+
+std::string in_milliseconds(Duration time) {
+  return fmt::format("{:.3f}", std::chrono::duration<double, std::milli>(time).count());
+}
+
+std::string printable(Bytes data, Newlines newlines) {
+  constexpr std::size_t kMost = 4'000;
+  const bool cut = data.size() > kMost;
+  return visible(as_text(data.first(std::min(data.size(), kMost))), newlines) + (cut ? "..." : "");
+}
+
+std::string_view how(const p2p::LinkInfo& link, Role own) {
+  if (own == Role::client || link.role == Role::client) return "as client";
+  return link.we_dialled ? "dialled" : "dialled back";
+}
+
+void Reporter::listening(const p2p::AsyncNode& node) const {
+  const std::string address = node.local_address().to_string();
+  const std::string contact = node.contact().to_string();
+  Json json{"listening"};
+  json.text("address", address).text("id", node.id().to_string()).text("contact", contact);
+  tell(json, "listening on {}, as {}", address, contact);
+}
+
+void Reporter::link_up(const p2p::AsyncPeer& peer, const p2p::LinkUp& event) const {
+  p2p::LinkInfo link;
+  link.role = event.role;
+  for (const p2p::LinkInfo& one : peer.links()) {
+    if (one.peer == event.peer) link = one;
+  }
+  const std::string id = event.peer.to_string();
+  const std::string address = event.address.to_string();
+  Json json{"link_up"};
+  json.text("peer", id).text("role", to_string(event.role)).text("address", address);
+  json.text("how", how(link, own_)).milliseconds("handshake_ms", link.stats.handshake_time);
+  json.milliseconds("rtt_ms", link.stats.smoothed_rtt);
+  tell(json, "link up: {} {}@{}, {}, handshake {} ms, round trip {} ms", to_string(event.role), id,
+       address, how(link, own_), in_milliseconds(link.stats.handshake_time),
+       in_milliseconds(link.stats.smoothed_rtt));
+}
+
+void Reporter::on_event(const p2p::AsyncPeer& peer, const p2p::NodeEvent& event) const {
+  const auto verdict = [&](std::string_view kind, const PeerId& other, Verdict value,
+                           const SocketAddress& at) {
+    Json json{kind};
+    json.text("peer", other.to_string()).text("verdict", to_string(value));
+    json.raw("reachable", value == Verdict::reachable ? "true" : "false");
+    return json.text("address", at.to_string());
+  };
+  if (const auto* up = std::get_if<p2p::LinkUp>(&event)) {
+    link_up(peer, *up);
+  } else if (const auto* down = std::get_if<p2p::LinkDown>(&event)) {
+    const std::string id = down->peer.to_string();
+    Json json{"link_down"};
+    json.text("peer", id).text("why", visible(down->why));
+    tell(json.raw("will_retry", down->will_retry ? "true" : "false"), "link down: {}: {}{}", id,
+         visible(down->why), down->will_retry ? "; trying again" : "");
+  } else if (const auto* us = std::get_if<p2p::WeWereJudged>(&event)) {
+    tell(verdict("we_were_judged", us->by, us->verdict, us->address),
+         "verdict on us at {}: {}, says {}", us->address.to_string(), to_string(us->verdict),
+         us->by.to_string());
+  } else if (const auto* them = std::get_if<p2p::PeerJudged>(&event)) {
+    tell(verdict("peer_judged", them->peer, them->verdict, them->address),
+         "verdict on {} at {}: {}", them->peer.to_string(), them->address.to_string(),
+         to_string(them->verdict));
+  } else if (const auto* joined = std::get_if<p2p::Bootstrapped>(&event)) {
+    const std::string id = joined->peer.to_string();
+    const std::string address = joined->address.to_string();
+    Json json{"bootstrapped"};
+    json.text("peer", id).text("address", address).milliseconds("took_ms", joined->took);
+    tell(json.number("tried", joined->tried), "joined through {}@{} in {} ms", id, address,
+         in_milliseconds(joined->took));
+  } else if (const auto* cut = std::get_if<p2p::IncomingInterrupted>(&event)) {
+    const std::string id = cut->from.to_string();
+    Json json{"interrupted"};
+    json.text("peer", id).number("bytes", cut->bytes).text("why", cut->why);
+    tell(json, "interrupted after {} bytes from {}: {}", cut->bytes, id, cut->why);
+  } else if (const auto* own = std::get_if<p2p::OwnAddressChanged>(&event)) {
+    const std::string address = own->address ? own->address->to_string() : "unknown";
+    tell(Json{"own_address"}.text("address", address), "others see us at {}", address);
+  }
+}
+
+void Reporter::message(const p2p::Message& message) const {
+  const std::string id = message.from.to_string();
+  const std::string text = printable(message.data);
+  Json json{"message"};
+  json.text("peer", id).number("bytes", message.data.size()).text("text", text);
+  tell(json, "message from {}: {}", id, text);
+}
+
+void Reporter::request(const p2p::IncomingRequest& request) const {
+  const std::string id = request.from().to_string();
+  const std::string text = printable(request.data());
+  tell(Json{"request"}.text("peer", id).text("text", text), "request from {}: {}", id, text);
+}
+
+void Reporter::reply(const PeerId& from, Bytes answer, Duration took) const {
+  const std::string text = printable(answer, Newlines::kept);
+  if (!json_) return print_line(text);
+  Json json{"reply"};
+  json.text("peer", from.to_string()).text("text", text);
+  print_line(json.milliseconds("took_ms", took).end());
+}
+
+void Reporter::received(const Received& file) const {
+  const std::string id = file.from.to_string();
+  if (!file.failure.empty()) {
+    complain("{}: {}: {}; nothing of it was kept", id, file.name, file.failure);
+    if (!json_) return;
+  }
+  Json json{file.failure.empty() ? "stored" : "not_stored"};
+  json.text("peer", id).text("name", file.name).number("size", file.size);
+  if (file.failure.empty()) {
+    json.text("sha256", hex(file.sha256));
+  } else {
+    json.text("why", file.failure);
+  }
+  tell(json, "stored {} {} sha256={}", file.name, file.size, hex(file.sha256));
+}
+
+void Reporter::note(std::string_view kind, const std::string& sentence) const {
+  tell(Json{kind}.text("text", visible(sentence)), "{}", visible(sentence));
+}
+
+void Reporter::trouble(std::string_view kind, const std::string& sentence) const {
+  complain(sentence);
+  if (json_) print_line(Json{kind}.text("text", visible(sentence)).end());
+}
+
+}  // namespace qpeer::cli

@@ -1,0 +1,75 @@
+// What a running peer tells: lines for people, or one JSON object a line.
+#pragma once
+
+#include <concepts>
+#include <string>
+#include <string_view>
+
+#include "p2p/async/async_node.hpp"
+#include "p2p/cli/common/files.hpp"
+#include "p2p/cli/common/program.hpp"
+#include "p2p/cli/common/receiver.hpp"
+#include "p2p/node_event.hpp"
+
+namespace qpeer::cli {
+
+/// A flat JSON object, key by key.
+class Json {
+ public:
+  /// {"event":"..."
+  explicit Json(std::string_view event) { text("event", event); }
+  Json& text(std::string_view key, std::string_view value) { return raw(key, json_string(value)); }
+  template <std::integral T>
+  Json& number(std::string_view key, T value) {
+    return raw(key, fmt::format("{}", value));
+  }
+  Json& milliseconds(std::string_view key, Duration value);
+  Json& raw(std::string_view key, std::string_view value);
+  [[nodiscard]] std::string end() const { return out_ + '}'; }
+
+ private:
+  std::string out_;
+};
+
+/// Milliseconds, with three decimals.
+[[nodiscard]] std::string in_milliseconds(Duration time);
+/// What a peer sent, for a terminal: what cannot be seen becomes '?'.
+[[nodiscard]] std::string printable(Bytes data, Newlines newlines = Newlines::masked);
+/// "dialled", "dialled back", "as client": how we came to a link.
+[[nodiscard]] std::string_view how(const p2p::LinkInfo& link, p2p::Role own);
+
+class Reporter {
+ public:
+  Reporter(bool json, bool quiet, p2p::Role own) : json_(json), quiet_(quiet), own_(own) {}
+  void set_role(p2p::Role own) { own_ = own; }
+  [[nodiscard]] p2p::Role role() const { return own_; }
+
+  void listening(const p2p::AsyncNode& node) const;
+  void on_event(const p2p::AsyncPeer& peer, const p2p::NodeEvent& event) const;
+  void message(const p2p::Message& message) const;
+  void request(const p2p::IncomingRequest& request) const;
+  /// Also when quiet: it was asked for.
+  void reply(const PeerId& from, Bytes answer, Duration took) const;
+  void received(const Received& file) const;
+  /// Something worth a sentence; `kind` names it in JSON.
+  void note(std::string_view kind, const std::string& sentence) const;
+  /// The same on standard error, whether quiet or not.
+  void trouble(std::string_view kind, const std::string& sentence) const;
+
+ private:
+  template <class... T>
+  void tell(const Json& json, fmt::format_string<T...> format, T&&... values) const {
+    if (json_) {
+      print_line(json.end());
+    } else if (!quiet_) {
+      say(format, std::forward<T>(values)...);
+    }
+  }
+  void link_up(const p2p::AsyncPeer& peer, const p2p::LinkUp& event) const;
+
+  bool json_;
+  bool quiet_;
+  p2p::Role own_;
+};
+
+}  // namespace qpeer::cli

@@ -1,0 +1,55 @@
+// The body of a file on a stream: what sending and fetching, at either end, have in common.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <expected>
+#include <string>
+#include <string_view>
+
+#include "p2p/async/peer_stream.hpp"
+#include "p2p/cli/common/files.hpp"
+#include "p2p/cli/common/program.hpp"
+#include "transport/async/task.hpp"
+#include "transport/base/file.hpp"
+
+namespace qpeer::cli {
+
+using Sha256Sum = std::array<u8, 32>;
+
+struct OpenFile {
+  Descriptor file;
+  std::uint64_t size = 0;
+};
+/// Opens a regular file for reading. Errors begin with the path.
+[[nodiscard]] std::expected<OpenFile, std::string> open_file(const std::string& path);
+/// "a/b/c" -> "c".
+[[nodiscard]] std::string base_name(const std::string& path);
+
+/// What became of a body that was sent.
+struct SentBody {
+  Sha256Sum sha256{};
+  bool taken = true;  ///< The peer did not stop it. If it did, its answer may say why.
+};
+/// Writes the whole file; `what` names it when its size changes meanwhile.
+async::Task<std::expected<SentBody, std::string>> send_body(p2p::PeerStream& stream,
+                                                            const OpenFile& file,
+                                                            const std::string& what,
+                                                            Progress& progress);
+
+enum class BodyError : u8 { broke_off, too_short, cannot_write };
+struct ReceivedBody {
+  Sha256Sum sha256{};
+  bool ended = false;  ///< The stream ended with it.
+};
+struct BodyFailure {
+  BodyError error = BodyError::broke_off;
+  std::string why{};
+};
+/// Reads exactly `size` bytes into `file`.
+async::Task<std::expected<ReceivedBody, BodyFailure>> receive_body(p2p::PeerStream& stream,
+                                                                   AtomicFile& file,
+                                                                   std::uint64_t size,
+                                                                   Progress& progress);
+
+}  // namespace qpeer::cli

@@ -1,0 +1,61 @@
+// A node at work: joins, tells what happens, stores and gives files, answers requests. When nobody
+// can reach it, it goes on as a client, if it may.
+#pragma once
+
+#include <qpeer/qpeer.hpp>
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "p2p/cli/client_session.hpp"
+#include "p2p/cli/common/receiver.hpp"
+#include "p2p/cli/common/reporter.hpp"
+
+namespace qpeer::cli {
+
+struct ServiceOptions {
+  std::vector<PeerAddress> contacts{};
+  ReceiverOptions receiver{};
+  std::string greeting{};   ///< Sent to each node that a link comes up to.
+  bool node_only = false;   ///< Never go on as a client.
+  bool once = false;        ///< End after one transfer.
+  NodeOptions as_client{};  ///< How to go on as a client.
+};
+
+class NodeService {
+ public:
+  /// `reporter` stays longer.
+  NodeService(EventLoop& loop, Node node, ServiceOptions options, Reporter& reporter);
+
+  /// To the end, by stop() or by what the options say. Gives the exit status.
+  Task<int> run();
+  void stop();
+
+ private:
+  void on_event(const NodeEvent& event);
+  void on_received(const Received& file);
+  Task<void> join();
+  Task<void> greet(NodePeer peer);
+  Task<void> answer(IncomingRequest request);
+  void take(Arrival arrival);
+  [[nodiscard]] bool wants_to_join() const;
+  [[nodiscard]] std::optional<std::string> answer_to(std::string_view text) const;
+  [[nodiscard]] std::string list_peers() const;
+  Task<int> go_on_as_client();
+
+  EventLoop& loop_;
+  Node node_;
+  ServiceOptions options_;
+  Reporter& reporter_;
+  Receiver receiver_;
+  TaskGroup tasks_;
+  std::optional<ClientSession> client_;
+  bool stopping_ = false;
+  bool refused_ = false;  ///< In the bootstrap that is under way, somebody could not reach us.
+  bool unreachable_ = false;
+  std::optional<bool> first_stored_;
+};
+
+}  // namespace qpeer::cli

@@ -1,0 +1,121 @@
+#!/usr/bin/env bash
+# peers_test.sh BIN_DIR: nodes and clients as processes: who joins, who is refused and says why, what they
+# answer, and what their caches keep.
+set -euo pipefail
+export LC_ALL=C
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=scripts/lib/processes.sh
+. "$here/../../scripts/lib/processes.sh"
+qpeer=$(realpath -- "$1")/qpeer
+begin_processes peers
+cd "$scratch"
+failures=0
+fail() {
+  echo "FAILED: $1"
+  failures=$((failures + 1))
+}
+expect() { # expect STATUS COMMAND...: both outputs into out
+  local wanted=$1 status=0
+  shift
+  run_child 60 out "$@" || status=$?
+  [ "$status" = "$wanted" ] || { fail "$*: status $status, should be $wanted"; cat out; }
+}
+says() { grep -q -F -- "$1" "${2-out}" || { fail "not said: $1"; cat "${2-out}"; }; }
+await() { # await LOG TEXT: until it is said
+  for _ in {1..400}; do
+    if grep -q -F -- "$2" "$1"; then return 0; fi
+    sleep 0.05
+  done
+  fail "never said in $1: $2"
+  cat "$1"
+}
+start_node() { # start_node NAME OPTION...: sets $peer and $node
+  local name=$1
+  shift
+  start_child "$name.log" "$qpeer" node --listen 127.0.0.1:0 "$@"
+  node=$child
+  await "$name.log" "listening"
+  peer=$(sed -n 's/^listening on [^ ]*, as \([^ ]*\)$/\1/p' "$name.log")
+}
+
+# --- two nodes ----------------------------------------------------------------------------------
+start_node first --key first.key --say "first says hello"
+first=$peer first_pid=$node
+start_node second --contact "$first" --cache second.cache --say "second says hello"
+second=$peer second_pid=$node
+await second.log "joined through $first"
+await second.log "verdict on us at ${second#*@}: reachable"
+await first.log "verdict on ${second%@*} at ${second#*@}: reachable"
+await first.log "message from ${second%@*}: second says hello"
+await second.log "message from ${first%@*}: first says hello"
+
+# --- requests -----------------------------------------------------------------------------------
+expect 0 "$qpeer" request "echo good morning" --to "$first"
+[ "$(<out)" = "good morning" ] || fail "the echo is $(<out)"
+expect 0 "$qpeer" request peers --to "$first"
+says "node $second dialled back"
+expect 0 "$qpeer" request id --to "$second" --json
+says "\"text\":\"$second\""
+expect 1 "$qpeer" request sesame --to "$first"
+says "the peer refused it"
+expect 1 "$qpeer" send out --to "$first"
+says "this node stores no files"
+printf 'echo one\n\necho two' >asked
+start_child asked.log bash -c 'exec "$@" <asked' - "$qpeer" client --contact "$first" --quiet
+wait "$child" || fail "a client whose input ends has status $?"
+[ "$(xargs <asked.log)" = "one two" ] || fail "a client prints $(<asked.log)"
+start_child asked.log bash -c 'exec "$@" <asked' - "$qpeer" client --contact "$first" --json
+wait "$child" || fail "a client whose input ends has status $?"
+says '"event":"reply"' asked.log
+says '"text":"two"' asked.log
+
+# --- who is not believed, or not reached --------------------------------------------------------
+other=$("$qpeer" id 2>/dev/null)
+expect 1 "$qpeer" request id --to "$other@${first#*@}"
+says "another peer answered"
+expect 1 "$qpeer" client --contact "$other@${first#*@}"
+says "no link"
+start_node strict --allow "$other"
+expect 1 "$qpeer" request id --to "$peer" --timeout 3
+stop_child "$node" 10 || fail "the strict node did not end well"
+free_udp_port
+start_node hidden --contact "$first" --advertise "127.0.0.1:$port" --key hidden.key
+await hidden.log "verdict on us at 127.0.0.1:$port: the dial-back was not answered, says ${first%@*}"
+await hidden.log "going on as a client"
+await hidden.log "link up: node $first, as client"
+stop_child "$node" 10 || fail "a node that went on as a client did not end well"
+start_child hidden.log "$qpeer" node --listen 127.0.0.1:0 --contact "$first" --advertise "127.0.0.1:$port" --node-only
+wait "$child" && fail "--node-only ended with status 0"
+
+# --- caches -------------------------------------------------------------------------------------
+stop_child "$second_pid" 10 || fail "the second node did not end well"
+expect 0 "$qpeer" cache show --cache second.cache
+says "$first  last reached 20"
+says "1 nodes, best first"
+expect 0 "$qpeer" cache show --cache second.cache --json
+says "\"id\":\"${first%@*}\",\"address\":\"${first#*@}\""
+expect 0 "$qpeer" request "echo by cache" --cache second.cache
+says "by cache"
+expect 0 "$qpeer" cache export --cache second.cache
+cp out exported
+expect 0 "$qpeer" cache prune --cache second.cache --failures 1
+says "removed 0, 1 are left"
+expect 0 "$qpeer" cache prune --cache second.cache --id "${first%@*}"
+says "removed 1, 0 are left"
+expect 1 "$qpeer" request "echo by cache" --cache second.cache
+says "there is nobody to ask"
+expect 0 "$qpeer" cache import exported --cache second.cache
+says "read 1 nodes; the cache has 1"
+echo rubbish >rubbish
+expect 1 "$qpeer" cache import rubbish --cache second.cache
+says "rubbish: line 1: "
+expect 1 "$qpeer" cache show --cache missing.cache
+says "missing.cache: there is no such file"
+start_node again --cache second.cache --json
+await again.log '"event":"bootstrapped"'
+kill -INT "$node"
+await_child "$node" 10 || fail "SIGINT does not end a node with status 0"
+stop_child "$first_pid" 10 || fail "the first node did not end well"
+
+[ $failures = 0 ] && echo "peers do what they say"
+exit $((failures > 0))
