@@ -152,4 +152,16 @@ inline std::vector<u8> pattern(StreamId id, std::uint64_t offset, std::size_t si
   return bytes;
 }
 
+inline std::vector<u8> kinds_of(const Packet& packet) {
+  std::vector<u8> kinds;
+  for (const SentFrame& frame : packet.sent) kinds.push_back(frame.kind);
+  return kinds;
+}
+constexpr u8 code(wire::FrameType type) { return static_cast<u8>(type); }
+
+inline std::uint64_t write_all(StreamSet& set, StreamId id, std::size_t size) {
+  const auto written = set.write(id, pattern(id, 0, size));
+  return written ? *written : 0;
+}
+
 }  // namespace qpeer::transport::test
