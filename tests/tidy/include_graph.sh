@@ -4,6 +4,7 @@
 #   - a layer includes only layers below it; only crypto/openssl/*.cpp includes OpenSSL, only
 #     transport/io/*.cpp includes socket headers; p2p/ and cache/ reach io/ only in their wrappers
 #   - quoted includes are rooted at the repository, and the file is there
+#   - a source includes the header of its own name first (so building it proves that header complete)
 #   - the core reads no clock, no random device, takes no lock, throws nothing
 #   - a header opens with #pragma once; files over 400 lines are told (not an error)
 #
@@ -63,6 +64,13 @@ FNR == 1 {
   is_cpp = FILENAME ~ /[.]cpp$/
   if (pending != "") { print pending ": no #pragma once"; failed = 1 }
   pending = is_cpp ? "" : FILENAME
+  own = FILENAME
+  if (!is_cpp || !sub(/[.]cpp$/, ".hpp", own) || (getline line < own) < 0) own = ""
+  else close(own)
+}
+own != "" && /^[ \t]*#[ \t]*(include|define)/ {
+  if ($0 !~ /^#include "/ || index($0, "\"" own "\"") == 0) breach("the first include must be \"" own "\"")
+  own = ""
 }
 /^#pragma once/ { pending = "" }
 /^[ \t]*#[ \t]*include[ \t]*"/ {
