@@ -64,6 +64,10 @@ void Node::Implementation::continue_bootstrap() {
   while (const auto index = plan ? plan->next(now) : std::nullopt) {
     const Candidate& candidate = plan->candidates()[*index];
     const Peer* known = candidate.id ? find_peer(*candidate.id) : nullptr;
+    if (known != nullptr && known->up && known->role == Role::client) {
+      plan->on_failed(now, *index, "it is with us as a client");
+      continue;
+    }
     if (known != nullptr && known->up) {
       plan->on_won(*index);
       return end_bootstrap(known->slot);

@@ -54,7 +54,7 @@ struct NodeConfig {
   std::size_t max_queued_bytes = 32 << 20;  ///< To one peer: beyond, PeerError::queue_full.
   std::size_t max_queued_messages = 4'096;  ///< The same, as a count.
   std::size_t max_inbox_bytes = 32 << 20;   ///< From one peer, finished or not.
-  std::size_t max_inbox_total = 256 << 20;  ///< From all peers.
+  std::size_t max_inbox_total = 256 << 20;  ///< From all peers; one message may go over it.
   Duration message_timeout = 60s;  ///< For a message to arrive whole, or to wait for a link.
 
   // --- what lasts ------------------------------------------------------------------------------

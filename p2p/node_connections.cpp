@@ -217,9 +217,11 @@ void Node::Implementation::on_gone(Slot slot, const std::string& why_gone, bool 
   on_direction_lost(gone.owner, why_gone, may_retry_it);
 }
 
-// One that was no link yet, to a peer that we know by name.
+// One that was no link yet, to a peer that we know by name. What we had no use for did not fail:
+// above all, whoever is being forgotten is not dialled again for its dial-back.
 void Node::Implementation::on_dial_failed(const Link& gone, const std::string& why_gone) {
-  if (gone.ended_by_us != ErrorCode::not_needed) cache.on_failed(*gone.candidate.id);
+  if (gone.ended_by_us == ErrorCode::not_needed) return;
+  cache.on_failed(*gone.candidate.id);
   const Peer* peer = find_peer(*gone.candidate.id);
   if (peer != nullptr && peer->out == kNone) on_retry_failed(peer->slot, why_gone);
 }

@@ -112,8 +112,9 @@ void Node::Implementation::release_held(Slot slot) {
 }
 
 std::size_t Node::Implementation::inbox_room(const Operation& operation) const {
-  if (inbox_total >= config.max_inbox_total) return 0;
-  const std::size_t total = config.max_inbox_total - inbox_total;
+  const bool full = inbox_total >= config.max_inbox_total;
+  if (full && !may_overfill(operation)) return 0;
+  const std::size_t total = full ? config.max_message_size : config.max_inbox_total - inbox_total;
   const auto at = inbox_bytes.find(operation.peer);
   const std::size_t held = at == inbox_bytes.end() ? 0 : at->second;
   if (held < config.max_inbox_bytes) return std::min(total, config.max_inbox_bytes - held);
@@ -121,6 +122,22 @@ std::size_t Node::Implementation::inbox_room(const Operation& operation) const {
   const bool first =
       peer != nullptr && !peer->receiving.empty() && *peer->receiving.begin() == operation.id;
   return first && held < config.max_inbox_bytes + config.max_message_size ? total : 0;
+}
+
+// Of all peers' the oldest may go on when the inbox is full, or halves would wait for each other.
+bool Node::Implementation::may_overfill(const Operation& operation) const {
+  if (inbox_total >= config.max_inbox_total + config.max_message_size) return false;
+  return oldest_receiving() == operation.id;
+}
+
+OperationId Node::Implementation::oldest_receiving() const {
+  OperationId out{};
+  for (const auto& [id, slot] : by_id) {
+    const std::set<OperationId>& of_peer = peers[slot].receiving;
+    if (of_peer.empty()) continue;
+    if (out.value == 0 || *of_peer.begin() < out) out = *of_peer.begin();
+  }
+  return out;
 }
 
 void Node::Implementation::read_operation(OperationId id) {
@@ -139,6 +156,8 @@ void Node::Implementation::read_operation(OperationId id) {
       if (!take_prefix(*operation, *view)) return;
       continue;
     }
+    // An answer is like a message of the peer from its first byte on.
+    if (!view->data.empty()) peer->receiving.insert(id);
     const std::size_t size = std::min(view->data.size(), inbox_room(*operation));
     if (operation->in.size() + size > config.max_message_size) {
       return refuse_incoming(*operation, ErrorCode::message_too_large, "the message is too large");
@@ -224,7 +243,8 @@ void Node::Implementation::complete(Operation& operation) {
   if (operation.kind == Operation::Kind::request_out) {
     const Response response{.id = id, .data = operation.in};
     erase_operation(id);
-    return tell(response);
+    tell(response);
+    return resume_paused();
   }
   if (Peer* peer = find_peer(operation.peer)) peer->receiving.erase(id);
   const bool message = operation.kind == Operation::Kind::message_in;
@@ -295,7 +315,8 @@ void Node::Implementation::pause(Operation& operation) {
 }
 
 void Node::Implementation::resume_paused() {
-  if (paused.empty() || inbox_total >= config.max_inbox_total) return;
+  if (paused.empty()) return;
+  if (inbox_total >= config.max_inbox_total) return read_operation(oldest_receiving());
   for (const PeerId& id : std::exchange(paused, {})) {
     const Peer* peer = find_peer(id);
     if (peer == nullptr) continue;

@@ -59,7 +59,9 @@ void Node::Implementation::adopt_in(Slot owner, Slot slot) {
   peer.drop_at = kNever;
   rearm(peer);
   if (peer.ins.size() > kMaxIns) {
-    end(peer.ins.front(), ErrorCode::replaced, "newer connections took its place");
+    const Slot oldest = peer.ins.front();
+    peer.ins.erase(peer.ins.begin());  // Before its end: it is not missed.
+    end(oldest, ErrorCode::replaced, "newer connections took its place");
   }
   if (peer.role == Role::client) {
     peer.address = link.remote;
@@ -146,6 +148,9 @@ void Node::Implementation::on_direction_lost(Slot slot, const std::string& why, 
   if (!peer.ins.empty() && peer.role == Role::node) {
     // Is there still a way to it? If not, it is told so.
     peer.reached = false;
+    if (peer.dial_back != kNone && links[peer.dial_back].purpose == Purpose::probe) {
+      end_dial_back(peer);  // Its connection would not stay, and now one must.
+    }
     return judge(slot);
   }
   if (again) return schedule_retry(slot);

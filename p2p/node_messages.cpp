@@ -95,6 +95,7 @@ void Node::Implementation::tell_writable(Peer& peer) {
 void Node::Implementation::fail_operation(OperationId id, PeerError error) {
   erase_operation(id);
   tell(Failed{.id = id, .error = error});
+  resume_paused();
 }
 
 void Node::Implementation::fail_waiting(Peer& peer, PeerError error) {

@@ -56,7 +56,7 @@ void Node::Implementation::start_dial_back(Slot slot) {
   const Purpose purpose = peer.out == kNone ? Purpose::link : Purpose::probe;
   const auto dialled =
       dial({.address = peer.target, .id = peer.id, .server_name = {}}, purpose, Port::probe);
-  if (!dialled) return conclude(slot, Verdict::address_not_allowed);
+  if (!dialled) return conclude(slot, Verdict::try_again_later);  // It is we who cannot.
   peer.dial_back = *dialled;
   peer.dial_back_deadline = now + config.dial_back_timeout;
   links[*dialled].judges = slot;

@@ -271,6 +271,8 @@ struct Node::Implementation {
   void resume_paused();
   void sweep_operations();
   [[nodiscard]] std::size_t inbox_room(const Operation& operation) const;
+  [[nodiscard]] bool may_overfill(const Operation& operation) const;
+  [[nodiscard]] OperationId oldest_receiving() const;
   Operation* find_operation(OperationId id);
   struct RawStream {
     Operation* operation = nullptr;
