@@ -146,8 +146,9 @@ void Node::Implementation::maintain() {
   if (!keeps_links || plan) return;
   std::size_t nodes = 0;
   peers.for_each([&](const Peer& peer) { nodes += peer.up && peer.role == Role::node ? 1 : 0; });
+  // Not one at a time when none is left: most of what we know may be gone.
+  if (nodes == 0) return start_bootstrap();
   if (nodes + dialling() >= config.target_links) return;
-  if (nodes == 0 && dialling() == 0) return start_bootstrap();
   if (const auto candidate = next_candidate()) {
     (void)dial(*candidate, Purpose::link, Port::first);
   }

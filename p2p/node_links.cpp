@@ -188,7 +188,7 @@ void Node::Implementation::on_peer_deadline(Slot slot) {
   if (peer.recheck_at <= now) {
     peer.recheck_at = kNever;
     rearm(peer);
-    judge(slot);
+    judge(slot, true);
   }
 }
 

@@ -13,13 +13,13 @@
 
 namespace qpeer::p2p {
 
-// The peer came, or it is time to look after it again.
-void Node::Implementation::judge(Slot slot) {
+// The peer came, or it is time to look after it `again`, whatever we know.
+void Node::Implementation::judge(Slot slot, bool again) {
   Peer& peer = peers[slot];
   if (peer.judging || peer.ins.empty()) return;
   peer.judging = true;
   // Whom we reached not long ago, at the host that it comes from, need not be dialled again.
-  const bool known = peer.reached && peer.out != kNone && now < peer.recheck_at &&
+  const bool known = !again && peer.reached && peer.out != kNone && now < peer.recheck_at &&
                      links[peer.ins.back()].remote.same_host(peer.address);
   known ? conclude(slot, Verdict::reachable) : ask_for_dial_back(slot);
 }

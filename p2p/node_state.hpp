@@ -203,7 +203,7 @@ struct Node::Implementation {
   void leave(Slot slot, ErrorCode code, std::string_view reason);
 
   // node_reachability.cpp
-  void judge(Slot peer);
+  void judge(Slot peer, bool again = false);
   void ask_for_dial_back(Slot peer);
   void start_dial_back(Slot peer);
   void start_waiting_dial_backs();

@@ -38,6 +38,34 @@ SIMULATE_PEERS(Lifecycle, AnOutageWithoutEndFailsWhatWaits) {
   EXPECT_EQ(b.node().link(a.id()), std::nullopt);
 }
 
+SIMULATE_PEERS(Lifecycle, AnotherLinkIsFoundSoonThoughMostOfTheCacheIsGone) {
+  auto& node = network.node();
+  std::vector<SimPeer*> linked;
+  for (int i = 0; i < 3; ++i) {
+    linked.push_back(&network.node());
+    linked.back()->bootstraps({node});
+  }
+  std::vector<SimPeer*> others;
+  for (int i = 0; i < 60; ++i) {
+    SimPeerConfig one_link;
+    one_link.node.target_links = 1;
+    one_link.node.exchange_peers = false;
+    others.push_back(&network.node(one_link));
+    others.back()->bootstraps({node});
+    run_for(1s);
+    // Known, and not linked.
+    node.node().disconnect(network.now(), others.back()->id());
+    others.back()->crashes();
+  }
+  node.bootstraps({});
+  run_for(5s);
+  ASSERT_GE(node.cache().size(), 60U);
+  others.front()->restarts();
+  for (SimPeer* peer : linked) peer->crashes();
+  ASSERT_TRUE(run_until([&] { return !node.is_linked(); }, 45s));
+  EXPECT_TRUE(run_until(node.linked(*others.front()), 10s));
+}
+
 SIMULATE_PEERS(Lifecycle, ARestartBringsTheLinkBack) {
   for (const bool dials : {true, false}) {
     auto& a = network.node();

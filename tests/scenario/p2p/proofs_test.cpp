@@ -124,11 +124,9 @@ SIMULATE_PEERS(Proofs, AreAskedForAgainAfterAnInterval) {
   run_for(65s);
   EXPECT_GT(node.verdicts_on_us.size(), before) << "it is looked after again";
   EXPECT_TRUE(node.is_linked_to(judge));
-  // From now on nothing new gets through to the node; what is established lives on.
-  network.pipe(judge.host(), node.host()).filter =
-      drop_if([&](const Passing& each) { return each.from != judge.address(); });
+  network.shuts_out(judge, node);
   ASSERT_TRUE(
-      run_until([&] { return node.verdicts_on_us.back().verdict == Verdict::timed_out; }, 70s));
+      run_until([&] { return node.verdicts_on_us.back().verdict == Verdict::timed_out; }, 67s));
   EXPECT_TRUE(run_until([&] { return !node.is_linked_to(judge); }, 5s));
   EXPECT_FALSE(judge.is_linked_to(node));
   EXPECT_FALSE(node.losses.empty());

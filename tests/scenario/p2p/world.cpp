@@ -185,6 +185,14 @@ bool PeerWorld::links(SimPeer& a, SimPeer& b) {
   return run_until([&] { return a.is_linked_to(b) && b.is_linked_to(a); }, 10s);
 }
 
+void PeerWorld::shuts_out(SimPeer& by, SimPeer& to) {
+  constexpr u8 kLongHeader = 0x80;
+  pipe(by.host(), to.host()).filter =
+      drop_if([from = probe_of(by.address())](const Passing& passing) {
+        return passing.from == from && (passing.payload[0] & kLongHeader) != 0;
+      });
+}
+
 SimPeer& PeerWorld::peer(SimPeerConfig config) {
   peers_.push_back(std::make_unique<SimPeer>(*this, std::move(config)));
   return *peers_.back();

@@ -152,6 +152,9 @@ class PeerWorld : public Network {
   /// Nothing passes in this direction, or in both, until it is mended.
   void cuts_direction(const Host& from, const Host& to) { pipe(from, to).link.blocked = true; }
   void cuts(const Host& a, const Host& b) { set_blocked(a, b, true); }
+  /// As a firewall before `to`: what `by` dials from its second port is dropped, while connections
+  /// that are there go on.
+  void shuts_out(SimPeer& by, SimPeer& to);
   void mends(const Host& a, const Host& b) { set_blocked(a, b, false); }
 
  private:
