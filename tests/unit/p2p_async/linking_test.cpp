@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <system_error>
 
 #include "tests/unit/p2p_async/peers_fixture.hpp"
 
@@ -23,7 +24,13 @@ struct Folder {
     std::string pattern = (std::filesystem::temp_directory_path() / "qpeer-test-XXXXXX").string();
     path = ::mkdtemp(pattern.data());
   }
-  ~Folder() { std::filesystem::remove_all(path); }
+  /// The last save of a node that was destroyed may still be at work in it.
+  ~Folder() {
+    std::error_code error;
+    do {
+      std::filesystem::remove_all(path, error);
+    } while (error);
+  }
   Folder(const Folder&) = delete;
   Folder& operator=(const Folder&) = delete;
   [[nodiscard]] std::string file(const char* name) const { return path + '/' + name; }
