@@ -229,6 +229,12 @@ void Node::Implementation::continue_shut_down() {
   if (busy && now < shut_down_at) return;
   closed = true;
   shut_down_at = kNever;
+  // Nobody waits for what has not arrived by now.
+  std::vector<OperationId> late;
+  for (const auto& [id, operation] : operations) {
+    if (operation.sending) late.push_back(id);
+  }
+  for (const OperationId id : late) fail_operation(id, PeerError::shut_down);
   first.shut_down(now, std::to_underlying(ErrorCode::shutting_down), "shutting down");
   if (probe) probe->shut_down(now, std::to_underlying(ErrorCode::shutting_down), "shutting down");
 }
@@ -261,13 +267,20 @@ std::expected<void, PeerError> Node::ping(Instant now, const PeerId& peer) {
   node.now = now;
   const auto slot = node.find_link_to(peer);
   if (slot == Implementation::kNone) return std::unexpected(PeerError::not_linked);
-  Implementation::Link& link = node.links[slot];
-  if (link.pings.size() >= Implementation::kMaxPings) return std::unexpected(PeerError::queue_full);
-  transport::Connection* connection = node.transport_of(link);
-  if (connection == nullptr) return std::unexpected(PeerError::not_linked);
-  connection->ping();
-  link.pings.push_back(now);
+  if (node.links[slot].pings.size() >= Implementation::kMaxPings) {
+    return std::unexpected(PeerError::queue_full);
+  }
+  if (!node.ping(peer)) return std::unexpected(PeerError::not_linked);
   return {};
+}
+
+bool Node::Implementation::ping(const PeerId& peer) {
+  const Slot slot = find_link_to(peer);
+  transport::Connection* connection = slot == kNone ? nullptr : transport_of(links[slot]);
+  if (connection == nullptr) return false;
+  connection->ping();
+  links[slot].pings.push_back(now);
+  return true;
 }
 
 }  // namespace qpeer::p2p

@@ -10,6 +10,7 @@ namespace {
 
 constexpr Duration kMaintainInterval = 500ms;
 constexpr Duration kExploreInterval = 10s;
+constexpr Duration kAskInterval = 2s;
 /// So many entries of the cache are enough to stop looking for more.
 constexpr std::size_t kCacheIsFull = 64;
 /// A candidate that failed, or that we are with, is not tried again before.
@@ -151,6 +152,8 @@ void Node::Implementation::maintain() {
   if (nodes + dialling() >= config.target_links) return;
   if (const auto candidate = next_candidate()) {
     (void)dial(*candidate, Purpose::link, Port::first);
+  } else {
+    ask_for_peers();
   }
 }
 
@@ -162,10 +165,15 @@ void Node::Implementation::explore() {
     const Candidate candidate = learned.front();
     learned.pop_front();
     if (!is_wanted(candidate)) continue;
-    (void)dial(candidate, Purpose::probe, Port::first);
+    (void)dial(candidate, Purpose::probe, Port::probe);
     return;
   }
-  // Nobody left to meet: ask for others.
+  ask_for_peers();  // Nobody left to meet.
+}
+
+void Node::Implementation::ask_for_peers() {
+  if (!config.exchange_peers || now < ask_again_at) return;
+  ask_again_at = now + kAskInterval;
   peers.for_each([&](const Peer& peer) {
     if (is_open(peer.out)) say(links[peer.out], PeersRequest{.max = kMaxPeers});
   });

@@ -78,6 +78,7 @@ struct NodeConfig {
     out.max_idle_timeout = 30s;
     out.keep_alive = 12s;
     out.handshake_timeout = 5s;
+    out.max_ack_delay = 5ms;  // Who sends one message waits for one acknowledgement.
     out.address_discovery = {.provide = true, .request = true};
     out.max_datagram_frame_size = 65'535;
     return out;

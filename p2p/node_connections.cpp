@@ -32,6 +32,10 @@ std::string why(const transport::CloseReason& reason) {
   return std::string(to_string(code)) + (reason.reason.empty() ? "" : " (" + said + ")");
 }
 
+/// A hole in a firewall lasts about so long after the last packet.
+constexpr Duration kVisitorTime = 5min;
+constexpr std::size_t kMaxVisitors = 4'096;
+
 }  // namespace
 
 // --- names ---------------------------------------------------------------------------------------
@@ -137,6 +141,13 @@ void Node::Implementation::on_accepted(Link& link) {
   if (unintroduced >= config.max_unintroduced) {
     return end(link.slot, ErrorCode::too_many_links, "too many newcomers");
   }
+  if (visitors.size() >= kMaxVisitors) {
+    std::erase_if(visitors, [&](const auto& one) { return one.second.last + kVisitorTime <= now; });
+    if (visitors.size() >= kMaxVisitors) visitors.erase(visitors.begin());
+  }
+  Visit& visit = visitors[link.remote];
+  if (visit.last == Instant::min() || visit.last + kVisitorTime <= now) visit.first = now;
+  visit.last = now;
   ++unintroduced;
   link.counted = true;
   set_deadline(link, now + config.introduction_timeout);
@@ -186,6 +197,12 @@ void Node::Implementation::end_others(Slot slot) {
   }
 }
 
+// Whether a firewall in front of `address` may be open to us because somebody came from there.
+bool Node::Implementation::came_before(const SocketAddress& address, Instant when) const {
+  const auto at = visitors.find(address);
+  return at != visitors.end() && at->second.first <= when && now < at->second.last + kVisitorTime;
+}
+
 // Tells whoever waits for the connection, and forgets it.
 void Node::Implementation::on_gone(Slot slot, const std::string& why_gone, bool may_retry_it) {
   Link& link = links[slot];
@@ -214,7 +231,9 @@ void Node::Implementation::on_gone(Slot slot, const std::string& why_gone, bool 
   } else if (std::erase(peer.ins, slot) == 0) {
     return;
   }
+  const PeerId id = peer.id;
   on_direction_lost(gone.owner, why_gone, may_retry_it);
+  for (std::size_t left = gone.pings.size(); left > 0; --left) ping(id);
 }
 
 // One that was no link yet, to a peer that we know by name. What we had no use for did not fail:

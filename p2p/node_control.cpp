@@ -68,6 +68,7 @@ void Node::Implementation::leave(Slot slot, ErrorCode code, std::string_view rea
   link.leave_code = code;
   link.leave_reason = reason;
   link.control_ends = true;
+  if (!link.dialled && !std::exchange(link.counted, true)) ++unintroduced;
   set_deadline(link, now + kLeaveTime);
   write_control(link);
 }
@@ -129,7 +130,7 @@ void Node::Implementation::on_introduction(Slot slot, const Introduction& messag
                "it speaks version " + std::to_string(message.major) + " of the peer protocol");
   }
   link.theirs = message;
-  if (link.counted) {
+  if (link.counted && message.purpose == Purpose::link) {
     link.counted = false;
     --unintroduced;
   }
@@ -148,7 +149,8 @@ void Node::Implementation::on_introduced_by_acceptor(Slot slot) {
   }
   const Peer* known = find_peer(link.peer);
   // What the peer itself has opened on its way to us proves nothing.
-  const bool helped = known != nullptr && !known->ins.empty();
+  const bool helped =
+      (known != nullptr && !known->ins.empty()) || came_before(link.remote, link.began);
   if (!helped) on_reached(link, cache::Evidence::dialled);
   if (link.purpose == Purpose::probe || (known != nullptr && known->out != kNone)) {
     return end(slot, ErrorCode::not_needed, "that is all", "there is a link already");
@@ -199,7 +201,7 @@ void Node::Implementation::on_proof(Slot slot, const Proof& message) {
   peer.reached = true;
   peer.address = link.remote;
   // Kept as the way to the peer, when there is no other.
-  const bool needed = peer.out == kNone && link.purpose == Purpose::link;
+  const bool needed = peer.out == kNone && link.purpose == Purpose::link && !link.unwanted;
   if (needed) {
     adopt_out(owner, slot);
   } else {
@@ -217,6 +219,8 @@ void Node::Implementation::on_verdict(Slot slot, const VerdictMessage& message) 
                     .verdict = message.verdict,
                     .address = message.address.value_or(SocketAddress{})});
   if (message.verdict != Verdict::reachable) {
+    link.unwanted = true;
+    if (link.judges != kNone) return;  // What it thinks of us is no proof against it.
     return end(slot, ErrorCode::none, "",
                "it does not take us as a node: " + std::string(to_string(message.verdict)));
   }

@@ -199,6 +199,7 @@ void Node::Implementation::schedule_retry(Slot slot) {
   if (!peer.back_off) peer.back_off.emplace();
   peer.retry_at = now + peer.back_off->on_failure(random);
   ++peer.attempts;
+  peer.drop_at = kNever;
   rearm(peer);
 }
 
@@ -243,7 +244,12 @@ void Node::disconnect(Instant now, const PeerId& id) {
   if (peer->out != Implementation::kNone) {
     all.push_back(std::exchange(peer->out, Implementation::kNone));
   }
-  for (const auto link : all) node.end(link, ErrorCode::none, "");
+  node.links.for_each([&](const Implementation::Link& link) {
+    if (link.dialled && link.owner == Implementation::kNone && link.candidate.id == id) {
+      all.push_back(link.slot);
+    }
+  });
+  for (const auto link : all) node.end(link, ErrorCode::not_needed, "");
   peer->retry_at = kNever;
   node.take_down(peer->slot, "we ended it", false);
   node.forget(peer->slot);

@@ -61,9 +61,10 @@ struct Node::Implementation {
     Port port = Port::first;
     transport::ConnectionHandle handle{};
     bool dialled = false;
-    bool counted = false;  ///< In `unintroduced`.
-    bool refused = false;  ///< A handshake that somebody refused, rather than nobody answered.
-    bool verdict = false;  ///< The peer reached us.
+    bool counted = false;   ///< In `unintroduced`.
+    bool refused = false;   ///< A handshake that somebody refused, rather than nobody answered.
+    bool verdict = false;   ///< The peer reached us.
+    bool unwanted = false;  ///< A dial-back to a peer that cannot reach us: no link comes of it.
     Purpose purpose = Purpose::link;
     Stage stage = Stage::handshake;
     Candidate candidate{};  ///< What was dialled.
@@ -156,6 +157,7 @@ struct Node::Implementation {
   void on_timers(Instant now);
   void rearm(Peer& peer);
   void on_peer_deadline(Slot slot);
+  bool ping(const PeerId& peer);
   void on_pong(Slot slot);
   void on_observed_address(Slot slot, const SocketAddress& observed);
   void tell(NodeEvent event) { events.push_back(std::move(event)); }
@@ -238,6 +240,8 @@ struct Node::Implementation {
   [[nodiscard]] bool is_wanted(const Candidate& candidate) const;
   [[nodiscard]] std::size_t dialling() const;
   void explore();
+  void ask_for_peers();
+  [[nodiscard]] bool came_before(const SocketAddress& address, Instant when) const;
   [[nodiscard]] bool may_be_told_of(const SocketAddress& address, const SocketAddress& by) const;
   [[nodiscard]] LinkInfo info_of(const Peer& peer) const;
 
@@ -303,8 +307,13 @@ struct Node::Implementation {
   Slab<Peer> peers;
   std::map<PeerId, Slot> by_id;
   std::unordered_map<std::uint64_t, Slot> by_handle;
-  DeadlineHeap deadlines;  ///< Two a slot: of links, and of peers.
-  std::size_t unintroduced = 0;
+  DeadlineHeap deadlines;        ///< Two a slot: of links, and of peers.
+  std::size_t unintroduced = 0;  ///< Accepted connections that are no links, or not yet.
+  struct Visit {
+    Instant first{};
+    Instant last = Instant::min();
+  };
+  std::map<SocketAddress, Visit> visitors;  ///< Where accepted connections came from.
   std::size_t links_up_count = 0;
 
   cache::BootstrapCache cache;
@@ -322,6 +331,7 @@ struct Node::Implementation {
   bool keeps_links = false;
   Instant maintain_at = kNever;
   Instant explore_at = kNever;
+  Instant ask_again_at{};
   BackOff bootstrap_back_off;
   std::map<SocketAddress, Instant> tried;  ///< Not again before.
 
