@@ -107,8 +107,12 @@ class Crowd {
       nodes_.push_back(&peer);
     }
     running_.push_back(&peer);
-    // The very first has nobody to ask, but others will come.
-    if (!contacts.empty()) peer.bootstraps(contacts);
+    if (contacts.empty()) {
+      // The very first asks when others have come.
+      world_.after(1s, [this, &peer] { peer.bootstraps({nodes_.back()->candidate()}); });
+    } else {
+      peer.bootstraps(contacts);
+    }
   }
 
   // Half of them without a word.
