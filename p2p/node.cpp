@@ -189,9 +189,9 @@ void Node::Implementation::on_timers(Instant time) {
     }
   }
   for (std::size_t left = unread.size(); left > 0; --left) {
-    const auto [slot, handle] = unread.front();
+    const auto [slot, serial] = unread.front();
     unread.pop_front();
-    if (links.contains(slot) && links[slot].handle == handle) read_control(slot);
+    if (is_still(slot, serial)) read_control(slot);
   }
   start_waiting_dial_backs();
   if (maintain_at <= time) maintain();

@@ -47,6 +47,7 @@ Node::Implementation::Slot Node::Implementation::add_link(Port port,
   link.slot = slot;
   link.port = port;
   link.handle = handle;
+  link.serial = ++last_serial;
   link.began = now;
   by_handle.emplace(key_of(port == Port::probe, handle), slot);
   return slot;
@@ -170,9 +171,9 @@ void Node::Implementation::violate(Slot slot, ErrorCode code, std::string_view r
 }
 
 void Node::Implementation::on_closed(Slot slot, const transport::CloseReason& reason) {
-  const transport::ConnectionHandle handle = links[slot].handle;
+  const std::uint64_t serial = links[slot].serial;
   read_control(slot);  // A verdict may lie there unread.
-  if (!links.contains(slot) || links[slot].handle != handle) return;
+  if (!is_still(slot, serial)) return;
   Link& link = links[slot];
   link.refused = link.stage == Link::Stage::handshake && reason.kind != Kind::handshake_timeout;
   if (reason.kind == Kind::peer_application && link.owner != kNone &&

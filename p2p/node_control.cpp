@@ -77,7 +77,7 @@ void Node::Implementation::leave(Slot slot, ErrorCode code, std::string_view rea
 
 void Node::Implementation::read_control(Slot slot) {
   if (!links[slot].control) return;
-  const transport::ConnectionHandle handle = links[slot].handle;
+  const std::uint64_t serial = links[slot].serial;
   links[slot].reader.begin_turn();
   for (;;) {
     Link& link = links[slot];
@@ -92,9 +92,9 @@ void Node::Implementation::read_control(Slot slot) {
     }
     if (const auto message = link.reader.next()) {
       on_control(slot, *message);
-      if (!links.contains(slot) || links[slot].handle != handle) return;
+      if (!is_still(slot, serial)) return;
     } else if (link.reader.turn_over()) {
-      return unread.push_back({slot, handle});  // The others have their turn first.
+      return unread.push_back({slot, serial});  // The others have their turn first.
     }
   }
 }

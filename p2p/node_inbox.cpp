@@ -65,7 +65,7 @@ void Node::Implementation::on_stopped(OperationId id, std::uint64_t code) {
 
 // The peer opened a stream: its control stream, or one that its role allows.
 void Node::Implementation::on_stream_opened(Slot slot, StreamId opened) {
-  const transport::ConnectionHandle handle = links[slot].handle;
+  const std::uint64_t serial = links[slot].serial;
   transport::Connection* connection = transport_of(links[slot]);
   if (connection == nullptr) return;
   while (const auto stream = connection->accept_stream(opened.is_bidirectional())) {
@@ -81,7 +81,7 @@ void Node::Implementation::on_stream_opened(Slot slot, StreamId opened) {
     } else {
       link.held.push_back(*stream);
     }
-    if (!links.contains(slot) || links[slot].handle != handle) return;
+    if (!is_still(slot, serial)) return;
   }
 }
 
@@ -104,10 +104,10 @@ void Node::Implementation::take_stream(Slot slot, StreamId stream) {
 
 void Node::Implementation::release_held(Slot slot) {
   if (!links.contains(slot) || !is_open(slot)) return;
-  const transport::ConnectionHandle handle = links[slot].handle;
+  const std::uint64_t serial = links[slot].serial;
   for (const StreamId stream : std::exchange(links[slot].held, {})) {
     take_stream(slot, stream);
-    if (!links.contains(slot) || links[slot].handle != handle) return;
+    if (!is_still(slot, serial)) return;
   }
 }
 
@@ -153,7 +153,10 @@ void Node::Implementation::read_operation(OperationId id) {
       if (view->data.empty() && !view->fin) return;
       if (inbox_room(*operation) == 0) return pause(*operation);
       charge(*operation, kOperationCost);
+      // With its only byte the stream is gone, and gives no end any more.
+      const bool empty = view->fin && view->data.size() == 1;
       if (!take_prefix(*operation, *view)) return;
+      if (empty) return complete(*operation);
       continue;
     }
     // An answer is like a message of the peer from its first byte on.
@@ -187,6 +190,7 @@ bool Node::Implementation::take_prefix(Operation& operation, const transport::Re
     return true;
   }
   if (first_byte == kRawStream) {
+    operation.whole = view.fin && view.data.size() == 1;
     connection->consume(*operation.stream, 1);
     operation.kind = Operation::Kind::raw;
     operation.receives = true;

@@ -59,7 +59,8 @@ struct Node::Implementation {
     };
     Slot slot = kNone;
     Port port = Port::first;
-    transport::ConnectionHandle handle{};
+    transport::ConnectionHandle handle{};  ///< Two ports may have the same.
+    std::uint64_t serial = 0;              ///< Never used twice, as slots and handles are.
     bool dialled = false;
     bool counted = false;   ///< In `unintroduced`.
     bool refused = false;   ///< A handshake that somebody refused, rather than nobody answered.
@@ -141,7 +142,7 @@ struct Node::Implementation {
     bool finished = false;  ///< All of it was written, and the end.
     std::vector<u8> in{};
     std::size_t charged = 0;  ///< To the inbox of its peer.
-    bool whole = false;       ///< All of it was read.
+    bool whole = false;       ///< All of it was read; of a raw one: there is nothing to read.
     bool blocked = false;     ///< There is more, and no room for it.
     Instant progress_at{};
     bool sends = false;     ///< Raw: our side of the stream is not over.
@@ -173,6 +174,10 @@ struct Node::Implementation {
   [[nodiscard]] bool is_ourselves(const SocketAddress& address) const;
   Slot add_link(Port port, transport::ConnectionHandle handle);
   Slot find_link(Port port, transport::ConnectionHandle handle) const;
+  /// Whether the slot has the same connection as before.
+  [[nodiscard]] bool is_still(Slot slot, std::uint64_t serial) const {
+    return links.contains(slot) && links[slot].serial == serial;
+  }
   void on_connected(Port port, transport::ConnectionHandle handle, bool incoming);
   void on_closed(Slot slot, const transport::CloseReason& reason);
   void end_others(Slot slot);
@@ -304,6 +309,7 @@ struct Node::Implementation {
   Instant now;
 
   Slab<Link> links;
+  std::uint64_t last_serial = 0;
   Slab<Peer> peers;
   std::map<PeerId, Slot> by_id;
   std::unordered_map<std::uint64_t, Slot> by_handle;
@@ -320,7 +326,7 @@ struct Node::Implementation {
   std::uint64_t cache_told = 0;
   OwnAddress own_address;
   DialBackLimiter limiter;
-  std::deque<std::pair<Slot, transport::ConnectionHandle>> unread;  ///< Control streams.
+  std::deque<std::pair<Slot, std::uint64_t>> unread;  ///< Control streams.
 
   std::vector<Candidate> contacts;
   std::deque<Candidate> learned;

@@ -103,6 +103,7 @@ std::expected<void, StreamError> Node::stop_sending(Instant now, OperationId str
 std::expected<transport::ReadView, StreamError> Node::peek(OperationId stream) {
   const auto raw = impl_->find_raw(stream);
   if (raw.connection == nullptr) return std::unexpected(StreamError::closed);
+  if (raw.operation->whole) return transport::ReadView{.data = {}, .fin = true};
   const auto view = raw.connection->peek(*raw.operation->stream);
   if (!view && view.error() == StreamError::reset) impl_->on_raw_over(*raw.operation, false);
   return view;
@@ -112,6 +113,7 @@ void Node::consume(Instant now, OperationId stream, std::size_t size) {
   impl_->now = now;
   const auto raw = impl_->find_raw(stream);
   if (raw.connection == nullptr) return;
+  if (raw.operation->whole) return impl_->on_raw_over(*raw.operation, false);
   const auto view = raw.connection->peek(*raw.operation->stream);
   const bool over = view && view->fin && view->data.size() == size;
   raw.connection->consume(*raw.operation->stream, size);

@@ -67,6 +67,31 @@ SIMULATE_PEERS(Messages, AnEmptyOneIsOne) {
   EXPECT_TRUE(b.messages.at(0).data.empty());
 }
 
+// A stream may be known before its only byte comes.
+SIMULATE_PEERS(Messages, AnEmptyOneIsOneHoweverItComes) {
+  auto& node = network.node();
+  Liar liar(network);
+  ASSERT_TRUE(liar.links(node));
+  auto& line = liar.lines[0];
+  const auto message = liar.opens(line, false).value();
+  const auto raw = liar.opens(line, false).value();
+  const auto last = liar.opens(line, false).value();
+  liar.writes(line, last, std::string_view("\0last", 5), true);
+  ASSERT_TRUE(run_until([&] { return node.messages.size() == 1; }, 2s));
+  liar.writes(line, message, std::string_view("\0", 1), true);
+  liar.writes(line, raw, std::string_view("\1", 1), true);
+  ASSERT_TRUE(run_until([&] { return node.messages.size() == 2; }, 2s));
+  EXPECT_TRUE(node.messages[1].data.empty());
+  run_for(1s);
+  const auto stream = node.node().next_stream(network.now());
+  ASSERT_TRUE(stream);
+  const auto view = node.node().peek(stream->id);
+  ASSERT_TRUE(view);
+  EXPECT_TRUE(view->data.empty());
+  EXPECT_TRUE(view->fin);
+  EXPECT_EQ(node.node().stats().inbox_bytes, 0U);
+}
+
 SIMULATE_PEERS(Messages, ManyOfAllSizesArriveOnceOverALossyLink) {
   auto& a = network.node();
   auto& b = network.node();
@@ -82,6 +107,7 @@ SIMULATE_PEERS(Messages, ManyOfAllSizesArriveOnceOverALossyLink) {
   EXPECT_TRUE(a.failed.empty());
   ASSERT_TRUE(run_until([&] { return a.sent.size() == 100; }, 200s));
   EXPECT_EQ(b.messages.size(), 100U);
+  EXPECT_TRUE(b.all<p2p::IncomingInterrupted>().empty());
   std::size_t arrived = 0;
   for (const auto& message : b.messages) arrived += message.data.size();
   EXPECT_EQ(arrived, bytes);
