@@ -25,7 +25,7 @@ endfunction()
 
 # qpeer_precompiled(<target> <header>...): the target's sources begin with these headers, precompiled once
 # for all targets of the same kind. Only with QPEER_PCH; each source includes what it needs all the same,
-# which the release preset and clang-tidy prove by going without.
+# which the tidy tests and clang-tidy prove by going without.
 function(qpeer_precompiled target)
   if(NOT QPEER_PCH)
     return()
