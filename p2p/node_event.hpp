@@ -91,7 +91,7 @@ struct IncomingInterrupted {
   std::uint64_t bytes = 0;  ///< That had come.
   std::string_view why;
 };
-/// The peer has all of it.
+/// The peer has all of it. What is over a limit of its own it may still refuse.
 struct Sent {
   OperationId id;
 };
