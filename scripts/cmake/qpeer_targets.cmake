@@ -27,10 +27,10 @@ endfunction()
 # for all targets of the same kind. Only with QPEER_PCH; each source includes what it needs all the same,
 # which the tidy tests and clang-tidy prove by going without.
 function(qpeer_precompiled target)
-  if(NOT QPEER_PCH)
+  get_target_property(type ${target} TYPE)
+  if(NOT QPEER_PCH STREQUAL "all" AND NOT (QPEER_PCH STREQUAL "tests" AND type STREQUAL "EXECUTABLE"))
     return()
   endif()
-  get_target_property(type ${target} TYPE)
   if(type STREQUAL "EXECUTABLE")
     set(first qpeer_precompiled_for_tests)
   else()
