@@ -132,6 +132,19 @@ SIMULATE_PEERS(Proofs, AreAskedForAgainAfterAnInterval) {
   EXPECT_FALSE(node.losses.empty());
 }
 
+// The peer may dial again; if it does not, the other direction is given up too.
+SIMULATE_PEERS(Proofs, HalfALinkDoesNotLast) {
+  auto& node = network.node();
+  Liar liar(network);
+  ASSERT_TRUE(liar.links(node));
+  auto& back = *liar.accepted().at(0);
+  liar.closes(liar.lines[0]);
+  ASSERT_TRUE(run_until([&] { return !node.is_linked(); }, 1s));
+  EXPECT_FALSE(back.closed);
+  EXPECT_TRUE(run_until(liar.closed_with(back, ErrorCode::timed_out), 11s));
+  EXPECT_FALSE(node.node().link(liar.id()));
+}
+
 // --- hearsay -------------------------------------------------------------------------------------
 
 SIMULATE_PEERS(Hearsay, AFloodOfRequestsIsAnsweredOnceASecond) {
