@@ -34,7 +34,8 @@ start_child() {
   CHILDREN+=("$child")
 }
 
-# stop_child PID [SECONDS]: ends one child, by force if it does not go in time (2 s). Returns its status.
+# stop_child PID [SECONDS]: ends one child, by force if it does not go in time (6 s; a node takes
+# at most three to say goodbye). Returns its status.
 stop_child() {
   kill "$1" 2>/dev/null || true
   await_child "$@"
@@ -42,7 +43,7 @@ stop_child() {
 
 # await_child PID [SECONDS]: the same for one that is to go by itself
 await_child() {
-  local pid=$1 status=0 other left=() ticks=$((${2-2} * 20))
+  local pid=$1 status=0 other left=() ticks=$((${2-6} * 20))
   for ((; ticks > 0; --ticks)); do
     kill -0 "$pid" 2>/dev/null || break
     sleep 0.05
