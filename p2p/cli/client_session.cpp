@@ -54,7 +54,7 @@ Task<bool> ClientSession::ask(const std::string& text) {
   }
   const auto servers = client_.peers();
   if (servers.empty()) co_return false;
-  const ServerPeer server = servers.front();
+  const ServerPeer& server = servers.front();
   const Instant begin = io::now();
   const auto answer = co_await server.request(as_bytes(text));
   if (!answer) {
