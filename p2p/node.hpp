@@ -111,6 +111,8 @@ class Node {
                                                            std::uint64_t error_code);
   std::expected<transport::ReadView, transport::StreamError> peek(OperationId stream);
   void consume(Instant now, OperationId stream, std::size_t size);
+  /// The peer's error code, from its reset until peek() has told StreamError::reset.
+  [[nodiscard]] std::uint64_t reset_code(OperationId stream) const;
 
   // --- datagrams: unreliable, either way on any link -------------------------------------------
 

@@ -120,6 +120,11 @@ void Node::consume(Instant now, OperationId stream, std::size_t size) {
   if (over) impl_->on_raw_over(*raw.operation, false);
 }
 
+std::uint64_t Node::reset_code(OperationId stream) const {
+  const auto raw = impl_->find_raw(stream);
+  return raw.connection == nullptr ? 0 : raw.connection->reset_code(*raw.operation->stream);
+}
+
 std::expected<void, PeerError> Node::send_datagram(Instant now, const PeerId& peer, Bytes data) {
   Implementation& node = *impl_;
   node.now = now;

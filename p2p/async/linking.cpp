@@ -127,15 +127,10 @@ async::Task<std::expected<PeerStream, PeerError>> NodeState::open_stream(
 }
 
 PeerStream NodeState::make_stream(OperationId id, const PeerId& peer, bool ours) {
-  const auto [at, added] = streams.try_emplace(id.value, *this, id, peer);
   const auto link = machine.link(peer);
-  if (machine.role() == Role::node && link && link->role == Role::node) {
-    if (ours) {
-      at->second.receiving = PeerStreamState::Receiving::none;
-    } else {
-      at->second.sending = PeerStreamState::Sending::none;
-    }
-  }
+  const bool one_way = machine.role() == Role::node && link && link->role == Role::node;
+  const auto [at, added] =
+      streams.try_emplace(id.value, *this, id, peer, ours || !one_way, !ours || !one_way);
   return PeerStream{shared_from_this(), at->second};
 }
 

@@ -29,6 +29,7 @@
 #include "p2p/async/peer_stream.hpp"
 #include "p2p/async/peers.hpp"
 #include "p2p/node.hpp"
+#include "transport/async/stream_core.hpp"
 #include "transport/async/task.hpp"
 #include "transport/async/task_group.hpp"
 #include "transport/async/waiting.hpp"
@@ -38,37 +39,29 @@
 
 namespace qpeer::p2p::detail {
 
-struct PeerStreamState {
-  enum class Sending : u8 { open, finishing, acknowledged, reset, stopped, none };
-  enum class Receiving : u8 { open, ended, reset, abandoned, none };
-
-  PeerStreamState(NodeState& owner, OperationId stream, const PeerId& whose)
-      : node(owner), id(stream), peer(whose) {}
-  /// Whether the machine's `closed` is news that its next event brings: wait for it.
-  [[nodiscard]] bool is_ending(StreamError error) const {
-    return error == StreamError::closed && !lost;
-  }
+struct PeerStreamState final : async::detail::StreamCore {
+  PeerStreamState(NodeState& owner, OperationId stream, const PeerId& whose, bool sends,
+                  bool receives)
+      : StreamCore(sends, receives), node(owner), id(stream), peer(whose) {}
   void on_event(const StreamActivity& event);
-  /// Why the send side takes no more; why the receive side gives no more.
-  [[nodiscard]] std::optional<StreamError> send_error() const;
-  [[nodiscard]] std::optional<StreamError> receive_error() const;
-  /// The machine's peek(); remembers a reset.
-  std::expected<ReadView, StreamError> look();
-  /// Takes what was read; with `ends` it was the last.
-  void take(std::size_t size, bool ends);
+
+  std::expected<transport::ReadView, transport::StreamError> peek_below() override;
+  void consume_below(std::size_t size) override;
+  std::expected<std::size_t, transport::StreamError> write_below(Bytes data) override;
+  std::expected<void, transport::StreamError> finish_below() override;
+  std::expected<void, transport::StreamError> reset_below(std::uint64_t error_code) override;
+  std::expected<void, transport::StreamError> stop_sending_below(std::uint64_t error_code) override;
+  [[nodiscard]] std::uint64_t reset_code_below() const override { return code_of_reset; }
+  [[nodiscard]] bool is_over() const override { return lost; }
+  void schedule(async::WaitList& waiting) override;
+  void wake() override;
+  void forget() noexcept override;
 
   NodeState& node;
   OperationId id;
   PeerId peer;
-  Sending sending = Sending::open;
-  Receiving receiving = Receiving::open;
   bool lost = false;  ///< The link is.
-  std::uint64_t stop_code = 0;
-  std::size_t shown = 0;  ///< By the last peek(); `shown_end` when the stream ends there.
-  bool shown_end = false;
-  async::WaitList reading;
-  async::WaitList writing;
-  async::WaitList finishing;
+  std::uint64_t code_of_reset = 0;
 };
 
 /// A link in the making: what bootstrap() or connect() waits for.

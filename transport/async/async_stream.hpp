@@ -1,132 +1,27 @@
-// A stream whose operations are awaited. RFC 9000 §2.
+// A stream of a connection whose operations are awaited. RFC 9000 §2.
 #pragma once
 
-#include <cstdint>
-#include <expected>
 #include <memory>
-#include <optional>
-#include <vector>
 
-#include "transport/async/task.hpp"
-#include "transport/async/waiting.hpp"
-#include "transport/base/bytes.hpp"
+#include "transport/async/stream_handle.hpp"
 #include "transport/base/ids.hpp"
-#include "transport/stream/stream_set.hpp"
 
 namespace qpeer::async {
 
-using transport::ReadView;
-using transport::StreamError;
-
 namespace detail {
-
 struct ConnectionState;
 struct StreamState;
-
-/// What AsyncStream::read gives to co_await.
-class [[nodiscard]] ReadOperation final : public Operation {
- public:
-  ReadOperation(StreamState& stream, MutableBytes buffer);
-  std::expected<std::size_t, StreamError> await_resume() const { return result_; }
-
- private:
-  bool attempt() override;
-  StreamState& stream_;
-  MutableBytes buffer_;
-  std::expected<std::size_t, StreamError> result_;
-};
-
-/// What AsyncStream::peek gives to co_await.
-class [[nodiscard]] PeekOperation final : public Operation {
- public:
-  explicit PeekOperation(StreamState& stream);
-  std::expected<ReadView, StreamError> await_resume() const { return result_; }
-
- private:
-  bool attempt() override;
-  StreamState& stream_;
-  std::expected<ReadView, StreamError> result_;
-};
-
-/// What AsyncStream::write gives to co_await.
-class [[nodiscard]] WriteOperation final : public Operation {
- public:
-  WriteOperation(StreamState& stream, Bytes data);
-  std::expected<void, StreamError> await_resume() const { return result_; }
-
- private:
-  bool attempt() override;
-  StreamState& stream_;
-  Bytes left_;
-  std::expected<void, StreamError> result_;
-};
-
-/// What AsyncStream::finished gives to co_await.
-class [[nodiscard]] FinishedOperation final : public Operation {
- public:
-  explicit FinishedOperation(StreamState& stream);
-  std::expected<void, StreamError> await_resume() const { return result_; }
-
- private:
-  bool attempt() override;
-  StreamState& stream_;
-  std::expected<void, StreamError> result_;
-};
-
 }  // namespace detail
 
-/// One stream. Move-only; keeps its connection open. Destroying it abandons what is not done: the
-/// send side is reset unless finish() was called, the receive side asked to stop unless its end was
-/// read, both with error code 0.
-///
-/// At a time one task may read and one may write; the stream must stay where it is (neither moved
-/// nor destroyed) while one of its operations is awaited. Errors are those of StreamError: `closed`
-/// once the connection has ended, `reset` and `stopped` when the peer abandoned its side of the
-/// stream, `finished` after our own finish(), reset() or stop_sending().
-class AsyncStream {
+/// One stream; keeps its connection open. See StreamHandle for what it does.
+class AsyncStream final : public StreamHandle {
  public:
-  AsyncStream(AsyncStream&& other) noexcept;
-  AsyncStream& operator=(AsyncStream&& other) noexcept;
-  ~AsyncStream();
-
   [[nodiscard]] StreamId id() const;
   [[nodiscard]] bool is_bidirectional() const { return id().is_bidirectional(); }
-
-  /// co_await: waits for data and copies as much as there is and fits. 0 is the end of the stream
-  /// (or of an empty buffer).
-  [[nodiscard]] detail::ReadOperation read(MutableBytes buffer) { return {*state_, buffer}; }
-  /// co_await: fills the buffer. Fewer bytes are all that came before the end of the stream.
-  [[nodiscard]] Task<std::expected<std::size_t, StreamError>> read_full(MutableBytes buffer);
-  /// co_await: reads to the end of the stream, or `limit` bytes of it.
-  [[nodiscard]] Task<std::expected<std::vector<u8>, StreamError>> read_all(std::size_t limit);
-  /// co_await: waits for data and shows it where it lies, until the next call on this connection;
-  /// consume() takes it. Empty with `fin` is the end of the stream.
-  [[nodiscard]] detail::PeekOperation peek() { return detail::PeekOperation{*state_}; }
-  /// Takes `size` bytes of what peek() showed.
-  void consume(std::size_t size);
-
-  /// co_await: takes all of `data`, which must stay until then; waits while the send buffer is full.
-  [[nodiscard]] detail::WriteOperation write(Bytes data) { return {*state_, data}; }
-  /// No more data: the end of the stream follows what was written.
-  std::expected<void, StreamError> finish();
-  /// co_await, after finish(): waits until the peer has acknowledged all of it, the end included.
-  [[nodiscard]] detail::FinishedOperation finished() { return detail::FinishedOperation{*state_}; }
-
-  /// Abandons the send side: what was not delivered is lost. RFC 9000 §3.5.
-  std::expected<void, StreamError> reset(std::uint64_t error_code);
-  /// Abandons the receive side and asks the peer to stop. RFC 9000 §3.5.
-  std::expected<void, StreamError> stop_sending(std::uint64_t error_code);
-  /// The peer's error code after StreamError::reset, and after StreamError::stopped.
-  [[nodiscard]] std::uint64_t reset_code() const;
-  [[nodiscard]] std::uint64_t stop_code() const;
 
  private:
   friend detail::ConnectionState;
   AsyncStream(std::shared_ptr<detail::ConnectionState> connection, detail::StreamState& state);
-  void abandon() noexcept;
-
-  std::shared_ptr<detail::ConnectionState> connection_;
-  detail::StreamState* state_ = nullptr;
 };
 
 }  // namespace qpeer::async

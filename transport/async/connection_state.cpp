@@ -81,11 +81,7 @@ void ConnectionState::on_closed(CloseReason reason) {
                          &opening[1], &accepting[0], &accepting[1]}) {
     schedule(*list);
   }
-  for (auto& [id, stream] : streams) {
-    schedule(stream.reading);
-    schedule(stream.writing);
-    schedule(stream.finishing);
-  }
+  for (auto& [id, stream] : streams) stream.on_over();
 }
 
 transport::Connection* ConnectionState::find() const { return endpoint->machine.find(handle); }

@@ -21,6 +21,7 @@
 #include "transport/async/async_connection.hpp"
 #include "transport/async/async_endpoint.hpp"
 #include "transport/async/async_stream.hpp"
+#include "transport/async/stream_core.hpp"
 #include "transport/async/waiting.hpp"
 #include "transport/endpoint/endpoint.hpp"
 #include "transport/io/driver.hpp"
@@ -28,31 +29,24 @@
 
 namespace qpeer::async::detail {
 
-struct StreamState {
-  enum class Sending : u8 { open, finishing, acknowledged, reset, stopped, none };
-  enum class Receiving : u8 { open, ended, reset, abandoned, none };
-
+struct StreamState final : StreamCore {
   StreamState(ConnectionState& owner, StreamId stream_id);
   void on_event(const transport::StreamEvent& event);
-  /// The error of a send side that takes no more; of a receive side that gives no more.
-  [[nodiscard]] std::optional<StreamError> send_error() const;
-  [[nodiscard]] std::optional<StreamError> receive_error() const;
-  /// Notes why peek() failed and gives it back.
-  StreamError on_peek_error(transport::Connection& connection, StreamError error);
-  /// Takes what was read; with `ends` it was the last.
-  void take(transport::Connection& connection, std::size_t size, bool ends);
+
+  std::expected<ReadView, StreamError> peek_below() override;
+  void consume_below(std::size_t size) override;
+  std::expected<std::size_t, StreamError> write_below(Bytes data) override;
+  std::expected<void, StreamError> finish_below() override;
+  std::expected<void, StreamError> reset_below(std::uint64_t error_code) override;
+  std::expected<void, StreamError> stop_sending_below(std::uint64_t error_code) override;
+  [[nodiscard]] std::uint64_t reset_code_below() const override;
+  [[nodiscard]] bool is_over() const override;
+  void schedule(WaitList& waiting) override;
+  void wake() override;
+  void forget() noexcept override;
 
   ConnectionState& connection;
   StreamId id;
-  Sending sending;
-  Receiving receiving;
-  std::uint64_t reset_code = 0;
-  std::uint64_t stop_code = 0;
-  std::size_t shown = 0;  ///< By the last peek(); `shown_end` when the stream ends there.
-  bool shown_end = false;
-  WaitList reading;
-  WaitList writing;
-  WaitList finishing;
 };
 
 struct ConnectionState : std::enable_shared_from_this<ConnectionState> {

@@ -83,6 +83,7 @@ TEST_F(PeerStreamTest, TellsWhoBrokeItOff) {
     EXPECT_EQ(first->stop_code(), 7U);
     std::array<u8, 4> buffer{};
     EXPECT_EQ((co_await first->read(buffer)).error(), StreamError::reset);
+    EXPECT_EQ(first->reset_code(), 8U);
   };
   finish(body());
 }
