@@ -304,7 +304,7 @@ SIMULATE(Datagrams, ThatWereNotNegotiatedAreAViolation) {
   NullKeys keys({.accept_any_tag = true});
   Peer* server = nullptr;
   receive(network, keys, {}, std::vector<u8>{0x31, 0x00}, &server);
-  expect_violation(*server, 0x30);
+  expect_violation(*server, 0x31);
 }
 
 // [rfc9221-3-4]: to the byte, header included.
@@ -319,7 +319,7 @@ SIMULATE(Datagrams, LargerThanAnnouncedAreAViolation) {
       EXPECT_FALSE(server->session().closed());
       EXPECT_EQ(server->session().datagrams, 1U);
     } else {
-      expect_violation(*server, 0x30);
+      expect_violation(*server, 0x31);
     }
   }
 }

@@ -37,6 +37,7 @@ Result Connection::dispatch_frames(Instant now, const OpenPacket& packet, bool& 
   }
   while (!in.empty()) {
     ack_eliciting = ack_eliciting || wire::is_ack_eliciting(FrameType{in.peek()});
+    const Bytes rest = packet.payload.subspan(in.position());
     const auto frame = wire::decode_frame(in, packet.type);
     if (!frame) return std::unexpected(frame.error());
     // While closing, only the peer's own close still matters. RFC 9000 §10.2.1.
@@ -45,7 +46,11 @@ Result Connection::dispatch_frames(Instant now, const OpenPacket& packet, bool& 
     }
     const Result result =
         std::visit([&](const auto& each) { return on_frame(now, packet, each); }, *frame);
-    if (!result) return result;
+    if (!result) {
+      // RFC 9000 §19.19: the type that the frame had, which its owner knows without its flags, and
+      // TLS not at all.
+      return qpeer::fail(result.error().code, result.error().reason, Reader(rest).varint());
+    }
     if (phase_ == Phase::draining) break;
   }
   return {};
