@@ -27,7 +27,7 @@ misuse() { # misuse PROGRAM WORD...
 
 programs=(qpeer "qpeer node" "qpeer client" "qpeer send" "qpeer get" "qpeer request" "qpeer ping" "qpeer id"
   "qpeer cache" "qpeer cache show" "qpeer cache prune" "qpeer cache export" "qpeer cache import"
-  "qpeer ca" "qpeer ca init" "qpeer ca issue" qpeer-hq "qpeer-hq get" "qpeer-hq serve")
+  "qpeer ca" "qpeer ca init" "qpeer ca issue" qpeer-hq "qpeer-hq get" "qpeer-hq serve" qpeer-relay)
 if [ -x "$bin/qpeer-perf" ]; then programs+=(qpeer-perf "qpeer-perf server" "qpeer-perf client"); fi
 for program in "${programs[@]}"; do
   read -r -a words <<<"$bin/$program"
@@ -98,6 +98,12 @@ misuse "$bin/qpeer-hq" get http://localhost/
 misuse "$bin/qpeer-hq" get https://
 misuse "$bin/qpeer-hq" get --version v3 https://localhost/
 misuse "$bin/qpeer-hq" serve --www .
+misuse "$bin/qpeer-relay"
+misuse "$bin/qpeer-relay" --listen 127.0.0.1:0
+misuse "$bin/qpeer-relay" --listen localhost:0 --to 127.0.0.1:1
+misuse "$bin/qpeer-relay" --listen 127.0.0.1:0 --to 127.0.0.1:1 --loss 101
+misuse "$bin/qpeer-relay" --listen 127.0.0.1:0 --to 127.0.0.1:1 --lose-to-server 3-1
+misuse "$bin/qpeer-relay" --listen 127.0.0.1:0 --to 127.0.0.1:1 --rebind name
 
 [ $failures = 0 ] && echo "misuse is told in one line, with status 2"
 exit $((failures > 0))

@@ -1,0 +1,85 @@
+// One direction of a bad line, in virtual time: a bottleneck with a queue, a delay, and accidents.
+//
+//   push --> [list, loss, black hole] --> [queue, rate] --> [delay] --> [corruption] --> pop
+//
+// The order of datagrams is kept; the same seed and times give the same accidents.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <random>
+#include <vector>
+
+#include "transport/base/bytes.hpp"
+#include "transport/base/datagram.hpp"
+#include "transport/base/time.hpp"
+
+namespace qpeer::relay {
+
+struct LineConfig {
+  Duration delay{};          ///< One way.
+  std::uint64_t rate = 0;    ///< Bits a second, of UDP payload; 0 is without a limit.
+  std::size_t queue = 25;    ///< Datagrams that wait for the bottleneck; more are lost.
+  unsigned loss = 0;         ///< Percent, like the next two.
+  unsigned corruption = 0;   ///< One byte is changed.
+  unsigned duplication = 0;  ///< A copy follows at once.
+  unsigned burst = 0;        ///< At most so many lost or corrupted in a row; 0 is any number.
+  std::vector<std::uint64_t> lost{};  ///< These are lost; the first datagram is 1.
+  /// The line works for `on`, then loses all for `off`, and so on; `off` 0 is never.
+  Duration on{};
+  Duration off{};
+};
+
+struct LineStats {
+  std::uint64_t datagrams = 0;  ///< Pushed.
+  std::uint64_t bytes = 0;
+  std::uint64_t lost = 0;  ///< By the list, by chance, in the black hole.
+  std::uint64_t overflowed = 0;
+  std::uint64_t corrupted = 0;
+  std::uint64_t duplicated = 0;
+};
+
+struct Parcel {
+  std::vector<u8> bytes;
+  Ecn ecn = Ecn::not_ect;
+};
+
+class Line {
+ public:
+  Line(LineConfig config, std::uint64_t seed) : config_(std::move(config)), random_(seed) {}
+
+  void push(Instant now, Bytes datagram, Ecn ecn);
+  /// The next that has arrived by now.
+  std::optional<Parcel> pop(Instant now);
+  /// When the next arrives.
+  [[nodiscard]] Instant next_deadline() const {
+    return travelling_.empty() ? kNever : travelling_.front().arrival;
+  }
+  [[nodiscard]] const LineStats& stats() const { return stats_; }
+
+ private:
+  struct Traveller {
+    Instant departure;
+    Instant arrival;
+    Parcel parcel;
+  };
+
+  bool chance(unsigned percent) {
+    return std::uniform_int_distribution<unsigned>(0, 99)(random_) < percent;
+  }
+  bool is_lost(Instant now);
+  void enqueue(Instant now, Bytes datagram, Ecn ecn);
+
+  LineConfig config_;
+  std::mt19937_64 random_;
+  LineStats stats_;
+  std::optional<Instant> begin_;  // Of the first datagram.
+  Instant free_at_{};             // When the bottleneck is.
+  unsigned losses_in_a_row_ = 0;
+  unsigned corruptions_in_a_row_ = 0;
+  std::deque<Traveller> travelling_;
+};
+
+}  // namespace qpeer::relay
