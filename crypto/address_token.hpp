@@ -2,8 +2,10 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <expected>
 #include <memory>
+#include <optional>
 
 #include "transport/base/address.hpp"
 #include "transport/base/bytes.hpp"
@@ -15,6 +17,9 @@
 
 namespace qpeer::crypto {
 
+/// How a token reached the client. RFC 9000 §8.1.1.
+enum class TokenKind : u8 { retry = 0x52, new_token = 0x4e };
+
 /// What a Retry token carries through the client back to us. RFC 9000 §7.3, §8.1.2. Whoever opens
 /// one compares `version` with that of the packet that brought it, RFC 9369 §4.1, §5.
 struct RetryToken {
@@ -24,31 +29,51 @@ struct RetryToken {
 };
 
 enum class TokenError : u8 {
-  not_ours,       ///< Not a token of ours at all (or of a key long gone): treat as no token.
+  not_ours,       ///< Not a token of ours at all, or of a key long gone.
   expired,        ///< Ours, but too old.
   wrong_address,  ///< Ours, but of another address.
 };
 
-/// Seals and opens tokens under a key that rotates: a new key each `lifetime`, the one before it
-/// still opens. A token is bound to the client's IP address and port and to its Retry connection
-/// ID, and says when it ends. Single-threaded; memory is constant.
+/// Seals and opens the tokens of Retry packets and of NEW_TOKEN frames, without state: all that a
+/// token proves is in it. Their keys follow from one master key and the time, a new one each
+/// lifetime of its kind, so that processes that share the master key, and a clock, open each other's
+/// tokens. A token is bound to the client's IP address, that of a Retry to its port and connection
+/// IDs too, and says when it ends. That each is used once is for its owner to see to, by id_of().
+/// Single-threaded; memory is constant.
 class AddressTokens {
  public:
+  using Key = std::array<u8, 32>;
   struct Config {
+    Key key{};  ///< The master key; all zero draws a random one.
     Duration retry_lifetime = 15s;
+    Duration new_token_lifetime = std::chrono::hours(24);
+    /// What an Instant lacks to the time that all who share the key agree on: Unix time. Zero will
+    /// do for a key that is not shared.
+    Duration clock_offset{};
   };
-  /// The largest token that seal_retry makes.
+  /// The largest token of any kind.
   static constexpr std::size_t kMaxSize = 128;
 
   AddressTokens(Random& random, Config config);
   AddressTokens(AddressTokens&&) noexcept;
   ~AddressTokens();
 
-  /// Writes a token into `out` (at least kMaxSize bytes) and returns its size.
+  /// How the token was given out, if it looks like one of ours: nothing in it is proved yet.
+  static std::optional<TokenKind> kind_of(Bytes token);
+  /// What tells a token that was opened from all others.
+  static std::uint64_t id_of(Bytes token);
+
+  /// Each writes a token into `out` (at least kMaxSize bytes) and returns its size.
   std::size_t seal_retry(Instant now, const SocketAddress& client, const RetryToken& token,
                          MutableBytes out);
+  std::size_t seal_new_token(Instant now, const SocketAddress& client, Version version,
+                             MutableBytes out);
+
   std::expected<RetryToken, TokenError> open_retry(Instant now, const SocketAddress& client,
                                                    Bytes token);
+  /// The version of the connection that it was given out on.
+  std::expected<Version, TokenError> open_new_token(Instant now, const SocketAddress& client,
+                                                    Bytes token);
 
  private:
   struct State;

@@ -154,6 +154,7 @@ void Node::Implementation::on_endpoint_event(Port port, const transport::Endpoin
       return on_closed(slot, event.event.close);
     case Kind::connected:
     case Kind::confirmed:
+    case Kind::new_token:
       return;
   }
 }

@@ -1,12 +1,18 @@
-// Address tokens: sealed with AES-256-GCM under keys that rotate. RFC 9000 §8.1.3, §8.1.4, §10.3.2.
+// Address tokens: sealed with AES-256-GCM under keys that time rotates. RFC 9000 §8.1.1, §8.1.3,
+// §8.1.4, §10.3.2.
 //
-//   | kind 1 | key index 1 | number 8 | sealed: expiry 8, address 19, version 4, two IDs 21 | tag 16 |
-//     `---- authenticated -----------'   all fixed in size, so that nothing can be read off it
+//   | kind 1 | epoch 1 | nonce 12 | sealed: expiry 8, address 19, version 4, Retry: two IDs 42 | tag |
+//     `----- authenticated -----'   of one size for each kind, so that nothing can be read off it
 //
-// `number` counts the tokens of a key, so no nonce comes twice.
+// An epoch lasts as long as the tokens of its kind: what is alive was sealed in this one or the one
+// before, or in the next by somebody whose clock is ahead. Nonces are random, since whoever has the
+// master key seals under the same keys: 2^32 tokens an epoch leave a chance of 2^-33 for a second
+// use of one.
 #include "crypto/address_token.hpp"
 
 #include <openssl/crypto.h>
+
+#include <algorithm>
 
 #include "crypto/openssl/aead.hpp"
 #include "crypto/openssl/hkdf.hpp"
@@ -15,28 +21,18 @@ namespace qpeer::crypto {
 namespace {
 
 constexpr auto kSuite = CipherSuite::aes_256_gcm_sha384;
-constexpr u8 kRetryKind = 1;
-constexpr std::size_t kHeaderSize = 1 + 1 + 8;
+constexpr std::size_t kHeaderSize = 1 + 1 + kIvSize;
 constexpr std::size_t kAddressSize = 1 + 16 + 2;
 constexpr std::size_t kIdSize = 1 + ConnectionId::kMaxSize;
-constexpr std::size_t kPlainSize = 8 + kAddressSize + 4 + 2 * kIdSize;
-constexpr std::size_t kTokenSize = kHeaderSize + kPlainSize + kTagSize;
-static_assert(kTokenSize <= AddressTokens::kMaxSize);
+constexpr std::size_t kPlainSize = 8 + kAddressSize + 4;
+constexpr std::size_t kRetryPlainSize = kPlainSize + 2 * kIdSize;
+static_assert(kHeaderSize + kRetryPlainSize + kTagSize <= AddressTokens::kMaxSize);
 
-struct Key {
-  std::unique_ptr<Aead> aead;  // Null: none yet.
-  Instant made{};
-  std::uint64_t sealed = 0;  // How many tokens.
-  u8 index = 0;
-};
-
-Key new_key(Random& random, Instant now, u8 index) {
-  std::array<u8, kMaxKeySize + kIvSize> octets{};
-  random.fill_private(octets);
-  const Bytes all{octets};
-  Key out{make_aead(kSuite, all.first(kMaxKeySize), all.last(kIvSize)), now, 0, index};
-  OPENSSL_cleanse(octets.data(), octets.size());
-  return out;
+constexpr std::size_t plain_size(TokenKind kind) {
+  return kind == TokenKind::retry ? kRetryPlainSize : kPlainSize;
+}
+constexpr std::size_t token_size(TokenKind kind) {
+  return kHeaderSize + plain_size(kind) + kTagSize;
 }
 
 void write_padded(Writer& out, Bytes bytes, std::size_t size) {
@@ -44,12 +40,14 @@ void write_padded(Writer& out, Bytes bytes, std::size_t size) {
   out.zeros(size - bytes.size());
 }
 
-std::array<u8, kAddressSize> encode(const SocketAddress& address) {
+/// RFC 9000 §8.1.4 [rfc9000-8.1.4-3], [rfc9000-8.1.4-4]: a Retry comes back from the same socket; a
+/// client that returns a day later has another port.
+std::array<u8, kAddressSize> encode(TokenKind kind, const SocketAddress& address) {
   std::array<u8, kAddressSize> out{};
   Writer writer{out};
   writer.byte(static_cast<u8>(address.octets().size()));
   write_padded(writer, address.octets(), 16);
-  writer.u16(address.port());
+  writer.u16(kind == TokenKind::retry ? address.port() : std::uint16_t{0});
   return out;
 }
 
@@ -68,84 +66,146 @@ ConnectionId read_id(Reader& in) {
 }  // namespace
 
 struct AddressTokens::State {
+  /// What opening gives: whether it is alive and of this client is known, the rest is to be read.
+  struct Opened {
+    std::array<u8, kRetryPlainSize + kTagSize> plain{};
+    [[nodiscard]] Reader after_address(TokenKind kind) const {
+      return Reader{Bytes(plain).first(plain_size(kind)).subspan(8 + kAddressSize)};
+    }
+  };
+
+  State(Random& source, const Config& settings) : random(source), config(settings) {
+    if (config.key == Key{}) random.fill_private(config.key);
+    for (Duration* each : {&config.retry_lifetime, &config.new_token_lifetime}) {
+      *each = std::max<Duration>(*each, 1s);
+    }
+  }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  ~State() { OPENSSL_cleanse(config.key.data(), config.key.size()); }
+
+  [[nodiscard]] Duration lifetime(TokenKind kind) const {
+    return kind == TokenKind::retry ? config.retry_lifetime : config.new_token_lifetime;
+  }
+  [[nodiscard]] Duration shared_time(Instant now) const {
+    return now.time_since_epoch() + config.clock_offset;
+  }
+
+  [[nodiscard]] std::unique_ptr<Aead> aead(TokenKind kind, std::int64_t epoch, Bytes nonce) const {
+    std::array<u8, 9> what{};
+    Writer out{what};
+    out.byte(static_cast<u8>(kind));
+    out.u64(static_cast<std::uint64_t>(epoch));
+    const Secret key = hmac(Hash::sha256, config.key, {as_bytes("qpeer address token"), what});
+    return make_aead(kSuite, key.bytes(), nonce);
+  }
+
+  template <class Fill>
+  std::size_t seal(Instant now, TokenKind kind, const SocketAddress& client, MutableBytes out,
+                   Fill fill) const {
+    const Duration time = shared_time(now);
+    const std::int64_t epoch = time / lifetime(kind);
+    std::array<u8, kIvSize> nonce{};
+    random.fill_public(nonce);
+    Writer writer{out};
+    writer.byte(static_cast<u8>(kind));
+    writer.byte(static_cast<u8>(epoch));
+    writer.bytes(nonce);
+    writer.u64(static_cast<std::uint64_t>((time + lifetime(kind)).count()));
+    writer.bytes(encode(kind, client));
+    fill(writer);
+    writer.zeros(kTagSize);
+    if (!writer.ok()) return 0;
+    const MutableBytes token = writer.written();
+    aead(kind, epoch, nonce)->seal(0, token.first(kHeaderSize), token.subspan(kHeaderSize));
+    return token.size();
+  }
+
+  [[nodiscard]] std::expected<Opened, TokenError> open(Instant now, TokenKind kind,
+                                                       const SocketAddress& client,
+                                                       Bytes token) const {
+    if (kind_of(token) != kind) return std::unexpected(TokenError::not_ours);
+    const Duration time = shared_time(now);
+    const std::int64_t this_epoch = time / lifetime(kind);
+    const auto ahead = static_cast<std::int8_t>(token[1] - static_cast<u8>(this_epoch));
+    if (ahead < -1 || ahead > 1) return std::unexpected(TokenError::not_ours);
+    Opened out;
+    const MutableBytes sealed = MutableBytes(out.plain).first(plain_size(kind) + kTagSize);
+    copy(token.subspan(kHeaderSize), sealed);
+    const auto opener = aead(kind, this_epoch + ahead, token.subspan(2, kIvSize));
+    if (!opener->open(0, token.first(kHeaderSize), sealed)) {
+      return std::unexpected(TokenError::not_ours);
+    }
+    // From here on it is what we wrote.
+    Reader plain{Bytes(out.plain)};
+    const Duration expiry{static_cast<Duration::rep>(plain.u64())};
+    // RFC 9000 §8.1.3 [rfc9000-8.1.3-5], §8.1.4 [rfc9000-8.1.4-7].
+    if (time >= expiry) return std::unexpected(TokenError::expired);
+    if (!equal(plain.bytes(kAddressSize), encode(kind, client))) {
+      return std::unexpected(TokenError::wrong_address);
+    }
+    return out;
+  }
+
   Random& random;
   Config config;
-  Key current;
-  Key previous;
-
-  // A token lives for `lifetime` and its key is renewed no sooner, so that with the key before it
-  // every living token can be opened.
-  void rotate(Instant now) {
-    const bool spent = current.sealed >= (current.aead ? current.aead->confidentiality_limit() : 0);
-    if (current.aead != nullptr && !spent && now - current.made < config.retry_lifetime) return;
-    const u8 index = static_cast<u8>(current.index + 1);
-    previous = std::move(current);
-    current = new_key(random, now, index);
-  }
-
-  Key* find(u8 index) {
-    for (Key* const key : {&current, &previous}) {
-      if (key->aead != nullptr && key->index == index) return key;
-    }
-    return nullptr;
-  }
 };
 
 AddressTokens::AddressTokens(Random& random, Config config)
-    : state_(std::make_unique<State>(State{random, config, {}, {}})) {}
+    : state_(std::make_unique<State>(random, config)) {
+  OPENSSL_cleanse(config.key.data(), config.key.size());
+}
 AddressTokens::AddressTokens(AddressTokens&&) noexcept = default;
 AddressTokens::~AddressTokens() = default;
 
+// RFC 9000 §8.1.1 [rfc9000-8.1.1-1], §8.1.3 [rfc9000-8.1.3-8]: in the clear, but authenticated: who
+// changes it has no token.
+std::optional<TokenKind> AddressTokens::kind_of(Bytes token) {
+  for (const TokenKind kind : {TokenKind::retry, TokenKind::new_token}) {
+    if (token.size() == token_size(kind) && token[0] == static_cast<u8>(kind)) return kind;
+  }
+  return std::nullopt;
+}
+
+std::uint64_t AddressTokens::id_of(Bytes token) { return Reader{token.subspan(2, 8)}.u64(); }
+
 std::size_t AddressTokens::seal_retry(Instant now, const SocketAddress& client,
                                       const RetryToken& token, MutableBytes out) {
-  state_->rotate(now);
-  Key& key = state_->current;
-  const std::uint64_t number = key.sealed++;
-  Writer writer{out};
-  writer.byte(kRetryKind);
-  writer.byte(key.index);
-  writer.u64(number);
-  const Bytes header = writer.written();
-  const Instant expiry = now + state_->config.retry_lifetime;
-  writer.u64(static_cast<std::uint64_t>(expiry.time_since_epoch().count()));
-  writer.bytes(encode(client));
-  writer.u32(static_cast<std::uint32_t>(token.version));
-  write_id(writer, token.original_destination_connection_id);
-  write_id(writer, token.retry_source_connection_id);
-  writer.zeros(kTagSize);
-  if (!writer.ok()) return 0;
-  key.aead->seal(number, header, writer.written().subspan(kHeaderSize));
-  return writer.size();
+  return state_->seal(now, TokenKind::retry, client, out, [&](Writer& writer) {
+    writer.u32(static_cast<std::uint32_t>(token.version));
+    write_id(writer, token.original_destination_connection_id);
+    write_id(writer, token.retry_source_connection_id);
+  });
+}
+
+// RFC 9000 §8.1.3 [rfc9000-8.1.3-6], [rfc9000-8.1.3-7]: it shows nothing but a random nonce, which no
+// two of them share, and in which part of the day it was made.
+std::size_t AddressTokens::seal_new_token(Instant now, const SocketAddress& client, Version version,
+                                          MutableBytes out) {
+  return state_->seal(now, TokenKind::new_token, client, out,
+                      [&](Writer& writer) { writer.u32(static_cast<std::uint32_t>(version)); });
 }
 
 std::expected<RetryToken, TokenError> AddressTokens::open_retry(Instant now,
                                                                 const SocketAddress& client,
                                                                 Bytes token) {
-  const auto not_ours = std::unexpected(TokenError::not_ours);
-  if (token.size() != kTokenSize) return not_ours;
-  state_->rotate(now);
-  Reader header{token.first(kHeaderSize)};
-  const u8 kind = header.byte();
-  Key* const key = state_->find(header.byte());
-  const std::uint64_t number = header.u64();
-  if (kind != kRetryKind || key == nullptr) return not_ours;
-
-  std::array<u8, kPlainSize + kTagSize> sealed{};
-  copy(token.subspan(kHeaderSize), sealed);
-  if (!key->aead->open(number, token.first(kHeaderSize), sealed)) return not_ours;
-
-  // From here on it is what we wrote.
-  Reader plain{Bytes(sealed).first(kPlainSize)};
-  const Instant expiry{Duration{static_cast<Duration::rep>(plain.u64())}};
-  const Bytes address = plain.bytes(kAddressSize);
+  const auto opened = state_->open(now, TokenKind::retry, client, token);
+  if (!opened) return std::unexpected(opened.error());
+  Reader in = opened->after_address(TokenKind::retry);
   RetryToken out;
-  out.version = static_cast<Version>(plain.u32());
-  out.original_destination_connection_id = read_id(plain);
-  out.retry_source_connection_id = read_id(plain);
-  if (!plain.ok()) return not_ours;
-  if (now >= expiry) return std::unexpected(TokenError::expired);
-  if (!equal(address, encode(client))) return std::unexpected(TokenError::wrong_address);
+  out.version = static_cast<Version>(in.u32());
+  out.original_destination_connection_id = read_id(in);
+  out.retry_source_connection_id = read_id(in);
+  if (!in.ok()) return std::unexpected(TokenError::not_ours);
   return out;
+}
+
+std::expected<Version, TokenError> AddressTokens::open_new_token(Instant now,
+                                                                 const SocketAddress& client,
+                                                                 Bytes token) {
+  const auto opened = state_->open(now, TokenKind::new_token, client, token);
+  if (!opened) return std::unexpected(opened.error());
+  return static_cast<Version>(opened->after_address(TokenKind::new_token).u32());
 }
 
 ResetTokens::~ResetTokens() { OPENSSL_cleanse(key_.data(), key_.size()); }

@@ -130,6 +130,10 @@ void Session::on_event(Instant now, const ConnectionEvent& event) {
     case ConnectionEvent::Kind::observed_address:
       observed.push_back(event.observed_address);
       break;
+    case ConnectionEvent::Kind::new_token:
+      EXPECT_FALSE(incoming());
+      tokens.push_back(event.address_token);
+      break;
     case ConnectionEvent::Kind::closed:
       closed_at = now;
       close = event.close;
@@ -280,8 +284,15 @@ std::unique_ptr<Node> Peer::make_node() {
   return std::make_unique<MachineNode<transport::Endpoint, decltype(handler)>>(*endpoint_, handler);
 }
 
-Session& Peer::connect(const SocketAddress& to) {
+Session& Peer::connect(const SocketAddress& to) { return dial(to, {}); }
+
+Session& Peer::connect(const Peer& to, std::vector<u8> token) {
   transport::ConnectOptions options;
+  options.address_token = std::move(token);
+  return dial(to.address(), std::move(options));
+}
+
+Session& Peer::dial(const SocketAddress& to, transport::ConnectOptions options) {
   options.tls = client_tls_;
   options.server_name = config_.server_name;
   options.connection = config_.connection;

@@ -91,6 +91,7 @@ class Session {
   std::uint64_t datagrams = 0;             ///< Received and read.
   std::function<void(Bytes)> on_datagram;  ///< Sees each of them.
   std::uint64_t datagram_events = 0;
+  std::vector<std::vector<u8>> tokens;  ///< For the next connections.
   std::vector<SocketAddress> observed;  ///< Where the peer says that we are.
   std::size_t unacknowledged = 0;       ///< Streams to be sent and not wholly acknowledged.
 
@@ -125,6 +126,8 @@ class Peer {
 
   /// Dials. The session is closed at once, with internal_error, when connect() refuses.
   Session& connect(const SocketAddress& to);
+  /// The same with an address token.
+  Session& connect(const Peer& to, std::vector<u8> token);
   Session& connect(const Peer& to) { return connect(to.address()); }
   void sends(std::uint64_t size, StreamKind kind = StreamKind::bidirectional);
   /// Polled while its application was away: for those who use endpoint() directly.
@@ -159,6 +162,7 @@ class Peer {
  private:
   friend class Session;
 
+  Session& dial(const SocketAddress& to, transport::ConnectOptions options);
   std::unique_ptr<transport::Endpoint> make_endpoint();
   std::unique_ptr<Node> make_node();
   void on_event(const transport::EndpointEvent& event);

@@ -35,6 +35,8 @@ std::optional<SocketAddress> AsyncConnection::observed_address() const {
   return state_->observed_address;
 }
 
+Bytes AsyncConnection::address_token() const { return state_->address_token; }
+
 bool AsyncConnection::initiate_key_update() {
   auto* connection = state_->closed ? nullptr : state_->find();
   if (connection == nullptr || !connection->initiate_key_update()) return false;

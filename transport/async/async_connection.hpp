@@ -145,6 +145,10 @@ class AsyncConnection {
   /// Where the peer says it sees us, if we asked (ConnectionConfig::address_discovery) and it told.
   [[nodiscard]] std::optional<SocketAddress> observed_address() const;
 
+  /// The newest token of the server, for ConnectOptions::address_token of one later connection to
+  /// it; empty before it sent one, which it does soon after the handshake. A secret. RFC 9000 §8.1.3.
+  [[nodiscard]] Bytes address_token() const;
+
   /// Begins a key update; false when one is not possible now. RFC 9001 §6.
   bool initiate_key_update();
 

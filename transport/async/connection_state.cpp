@@ -36,6 +36,9 @@ void ConnectionState::on_event(transport::ConnectionEvent&& event) {
     case Kind::observed_address:
       observed_address = event.observed_address;
       break;
+    case Kind::new_token:
+      address_token = std::move(event.address_token);
+      break;
     case Kind::closed:
       on_closed(std::move(event.close));
       break;

@@ -16,11 +16,19 @@ std::expected<io::UdpSocket, std::error_code> bind(const AsyncEndpointOptions& o
   return io::UdpSocket::bind(SocketAddress::ipv4({}, 0), options.socket);
 }
 
+/// Tokens are to outlive the process: they count in Unix time.
+transport::EndpointConfig with_clock(transport::EndpointConfig config) {
+  if (config.clock_offset == Duration{}) {
+    config.clock_offset = io::unix_now().time_since_epoch() - io::now().time_since_epoch();
+  }
+  return config;
+}
+
 }  // namespace
 
 EndpointState::EndpointState(io::EventLoop& event_loop, const AsyncEndpointOptions& options)
     : loop(event_loop),
-      machine(options.endpoint, crypto::openssl_keys(), crypto::system_random()),
+      machine(with_clock(options.endpoint), crypto::openssl_keys(), crypto::system_random()),
       backlog_limit(options.backlog),
       ready_timer_(event_loop, [this](Instant) {
         const auto self = shared_from_this();

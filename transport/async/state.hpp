@@ -17,6 +17,7 @@
 #include <string_view>
 #include <system_error>
 #include <unordered_map>
+#include <vector>
 
 #include "transport/async/async_connection.hpp"
 #include "transport/async/async_endpoint.hpp"
@@ -81,6 +82,7 @@ struct ConnectionState : std::enable_shared_from_this<ConnectionState> {
   WaitList confirming;
   WaitList closing;
   std::optional<SocketAddress> observed_address;
+  std::vector<u8> address_token;
   WaitList pinging;
   WaitList receiving;   ///< Datagrams.
   WaitList opening[2];  ///< By whether bidirectional.

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "transport/base/address.hpp"
 #include "transport/base/error.hpp"
@@ -42,6 +43,11 @@ struct ConnectionConfig {
   /// Whether to tell the peer the address that we see it at, and to ask it for ours. What it says
   /// proves nothing. draft-ietf-quic-address-discovery.
   wire::AddressDiscovery address_discovery{};
+  /// Server: how many address tokens a client is given for its next connections, once the handshake
+  /// is confirmed; 4 at most, 0 is none. RFC 9000 §8.1.3.
+  std::size_t new_tokens = 1;
+  /// Client: how many of the server's tokens are told as `new_token` events; more are ignored.
+  std::size_t max_new_tokens = 8;
   std::size_t crypto_buffer = 64 << 10;  ///< Out-of-order handshake bytes kept a level. §7.5.
   /// Called with max_datagram_size; unset means NewReno.
   std::function<std::unique_ptr<CongestionController>(std::uint16_t)> congestion_controller{};
@@ -76,11 +82,15 @@ struct ConnectionEvent {
     pong,              ///< What ping() sent is acknowledged; once for each call.
     datagram,          ///< next_datagram() gives one, which it did not before.
     observed_address,  ///< The peer sees us at another address: see `observed_address`.
+    new_token,         ///< Client: see `address_token`.
     closed,            ///< See `close`. The last event.
   };
   Kind kind = Kind::connected;
   StreamEvent stream{};
   SocketAddress observed_address{};
+  /// For ConnectOptions::address_token of one later connection to the same server: opaque bytes, a
+  /// secret, to be stored and given back as they are.
+  std::vector<u8> address_token{};
   CloseReason close{};
 };
 

@@ -67,6 +67,8 @@ Connection::Connection(Instant now, const ConnectionConfig& config, ConnectionSe
       now_(now) {
   if (setup_.side == Side::client) {
     setup_.initial_destination_connection_id = setup_.original_destination_connection_id;
+    // RFC 9000 §8.1.3 [rfc9000-8.1.3-2], [rfc9000-8.1.3-9].
+    token_ = std::move(setup_.token);
   }
   restart_idle_timer(now);
   start_handshake(now);

@@ -38,6 +38,7 @@
 #include "transport/connection/early_packets.hpp"
 #include "transport/connection/key_phases.hpp"
 #include "transport/connection/local_cids.hpp"
+#include "transport/connection/new_tokens.hpp"
 #include "transport/connection/observed_addresses.hpp"
 #include "transport/connection/open_packet.hpp"
 #include "transport/connection/path_validator.hpp"
@@ -68,6 +69,12 @@ struct ConnectionSetup {
   bool retried = false;
   std::shared_ptr<crypto::TlsContext> tls;
   std::string server_name;
+  /// Client: of an earlier connection to this server, for its Initials. RFC 9000 §8.1.3.
+  std::vector<u8> token{};
+  /// Server: may be null, then clients get no tokens.
+  NewTokenSource* new_tokens = nullptr;
+  /// What an Instant lacks to Unix time, if known.
+  Duration clock_offset{};
   DropCounts* drops = nullptr;  ///< Of the endpoint; may be null.
 };
 
@@ -199,6 +206,7 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   template <class F>
   Result on_frame(Instant now, const OpenPacket& packet, const F& frame);
   Result on_ack(Instant now, EncryptionLevel level, const wire::AckFrame& frame);
+  void on_new_token(const wire::NewTokenFrame& frame);
   void on_ping_fate(const SentFrame& frame, Fate fate);
 
   // transmitter.cpp
@@ -228,6 +236,7 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   Result feed_tls(Instant now);
   void on_handshake_complete(Instant now);
   void confirm_handshake(Instant now);
+  void give_new_tokens(Instant now);
   void discard_keys(Instant now, PacketNumberSpace which);
   [[nodiscard]] wire::TransportParameters local_parameters() const;
   [[nodiscard]] Result check_connection_ids(const wire::TransportParameters& parameters) const;
@@ -270,6 +279,7 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   LocalCids local_cids_;
   RemoteCids remote_cids_;
   PathResponder path_responder_;
+  NewTokens new_tokens_;
   ObservedAddresses observed_addresses_;
   EarlyPackets early_;
   std::unique_ptr<crypto::TlsSession> tls_;
@@ -278,7 +288,8 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   crypto::CipherSuite cipher_suite_ = crypto::CipherSuite::aes_128_gcm_sha256;
 
   wire::TransportParameters peer_parameters_;
-  std::vector<u8> retry_token_;
+  std::vector<u8> token_;  ///< For our Initials.
+  std::size_t new_tokens_received_ = 0;
   std::optional<ConnectionId> retry_source_connection_id_;
 
   bool handshake_complete_ = false;

@@ -78,6 +78,7 @@ Result Connection::on_frame(Instant now, const OpenPacket& packet, const F& fram
     if (setup_.side == Side::server) {
       return violation("NEW_TOKEN from a client", FrameType::new_token);
     }
+    on_new_token(frame);
   } else if constexpr (std::is_same_v<F, wire::NewConnectionIdFrame>) {
     return remote_cids_.on_frame(frame);
   } else if constexpr (std::is_same_v<F, wire::RetireConnectionIdFrame>) {
@@ -113,6 +114,22 @@ Result Connection::on_ack(Instant now, EncryptionLevel level, const wire::AckFra
   return {};
 }
 
+/// What the server wants to see next time goes to the application, with where it came from.
+void Connection::on_new_token(const wire::NewTokenFrame& frame) {
+  const bool usable = frame.token.size() <= StoredToken::kMaxToken;
+  if (!usable || new_tokens_received_ >= config_.max_new_tokens) return;
+  ++new_tokens_received_;
+  const Duration unix_time = now_.time_since_epoch() + setup_.clock_offset;
+  const StoredToken stored{
+      .version = setup_.version,
+      .grease_quic_bit = peer_parameters_.grease_quic_bit,
+      .received = std::chrono::duration_cast<std::chrono::seconds>(unix_time).count(),
+      .server = setup_.path.remote,
+      .server_name = setup_.server_name,
+      .token = {frame.token.begin(), frame.token.end()}};
+  events_.push_back({.kind = ConnectionEvent::Kind::new_token, .address_token = stored.encode()});
+}
+
 void Connection::on_ping_fate(const SentFrame& frame, Fate fate) {
   if (frame.offset <= pings_answered_) return;  // Nobody asked, or a copy was acknowledged.
   if (fate == Fate::acked) {
@@ -145,6 +162,9 @@ void Connection::on_frame_fate(PacketNumberSpace which, const SentFrame& frame, 
       if (fate == Fate::acked) handshake_done_acknowledged_ = true;
       send_handshake_done_ =
           send_handshake_done_ || (fate == Fate::lost && !handshake_done_acknowledged_);
+      break;
+    case FrameType::new_token:
+      new_tokens_.on_fate(frame, fate);
       break;
     case FrameType::ping:
       on_ping_fate(frame, fate);

@@ -167,6 +167,18 @@ void Connection::confirm_handshake(Instant now) {
   discard_keys(now, kInitial);
   discard_keys(now, kHandshake);  // RFC 9001 §4.9.2 [rfc9001-4.9.2-1].
   events_.push_back({.kind = ConnectionEvent::Kind::confirmed});
+  give_new_tokens(now);
+}
+
+// RFC 9000 §8.1.3: for the address that was proved here.
+void Connection::give_new_tokens(Instant now) {
+  if (setup_.side != Side::server || setup_.new_tokens == nullptr) return;
+  for (std::size_t i = 0; i < config_.new_tokens; ++i) {
+    std::array<u8, NewTokens::kMaxSize> token{};
+    const std::size_t size =
+        setup_.new_tokens->new_token(now, setup_.path.remote, setup_.version, token);
+    if (!new_tokens_.add(Bytes(token).first(size))) break;
+  }
 }
 
 // RFC 9001 §4.9: keys go, and with them all that would have been sent again.

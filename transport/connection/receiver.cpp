@@ -245,7 +245,8 @@ void Connection::receive_retry(Instant now, const wire::ProtectedHeader& header,
     return drop(DropReason::undecryptable);
   }
   retry_source_connection_id_ = retry->source_connection_id;
-  retry_token_.assign(retry->token.begin(), retry->token.end());
+  // RFC 9000 §8.1.3 [rfc9000-8.1.3-2], [rfc9000-8.1.3-3]: it replaces any other, and is used here only.
+  token_.assign(retry->token.begin(), retry->token.end());
   remote_cids_.replace_initial(retry->source_connection_id);
   install_initial_keys(retry->source_connection_id);
   // [rfc9000-17.2.5.3-4]: packet numbers go on where they were.

@@ -171,7 +171,7 @@ bool Connection::wants_to_send(Instant now, EncryptionLevel level, bool may_elic
 
 bool Connection::has_application_frames() const {
   return ping_requested_ || send_handshake_done_ || path_responder_.has_frames() ||
-         local_cids_.has_frames() || remote_cids_.has_frames() ||
+         new_tokens_.has_frames() || local_cids_.has_frames() || remote_cids_.has_frames() ||
          observed_addresses_.has_frames() || streams_.has_frames() || datagrams_.has_frames();
 }
 
@@ -208,7 +208,7 @@ bool Connection::begin_packet(EncryptionLevel level, MutableBytes storage, std::
                                   .version = setup_.version,
                                   .dcid = dcid,
                                   .scid = local_cids_.initial().bytes(),
-                                  .token = retry_token_};
+                                  .token = token_};
     if (out.remaining() < wire::long_header_size(header) + kLeast + crypto::kTagSize) return false;
     packet.length_position = wire::encode_long_header(out, header, packet.packet_number_length);
   }
@@ -286,6 +286,7 @@ void Connection::write_application_frames(PacketWriter& out) {
     send_handshake_done_ = false;
   }
   observed_addresses_.write_frames(out);
+  new_tokens_.write_frames(out);
   local_cids_.write_frames(out);
   remote_cids_.write_frames(out);
   write_data(out);

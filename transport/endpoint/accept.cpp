@@ -74,6 +74,7 @@ void Endpoint::Implementation::on_initial(Instant now, ReceivedDatagram& datagra
   if (!is_authentic(header, Bytes(datagram.payload).first(header.size))) {
     return drop(DropReason::undecryptable);
   }
+  spend_token(now, header.token, setup);
   Entry& entry = add_entry();
   entry.initial_destination = header.destination_connection_id;
   router.add(entry.initial_destination, entry.slot);
@@ -87,23 +88,13 @@ void Endpoint::Implementation::on_initial(Instant now, ReceivedDatagram& datagra
 bool Endpoint::Implementation::check_address(Instant now, const Path& path,
                                              const wire::ProtectedHeader& header,
                                              ConnectionSetup& setup) {
-  if (!header.token.empty()) {
-    const auto token = address_tokens.open_retry(now, path.remote, header.token);
-    // RFC 9369 §5 [rfc9369-5-2]: a token serves the version that its Retry had.
-    if (token && token->version == header.version &&
-        token->retry_source_connection_id == header.destination_connection_id) {
-      setup.original_destination_connection_id = token->original_destination_connection_id;
-      setup.address_validated = true;
-      setup.retried = true;
-      return true;
-    }
-    // [rfc9000-8.1.2-2]: a client has one Retry, so a token of ours that fails ends the attempt.
-    if (token || token.error() != crypto::TokenError::not_ours) {
-      answers.refuse(now, path, header,
-                     {TransportErrorCode::invalid_token, "Retry token is not valid here"});
-      drop(DropReason::invalid_token);
-      return false;
-    }
+  // RFC 9000 §8.1.3 [rfc9000-8.1.3-14], [rfc9000-8.1.3-15]: what is no token of ours, or no good one,
+  // leaves the client where it would be without.
+  const auto kind = crypto::AddressTokens::kind_of(header.token);
+  if (kind == crypto::TokenKind::retry) return check_retry_token(now, path, header, setup);
+  if (kind == crypto::TokenKind::new_token && is_good_new_token(now, path, header)) {
+    setup.address_validated = true;
+    return true;
   }
   const bool loaded = stats.handshakes >= config.retry_above_handshakes;
   if (config.retry == RetryPolicy::never || (config.retry == RetryPolicy::under_load && !loaded)) {
@@ -117,6 +108,48 @@ bool Endpoint::Implementation::check_address(Instant now, const Path& path,
     drop(DropReason::rate_limited);
   }
   return false;
+}
+
+/// RFC 9000 §8.1.2 [rfc9000-8.1.2-2]: a client heeds one Retry, so with a bad token of one it gets no
+/// further: it is told rather than left waiting.
+bool Endpoint::Implementation::check_retry_token(Instant now, const Path& path,
+                                                 const wire::ProtectedHeader& header,
+                                                 ConnectionSetup& setup) {
+  const auto token = address_tokens.open_retry(now, path.remote, header.token);
+  // RFC 9369 §4.1 [rfc9369-4.1-3], §5 [rfc9369-5-2]: a token serves the version that its Retry had.
+  const bool good = token && token->version == header.version &&
+                    token->retry_source_connection_id == header.destination_connection_id;
+  const auto use = good ? used_retry_tokens.look(now, crypto::AddressTokens::id_of(header.token))
+                        : UsedTokens::Use::again;
+  if (use == UsedTokens::Use::again) {
+    answers.refuse(now, path, header,
+                   {TransportErrorCode::invalid_token, "Retry token is not valid here"});
+    drop(DropReason::invalid_token);
+    return false;
+  }
+  setup.original_destination_connection_id = token->original_destination_connection_id;
+  // Where uses cannot be remembered the anti-amplification limit stays.
+  setup.address_validated = use == UsedTokens::Use::first;
+  setup.retried = true;
+  return true;
+}
+
+bool Endpoint::Implementation::is_good_new_token(Instant now, const Path& path,
+                                                 const wire::ProtectedHeader& header) {
+  const auto version = address_tokens.open_new_token(now, path.remote, header.token);
+  // RFC 9369 §5 [rfc9369-5-2]; RFC 9000 §8.1.4 [rfc9000-8.1.4-8].
+  return version && *version == header.version &&
+         used_new_tokens.look(now, crypto::AddressTokens::id_of(header.token)) ==
+             UsedTokens::Use::first;
+}
+
+/// The client is let in, so its token is spent: on whoever shows it again it proves nothing.
+/// RFC 9000 §8.1.4 [rfc9000-8.1.4-6].
+void Endpoint::Implementation::spend_token(Instant now, Bytes token, const ConnectionSetup& setup) {
+  if (!setup.address_validated) return;
+  UsedTokens& used = setup.retried ? used_retry_tokens : used_new_tokens;
+  used.use(now, crypto::AddressTokens::id_of(token));
+  if (!setup.retried) ++stats.tokens_accepted;
 }
 
 /// Opens a copy of the Initial with the keys that its connection ID gives.

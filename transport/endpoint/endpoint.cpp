@@ -45,7 +45,12 @@ Endpoint::Implementation::Implementation(EndpointConfig configuration, crypto::K
       keys(factory),
       random(source),
       reset_tokens(reset_key(config, source)),
-      address_tokens(source, {.retry_lifetime = config.retry_token_lifetime}),
+      address_tokens(source, {.key = config.token_key,
+                              .retry_lifetime = config.retry_token_lifetime,
+                              .new_token_lifetime = config.new_token_lifetime,
+                              .clock_offset = config.clock_offset}),
+      used_retry_tokens(config.retry_token_lifetime, config.used_token_memory / 2),
+      used_new_tokens(config.new_token_lifetime, config.used_token_memory / 2),
       router(source),
       answers(factory, source, config.stateless_answers_per_second) {}
 
@@ -72,8 +77,12 @@ Endpoint::Implementation::Entry& Endpoint::Implementation::add_entry() {
 void Endpoint::Implementation::start(Entry& entry, Instant now, const ConnectionConfig& options,
                                      ConnectionSetup setup) {
   setup.drops = &stats.dropped;
+  setup.clock_offset = config.clock_offset;
   entry.incoming = setup.side == Side::server;
-  if (entry.incoming) ++stats.handshakes;
+  if (entry.incoming) {
+    ++stats.handshakes;
+    setup.new_tokens = &entry;
+  }
   entry.connection.emplace(now, options, std::move(setup), keys, random, entry);
   touch(entry);
 }
@@ -136,6 +145,10 @@ std::expected<ConnectionHandle, ConnectError> Endpoint::connect(Instant now,
                         .remote_connection_id = {},
                         .tls = options.tls,
                         .server_name = options.server_name};
+  if (auto stored = StoredToken::decode(options.address_token);
+      stored && stored->applies_to(remote, options.server_name, setup.version)) {
+    setup.token = std::move(stored->token);
+  }
   impl.start(entry, now, options.connection, std::move(setup));
   return impl.handle_of(entry.slot);
 }

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "crypto/address_token.hpp"
 #include "crypto/keys.hpp"
@@ -37,6 +38,16 @@ struct EndpointConfig {
   std::size_t max_handshakes = 1'000;  ///< Of clients, in flight; beyond, Initials are dropped.
   std::size_t max_connections = 100'000;
   Duration retry_token_lifetime = 15s;
+  Duration new_token_lifetime = std::chrono::hours(24);
+  /// Master key of address tokens. Processes that share it, and `clock_offset`, take each other's
+  /// tokens, and so does one that was started again; all zero draws a random one.
+  crypto::AddressTokens::Key token_key{};
+  /// What an Instant lacks to Unix time: for tokens that outlive the process or cross to another.
+  /// Zero says that nobody knows; AsyncEndpoint fills it in.
+  Duration clock_offset{};
+  /// Bytes for remembering which tokens were used, so that each counts once. One whose use cannot be
+  /// remembered any more proves nothing: its client is served as if it had shown none.
+  std::size_t used_token_memory = 1 << 20;
   /// Key of stateless reset tokens; all zero draws a random one, so tokens die with the process.
   crypto::ResetTokens::Key reset_key{};
   /// Stateless answers a second at most (resets, Version Negotiations, Retries), each kind.
@@ -49,6 +60,9 @@ struct ConnectOptions {
   ConnectionConfig connection{};
   /// Source address where several are possible; unspecified lets the socket choose.
   SocketAddress local{};
+  /// Of a `new_token` event of an earlier connection: spares the server a Retry. Use each once; one
+  /// of another server, name or version is ignored. RFC 9000 §8.1.3.
+  std::vector<u8> address_token{};
 };
 
 enum class ConnectError : u8 { bad_address, connection_limit, bad_configuration, shut_down };
@@ -66,6 +80,7 @@ struct EndpointStats {
   std::uint64_t accepted = 0;
   std::uint64_t connected = 0;
   std::uint64_t retries_sent = 0;
+  std::uint64_t tokens_accepted = 0;  ///< Of NEW_TOKEN frames.
   std::uint64_t version_negotiations_sent = 0;
   std::uint64_t stateless_resets_sent = 0;
   std::size_t connections = 0;

@@ -19,6 +19,7 @@
 #include "transport/endpoint/cid_router.hpp"
 #include "transport/endpoint/endpoint.hpp"
 #include "transport/endpoint/stateless_answers.hpp"
+#include "transport/endpoint/used_tokens.hpp"
 
 namespace qpeer::transport {
 
@@ -31,7 +32,7 @@ struct Endpoint::Implementation {
   static constexpr std::size_t kMinInitialDcidSize = 8;
 
   /// A connection with its ends of the router.
-  struct Entry final : CidIssuer {
+  struct Entry final : CidIssuer, NewTokenSource {
     Entry(Implementation& owner, Slot slot) : owner(owner), slot(slot) {}
     ConnectionId issue() override;
     void retire(const ConnectionId& id) override { owner.router.remove(id, slot); }
@@ -43,6 +44,10 @@ struct Endpoint::Implementation {
     }
     void unwatch_reset_token(const StatelessResetToken& token) override {
       owner.router.remove_reset(token, slot);
+    }
+    std::size_t new_token(Instant now, const SocketAddress& client, Version version,
+                          MutableBytes out) override {
+      return owner.address_tokens.seal_new_token(now, client, version, out);
     }
 
     Implementation& owner;
@@ -77,6 +82,11 @@ struct Endpoint::Implementation {
   void on_initial(Instant now, ReceivedDatagram& datagram, const wire::ProtectedHeader& header);
   bool check_address(Instant now, const Path& path, const wire::ProtectedHeader& header,
                      ConnectionSetup& setup);
+  bool check_retry_token(Instant now, const Path& path, const wire::ProtectedHeader& header,
+                         ConnectionSetup& setup);
+  [[nodiscard]] bool is_good_new_token(Instant now, const Path& path,
+                                       const wire::ProtectedHeader& header);
+  void spend_token(Instant now, Bytes token, const ConnectionSetup& setup);
   [[nodiscard]] bool is_authentic(const wire::ProtectedHeader& header, Bytes packet);
 
   EndpointConfig config;
@@ -84,6 +94,8 @@ struct Endpoint::Implementation {
   Random& random;
   crypto::ResetTokens reset_tokens;
   crypto::AddressTokens address_tokens;
+  UsedTokens used_retry_tokens;
+  UsedTokens used_new_tokens;
   CidRouter router;
   StatelessAnswers answers;
 

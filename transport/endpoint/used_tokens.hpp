@@ -1,0 +1,55 @@
+// Which address tokens were used, so that none is good for a second connection. RFC 9000 §8.1.4.
+//
+// Two generations of a table, each for one lifetime: who is in neither was never used or has expired.
+// The tables grow up to a bound; a full one says so rather than forget.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "transport/base/bytes.hpp"
+#include "transport/base/time.hpp"
+
+namespace qpeer::transport {
+
+class UsedTokens {
+ public:
+  enum class Use : u8 {
+    first,
+    again,
+    unknown,  ///< There is no room to remember it: it may have been used before.
+  };
+
+  /// Takes at most `memory` bytes, and none before the first token.
+  UsedTokens(Duration lifetime, std::size_t memory);
+
+  /// What use() would say of the token of this ID, which has not expired.
+  [[nodiscard]] Use look(Instant now, std::uint64_t id);
+  /// Notes that it is used now.
+  Use use(Instant now, std::uint64_t id);
+
+  /// How many are certainly remembered for their whole lifetime.
+  [[nodiscard]] std::size_t capacity() const { return capacity_; }
+  /// Bytes held now.
+  [[nodiscard]] std::size_t memory() const;
+
+ private:
+  struct Generation {
+    std::vector<std::uint64_t> slots;  ///< Open addressing; 0 is free. IDs are random already.
+    std::size_t used = 0;
+  };
+  void rotate(Instant now);
+  void grow();
+  static void insert(std::vector<std::uint64_t>& slots, std::uint64_t id);
+  [[nodiscard]] static bool contains(const Generation& generation, std::uint64_t id);
+
+  Duration lifetime_;
+  std::size_t capacity_;
+  Instant began_{};  ///< When the current generation did.
+  Generation current_;
+  Generation previous_;
+};
+
+}  // namespace qpeer::transport
