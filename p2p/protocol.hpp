@@ -51,27 +51,31 @@ enum class ErrorCode : std::uint64_t {
 };
 
 /// In words for people, without a full stop; "unknown …" for a value that has no name.
+template <class Enum, std::size_t kSize>
+constexpr std::string_view word_of(Enum value, const std::array<std::string_view, kSize>& words,
+                                   std::string_view unknown) {
+  const auto index = std::to_underlying(value);
+  return index < kSize ? words[index] : unknown;
+}
+
 constexpr std::string_view to_string(Role role) {
-  constexpr std::array<std::string_view, 2> kWords{"client", "node"};
-  const auto value = std::to_underlying(role);
-  return value < kWords.size() ? kWords[value] : "unknown role";
+  return word_of(role, std::to_array<std::string_view>({"client", "node"}), "unknown role");
 }
 
 constexpr std::string_view to_string(Verdict verdict) {
-  constexpr std::array<std::string_view, 6> kWords{
+  constexpr auto kWords = std::to_array<std::string_view>({
       "reachable",
       "the dial-back was refused",
       "the dial-back was not answered",
       "another peer answered the dial-back",
       "the advertised address may not be dialled",
       "too many dial-backs now, try again later",
-  };
-  const auto value = std::to_underlying(verdict);
-  return value < kWords.size() ? kWords[value] : "unknown verdict";
+  });
+  return word_of(verdict, kWords, "unknown verdict");
 }
 
 constexpr std::string_view to_string(ErrorCode code) {
-  constexpr std::array<std::string_view, 16> kWords{
+  constexpr auto kWords = std::to_array<std::string_view>({
       "no error",
       "the peer did what its role forbids",
       "the peer said node but cannot be reached",
@@ -88,9 +92,8 @@ constexpr std::string_view to_string(ErrorCode code) {
       "interrupted",
       "not allowed",
       "timed out",
-  };
-  const auto value = std::to_underlying(code);
-  return value < kWords.size() ? kWords[value] : "unknown error";
+  });
+  return word_of(code, kWords, "unknown error");
 }
 
 }  // namespace qpeer::p2p

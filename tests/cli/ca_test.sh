@@ -1,23 +1,10 @@
 #!/usr/bin/env bash
 # ca_test.sh BIN_DIR: an authority is made once, issues certificates for peers, and overwrites nothing.
 set -euo pipefail
-export LC_ALL=C
 qpeer=$(realpath -- "$1")/qpeer
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-cd "$scratch"
-failures=0
-fail() {
-  echo "FAILED: $1"
-  failures=$((failures + 1))
-}
-expect() { # expect STATUS COMMAND...: both outputs into out
-  local wanted=$1 status=0
-  shift
-  "$@" >out 2>&1 || status=$?
-  [ "$status" = "$wanted" ] || { fail "$*: status $status, should be $wanted"; cat out; }
-}
-says() { grep -q -F -- "$1" out || { fail "not said: $1"; cat out; }; }
+# shellcheck source=tests/cli/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+begin_test ca
 mode() { [ "$(stat -c %a "$2")" = "$1" ] || fail "$2 has mode $(stat -c %a "$2"), should be $1"; }
 umask 022
 
@@ -79,5 +66,4 @@ chmod 644 before/ca.key
 expect 1 "$qpeer" ca issue before --name a
 says "others than its owner may use this key"
 
-[ $failures = 0 ] && echo "an authority does what it says"
-exit $((failures > 0))
+end_test

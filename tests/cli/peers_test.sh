@@ -2,42 +2,10 @@
 # peers_test.sh BIN_DIR: nodes and clients as processes: who joins, who is refused and says why, what they
 # answer, and what their caches keep.
 set -euo pipefail
-export LC_ALL=C
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-# shellcheck source=scripts/lib/processes.sh
-. "$here/../../scripts/lib/processes.sh"
 qpeer=$(realpath -- "$1")/qpeer
-begin_processes peers
-cd "$scratch"
-failures=0
-fail() {
-  echo "FAILED: $1"
-  failures=$((failures + 1))
-}
-expect() { # expect STATUS COMMAND...: both outputs into out
-  local wanted=$1 status=0
-  shift
-  run_child 60 out "$@" || status=$?
-  [ "$status" = "$wanted" ] || { fail "$*: status $status, should be $wanted"; cat out; }
-}
-says() { grep -q -F -- "$1" "${2-out}" || { fail "not said: $1"; cat "${2-out}"; }; }
-await() { # await LOG TEXT: until it is said
-  for _ in {1..400}; do
-    if grep -q -F -- "$2" "$1"; then return 0; fi
-    sleep 0.05
-  done
-  fail "never said in $1: $2"
-  cat "$1"
-}
-start_node() { # start_node NAME OPTION...: sets $peer and $node
-  local name=$1
-  shift
-  start_child "$name.log" "$qpeer" node --listen 127.0.0.1:0 "$@"
-  node=$child
-  await "$name.log" "listening"
-  peer=$(sed -n 's/^listening on [^ ]*, as \([^ ]*\)$/\1/p' "$name.log")
-}
-
+# shellcheck source=tests/cli/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+begin_test peers
 # --- two nodes ----------------------------------------------------------------------------------
 start_node first --key first.key --say "first says hello"
 first=$peer first_pid=$node
@@ -117,5 +85,4 @@ kill -INT "$node"
 await_child "$node" 10 || fail "SIGINT does not end a node with status 0"
 stop_child "$first_pid" 10 || fail "the first node did not end well"
 
-[ $failures = 0 ] && echo "peers do what they say"
-exit $((failures > 0))
+end_test

@@ -2,43 +2,10 @@
 # qpeer_test.sh BIN_DIR: nodes and senders as processes: what is sent is stored whole, once, under its
 # name; what breaks leaves nothing; failures say what failed where, with status 1.
 set -euo pipefail
-export LC_ALL=C
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-# shellcheck source=scripts/lib/processes.sh
-. "$here/../../scripts/lib/processes.sh"
 qpeer=$(realpath -- "$1")/qpeer
-begin_processes cli
-cd "$scratch"
-failures=0
-fail() {
-  echo "FAILED: $1"
-  failures=$((failures + 1))
-}
-
-# start_node NAME OPTION...: sets $peer, $address and $node; its log is NAME.log, its files are in NAME/
-start_node() {
-  local name=$1
-  shift
-  start_child "$name.log" "$qpeer" node --listen 127.0.0.1:0 --store "$name" "$@"
-  node=$child
-  for _ in {1..200}; do
-    peer=$(sed -n 's/^listening on [^ ]*, as \([^ ]*\)$/\1/p' "$name.log")
-    address=${peer#*@}
-    if [ -n "$peer" ]; then return 0; fi
-    sleep 0.05
-  done
-  cat "$name.log"
-  echo "the node did not start"
-  exit 1
-}
-# expect STATUS COMMAND...: both outputs into out
-expect() {
-  local wanted=$1 status=0
-  shift
-  run_child 60 out "$@" || status=$?
-  [ "$status" = "$wanted" ] || { fail "$*: status $status, should be $wanted"; cat out; }
-}
-says() { grep -q -F -- "$1" "${2-out}" || { fail "not said: $1"; cat "${2-out}"; }; }
+# shellcheck source=tests/cli/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+begin_test cli
 stored() { cmp -s "$1" "$2" || fail "$2 is not $1"; }
 only() { # only FOLDER NAME...: nothing else is in there, not even hidden
   local folder=$1
@@ -53,7 +20,7 @@ echo small >"name with spaces"
 sum=$(sha256sum data | cut -d ' ' -f 1)
 
 # --- what works ---------------------------------------------------------------------------------
-start_node store --key node.key
+start_node store --store store --key node.key
 expect 0 "$qpeer" send data --to "$peer"
 says "sha256     $sum (the node stored the same)"
 says "stored data 3000000 sha256=$sum" store.log
@@ -125,7 +92,7 @@ says "Address already in use"
 stop_child "$node" || fail "the node did not end well"
 only store data data.1 empty "name with spaces" other pinned loud
 
-start_node limited --max-size 1M --retry always
+start_node limited --store limited --max-size 1M --retry always
 expect 1 "$qpeer" send data --to "$peer"
 says "the node refused it: the file is too large"
 says "too large" limited.log
@@ -135,7 +102,7 @@ stop_child "$node" || fail "the node did not end well"
 
 # --- what breaks --------------------------------------------------------------------------------
 truncate -s 20G huge # Far too much to be done before the kill.
-start_node broken
+start_node broken --store broken
 start_child sender.log "$qpeer" send huge --to "$peer"
 for _ in {1..100}; do
   if compgen -G "broken/.qpeer-part-*" >/dev/null; then break; fi
@@ -162,13 +129,13 @@ stop_child "$node" || true
 kill -KILL "$sender"
 stop_child "$sender" || true
 compgen -G "broken/.qpeer-part-*" >/dev/null || fail "a killed node left nothing: the next check says nothing"
-start_node broken
+start_node broken --store broken
 only broken
 stop_child "$node" || fail "the node did not end well"
 
 # --- a full disk, where we may make one ---------------------------------------------------------
 if mkdir full && mount -t tmpfs -o size=1m none full 2>/dev/null; then
-  start_node full
+  start_node full --store full
   expect 1 "$qpeer" send data --to "$peer"
   says "the node refused it: cannot write: No space left on device"
   only full
@@ -179,10 +146,9 @@ else
 fi
 
 # --- once ---------------------------------------------------------------------------------------
-start_node once --once
+start_node once --store once --once
 expect 0 "$qpeer" send data --to "$peer" --quiet
 wait "$node" || fail "--once does not end with status 0"
 stored data once/data
 
-[ $failures = 0 ] && echo "qpeer does what it says"
-exit $((failures > 0))
+end_test

@@ -45,30 +45,24 @@ class Peers : public testing::Test {
   }
 
   /// From `from` to `to`.
-  NodePeer link(AsyncNode& from, const AsyncNode& to) {
-    std::optional<NodePeer> out;
-    auto body = [&]() -> async::Task<void> {
-      const PeerAddress contact = to.contact();
-      auto peer = co_await from.connect(contact);
-      EXPECT_TRUE(peer) << to_string(peer.error());
-      if (peer) out = *peer;
-    };
-    finish(body());
-    return out.value_or(from.peer(to.id()));
-  }
-  ServerPeer link(AsyncClient& from, const AsyncNode& to) {
-    std::optional<ServerPeer> out;
-    auto body = [&]() -> async::Task<void> {
-      const PeerAddress contact = to.contact();
-      auto peer = co_await from.connect(contact);
-      EXPECT_TRUE(peer) << to_string(peer.error());
-      if (peer) out = *peer;
-    };
-    finish(body());
-    return out.value_or(from.peer(to.id()));
-  }
+  NodePeer link(AsyncNode& from, const AsyncNode& to) { return link<NodePeer>(from, to); }
+  ServerPeer link(AsyncClient& from, const AsyncNode& to) { return link<ServerPeer>(from, to); }
 
   io::EventLoop loop;
+
+ private:
+  template <class Peer, class From>
+  Peer link(From& from, const AsyncNode& to) {
+    std::optional<Peer> out;
+    auto body = [&]() -> async::Task<void> {
+      const PeerAddress contact = to.contact();
+      auto peer = co_await from.connect(contact);
+      EXPECT_TRUE(peer) << to_string(peer.error());
+      if (peer) out = *peer;
+    };
+    finish(body());
+    return out.value_or(from.peer(to.id()));
+  }
 };
 
 inline std::vector<u8> pattern(std::size_t size, std::uint32_t state = 1) {
