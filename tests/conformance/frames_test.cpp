@@ -8,16 +8,9 @@
 namespace qpeer::sim {
 namespace {
 
-constexpr EncryptionLevel kInitial = EncryptionLevel::initial;
-constexpr EncryptionLevel kHandshake = EncryptionLevel::handshake;
-constexpr EncryptionLevel kOneRtt = EncryptionLevel::one_rtt;
 constexpr std::uint64_t kMost = (std::uint64_t{1} << 62) - 1;
 
-class Frames : public testing::TestWithParam<Side> {};
-INSTANTIATE_TEST_SUITE_P(Victim, Frames, testing::Values(Side::client, Side::server),
-                         [](const auto& each) {
-                           return each.param == Side::client ? "client" : "server";
-                         });
+VICTIMS(Frames);
 
 /// NEW_CONNECTION_ID with an ID and a token made of `mark`.
 Octets new_connection_id(std::uint64_t sequence, std::uint64_t retire_prior_to, u8 mark,
@@ -123,6 +116,8 @@ TEST_P(Frames, NoneAtAll) {
   const std::vector<FrameCase> cases{
       {"rfc9000-12.4-2 rfc9000-12.4-1", "1-RTT", kOneRtt, {}, closes(protocol_violation)},
       {"rfc9000-12.4-2", "Handshake", kHandshake, {}, closes(protocol_violation)},
+      {"rfc9000-5.2-2", "a fault behind frames that are good", kOneRtt,
+       join({{0x01}, varints({0x10, 1 << 22}), {0x1f}}), closes(frame_encoding_error, 0x1f)},
       {"", "PADDING is one", kOneRtt, {0x00}, goes_on()},
   };
   run_cases(GetParam(), cases);

@@ -18,6 +18,22 @@ namespace qpeer::sim {
 
 using enum TransportErrorCode;
 
+inline constexpr EncryptionLevel kInitial = EncryptionLevel::initial;
+inline constexpr EncryptionLevel kHandshake = EncryptionLevel::handshake;
+inline constexpr EncryptionLevel kOneRtt = EncryptionLevel::one_rtt;
+/// A frame of one byte that asks for an acknowledgement.
+inline const Octets kPing{0x01};
+
+/// Tests that have both sides as their victim: VICTIMS(Suite) and then TEST_P(Suite, Name).
+#define VICTIMS(Suite)                                            \
+  class Suite : public testing::TestWithParam<Side> {};           \
+  INSTANTIATE_TEST_SUITE_P(                                       \
+      Victim, Suite, testing::Values(Side::client, Side::server), \
+      [](const auto& each) { return each.param == Side::client ? "client" : "server"; })
+
+/// The code of a TLS alert.
+constexpr TransportErrorCode alert(u8 description) { return qpeer::crypto_error(description); }
+
 /// What must come of a case.
 struct Expected {
   bool closes = false;

@@ -8,7 +8,6 @@ namespace {
 
 constexpr std::uint64_t kMost = (std::uint64_t{1} << 62) - 1;
 constexpr std::uint64_t kMostStreams = std::uint64_t{1} << 60;
-constexpr EncryptionLevel kOneRtt = EncryptionLevel::one_rtt;
 
 /// STREAM with offset and length.
 Octets stream(std::uint64_t id, std::uint64_t offset, std::size_t size, bool fin = false) {
@@ -18,11 +17,7 @@ Octets reset(std::uint64_t id, std::uint64_t final_size) {
   return varints({0x04, id, 7, final_size});
 }
 
-class Streams : public testing::TestWithParam<Side> {};
-INSTANTIATE_TEST_SUITE_P(Victim, Streams, testing::Values(Side::client, Side::server),
-                         [](const auto& each) {
-                           return each.param == Side::client ? "client" : "server";
-                         });
+VICTIMS(Streams);
 
 TEST_P(Streams, OfTheWrongDirectionOrNotOpened) {
   const Ids ids(GetParam());

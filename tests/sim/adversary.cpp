@@ -236,6 +236,12 @@ Octets Adversary::packet(EncryptionLevel level, Octets frames, const PacketOptio
   return out;
 }
 
+void Adversary::send_post_handshake(const Octets& message) {
+  Octets& out = space(EncryptionLevel::one_rtt).out;
+  out.insert(out.end(), message.begin(), message.end());
+  release(EncryptionLevel::one_rtt);
+}
+
 void Adversary::update_keys() {
   Space& from = space(EncryptionLevel::one_rtt);
   send_secret_ = keys_.next_secret(config_.version, suite_, send_secret_);
@@ -259,6 +265,7 @@ void Adversary::hear(ReceivedDatagram datagram) {
     hear_packet(**header, packets.packet(), datagram.payload.size());
   }
   ++datagrams_;
+  bytes_ += datagram.payload.size();
 }
 
 void Adversary::hear_packet(const wire::ProtectedHeader& header, MutableBytes packet,
@@ -285,6 +292,7 @@ void Adversary::hear_packet(const wire::ProtectedHeader& header, MutableBytes pa
   const Bytes payload = sealed.first(sealed.size() - crypto::kTagSize);
   const Heard heard{.level = level,
                     .number = number,
+                    .at = network_.now(),
                     .datagram = datagrams_,
                     .datagram_size = size,
                     .header = header,
@@ -317,7 +325,10 @@ bool Adversary::process(const Heard& packet) {
   for (Reader in{packet.payload}; !in.empty();) {
     ack_eliciting = ack_eliciting || wire::is_ack_eliciting(wire::FrameType{in.peek()});
     const auto frame = wire::decode_frame(in, type_of(packet.level));
-    if (!frame) break;
+    if (!frame) {
+      ++malformed_;
+      break;
+    }
     if (const auto* const crypto = std::get_if<wire::CryptoFrame>(&*frame)) {
       hear_crypto(packet.level, *crypto);
     }

@@ -71,6 +71,7 @@ class Adversary final : private crypto::TlsHandler {
   struct Heard {
     EncryptionLevel level = EncryptionLevel::initial;
     PacketNumber number = 0;
+    Instant at{};
     std::size_t datagram = 0;  ///< The count of datagrams before its own.
     std::size_t datagram_size = 0;
     wire::ProtectedHeader header{};  ///< Its views are void.
@@ -93,6 +94,8 @@ class Adversary final : private crypto::TlsHandler {
   void send_raw(const Octets& datagram, const SocketAddress& from = {}, Ecn ecn = Ecn::not_ect);
   /// Sends what the stage held back of a level.
   void release(EncryptionLevel level);
+  /// Handshake bytes in 1-RTT, behind those that were sent.
+  void send_post_handshake(const Octets& message);
   /// From now on the next generation of 1-RTT keys.
   void update_keys();
   [[nodiscard]] bool can_send(EncryptionLevel level) const;
@@ -125,6 +128,9 @@ class Adversary final : private crypto::TlsHandler {
   /// Whether a packet was acknowledged.
   [[nodiscard]] bool acknowledged(EncryptionLevel level, PacketNumber number) const;
   [[nodiscard]] std::size_t datagrams() const { return datagrams_; }
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
+  /// Packets with something in them that is no frame, or not one for their type.
+  [[nodiscard]] std::size_t malformed() const { return malformed_; }
   /// The last datagram, as it came.
   [[nodiscard]] const Octets& last_datagram() const { return last_datagram_; }
 
@@ -203,6 +209,8 @@ class Adversary final : private crypto::TlsHandler {
   Octets victim_parameter_bytes_;
   std::vector<Heard> heard_;
   std::size_t datagrams_ = 0;
+  std::size_t bytes_ = 0;
+  std::size_t malformed_ = 0;
   Octets last_datagram_;
 };
 

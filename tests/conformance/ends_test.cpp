@@ -1,0 +1,235 @@
+// The end: who is told of it, at which level, with which code; and the silence after it.
+// RFC 9000 §10, §11, §20.1.
+#include <set>
+#include <vector>
+
+#include "tests/conformance/scene.hpp"
+
+namespace qpeer::sim {
+namespace {
+
+using transport::CloseReason;
+
+VICTIMS(Ends);
+
+Octets stream(std::uint64_t id, std::uint64_t offset, std::size_t size) {
+  return join({varints({0x0e, id, offset, size}), zeros(size)});
+}
+
+// --- the end -------------------------------------------------------------------------------------
+
+/// The levels at which the end was told.
+std::set<EncryptionLevel> told_at(const Adversary& adversary) {
+  std::set<EncryptionLevel> levels;
+  adversary.each([&](const Adversary::Heard& packet, const wire::Frame& frame) {
+    if (std::holds_alternative<wire::ConnectionCloseFrame>(frame)) levels.insert(packet.level);
+  });
+  return levels;
+}
+
+// [rfc9000-10.2.2-1] [rfc9000-10.2.2-3]
+TEST_P(Ends, ADrainingEndpointIsSilent) {
+  for (const Octets& close : {varints({0x1c, 0, 0, 0}), varints({0x1d, 7, 0})}) {
+    Scene scene(GetParam());
+    scene.begin();
+    scene.victim.sends(50'000);
+    scene.run(1s);
+    scene.adversary.send(kOneRtt, close);
+    scene.run(15ms);  // What was on its way.
+    ASSERT_TRUE(scene.victim.session().closed());
+    const std::size_t heard = scene.adversary.datagrams();
+    for (int i = 0; i < 50; ++i) scene.adversary.send(kOneRtt, kPing);
+    scene.run(15ms);
+    EXPECT_EQ(scene.adversary.datagrams(), heard);
+  }
+}
+
+// [rfc9000-10.2.1-1] [rfc9000-10.2.1-5] [rfc9000-10.2.1-7] [rfc9000-11.1-1] [rfc9000-11.1-2]: it is
+// told again to who goes on, ever more rarely.
+TEST_P(Ends, AClosingEndpointAnswersRarely) {
+  Scene scene(GetParam());
+  scene.begin();
+  scene.send(kOneRtt, {0x1f});
+  ASSERT_TRUE(scene.victim.session().closed());
+  const std::size_t datagrams = scene.adversary.datagrams();
+  const std::size_t bytes = scene.adversary.bytes();
+  std::size_t sent = 0;
+  for (int i = 0; i < 64; ++i) {
+    const Octets packet = scene.adversary.packet(kOneRtt, join({kPing, zeros(30)}));
+    sent += packet.size();
+    scene.adversary.send_raw(packet);
+    scene.run(100us);
+  }
+  scene.run(20ms);
+  const std::size_t answers = scene.adversary.datagrams() - datagrams;
+  EXPECT_GE(answers, 2U);
+  EXPECT_LE(answers, 8U);
+  EXPECT_LE(scene.adversary.bytes() - bytes, 3 * sent);
+  // [rfc9000-10.2-4]: and then it is forgotten.
+  scene.run(31s);
+  EXPECT_EQ(scene.victim.endpoint().stats().connections, 0U);
+}
+
+// [rfc9000-10.2.3-1]: once confirmed, in 1-RTT packets alone.
+TEST_P(Ends, TheEndIsToldInOneRtt) {
+  Scene scene(GetParam());
+  scene.begin();
+  scene.victim.session().closes(42, "bye");
+  scene.run();
+  EXPECT_EQ(told_at(scene.adversary), std::set{kOneRtt});
+  const auto close = scene.adversary.last<wire::ConnectionCloseFrame>();
+  ASSERT_TRUE(close.has_value());
+  EXPECT_TRUE(close->application);
+  EXPECT_EQ(close->error_code, 42U);
+  EXPECT_EQ(as_text(close->reason_phrase), "bye");
+}
+
+// [rfc9000-10.2.3-3] [rfc9000-10.2.3-5]: before that, in all that the client may be able to read:
+// it may have no Handshake keys yet, and has no Initial keys once it sent with those.
+TEST(EndsOfServers, TheEndIsToldAtEachLevelOfTheHandshake) {
+  Scene scene(Side::server, {.stage = Stage::handshake, .acknowledges = false});
+  scene.begin();
+  scene.send(kInitial, {0x1f});
+  EXPECT_EQ(told_at(scene.adversary), (std::set{kInitial, kHandshake}));
+  Scene later(Side::server, {.stage = Stage::handshake});
+  later.begin();
+  later.send(kHandshake, {0x1f});
+  EXPECT_EQ(told_at(later.adversary), std::set{kHandshake});
+}
+
+// [rfc9000-10.2.3-4] [rfc9000-10.2.3-6] [rfc9000-10.2.3-7]: what the application says is for 1-RTT.
+TEST(EndsOfClients, TheApplicationsEndBeforeConfirmation) {
+  Scene scene(Side::client, {.stage = Stage::handshake});
+  scene.begin();
+  scene.adversary.release(kHandshake);
+  scene.run(15ms);
+  ASSERT_TRUE(scene.victim.session().connected());
+  ASSERT_FALSE(scene.victim.session().confirmed_at.has_value());
+  scene.victim.session().closes(42, "secret");
+  scene.run();
+  EXPECT_EQ(told_at(scene.adversary), (std::set{kHandshake, kOneRtt}));
+  scene.adversary.each([&](const Adversary::Heard& packet, const wire::Frame& frame) {
+    const auto* const close = std::get_if<wire::ConnectionCloseFrame>(&frame);
+    if (close == nullptr) return;
+    const bool open = packet.level == kOneRtt;
+    EXPECT_EQ(close->application, open);
+    EXPECT_EQ(close->error_code, open ? 42U : std::to_underlying(application_error));
+    EXPECT_EQ(close->reason_phrase.empty(), !open);
+  });
+}
+
+// [rfc9000-10.1-1]: however short the time that the peer asks for.
+TEST_P(Ends, TheIdleTimeoutIsNoShorterThanThreePtos) {
+  AdversaryConfig config;
+  config.parameters = [](wire::TransportParameters& p) { p.max_idle_timeout_ms = 1; };
+  Scene scene(GetParam(), config);
+  scene.begin();
+  ASSERT_TRUE(scene.alive(kOneRtt));
+  scene.run(20ms);
+  EXPECT_FALSE(scene.victim.session().closed());
+  scene.run(2s);
+  ASSERT_TRUE(scene.victim.session().closed());
+  EXPECT_EQ(scene.victim.session().close->kind, CloseReason::Kind::idle_timeout);
+}
+
+// --- error codes ---------------------------------------------------------------------------------
+
+/// RFC 9000 §20.1: a cause of each code that a peer can bring about.
+struct Cause {
+  TransportErrorCode code;
+  std::uint64_t frame_type;
+  std::function<void(Scene&)> act;
+  AdversaryConfig config{};
+  std::function<void(PeerConfig&)> ours{};
+};
+
+void send_all(Scene& scene, const Octets& frames) { scene.send(kOneRtt, frames); }
+
+// [rfc9000-11-1] [rfc9000-11-2] [rfc9000-11.1-1]: and the same code for nothing else: the rows of
+// this folder expect all others.
+TEST_P(Ends, EachErrorCodeHasItsCause) {
+  const Side side = GetParam();
+  const Ids ids(side);
+  NullKeys fragile({.integrity_limit = 3});
+  const std::vector<Cause> causes{
+      {flow_control_error, 0x0e, [&](Scene& s) { send_all(s, stream(ids.bidi(), 1'000, 1)); }},
+      {stream_limit_error, 0x0e, [&](Scene& s) { send_all(s, stream(ids.bidi(4), 0, 1)); }},
+      {stream_state_error, 0x0e, [&](Scene& s) { send_all(s, stream(ids.victim_uni(), 0, 1)); }},
+      {final_size_error, 0x04,
+       [&](Scene& s) {
+         send_all(s, join({stream(ids.bidi(), 0, 2), varints({0x04, ids.bidi(), 0, 1})}));
+       }},
+      {frame_encoding_error, 0x1f, [](Scene& s) { send_all(s, {0x1f}); }},
+      {transport_parameter_error,
+       0x06,
+       [](Scene&) {},
+       {.parameters = [](wire::TransportParameters& p) { p.active_connection_id_limit = 1; }}},
+      {connection_id_limit_error, 0x18,
+       [](Scene& s) {
+         for (u8 i = 1; i < 6; ++i) {
+           s.adversary.send(kOneRtt, join({{0x18, i, 0, 8}, Octets(8, i), Octets(16, i)}));
+         }
+         s.run();
+       }},
+      {protocol_violation, 0x02, [](Scene& s) { send_all(s, varints({0x02, 1 << 20, 0, 0, 0})); }},
+      {crypto_buffer_exceeded, 0x06, [](Scene& s) { send_all(s, varints({0x06, 1 << 24, 1, 0})); }},
+      {key_update_error, 0,
+       [](Scene& s) {
+         s.adversary.next_number(kOneRtt) = 100;
+         s.adversary.update_keys();
+         s.send(kOneRtt, kPing);
+         s.run(2s);
+         // [rfc9001-6.4-1]: newer keys on an older number.
+         s.adversary.update_keys();
+         s.send(kOneRtt, kPing, {.number = 50});
+       }},
+      {aead_limit_reached,
+       0,  // [rfc9001-6.6-6] [rfc9001-6.6-7]
+       [](Scene& s) {
+         for (int i = 0; i < 3; ++i) s.send(kOneRtt, kPing, {.forged = true});
+       },
+       {},
+       [&](PeerConfig& p) { p.keys = &fragile; }},
+      {alert(50),
+       0x06,  // What TLS cannot decode. [rfc9001-4.8-1]
+       [](Scene& s) {
+         s.send(kHandshake, join({varints({0x06, 0, 40}), {20, 0, 0, 36}, zeros(36)}));
+       },
+       {.stage = Stage::handshake}},
+      {alert(10), 0x06,  // A message at the wrong time; so too a KeyUpdate, [rfc9001-6-3].
+       [](Scene& s) {
+         Octets message{24, 0, 0, 9, 1};
+         const std::uint64_t sum = checksum(0, message);
+         for (int i = 7; i >= 0; --i) message.push_back(static_cast<u8>(sum >> (8 * i)));
+         s.adversary.send_post_handshake(message);
+         s.run();
+       }},
+      {alert(109), 0x06, [](Scene&) {}, {.tls = {.send_transport_parameters = false}}},
+  };
+  for (const Cause& cause : causes) {
+    SCOPED_TRACE(to_string(cause.code));
+    PeerConfig ours = small_limits();
+    if (cause.ours) cause.ours(ours);
+    Scene scene(side, cause.config, ours);
+    scene.begin();
+    cause.act(scene);
+    scene.expect(kOneRtt, closes(cause.code, cause.frame_type));
+  }
+}
+
+TEST(EndsOfServers, ErrorCodesBeforeThereIsAConnection) {
+  PeerConfig full = small_limits();
+  full.endpoint.max_connections = 0;
+  Scene refused(Side::server, {.stage = Stage::handshake}, full);
+  refused.begin();
+  const auto refusal = refused.adversary.last<wire::ConnectionCloseFrame>();
+  ASSERT_TRUE(refusal.has_value());
+  EXPECT_EQ(refusal->error_code, std::to_underlying(connection_refused));
+  // RFC 9001 §8.1 [rfc9001-8.1-2] [rfc9001-8.1-6]
+  Scene foreign(Side::server, {.tls = {.alpn = {"another"}}});
+  foreign.begin();
+  foreign.expect(kInitial, closes(alert(120), 0x06));
+}
+
+}  // namespace
+}  // namespace qpeer::sim

@@ -1,0 +1,250 @@
+// Headers and packets that break a rule, and those that come at the wrong time: all but a few are
+// dropped without a word. RFC 9000 §5.2, §7.2, §12.2, §12.3, §17; RFC 9001 §4.9, §5.7.
+#include <set>
+#include <vector>
+
+#include "tests/conformance/scene.hpp"
+
+namespace qpeer::sim {
+namespace {
+
+const Octets kOther{1, 2, 3, 4, 5, 6, 7, 8};
+
+VICTIMS(Packets);
+
+TEST_P(Packets, WithBitsThatMustBeZero) {
+  const std::vector<FrameCase> cases{
+      {"rfc9000-17.2-8 rfc9000-17.2-9",
+       "Initial",
+       kInitial,
+       kPing,
+       closes(protocol_violation),
+       {.first_byte_flips = 0x04}},
+      {"rfc9000-17.2-9",
+       "Initial, the other",
+       kInitial,
+       kPing,
+       closes(protocol_violation),
+       {.first_byte_flips = 0x08}},
+      {"rfc9000-17.2-9",
+       "Handshake",
+       kHandshake,
+       kPing,
+       closes(protocol_violation),
+       {.first_byte_flips = 0x0c}},
+      {"rfc9000-17.3.1-2 rfc9000-17.3.1-3",
+       "1-RTT",
+       kOneRtt,
+       kPing,
+       closes(protocol_violation),
+       {.first_byte_flips = 0x08}},
+      {"rfc9000-17.3.1-3",
+       "1-RTT, the other",
+       kOneRtt,
+       kPing,
+       closes(protocol_violation),
+       {.first_byte_flips = 0x10}},
+      {"rfc9000-17.4-5",
+       "the spin bit is nobody's concern",
+       kOneRtt,
+       kPing,
+       goes_on(),
+       {.first_byte_flips = 0x20}},
+      {"",
+       "reserved bits of a forgery close nothing",
+       kOneRtt,
+       kPing,
+       drops(DropReason::undecryptable),
+       {.first_byte_flips = 0x18, .forged = true}},
+  };
+  run_cases(GetParam(), cases);
+}
+
+TEST_P(Packets, ThatAreNotValid) {
+  const std::vector<FrameCase> cases{
+      {"rfc9000-17.2-1",
+       "Initial without the Fixed Bit",
+       kInitial,
+       kPing,
+       drops(DropReason::malformed_header),
+       {.first_byte_flips = 0x40}},
+      {"rfc9000-17.2-1",
+       "Handshake without the Fixed Bit",
+       kHandshake,
+       kPing,
+       drops(DropReason::malformed_header),
+       {.first_byte_flips = 0x40}},
+      {"rfc9000-17.3.1-1",
+       "1-RTT without the Fixed Bit",
+       kOneRtt,
+       kPing,
+       drops(DropReason::malformed_header),
+       {.first_byte_flips = 0x40}},
+      {"rfc9001-5.5-1",
+       "a forged Handshake packet",
+       kHandshake,
+       kPing,
+       drops(DropReason::undecryptable),
+       {.forged = true}},
+      {"rfc9001-5.5-1",
+       "a forged 1-RTT packet",
+       kOneRtt,
+       kPing,
+       drops(DropReason::undecryptable),
+       {.forged = true}},
+      {"rfc9001-5.5-2",
+       "a forged update of keys",
+       kOneRtt,
+       kPing,
+       drops(DropReason::undecryptable),
+       {.first_byte_flips = 0x04}},
+      {"rfc9000-12.3-4 rfc9000-12.3-2",
+       "a Handshake number again",
+       kHandshake,
+       kPing,
+       drops(DropReason::duplicate),
+       {.number = 0}},
+      {"rfc9000-12.3-4 rfc9000-12.3-2",
+       "a 1-RTT number again",
+       kOneRtt,
+       kPing,
+       drops(DropReason::duplicate),
+       {.number = 0}},
+      {"rfc9000-7.2-3 rfc9000-7.2-6",
+       "a Handshake packet from another Source Connection ID",
+       kHandshake,
+       kPing,
+       drops(DropReason::unexpected_packet),
+       {.scid = kOther}},
+      {"rfc9000-5.2.1-2",
+       "a Handshake packet of another version",
+       kHandshake,
+       kPing,
+       drops(DropReason::unsupported_version),
+       {.version = Version::v2}},
+  };
+  for (const FrameCase& one : cases) {
+    // The numbers that come again have come once: the handshake's own.
+    AdversaryConfig config;
+    config.stage = one.level == kInitial     ? Stage::initial
+                   : one.level == kHandshake ? Stage::handshake
+                                             : Stage::connected;
+    Scene scene(GetParam(), config);
+    SCOPED_TRACE(testing::Message() << one.what << " [" << one.ids << "]");
+    scene.begin();
+    if (one.level != kInitial) scene.send(one.level, kPing, {.number = 0});
+    const std::uint64_t before = scene.dropped(*one.expected.drop);
+    scene.send(one.level, one.frames, one.options);
+    scene.expect(one.level, one.expected, before);
+  }
+}
+
+// [rfc9000-7.2-3] [rfc9000-7.2-6] [rfc9000-7.2-4] [rfc9000-7.2-5]: what the first Initial said of
+// connection IDs stays said.
+TEST_P(Packets, InitialsThatChangeTheConnectionId) {
+  Scene scene(GetParam(), {.stage = Stage::initial});
+  scene.begin();
+  scene.send(kInitial, kPing);
+  ASSERT_TRUE(scene.alive(kInitial));
+  const std::uint64_t before = scene.dropped(DropReason::unexpected_packet);
+  scene.send(kInitial, kPing, {.scid = kOther});
+  EXPECT_EQ(scene.dropped(DropReason::unexpected_packet), before + 1);
+  scene.adversary.forget();
+  EXPECT_TRUE(scene.alive(kInitial));
+  for (const auto& heard : scene.adversary.heard()) {
+    EXPECT_TRUE(equal(heard.header.destination_connection_id.bytes(), scene.adversary.cid()));
+  }
+}
+
+// RFC 9000 §17.2 [rfc9000-17.2-6] [rfc9000-17.2-2]
+TEST_P(Packets, WithConnectionIdsOfMoreThan20Bytes) {
+  Scene scene(GetParam());
+  scene.begin();
+  Octets datagram = join({{0xc0, 0, 0, 0, 1, 21}, zeros(21), {0}, zeros(1'200)});
+  const std::uint64_t before = scene.dropped(DropReason::malformed_header);
+  scene.adversary.send_raw(datagram);
+  // And one that names the victim, but has a long ID of its own.
+  datagram = join({{0xc0, 0, 0, 0, 1, 8}, scene.adversary.victim_cid(), {21}, zeros(1'200)});
+  scene.adversary.send_raw(datagram);
+  scene.run();
+  EXPECT_GE(scene.dropped(DropReason::malformed_header), before + 1);
+  EXPECT_TRUE(scene.alive(kOneRtt));
+}
+
+// [rfc9001-4.9.1-1] [rfc9001-4.9.2-1]: keys of a level that is over are gone.
+TEST_P(Packets, OfLevelsThatAreOver) {
+  Scene scene(GetParam());
+  scene.begin();
+  ASSERT_TRUE(scene.alive(kOneRtt));
+  for (const EncryptionLevel level : {kInitial, kHandshake}) {
+    const std::uint64_t before = scene.dropped(DropReason::keys_unavailable);
+    // With frames that would close: nobody reads them.
+    scene.send(level, {0x1f});
+    EXPECT_EQ(scene.dropped(DropReason::keys_unavailable), before + 1);
+  }
+  EXPECT_TRUE(scene.alive(kOneRtt));
+}
+
+// [rfc9001-5.7-1] [rfc9001-5.7-2] [rfc9001-5.7-5]: 1-RTT packets wait for the end of the handshake,
+// even where their keys are there; [rfc9000-13.1-1] nor are they acknowledged before.
+TEST_P(Packets, OfOneRttBeforeTheEndOfTheHandshake) {
+  Scene scene(GetParam(), {.stage = Stage::handshake});
+  scene.begin();
+  ASSERT_TRUE(scene.adversary.can_send(kOneRtt));
+  const Ids ids(GetParam());
+  scene.send(kOneRtt, join({varints({0x0e, ids.bidi(), 0, 3}), zeros(3)}));
+  EXPECT_FALSE(scene.adversary.acknowledged(kOneRtt, 0));
+  EXPECT_TRUE(!scene.victim.has_session() || scene.victim.session().streams.empty());
+  scene.adversary.release(kHandshake);
+  scene.run();
+  ASSERT_TRUE(scene.victim.has_session());
+  EXPECT_TRUE(scene.victim.session().connected());
+  EXPECT_EQ(scene.victim.session().streams.size(), 1U) << "it waited for its keys";
+  EXPECT_TRUE(scene.alive(kOneRtt));
+  EXPECT_TRUE(scene.adversary.acknowledged(kOneRtt, 0));
+}
+
+// [rfc9000-12.2-5] [rfc9000-12.2-6] [rfc9000-12.2-7]: each packet of a datagram for itself.
+TEST_P(Packets, ThatShareADatagram) {
+  Scene scene(GetParam(), {.stage = Stage::handshake});
+  scene.begin();
+  Adversary& adversary = scene.adversary;
+  const PacketOptions bad{.forged = true};
+  const PacketOptions elsewhere{.dcid = kOther};
+  const PacketNumber first = adversary.next_number(kHandshake);
+  adversary.send_raw(join(
+      {adversary.packet(kHandshake, kPing, bad), adversary.packet(kHandshake, kPing, elsewhere),
+       adversary.packet(kHandshake, kPing), adversary.packet(kHandshake, kPing)}));
+  scene.run();
+  EXPECT_FALSE(adversary.acknowledged(kHandshake, first)) << "it was forged";
+  EXPECT_FALSE(adversary.acknowledged(kHandshake, first + 1)) << "it was for somebody else";
+  EXPECT_TRUE(adversary.acknowledged(kHandshake, first + 2));
+  EXPECT_TRUE(adversary.acknowledged(kHandshake, first + 3));
+  // Garbage of unknown length behind a packet takes nothing from it.
+  const PacketNumber last = adversary.next_number(kHandshake);
+  adversary.send_raw(join({adversary.packet(kHandshake, kPing), Octets(40, 0xff)}));
+  scene.run();
+  EXPECT_TRUE(adversary.acknowledged(kHandshake, last));
+}
+
+// [rfc9000-17.2.2-1]: tokens are for servers; and ours sends none.
+TEST(PacketsOfServers, InitialsWithAToken) {
+  Scene scene(Side::client, {.stage = Stage::initial});
+  scene.begin();
+  const std::uint64_t before = scene.dropped(DropReason::unexpected_packet);
+  scene.send(kInitial, kPing, {.token = {1, 2, 3}});
+  EXPECT_EQ(scene.dropped(DropReason::unexpected_packet), before + 1);
+  EXPECT_TRUE(scene.alive(kInitial));
+  Scene ours(Side::server);
+  ours.begin();
+  std::size_t initials = 0;
+  for (const auto& heard : ours.adversary.heard()) {
+    if (heard.level != kInitial) continue;
+    EXPECT_EQ(heard.header.token.size(), 0U);
+    ++initials;
+  }
+  EXPECT_GT(initials, 0U);
+}
+
+}  // namespace
+}  // namespace qpeer::sim

@@ -1,0 +1,212 @@
+// Packets without state, and of no connection: Retry, Version Negotiation, what a server drops.
+// RFC 9000 §5.2.2, §6.2, §17.2.5.
+#include <vector>
+
+#include "tests/conformance/scene.hpp"
+#include "transport/wire/frame_rules.hpp"
+#include "transport/wire/retry_packet.hpp"
+#include "transport/wire/version_negotiation.hpp"
+
+namespace qpeer::sim {
+namespace {
+
+const Octets kOther{1, 2, 3, 4, 5, 6, 7, 8};
+
+/// A Retry of this victim's; `tag` spoils or not.
+Octets retry(const Adversary& adversary, const Octets& scid, const Octets& token, bool right_tag) {
+  Octets out(200);
+  Writer writer{out};
+  wire::encode_retry(writer, Version::v1, adversary.victim_cid(), scid, token);
+  NullKeys keys;
+  const auto tag =
+      keys.retry_integrity_tag(Version::v1, adversary.original_dcid(), writer.written());
+  writer.bytes(tag);
+  out.resize(writer.size());
+  if (!right_tag) out.back() ^= 1;
+  return out;
+}
+
+/// What an Initial of the client's shows, whose keys hide nothing.
+struct FirstFlight {
+  Octets dcid, scid, token;
+  std::uint64_t number = 0;
+  Octets frames;
+};
+FirstFlight first_flight(const Octets& datagram) {
+  Reader in{Bytes(datagram).subspan(5)};
+  const auto take = [&in](std::uint64_t size) {
+    const Bytes bytes = in.bytes(size);
+    return Octets(bytes.begin(), bytes.end());
+  };
+  FirstFlight out;
+  out.dcid = take(in.byte());
+  out.scid = take(in.byte());
+  out.token = take(in.varint());
+  const std::size_t number_size = (datagram[0] & 3U) + 1;
+  const std::uint64_t length = in.varint();
+  out.number = in.big_endian(number_size);
+  out.frames = take(length - number_size - 16);
+  return out;
+}
+
+/// The handshake bytes in some Initials of the client's, one after the other.
+Octets hello_of(std::span<const FirstFlight> flights) {
+  Octets hello;
+  for (const FirstFlight& flight : flights) {
+    for (Reader in{flight.frames}; !in.empty();) {
+      const auto frame = wire::decode_frame(in, wire::PacketType::initial);
+      if (!frame) break;
+      const auto* const crypto = std::get_if<wire::CryptoFrame>(&*frame);
+      if (crypto == nullptr) continue;
+      EXPECT_EQ(crypto->offset, hello.size());
+      hello.insert(hello.end(), crypto->data.begin(), crypto->data.end());
+    }
+  }
+  return hello;
+}
+
+// RFC 9000 §17.2.5
+TEST(PacketsOfServers, Retries) {
+  Scene scene(Side::client, {.stage = Stage::initial, .acknowledges = false});
+  Adversary& adversary = scene.adversary;
+  std::vector<FirstFlight> flights;
+  scene.network.on_send([&](const Passing& datagram) {
+    flights.push_back(first_flight({datagram.payload.begin(), datagram.payload.end()}));
+  });
+  scene.victim.connect(adversary.address());
+  scene.run(20ms);
+  ASSERT_EQ(flights.size(), 2U);
+  const FirstFlight before = flights[1];
+  EXPECT_EQ(flights[0].dcid, before.dcid);  // [rfc9000-7.2-2]
+  EXPECT_GE(before.dcid.size(), 8U);        // [rfc9000-7.2-1]
+  EXPECT_TRUE(before.token.empty());
+  const auto make = [&](const Octets& from, const Octets& token, bool right) {
+    Octets out(200);
+    Writer writer{out};
+    wire::encode_retry(writer, Version::v1, before.scid, from, token);
+    NullKeys keys;
+    writer.bytes(keys.retry_integrity_tag(Version::v1, before.dcid, writer.written()));
+    out.resize(writer.size());
+    if (!right) out.back() ^= 1;
+    return out;
+  };
+  const auto ignored = [&](const Octets& datagram) {
+    const std::size_t sent = flights.size();
+    adversary.send_raw(datagram);
+    scene.run(20ms);
+    return flights.size() == sent;
+  };
+  EXPECT_TRUE(ignored(make(kOther, {9}, false)));      // [rfc9000-17.2.5.2-3]
+  EXPECT_TRUE(ignored(make(kOther, {}, true)));        // A Retry without a token.
+  EXPECT_TRUE(ignored(make(before.dcid, {9}, true)));  // [rfc9000-17.2.5.1-2]
+  EXPECT_FALSE(ignored(make(kOther, {9, 9}, true)));
+  ASSERT_EQ(flights.size(), 4U);
+  for (const FirstFlight& after : {flights[2], flights[3]}) {
+    EXPECT_EQ(after.dcid, kOther);           // [rfc9000-17.2.5.1-3] [rfc9000-7.2-4]
+    EXPECT_EQ(after.scid, before.scid);      // [rfc9000-17.2.5.2-5]
+    EXPECT_EQ(after.token, (Octets{9, 9}));  // [rfc9000-8.1.2-1]
+    EXPECT_GT(after.number, before.number);  // [rfc9000-17.2.5.3-4]
+  }
+  // [rfc9000-17.2.5.3-1]
+  EXPECT_EQ(hello_of(std::span(flights).first(2)), hello_of(std::span(flights).last(2)));
+  // [rfc9000-17.2.5.2-1] [rfc9000-17.2.5.2-2]: there is one Retry, whoever sends the next.
+  EXPECT_TRUE(ignored(make(Octets(8, 0x77), {8}, true)));
+  // Nor does the token go when it is sent again. [rfc9000-8.1.2-1]
+  scene.run(3s);
+  EXPECT_GT(flights.size(), 4U);
+  for (std::size_t i = 2; i < flights.size(); ++i) {
+    EXPECT_EQ(flights[i].token, (Octets{9, 9}));
+    EXPECT_EQ(flights[i].dcid, kOther);
+  }
+}
+
+// [rfc9000-17.2.5.2-2]: no Retry once the server was heard.
+TEST(PacketsOfServers, RetriesThatComeLate) {
+  Scene scene(Side::client, {.stage = Stage::initial});
+  scene.begin();
+  scene.send(kInitial, kPing);
+  const std::uint64_t before = scene.dropped(DropReason::unexpected_packet);
+  scene.adversary.send_raw(retry(scene.adversary, kOther, {9}, true));
+  scene.run();
+  EXPECT_EQ(scene.dropped(DropReason::unexpected_packet), before + 1);
+  EXPECT_TRUE(scene.alive(kInitial));
+}
+
+Octets negotiation(const Octets& dcid, const Octets& scid, std::vector<Version> versions) {
+  Octets out(200);
+  Writer writer{out};
+  wire::encode_version_negotiation(writer, 0x2a, dcid, scid, versions);
+  out.resize(writer.size());
+  return out;
+}
+
+// [rfc9000-6.2-2] [rfc9000-6.2-3] [rfc9368-4-1]: the versions of strangers count for nothing.
+TEST(PacketsOfServers, VersionNegotiations) {
+  const std::vector<Version> unknown{Version{0x1a2a3a4a}};
+  Scene scene(Side::client, {.stage = Stage::initial, .acknowledges = false});
+  scene.victim.connect(scene.adversary.address());
+  scene.run(20ms);
+  const FirstFlight first = first_flight(scene.adversary.last_datagram());
+  const auto gets = [&](const Octets& datagram) {
+    scene.adversary.send_raw(datagram);
+    scene.run(5ms);
+    return !scene.victim.session().closed();
+  };
+  EXPECT_TRUE(gets(negotiation(first.scid, kOther, unknown))) << "not what we asked";
+  EXPECT_TRUE(gets(negotiation(first.scid, first.dcid, {Version::v1, Version{0x1a2a3a4a}})));
+  EXPECT_TRUE(gets(negotiation(first.scid, first.dcid, {}))) << "no version is no offer";
+  scene.send(kInitial, kPing);
+  EXPECT_TRUE(gets(negotiation(first.scid, first.dcid, unknown))) << "too late";
+  EXPECT_TRUE(scene.alive(kInitial));
+}
+
+// [rfc9000-6.2-1]: and one that is none of those ends the attempt.
+TEST(PacketsOfServers, AVersionNegotiationWithoutOurVersionEndsTheAttempt) {
+  Scene scene(Side::client, {.stage = Stage::initial, .acknowledges = false});
+  scene.victim.connect(scene.adversary.address());
+  scene.run(20ms);
+  const FirstFlight first = first_flight(scene.adversary.last_datagram());
+  scene.adversary.send_raw(negotiation(first.scid, first.dcid, {Version{0x1a2a3a4a}}));
+  scene.run(5ms);
+  ASSERT_TRUE(scene.victim.session().closed());
+  EXPECT_EQ(scene.victim.session().close->kind, transport::CloseReason::Kind::version_negotiation);
+}
+
+// [rfc9368-2.1-6] [rfc9000-5.2.2-7] [rfc9000-5.2.2-8]: what only servers send, and what is for no
+// connection.
+TEST(PacketsOfClients, ThatAServerDrops) {
+  Scene scene(Side::server);
+  scene.begin();
+  Adversary& adversary = scene.adversary;
+  const std::size_t heard = adversary.datagrams();
+  adversary.send_raw(retry(adversary, kOther, {9}, true));
+  adversary.send_raw(negotiation(adversary.victim_cid(), adversary.cid(), {Version::v2}));
+  const std::uint64_t before = scene.dropped(DropReason::unknown_connection);
+  adversary.send_raw(adversary.packet(kHandshake, kPing, {.dcid = kOther, .pads = false}));
+  adversary.send_raw(join({adversary.packet(kHandshake, kPing, {.dcid = kOther}), zeros(1'200)}));
+  scene.run();
+  EXPECT_EQ(adversary.datagrams(), heard) << "it was answered";
+  EXPECT_EQ(scene.dropped(DropReason::unknown_connection), before + 1);
+  EXPECT_EQ(scene.victim.endpoint().stats().connections, 1U);
+  EXPECT_TRUE(scene.alive(kOneRtt));
+}
+
+// [rfc9000-7.2-1] [rfc9000-14.1-4]
+TEST(PacketsOfClients, ThatOpenNoConnection) {
+  const std::vector<std::pair<PacketOptions, DropReason>> cases{
+      {{.dcid = Octets(7, 1)}, DropReason::malformed_header},
+      {{.pads = false}, DropReason::too_small},
+      {{.forged = true}, DropReason::undecryptable},
+  };
+  for (const auto& [options, reason] : cases) {
+    Scene scene(Side::server, {.stage = Stage::initial});
+    scene.begin();
+    scene.send(kInitial, kPing, options);
+    EXPECT_EQ(scene.dropped(reason), 1U) << to_string(reason);
+    EXPECT_EQ(scene.victim.endpoint().stats().accepted, 0U);
+    EXPECT_EQ(scene.adversary.datagrams(), 0U);
+  }
+}
+
+}  // namespace
+}  // namespace qpeer::sim
