@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "crypto/aead.hpp"
+#include "crypto/resumption.hpp"
 #include "transport/base/bytes.hpp"
 #include "transport/base/error.hpp"
 #include "transport/base/ids.hpp"
@@ -32,7 +33,16 @@ class TlsHandler {
                              Bytes secret) = 0;
   /// The peer's quic_transport_parameters extension, not yet authenticated. An error closes.
   virtual Result on_tls_transport_parameters(Bytes parameters) = 0;
+  /// Client: the server gave a session for Resumption::session of a later connection, each for one.
+  /// A secret. At most kMaxSessionSize bytes; larger ones are not told.
+  virtual void on_tls_session(Bytes /*session*/) {}
+  /// Server: what goes into the ticket that is being made, for us alone to read ...
+  virtual std::vector<u8> tls_ticket_data() { return {}; }
+  /// ... and what it says when it comes back. RFC 9001 §4.6.1, §4.6.2.
+  virtual TicketUse on_tls_ticket(Bytes /*ticket_data*/) { return TicketUse::refuse; }
 };
+
+inline constexpr std::size_t kMaxSessionSize = 7 << 10;
 
 /// Who the peer showed itself to be. Meaningful once the handshake is complete.
 struct PeerCertificate {
@@ -62,6 +72,12 @@ class TlsSession {
   /// early.
   [[nodiscard]] virtual EncryptionLevel read_level() const = 0;
 
+  /// Where early data stands. On a client it is `offered` until the server's answer was read; not
+  /// to be asked from within a handler.
+  [[nodiscard]] virtual EarlyData early_data() const { return EarlyData::none; }
+  /// No certificate was shown: an earlier session vouches for the peer. RFC 9001 §4.5.
+  [[nodiscard]] virtual bool is_resumed() const { return false; }
+
   [[nodiscard]] virtual std::string_view alpn() const = 0;         ///< Empty until chosen.
   [[nodiscard]] virtual std::string_view server_name() const = 0;  ///< The SNI; may be empty.
   [[nodiscard]] virtual PeerCertificate peer_certificate() const = 0;
@@ -78,9 +94,14 @@ class TlsContext {
   /// certificate must carry (a DNS name or an IP literal, which is not sent as SNI); a server
   /// passes "". A client that checks names but passes none must have a verify_peer, or start()
   /// fails. `transport_parameters` is what we send. The session keeps the context alive.
+  /// `resumption` is for clients, and read during the call only.
   virtual std::unique_ptr<TlsSession> new_session(Side side, std::string_view server_name,
-                                                  Bytes transport_parameters,
-                                                  TlsHandler& handler) = 0;
+                                                  Bytes transport_parameters, TlsHandler& handler,
+                                                  const Resumption& resumption) = 0;
+  std::unique_ptr<TlsSession> new_session(Side side, std::string_view server_name,
+                                          Bytes transport_parameters, TlsHandler& handler) {
+    return new_session(side, server_name, transport_parameters, handler, {});
+  }
 };
 
 /// Whom to believe. DESIGN: authorities and private_authority validate the chain (and, on the
@@ -101,12 +122,14 @@ struct TlsConfig {
   std::string authorities_pem{};
   bool mutual = true;  ///< As a server: ask for, and insist on, a client certificate.
   /// Last word on the peer's certificate, in every trust mode; unset means yes. Pinning lives here.
+  /// Asked again for the certificate that a resumed session remembers.
   std::function<bool(const PeerCertificate&)> verify_peer{};
   std::vector<CipherSuite> cipher_suites{CipherSuite::aes_128_gcm_sha256,
                                          CipherSuite::aes_256_gcm_sha384,
                                          CipherSuite::chacha20_poly1305_sha256};
   /// OpenSSL's list syntax; empty means its default (hybrid post-quantum first).
   std::string groups{};
+  TicketConfig tickets{};  ///< As a server. A client takes what it is given.
   /// Gets each line of the NSS key log format, without a newline; unset means no key log.
   std::function<void(std::string_view)> key_log{};
 };

@@ -152,6 +152,9 @@ void Node::Implementation::on_endpoint_event(Port port, const transport::Endpoin
       return on_datagram_event(slot);
     case Kind::closed:
       return on_closed(slot, event.event.close);
+    case Kind::session_ticket:
+    case Kind::early_data_accepted:
+    case Kind::early_data_rejected:
     case Kind::connected:
     case Kind::confirmed:
     case Kind::new_token:

@@ -15,6 +15,7 @@ void Release::operator()(evp_mac_ctx_st* object) const { EVP_MAC_CTX_free(object
 void Release::operator()(evp_md_ctx_st* object) const { EVP_MD_CTX_free(object); }
 void Release::operator()(evp_pkey_st* object) const { EVP_PKEY_free(object); }
 void Release::operator()(ssl_ctx_st* object) const { SSL_CTX_free(object); }
+void Release::operator()(ssl_session_st* object) const { SSL_SESSION_free(object); }
 void Release::operator()(ssl_st* object) const { SSL_free(object); }
 void Release::operator()(x509_st* object) const { X509_free(object); }
 

@@ -9,6 +9,7 @@ struct evp_mac_ctx_st;
 struct evp_md_ctx_st;
 struct evp_pkey_st;
 struct ssl_ctx_st;
+struct ssl_session_st;
 struct ssl_st;
 struct x509_st;
 struct x509_store_ctx_st;
@@ -23,6 +24,7 @@ struct Release {
   void operator()(evp_md_ctx_st* object) const;
   void operator()(evp_pkey_st* object) const;
   void operator()(ssl_ctx_st* object) const;
+  void operator()(ssl_session_st* object) const;
   void operator()(ssl_st* object) const;
   void operator()(x509_st* object) const;
 };

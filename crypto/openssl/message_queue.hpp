@@ -37,6 +37,9 @@ class MessageQueue {
     return bytes_[begin_ + lent_];
   }
 
+  /// What was not lent yet, to look at.
+  [[nodiscard]] Bytes peek() const { return Bytes(bytes_).subspan(begin_ + lent_); }
+
   /// The next bytes, to the end of a message at most; empty when there are none. They stay where
   /// they are until take().
   [[nodiscard]] Bytes lend() {

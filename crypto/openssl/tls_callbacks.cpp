@@ -86,6 +86,38 @@ int client_hello(SSL* ssl, int* alert_code, void*) noexcept {
   return SSL_CLIENT_HELLO_ERROR;
 }
 
+// --- Sessions and tickets ------------------------------------------------------------------------
+
+int new_session(SSL* ssl, SSL_SESSION* session) noexcept {
+  session_of(ssl).on_new_session(session);
+  return 0;  // The reference stays OpenSSL's.
+}
+
+int ticket_made(SSL* ssl, void*) noexcept {
+  return session_of(ssl).on_ticket_made(SSL_get_session(ssl)) ? 1 : 0;
+}
+
+// Always "renew": without it OpenSSL gives no new ticket.
+SSL_TICKET_RETURN ticket_opened(SSL* ssl, SSL_SESSION* session, const unsigned char*, std::size_t,
+                                SSL_TICKET_STATUS status, void*) noexcept {
+  const bool opened = status == SSL_TICKET_SUCCESS || status == SSL_TICKET_SUCCESS_RENEW;
+  if (!opened || !session_of(ssl).on_ticket(session)) return SSL_TICKET_RETURN_IGNORE_RENEW;
+  return SSL_TICKET_RETURN_USE_RENEW;
+}
+
+int ticket_key(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher,
+               EVP_MAC_CTX* mac, int sealing) noexcept {
+  const TicketKeys& keys = session_of(ssl).context().ticket_keys();
+  using Name = std::span<u8, TicketKeys::kNameSize>;
+  using Iv = std::span<u8, TicketKeys::kIvSize>;
+  const Name key_name(name, TicketKeys::kNameSize);
+  const Iv key_iv(iv, TicketKeys::kIvSize);
+  if (sealing != 0) return keys.seal(unix_time(), key_name, key_iv, cipher, mac) ? 1 : -1;
+  return keys.open(unix_time(), key_name, key_iv, cipher, mac) ? 1 : 0;
+}
+
+int allow_early_data(SSL* ssl, void*) noexcept { return session_of(ssl).on_early_data() ? 1 : 0; }
+
 void key_log(const SSL* ssl, const char* line) noexcept { session_of(ssl).on_key_log(line); }
 
 }  // namespace
@@ -95,6 +127,10 @@ void install_context_callbacks(SSL_CTX* context, bool with_key_log) {
   SSL_CTX_set_alpn_select_cb(context, select_alpn, nullptr);
   SSL_CTX_set_tlsext_servername_callback(context, acknowledge_server_name);
   SSL_CTX_set_client_hello_cb(context, client_hello, nullptr);
+  SSL_CTX_sess_set_new_cb(context, new_session);
+  SSL_CTX_set_session_ticket_cb(context, ticket_made, ticket_opened, nullptr);
+  SSL_CTX_set_tlsext_ticket_key_evp_cb(context, ticket_key);
+  SSL_CTX_set_allow_early_data_cb(context, allow_early_data, nullptr);
   if (with_key_log) SSL_CTX_set_keylog_callback(context, key_log);
 }
 

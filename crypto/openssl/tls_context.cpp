@@ -5,12 +5,18 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include <algorithm>
+
+#include "crypto/identity.hpp"
 #include "crypto/openssl/certificate.hpp"
 #include "crypto/openssl/tls_callbacks.hpp"
 #include "crypto/openssl/tls_session.hpp"
 
 namespace qpeer::crypto {
 namespace {
+
+constexpr std::chrono::seconds kLongestLifetime = std::chrono::hours(24 * 7);
+constexpr std::size_t kMostTickets = 8;
 
 const char* name_of(CipherSuite suite) {
   switch (suite) {
@@ -65,15 +71,45 @@ std::string set_trust(SSL_CTX* context, const TlsConfig& config) {
   return "an unknown trust mode";
 }
 
-std::string configure(SSL_CTX* context, const TlsConfig& config, std::vector<u8>& alpn) {
+// OpenSSL keeps no session, neither of a server, whose tickets hold all, nor of a client, who is
+// given it. Its own guard against replay would keep them, and knows one process: ours takes its place.
+bool set_tickets(SSL_CTX* context, TicketConfig& tickets) {
+  tickets.lifetime = std::clamp(tickets.lifetime, std::chrono::seconds(1), kLongestLifetime);
+  if (!tickets.replay_register) tickets.replay_register = std::make_shared<ReplayRegister>();
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+  SSL_CTX_set_timeout(context, static_cast<long>(tickets.lifetime.count()));
+  SSL_CTX_set_options(context, SSL_OP_NO_ANTI_REPLAY);
+  // RFC 9001 §4.6.1 [rfc9001-4.6.1-1].
+  const std::uint32_t early = tickets.early_data ? kUnlimitedEarlyData : 0;
+  return SSL_CTX_set_num_tickets(context, std::min<std::size_t>(tickets.count, kMostTickets)) ==
+             1 &&
+         SSL_CTX_set_max_early_data(context, early) == 1 &&
+         SSL_CTX_set_recv_max_early_data(context, early) == 1;
+}
+
+void update(Sha256& hash, std::string_view text) {
+  std::array<u8, 8> size{};
+  Writer(size).u64(text.size());
+  hash.update(size);
+  hash.update(as_bytes(text));
+}
+
+std::array<u8, 32> trust_of(const TlsConfig& config) {
+  Sha256 hash;
+  update(hash, "qpeer trust");
+  const std::array<u8, 2> modes{static_cast<u8>(config.trust), static_cast<u8>(config.mutual)};
+  hash.update(modes);
+  update(hash, config.authorities_pem);
+  return hash.finish();
+}
+
+std::string configure(SSL_CTX* context, TlsConfig& config, std::vector<u8>& alpn) {
   // RFC 9001 §4.2 [rfc9001-4.2-1] [rfc9001-4.2-2]: nothing older than TLS 1.3.
   if (SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) != 1 ||
       SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION) != 1) {
     return "OpenSSL cannot do TLS 1.3";
   }
-  // The seam for resumption: no ticket is made, and none that comes is kept.
-  SSL_CTX_set_num_tickets(context, 0);
-  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+  if (!set_tickets(context, config.tickets)) return "the ticket configuration is not usable";
   install_context_callbacks(context, config.key_log != nullptr);
   if (auto wrong = encode_alpn(config.alpn, alpn); !wrong.empty()) return wrong;
   if (auto wrong = set_cipher_suites(context, config.cipher_suites); !wrong.empty()) return wrong;
@@ -83,16 +119,31 @@ std::string configure(SSL_CTX* context, const TlsConfig& config, std::vector<u8>
   if (config.credentials) {
     if (auto wrong = use_credentials(context, *config.credentials); !wrong.empty()) return wrong;
   }
+  // Sessions are bound to this on either side.
+  const auto trust = trust_of(config);
+  if (SSL_CTX_set_session_id_context(context, trust.data(), trust.size()) != 1) {
+    return "sessions cannot be told apart";
+  }
   return set_trust(context, config);
 }
 
 }  // namespace
 
+OpensslContext::OpensslContext(TlsConfig config, Handle<ssl_ctx_st> context, std::vector<u8> alpn)
+    : config_(std::move(config)),
+      alpn_(std::move(alpn)),
+      trust_(trust_of(config_)),
+      ticket_keys_(config_.tickets.key, config_.tickets.lifetime),
+      context_(std::move(context)) {
+  if (config_.tickets.key) OPENSSL_cleanse(config_.tickets.key->data(), 32);  // One copy will do.
+}
+
 std::unique_ptr<TlsSession> OpensslContext::new_session(Side side, std::string_view server_name,
                                                         Bytes transport_parameters,
-                                                        TlsHandler& handler) {
+                                                        TlsHandler& handler,
+                                                        const Resumption& resumption) {
   return std::make_unique<OpensslSession>(shared_from_this(), side, std::string(server_name),
-                                          transport_parameters, handler);
+                                          transport_parameters, handler, resumption);
 }
 
 std::expected<std::shared_ptr<TlsContext>, std::string> make_tls_context(TlsConfig config) {

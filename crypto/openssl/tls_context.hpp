@@ -2,27 +2,41 @@
 #pragma once
 
 #include "crypto/openssl/handles.hpp"
+#include "crypto/openssl/ticket_keys.hpp"
 #include "crypto/tls_session.hpp"
 
 namespace qpeer::crypto {
 
+/// The only amount of early data that QUIC knows. RFC 9001 §4.6.1.
+inline constexpr std::uint32_t kUnlimitedEarlyData = 0xffffffff;
+
+/// Of the clock that tickets and certificates go by. Seconds.
+std::int64_t unix_time();
+
 class OpensslContext final : public TlsContext,
                              public std::enable_shared_from_this<OpensslContext> {
  public:
-  OpensslContext(TlsConfig config, Handle<ssl_ctx_st> context, std::vector<u8> alpn)
-      : config_(std::move(config)), alpn_(std::move(alpn)), context_(std::move(context)) {}
+  OpensslContext(TlsConfig config, Handle<ssl_ctx_st> context, std::vector<u8> alpn);
 
+  using TlsContext::new_session;
   std::unique_ptr<TlsSession> new_session(Side side, std::string_view server_name,
-                                          Bytes transport_parameters, TlsHandler& handler) override;
+                                          Bytes transport_parameters, TlsHandler& handler,
+                                          const Resumption& resumption) override;
 
   const TlsConfig& config() const { return config_; }
   ssl_ctx_st* native() const { return context_.get(); }
   /// The protocols as the extension lists them: each after its length. RFC 7301 §3.1.
   Bytes alpn() const { return alpn_; }
+  /// Differs where another peer would be believed: a session made under another is not resumed.
+  const std::array<u8, 32>& trust() const { return trust_; }
+  const TicketKeys& ticket_keys() const { return ticket_keys_; }
+  ReplayRegister& replay_register() const { return *config_.tickets.replay_register; }
 
  private:
   TlsConfig config_;
   std::vector<u8> alpn_;
+  std::array<u8, 32> trust_;
+  TicketKeys ticket_keys_;
   Handle<ssl_ctx_st> context_;
 };
 

@@ -35,14 +35,18 @@ bool has_extension(SSL* ssl, unsigned type) {
 
 OpensslSession::OpensslSession(std::shared_ptr<const OpensslContext> context, Side side,
                                std::string server_name, Bytes transport_parameters,
-                               TlsHandler& handler)
+                               TlsHandler& handler, const Resumption& resumption)
     : context_(std::move(context)),
       side_(side),
       server_name_(std::move(server_name)),
       transport_parameters_(transport_parameters.begin(), transport_parameters.end()),
       handler_(handler) {
   const TransportError error = set_up();
-  if (error.code != no_error) error_ = error;
+  if (error.code != no_error) {
+    error_ = error;
+  } else if (side_ == Side::client) {
+    resume(resumption);
+  }
   ERR_clear_error();
 }
 
@@ -70,6 +74,9 @@ TransportError OpensslSession::set_up() {
     if (!config.credentials) return {internal_error, "a server needs credentials"};
     const int mode = SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
     SSL_set_verify(ssl, config.mutual ? mode : SSL_VERIFY_NONE, nullptr);
+    if (config.tickets.early_data && SSL_set_quic_tls_early_data_enabled(ssl, 1) != 1) {
+      return {internal_error, "no early data"};
+    }
     return {};
   }
   if (!set_up_client()) return {internal_error, "the server name is not usable"};
@@ -148,6 +155,9 @@ Result OpensslSession::advance() {
     progress_ = false;
   } while (step() && progress_);
   ERR_clear_error();
+  if (!error_ && peer_.der.empty() && is_resumed()) {
+    peer_ = describe(SSL_get0_peer_certificate(ssl_.get()));
+  }
   if (!error_ && SSL_is_init_finished(ssl_.get()) == 1) {
     if (auto checked = check_extensions(); !checked) error_ = checked.error();
   }
@@ -198,6 +208,7 @@ std::optional<Bytes> OpensslSession::on_receive() {
     refuse(protocol_violation, "post-handshake CertificateRequest");
     return std::nullopt;
   }
+  if (has_early_secret_ && side_ == Side::client && !look_for_hello_retry()) return Bytes{};
   const Bytes lent = from.lend();
   progress_ |= !lent.empty();
   return lent;
@@ -221,6 +232,7 @@ bool OpensslSession::on_secret(EncryptionLevel level, Direction direction, Bytes
     has_one_rtt_read_secret_ |= level == EncryptionLevel::one_rtt;
   }
   if (level != EncryptionLevel::zero_rtt && direction == Direction::send) write_level_ = level;
+  has_early_secret_ |= level == EncryptionLevel::zero_rtt;
   handler_.on_tls_secret(level, direction, suite, secret);
   return true;
 }

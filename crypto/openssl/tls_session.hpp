@@ -18,17 +18,21 @@ namespace qpeer::crypto {
 class OpensslSession final : public TlsSession {
  public:
   OpensslSession(std::shared_ptr<const OpensslContext> context, Side side, std::string server_name,
-                 Bytes transport_parameters, TlsHandler& handler);
+                 Bytes transport_parameters, TlsHandler& handler, const Resumption& resumption);
   ~OpensslSession() override;
 
   Result start() override;
   Result on_data(EncryptionLevel level, Bytes data) override;
   bool is_complete() const override;
   EncryptionLevel read_level() const override { return read_level_; }
+  EarlyData early_data() const override;
+  bool is_resumed() const override;
   std::string_view alpn() const override;
   std::string_view server_name() const override;
   PeerCertificate peer_certificate() const override { return peer_; }
   std::string group() const override;
+
+  const OpensslContext& context() const { return *context_; }
 
   // What OpenSSL says, through tls_callbacks. A false (or empty, or nullopt) makes it fail.
   void on_send(Bytes data);
@@ -41,10 +45,20 @@ class OpensslSession final : public TlsSession {
   Bytes on_alpn_offer(Bytes offered);
   bool on_client_hello();
   void on_key_log(std::string_view line);
+  // tls_resumption.cpp
+  void on_new_session(ssl_session_st* session);
+  bool on_ticket_made(ssl_session_st* session);
+  bool on_ticket(ssl_session_st* session);
+  bool on_early_data();
 
  private:
   TransportError set_up();
   bool set_up_client();
+  // tls_resumption.cpp
+  void resume(const Resumption& resumption);
+  bool is_usable(ssl_session_st* session) const;
+  [[nodiscard]] bool believes(const ssl_session_st* session) const;
+  bool look_for_hello_retry();
   Result advance();
   bool step();
   Result check_extensions() const;
@@ -62,7 +76,11 @@ class OpensslSession final : public TlsSession {
   EncryptionLevel read_level_ = EncryptionLevel::initial;
   EncryptionLevel write_level_ = EncryptionLevel::initial;
   bool has_one_rtt_read_secret_ = false;
-  bool progress_ = false;  // OpenSSL took something since advance() last looked.
+  bool progress_ = false;                     // OpenSSL took something since advance() last looked.
+  TicketUse ticket_use_ = TicketUse::refuse;  // Of the last ticket that came.
+  bool has_early_secret_ = false;
+  bool server_answered_ = false;  // Client: we have seen which of its two hellos came first ...
+  bool hello_retried_ = false;    // ... and it was the one that takes no early data.
   std::optional<std::vector<u8>> peer_transport_parameters_;
   PeerCertificate peer_;
   std::optional<TransportError> error_;

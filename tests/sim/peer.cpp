@@ -31,6 +31,17 @@ void Session::sends(std::uint64_t size, StreamKind kind) {
   if (connected()) start_jobs();
 }
 
+std::optional<StreamId> Session::sends_early(std::uint64_t size, StreamKind kind) {
+  const auto id = connection().open_early_stream(kind == StreamKind::bidirectional);
+  if (!id) return std::nullopt;
+  ++unacknowledged;
+  StreamRecord& stream = streams[*id];
+  stream.to_send = size;
+  stream.finish_called = true;
+  write_more(*id, stream);
+  return *id;
+}
+
 void Session::sends_on(StreamId id, std::uint64_t size) {
   ++unacknowledged;
   StreamRecord& stream = streams[id];
@@ -81,6 +92,7 @@ std::expected<void, transport::DatagramError> Session::sends_datagram(Bytes data
 void Session::reads_datagrams() {
   while (const auto data = connection().next_datagram()) {
     ++datagrams;
+    if (connection().was_datagram_early()) ++early_datagrams;
     if (on_datagram) on_datagram(*data);
   }
 }
@@ -133,6 +145,15 @@ void Session::on_event(Instant now, const ConnectionEvent& event) {
     case ConnectionEvent::Kind::new_token:
       EXPECT_FALSE(incoming());
       tokens.push_back(event.address_token);
+      break;
+    case ConnectionEvent::Kind::session_ticket:
+      tickets.push_back(event.session_ticket);
+      break;
+    case ConnectionEvent::Kind::early_data_accepted:
+    case ConnectionEvent::Kind::early_data_rejected:
+      EXPECT_FALSE(connected()) << "early data settled late";
+      EXPECT_FALSE(early_data_accepted.has_value()) << "early data settled twice";
+      early_data_accepted = event.kind == ConnectionEvent::Kind::early_data_accepted;
       break;
     case ConnectionEvent::Kind::closed:
       closed_at = now;
@@ -230,6 +251,7 @@ std::uint64_t Session::read(StreamId id, std::uint64_t most) {
     if (size == 0 && !view->fin) break;
     if (peer_.checks) check(id, stream, view->data.first(size));
     const bool ends = view->fin && size == view->data.size();
+    stream.early = stream.early || from.is_early(id);
     from.consume(id, size);
     stream.received += size;
     stream.fin = ends;
@@ -296,6 +318,8 @@ Session& Peer::dial(const SocketAddress& to, transport::ConnectOptions options) 
   options.tls = client_tls_;
   options.server_name = config_.server_name;
   options.connection = config_.connection;
+  options.session_ticket = config_.session_ticket;
+  options.early_data = config_.early_data;
   const auto handle = endpoint_->connect(network_.now(), to, options);
   Session& session = add_session(handle.value_or(transport::ConnectionHandle{}), false);
   if (!handle) {
@@ -316,6 +340,7 @@ void Peer::sends(std::uint64_t size, StreamKind kind) {
 
 void Peer::restart() {
   crash();
+  if (config_.real_server_tls) server_tls_ = config_.real_server_tls;
   endpoint_ = make_endpoint();
   network_.replace(host_, make_node());
 }

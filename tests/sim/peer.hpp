@@ -29,6 +29,8 @@ struct PeerConfig {
   std::shared_ptr<crypto::TlsContext> real_client_tls;
   crypto::KeyFactory* keys = nullptr;  ///< Unset is NullKeys.
   std::string server_name = "peer.example";
+  std::vector<u8> session_ticket;  ///< Of dialled connections.
+  transport::EarlyDataPolicy early_data = transport::EarlyDataPolicy::none;
   bool listens = true;
   std::size_t max_segments = kMaxTransmitSegments;
 };
@@ -43,6 +45,7 @@ struct StreamRecord {
   bool finish_called = false;
   bool acknowledged = false;                  ///< StreamEvent::finished came.
   bool fin = false;                           ///< All of it was read.
+  bool early = false;                         ///< Some of it came in early data.
   std::optional<std::uint64_t> reset_code;    ///< The peer reset it.
   std::optional<std::uint64_t> stopped_code;  ///< The peer wants no more.
 };
@@ -57,6 +60,9 @@ class Session {
 
   /// Sends this much on a stream of its own, as soon as a stream can be opened, and finishes it.
   void sends(std::uint64_t size, StreamKind kind = StreamKind::bidirectional);
+  /// Client: opens an early stream now, and sends all of it.
+  std::optional<StreamId> sends_early(std::uint64_t size,
+                                      StreamKind kind = StreamKind::bidirectional);
   /// The same on a stream that is there (the other direction of the peer's).
   void sends_on(StreamId id, std::uint64_t size);
   /// Opens a stream and writes without finishing; nullopt when it cannot be opened now.
@@ -89,11 +95,14 @@ class Session {
   std::uint64_t received = 0;  ///< Over all streams.
   std::uint64_t pongs = 0;
   std::uint64_t datagrams = 0;             ///< Received and read.
+  std::uint64_t early_datagrams = 0;       ///< Of those.
   std::function<void(Bytes)> on_datagram;  ///< Sees each of them.
   std::uint64_t datagram_events = 0;
   std::vector<std::vector<u8>> tokens;  ///< For the next connections.
   std::vector<SocketAddress> observed;  ///< Where the peer says that we are.
-  std::size_t unacknowledged = 0;       ///< Streams to be sent and not wholly acknowledged.
+  std::vector<std::vector<u8>> tickets;
+  std::optional<bool> early_data_accepted;  ///< What was told of it.
+  std::size_t unacknowledged = 0;           ///< Streams to be sent and not wholly acknowledged.
 
  private:
   friend class Peer;
@@ -153,6 +162,7 @@ class Peer {
   [[nodiscard]] const SocketAddress& address() const { return host_.address(); }
   [[nodiscard]] Network& network() const { return network_; }
   [[nodiscard]] const PeerConfig& config() const { return config_; }
+  PeerConfig& config() { return config_; }  ///< For connections and restarts to come.
 
   bool reads = true;   ///< Reads whatever comes, at once.
   bool checks = true;  ///< Expects the pattern that Peers send; false where forgeries come in.

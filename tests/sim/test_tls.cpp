@@ -345,7 +345,8 @@ class TestTlsContext final : public crypto::TlsContext {
 
   std::unique_ptr<crypto::TlsSession> new_session(Side side, std::string_view server_name,
                                                   Bytes transport_parameters,
-                                                  crypto::TlsHandler& handler) override {
+                                                  crypto::TlsHandler& handler,
+                                                  const crypto::Resumption& /*none*/) override {
     return std::make_unique<TestTlsSession>(config_, random_, side, server_name,
                                             transport_parameters, handler);
   }

@@ -39,6 +39,14 @@ void ConnectionState::on_event(transport::ConnectionEvent&& event) {
     case Kind::new_token:
       address_token = std::move(event.address_token);
       break;
+    case Kind::session_ticket:
+      if (tickets.size() < kMaxTickets) tickets.push_back(std::move(event.session_ticket));
+      schedule(ticketing);
+      break;
+    case Kind::early_data_accepted:
+    case Kind::early_data_rejected:
+      early_data_accepted = event.kind == Kind::early_data_accepted;
+      break;
     case Kind::closed:
       on_closed(std::move(event.close));
       break;

@@ -78,6 +78,10 @@ struct ConnectionState : std::enable_shared_from_this<ConnectionState> {
   std::uint64_t pings = 0;
   std::uint64_t pongs = 0;  ///< In the order of the pings.
   std::unordered_map<std::uint64_t, StreamState> streams;
+  static constexpr std::size_t kMaxTickets = 8;
+  std::deque<std::vector<u8>> tickets;
+  std::optional<bool> early_data_accepted;
+  WaitList ticketing;
   WaitList connecting;
   WaitList confirming;
   WaitList closing;

@@ -133,7 +133,7 @@ Instant Connection::next_deadline() const {
   if (key_phases_.exhausted()) return now_;
   Instant next =
       std::min({recovery_.deadline(), idle_deadline_, keep_alive_deadline_, handshake_deadline_,
-                key_phases_.deadline(), observed_addresses_.deadline()});
+                key_phases_.deadline(), early_data_.keys_end, observed_addresses_.deadline()});
   for (const Space& each : spaces_) {
     if (!each.discarded) next = std::min(next, each.acks.deadline());
   }
@@ -167,6 +167,10 @@ void Connection::on_deadline(Instant now) {
   }
   if (now >= recovery_.deadline()) recovery_.on_deadline(now, *this);
   key_phases_.on_deadline(now);
+  if (now >= early_data_.keys_end) {
+    early_data_.keys = {};
+    early_data_.keys_end = kNever;
+  }
   observed_addresses_.on_deadline(now);
 }
 

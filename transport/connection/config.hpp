@@ -83,7 +83,12 @@ struct ConnectionEvent {
     datagram,          ///< next_datagram() gives one, which it did not before.
     observed_address,  ///< The peer sees us at another address: see `observed_address`.
     new_token,         ///< Client: see `address_token`.
-    closed,            ///< See `close`. The last event.
+    session_ticket,    ///< Client: see `session_ticket`. Several may come, each for one connection.
+    /// Before `connected`. Client: the server took what was sent early. Server: what comes from now
+    /// until `connected` may be a replay; Connection::is_early() tells which streams.
+    early_data_accepted,
+    early_data_rejected,  ///< Client: see EarlyDataPolicy.
+    closed,               ///< See `close`. The last event.
   };
   Kind kind = Kind::connected;
   StreamEvent stream{};
@@ -92,6 +97,17 @@ struct ConnectionEvent {
   /// secret, to be stored and given back as they are.
   std::vector<u8> address_token{};
   CloseReason close{};
+  /// For ConnectOptions::session_ticket of the next connection to this server. Opaque, a secret, at
+  /// most SessionTicket::kMaxSize bytes.
+  std::vector<u8> session_ticket{};
+};
+
+/// What a client may send before the handshake is complete, and what becomes of it when the server
+/// rejects it. RFC 9001 §4.6.2.
+enum class EarlyDataPolicy : u8 {
+  none,    ///< Nothing is sent early.
+  resend,  ///< The library sends the streams again, as if they had been opened later.
+  report,  ///< All early streams are gone; the application opens others, or not.
 };
 
 /// How many datagrams or packets were discarded, by DropReason.

@@ -99,6 +99,14 @@ std::optional<ConnectionEvent> Connection::poll_event() {
 }
 
 std::expected<StreamId, StreamError> Connection::open_stream(bool bidirectional) {
+  // What a client sends on it must not leave early.
+  if (!usable() || (!handshake_complete_ && setup_.side == Side::client)) {
+    return std::unexpected(StreamError::closed);
+  }
+  return streams_.open(bidirectional);
+}
+
+std::expected<StreamId, StreamError> Connection::open_early_stream(bool bidirectional) {
   if (!usable()) return std::unexpected(StreamError::closed);
   return streams_.open(bidirectional);
 }
@@ -141,6 +149,13 @@ void Connection::consume(StreamId id, std::size_t size) { streams_.consume(id, s
 std::uint64_t Connection::reset_code(StreamId id) const { return streams_.reset_code(id); }
 
 std::expected<void, DatagramError> Connection::send_datagram(Bytes data) {
+  if (!handshake_complete_ && setup_.side == Side::client) {
+    return std::unexpected(DatagramError::closed);
+  }
+  return send_early_datagram(data);
+}
+
+std::expected<void, DatagramError> Connection::send_early_datagram(Bytes data) {
   if (!usable()) return std::unexpected(DatagramError::closed);
   return datagrams_.send(data, packet_room());
 }

@@ -13,6 +13,7 @@
 //   receiver.cpp        coalesced packets, unprotection, duplicates      RFC 9000 §12, RFC 9001 §5
 //   frame_dispatch.cpp  each frame to its owner                          RFC 9000 §12.4, §19
 //   transmitter.cpp     what goes into the next datagrams                RFC 9000 §13, §14
+//   early_data.cpp      tickets, resumption, 0-RTT       RFC 9000 §7.4.1, RFC 9001 §4.5, §4.6, §4.9.3
 //   handshake.cpp       TLS, keys, transport parameters, Retry           RFC 9001 §4, RFC 9000 §7
 //   close.cpp           closing, draining, time-outs                     RFC 9000 §10
 #pragma once
@@ -75,7 +76,9 @@ struct ConnectionSetup {
   NewTokenSource* new_tokens = nullptr;
   /// What an Instant lacks to Unix time, if known.
   Duration clock_offset{};
-  DropCounts* drops = nullptr;  ///< Of the endpoint; may be null.
+  std::vector<u8> session_ticket{};  ///< Client: of an earlier connection, or empty.
+  EarlyDataPolicy early_data = EarlyDataPolicy::none;  ///< Client.
+  DropCounts* drops = nullptr;                         ///< Of the endpoint; may be null.
 };
 
 class Connection final : private crypto::TlsHandler, private FateHandler {
@@ -105,6 +108,12 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
 
   /// Streams; opening and writing work from `connected` on (StreamError::closed after the end).
   std::expected<StreamId, StreamError> open_stream(bool bidirectional);
+  /// Client: the same, and what is written on it may leave before the handshake is complete, within
+  /// what the server allowed last time: an attacker can make the server see it again. Where no early
+  /// data is possible, StreamError::closed until `connected`. RFC 9001 §4.6, §9.2.
+  std::expected<StreamId, StreamError> open_early_stream(bool bidirectional);
+  /// Whether some of what the peer sent on a stream came in early data.
+  [[nodiscard]] bool is_early(StreamId id) const { return streams_.is_early(id); }
   std::optional<StreamId> accept_stream(bool bidirectional);
   std::expected<std::size_t, StreamError> write(StreamId id, Bytes data);
   std::expected<void, StreamError> finish(StreamId id);
@@ -117,11 +126,15 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   /// Unreliable datagrams, RFC 9221: sent once, in their order among themselves, as soon as
   /// congestion control lets them, in turns with streams. They may be lost, or overtaken.
   std::expected<void, DatagramError> send_datagram(Bytes data);
+  /// Client: the same, even before the handshake is complete, as open_early_stream().
+  std::expected<void, DatagramError> send_early_datagram(Bytes data);
   /// The largest that can be sent now; nullopt when none can. Paths that change may change it.
   [[nodiscard]] std::optional<std::size_t> max_datagram_payload() const;
   /// The oldest that came and was not read. The view is valid until the next call on this
   /// connection; read until nullopt, then wait for the `datagram` event.
   std::optional<Bytes> next_datagram();
+  /// Whether what next_datagram() gave came in early data.
+  [[nodiscard]] bool was_datagram_early() const { return datagrams_.was_early(); }
   /// Whether we announced that we take any.
   [[nodiscard]] bool receives_datagrams() const { return datagrams_.receives(); }
 
@@ -143,6 +156,9 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   [[nodiscard]] bool is_closed() const { return phase_ != Phase::open; }
   /// Nothing is left to do: may be destroyed once its events are polled.
   [[nodiscard]] bool is_drained() const { return phase_ == Phase::drained; }
+  /// An earlier connection vouches for the peer: see ConnectOptions::session_ticket.
+  [[nodiscard]] bool is_resumed() const { return tls_->is_resumed(); }
+  [[nodiscard]] crypto::EarlyData early_data() const { return early_data_.state; }
   [[nodiscard]] const std::optional<CloseReason>& close_reason() const { return close_reason_; }
   [[nodiscard]] crypto::PeerCertificate peer_certificate() const;
   [[nodiscard]] std::string_view alpn() const;
@@ -175,6 +191,16 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
     PacketNumber next_packet_number = 0;
     bool discarded = false;
   };
+  /// 0-RTT, of either side.
+  struct EarlyDataState {
+    crypto::EarlyData state = crypto::EarlyData::none;
+    crypto::PacketKeys keys;  ///< Client: to send, while it may. Server: to receive.
+    Instant keys_end = kNever;
+    wire::TransportParameters remembered;  ///< Client.
+    PacketNumber end = 0;                  ///< Client: rejected packets have lower numbers.
+    std::uint64_t bytes_sent = 0;          ///< Of frames.
+    bool usable = false;                   ///< Streams can be used before the end of the handshake.
+  };
   struct PlainPacket;
   struct Train;
 
@@ -183,6 +209,9 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   void on_tls_secret(EncryptionLevel level, crypto::Direction direction, crypto::CipherSuite suite,
                      Bytes secret) override;
   Result on_tls_transport_parameters(Bytes parameters) override;
+  void on_tls_session(Bytes session) override;
+  std::vector<u8> tls_ticket_data() override;
+  crypto::TicketUse on_tls_ticket(Bytes ticket_data) override;
   // FateHandler
   void on_frame_fate(PacketNumberSpace space, const SentFrame& frame, Fate fate) override;
 
@@ -241,6 +270,15 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   [[nodiscard]] wire::TransportParameters local_parameters() const;
   [[nodiscard]] Result check_connection_ids(const wire::TransportParameters& parameters) const;
 
+  // early_data.cpp
+  [[nodiscard]] crypto::Resumption read_ticket();
+  void on_early_secret(crypto::Direction direction, crypto::CipherSuite suite, Bytes secret);
+  Result settle_early_data(Instant now);
+  void reject_early_data(Instant now);
+  void apply_peer_limits();
+  [[nodiscard]] bool can_send_early() const;
+  [[nodiscard]] bool acknowledges_rejected(const wire::AckFrame& frame) const;
+
   // close.cpp
   void fail(Instant now, const TransportError& error);
   void enter_closing(Instant now, CloseReason reason);
@@ -255,8 +293,11 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   [[nodiscard]] Duration keep_alive_interval() const;
   [[nodiscard]] Duration closing_time() const;
 
-  /// Streams can be used: from the end of the handshake to the end of the connection.
-  [[nodiscard]] bool usable() const { return handshake_complete_ && phase_ == Phase::open; }
+  /// Streams can be used: from the end of the handshake, or from early data on, to the end of the
+  /// connection.
+  [[nodiscard]] bool usable() const {
+    return (handshake_complete_ || early_data_.usable) && phase_ == Phase::open;
+  }
   Space& space(PacketNumberSpace which) { return spaces_[static_cast<std::size_t>(which)]; }
   [[nodiscard]] const Space& space(PacketNumberSpace which) const {
     return spaces_[static_cast<std::size_t>(which)];
@@ -282,6 +323,8 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   NewTokens new_tokens_;
   ObservedAddresses observed_addresses_;
   EarlyPackets early_;
+  EarlyDataState early_data_;
+  std::vector<u8> tls_session_;  ///< Of the ticket, while the handshake starts.
   std::unique_ptr<crypto::TlsSession> tls_;
   std::uint16_t max_datagram_size_;
   PacketNumber skipped_packet_number_;  ///< The next one that will never be sent.

@@ -58,7 +58,12 @@ Result Connection::dispatch_frames(Instant now, const OpenPacket& packet, bool& 
 
 template <class F>
 Result Connection::on_frame(Instant now, const OpenPacket& packet, const F& frame) {
-  if constexpr (is_stream_frame<F>) {
+  [[maybe_unused]] const bool early = packet.type == wire::PacketType::zero_rtt;
+  if constexpr (std::is_same_v<F, wire::StreamFrame>) {
+    const Result result = streams_.on_frame(frame);
+    if (early && result) streams_.on_early_frame(frame.stream_id);
+    return result;
+  } else if constexpr (is_stream_frame<F>) {
     return streams_.on_frame(frame);
   } else if constexpr (std::is_same_v<F, wire::AckFrame>) {
     return on_ack(now, packet.level, frame);
@@ -88,7 +93,7 @@ Result Connection::on_frame(Instant now, const OpenPacket& packet, const F& fram
   } else if constexpr (std::is_same_v<F, wire::ConnectionCloseFrame>) {
     on_frame_close(now, frame);
   } else if constexpr (std::is_same_v<F, wire::DatagramFrame>) {
-    return datagrams_.on_frame(frame);
+    return datagrams_.on_frame(frame, early);
   } else if constexpr (std::is_same_v<F, wire::ObservedAddressFrame>) {
     return observed_addresses_.on_frame(now, frame);
   }
@@ -103,6 +108,10 @@ Result Connection::on_ack(Instant now, EncryptionLevel level, const wire::AckFra
       which == PacketNumberSpace::application
           ? std::chrono::microseconds(bounded << peer_parameters_.ack_delay_exponent)
           : Duration{};
+  // RFC 9001 §4.6.2 [rfc9001-4.6.2-2].
+  if (which == PacketNumberSpace::application && acknowledges_rejected(frame)) {
+    return violation("ACK of rejected early data", FrameType::ack);
+  }
   const auto outcome = recovery_.on_ack(now, which, frame, ack_delay, *this);
   if (!outcome) return std::unexpected(outcome.error());
   if (which == PacketNumberSpace::application && outcome->newly_acknowledged) {

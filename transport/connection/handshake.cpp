@@ -18,7 +18,8 @@ void Connection::start_handshake(Instant now) {
   std::array<u8, wire::TransportParameters::kMaxEncodedSize> storage{};
   Writer out(storage);
   local_parameters().encode(out);
-  tls_ = setup_.tls->new_session(setup_.side, setup_.server_name, out.written(), *this);
+  tls_ =
+      setup_.tls->new_session(setup_.side, setup_.server_name, out.written(), *this, read_ticket());
   const Result started = tls_->start();
   if (!started) fail(now, started.error());
 }
@@ -69,9 +70,13 @@ void Connection::on_tls_secret(EncryptionLevel level, crypto::Direction directio
     (sending ? handshake.send : handshake.receive) =
         keys_.packet_keys(setup_.version, suite, crypto::Secret(secret));
     if (sending && setup_.side == Side::client) recovery_.on_handshake_keys();
+  } else if (level == EncryptionLevel::zero_rtt) {
+    on_early_secret(direction, suite, secret);
   } else if (level == EncryptionLevel::one_rtt) {
     cipher_suite_ = suite;
     if (sending) {
+      // RFC 9001 §4.9.3 [rfc9001-4.9.3-1]; RFC 9000 §17.2.3 [rfc9000-17.2.3-3].
+      if (setup_.side == Side::client) early_data_.keys = {};
       key_phases_.install_send(setup_.version, suite, secret);
     } else {
       key_phases_.install_receive(setup_.version, suite, secret);
@@ -84,8 +89,10 @@ Result Connection::on_tls_transport_parameters(Bytes parameters) {
   if (!decoded) return std::unexpected(decoded.error());
   if (Result checked = check_connection_ids(*decoded); !checked) return checked;
   peer_parameters_ = *decoded;
-  streams_.set_peer_parameters(*decoded);
-  datagrams_.set_peer_max_frame_size(decoded->max_datagram_frame_size);
+  // RFC 9000 §7.4.1 [rfc9000-7.4.1-10]: until early data is settled, the remembered limits hold.
+  if (setup_.side == Side::server || early_data_.state != crypto::EarlyData::offered) {
+    apply_peer_limits();
+  }
   observed_addresses_.set_peer(decoded->address_discovery);
   recovery_.set_peer_max_ack_delay(std::chrono::milliseconds(decoded->max_ack_delay_ms));
   // RFC 9000 §18.2: the peer takes no larger datagrams. The codec has checked the lower bound.
@@ -137,6 +144,7 @@ Result Connection::feed_tls(Instant now) {
                          kCryptoFrame);
     }
   }
+  if (Result settled = settle_early_data(now); !settled) return settled;
   if (tls_->is_complete() && !handshake_complete_) on_handshake_complete(now);
   return {};
 }

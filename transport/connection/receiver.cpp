@@ -66,6 +66,9 @@ bool Connection::can_receive_at(EncryptionLevel level) const {
   // RFC 9001 §5.7 [rfc9001-5.7-1], [rfc9001-5.7-2], [rfc9001-5.7-5]: no 1-RTT packet is read before
   // the handshake is complete.
   if (level == EncryptionLevel::one_rtt) return key_phases_.can_receive() && handshake_complete_;
+  if (level == EncryptionLevel::zero_rtt) {
+    return setup_.side == Side::server && static_cast<bool>(early_data_.keys);
+  }
   return static_cast<bool>(space(space_of(level)).receive);
 }
 
@@ -73,6 +76,11 @@ bool Connection::can_receive_at(EncryptionLevel level) const {
 /// that we drew.
 bool Connection::is_early(const wire::ProtectedHeader& header) const {
   const EncryptionLevel level = level_of(header.type);
+  if (level == EncryptionLevel::zero_rtt) {
+    // Their keys come with the ClientHello, if at all. RFC 9001 §4.6.2 [rfc9001-4.6.2-1].
+    return setup_.side == Side::server && phase_ == Phase::open &&
+           !can_receive_at(EncryptionLevel::handshake);
+  }
   const bool too_late =
       level == EncryptionLevel::one_rtt ? handshake_complete_ : space(space_of(level)).discarded;
   // RFC 9000 §5.2.2 [rfc9000-5.2.2-7]: before the server's answer a client has no keys for these.
@@ -83,8 +91,11 @@ bool Connection::is_early(const wire::ProtectedHeader& header) const {
 
 /// What waited for the keys that there are now. Handshake first: it may bring those of 1-RTT.
 void Connection::receive_early(Instant now) {
-  for (const EncryptionLevel level : {EncryptionLevel::handshake, EncryptionLevel::one_rtt}) {
-    if (!can_receive_at(level)) continue;
+  for (const EncryptionLevel level :
+       {EncryptionLevel::zero_rtt, EncryptionLevel::handshake, EncryptionLevel::one_rtt}) {
+    const bool rejected = level == EncryptionLevel::zero_rtt && !can_receive_at(level) &&
+                          can_receive_at(EncryptionLevel::handshake);
+    if (!can_receive_at(level) && !rejected) continue;
     for (EarlyPackets::Packet& early : early_.take(level)) {
       if (phase_ == Phase::draining || phase_ == Phase::drained) return;
       wire::PacketSplitter packets(early.bytes, local_cids_.initial().size());
@@ -104,8 +115,6 @@ void Connection::receive_packet(Instant now, Instant received_at,
       return receive_retry(now, header, packet);
     case PacketType::version_negotiation:
       return receive_version_negotiation(packet);
-    case PacketType::zero_rtt:
-      return drop(DropReason::keys_unavailable);
     default:
       break;
   }
@@ -159,8 +168,10 @@ std::optional<OpenPacket> Connection::open_packet(Instant now, const wire::Prote
                  .payload = {}};
   const bool one_rtt = out.level == EncryptionLevel::one_rtt;
   Space& number_space = space(space_of(out.level));
+  const crypto::PacketKeys& keys =
+      out.level == EncryptionLevel::zero_rtt ? early_data_.keys : number_space.receive;
   crypto::HeaderProtection& protection =
-      one_rtt ? key_phases_.receive_header_protection() : *number_space.receive.header_protection;
+      one_rtt ? key_phases_.receive_header_protection() : *keys.header_protection;
   const auto mask = protection.mask(wire::header_sample(packet, header.packet_number_offset));
   const auto plain = wire::unprotect_header(packet, header.packet_number_offset, mask);
   out.number = wire::decode_packet_number(number_space.acks.largest_received(), plain.truncated,
@@ -201,8 +212,10 @@ bool Connection::decrypt(Instant now, const OpenPacket& packet, bool key_phase, 
     }
     integrity_limit = key_phases_.integrity_limit();
   } else {
-    if (number_space.receive.aead->open(packet.number, header, sealed)) return true;
-    integrity_limit = number_space.receive.aead->integrity_limit();
+    const crypto::PacketKeys& keys =
+        packet.level == EncryptionLevel::zero_rtt ? early_data_.keys : number_space.receive;
+    if (keys.aead->open(packet.number, header, sealed)) return true;
+    integrity_limit = keys.aead->integrity_limit();
   }
   // RFC 9001 §6.6 [rfc9001-6.6-7]: too many forgeries tried, over all our keys.
   if (++failed_opens_ >= integrity_limit) {
@@ -214,7 +227,13 @@ bool Connection::decrypt(Instant now, const OpenPacket& packet, bool key_phase, 
 
 void Connection::on_packet_authenticated(Instant now, const wire::ProtectedHeader& header) {
   restart_idle_timer(now);
-  if (header.type == PacketType::one_rtt) return;
+  if (header.type == PacketType::one_rtt) {
+    // RFC 9001 §4.9.3 [rfc9001-4.9.3-4]: 0-RTT packets that were overtaken have this long to come.
+    if (early_data_.keys && early_data_.keys_end == kNever) {
+      early_data_.keys_end = now + 3 * recovery_.pto();
+    }
+    return;
+  }
   if (setup_.side == Side::client && !peer_packet_processed_) {
     // RFC 9000 §7.2 [rfc9000-7.2-4]: the server's choice replaces the ID that we drew for it.
     setup_.remote_connection_id = header.source_connection_id;
@@ -251,6 +270,8 @@ void Connection::receive_retry(Instant now, const wire::ProtectedHeader& header,
   install_initial_keys(retry->source_connection_id);
   // [rfc9000-17.2.5.3-4]: packet numbers go on where they were.
   recovery_.reset_space(now, PacketNumberSpace::initial, *this);
+  // RFC 9000 §17.2.3 [rfc9000-17.2.3-1], [rfc9000-17.2.3-2]: early data goes again, in new packets.
+  if (early_data_.keys) recovery_.reset_space(now, PacketNumberSpace::application, *this);
 }
 
 // RFC 9000 §6.2.

@@ -2,7 +2,7 @@
 // RFC 9001 §5.
 //
 //   train      [ datagram ][ datagram ][ ... ]         equal sizes, one path, one ECN mark
-//   datagram   [ Initial ][ Handshake ][ 1-RTT ]       what has something to say, in this order
+//   datagram   [ Initial ][ 0-RTT ][ Handshake ][ 1-RTT ]   what has something to say, in this order
 //   packet     [ header | number | frames | tag ]
 //
 // 1-RTT header protection waits until the train is complete: its masks are cheap only in bulk.
@@ -25,10 +25,15 @@ using wire::PacketType;
 /// ranges it repeats can be forgotten. RFC 9000 §13.2.4.
 constexpr std::uint64_t kAcksBeforePing = 64;
 
+constexpr std::array kSendingOrder{EncryptionLevel::initial, EncryptionLevel::zero_rtt,
+                                   EncryptionLevel::handshake, EncryptionLevel::one_rtt};
+
 PacketType type_of(EncryptionLevel level) {
   switch (level) {
     case EncryptionLevel::initial:
       return PacketType::initial;
+    case EncryptionLevel::zero_rtt:
+      return PacketType::zero_rtt;
     case EncryptionLevel::handshake:
       return PacketType::handshake;
     default:
@@ -99,13 +104,12 @@ std::optional<Transmit> Connection::poll_transmit(Instant now, TransmitBuffer& o
 /// The size of the datagram; 0 when there is nothing to send now.
 std::size_t Connection::build_datagram(Instant now, MutableBytes storage, Train& train) {
   const bool window_open = recovery_.send_allowance(now) >= storage.size();
-  std::array<PlainPacket, 3> packets;
+  std::array<PlainPacket, 3> packets;  // Never both 0-RTT and 1-RTT.
   std::array<std::optional<PacketWriter>, 3> writers;
   std::size_t count = 0;
   std::size_t size = 0;
   bool pad = false;
-  for (const EncryptionLevel level :
-       {EncryptionLevel::initial, EncryptionLevel::handshake, EncryptionLevel::one_rtt}) {
+  for (const EncryptionLevel level : kSendingOrder) {
     if (!can_send_at(level)) continue;
     const bool may_elicit = window_open || recovery_.probes(space_of(level)) > 0;
     if (!wants_to_send(now, level, may_elicit)) continue;
@@ -156,13 +160,22 @@ std::size_t Connection::least_payload(const PlainPacket& packet) const {
 }
 
 bool Connection::can_send_at(EncryptionLevel level) const {
-  if (level == EncryptionLevel::one_rtt) return key_phases_.can_send() && handshake_complete_;
+  if (level == EncryptionLevel::zero_rtt) return can_send_early();
+  if (level == EncryptionLevel::one_rtt) {
+    // RFC 9001 §4.6.2: a server answers early data before it has the client's Finished.
+    return key_phases_.can_send() &&
+           (handshake_complete_ || (setup_.side == Side::server && early_data_.usable));
+  }
   return static_cast<bool>(space(space_of(level)).send);
 }
 
 bool Connection::wants_to_send(Instant now, EncryptionLevel level, bool may_elicit) const {
   if (phase_ == Phase::closing) return true;
   const Space& number_space = space(space_of(level));
+  if (level == EncryptionLevel::zero_rtt) {
+    return may_elicit && (streams_.has_frames() || datagrams_.has_frames() || ping_requested_ ||
+                          recovery_.probes(PacketNumberSpace::application) > 0);
+  }
   if (number_space.acks.ack_due(now)) return true;
   if (!may_elicit) return false;
   return number_space.crypto.has_frames() || recovery_.probes(space_of(level)) > 0 ||
@@ -181,6 +194,7 @@ bool Connection::has_frames() const {
        {EncryptionLevel::initial, EncryptionLevel::handshake, EncryptionLevel::one_rtt}) {
     if (can_send_at(level) && space(space_of(level)).crypto.has_frames()) return true;
   }
+  if (can_send_early()) return streams_.has_frames() || datagrams_.has_frames();
   return can_send_at(EncryptionLevel::one_rtt) && has_application_frames();
 }
 
@@ -189,7 +203,7 @@ bool Connection::begin_packet(EncryptionLevel level, MutableBytes storage, std::
                               PlainPacket& packet) {
   constexpr std::size_t kLeast = 32;  // Less than this is not worth a packet.
   Space& number_space = space(space_of(level));
-  if (level == EncryptionLevel::one_rtt &&
+  if (space_of(level) == PacketNumberSpace::application &&
       number_space.next_packet_number == skipped_packet_number_) {
     skip_packet_number();
   }
@@ -233,12 +247,17 @@ void Connection::write_frames(Instant now, EncryptionLevel level, PacketWriter& 
   if (may_elicit && level == EncryptionLevel::one_rtt && datagrams_.crowded_out()) {
     datagrams_.write_frames(out, packet_room());
   }
-  if (number_space.acks.ack_pending()) write_ack(now, number_space, out);
+  if (level != EncryptionLevel::zero_rtt && number_space.acks.ack_pending()) {
+    write_ack(now, number_space, out);
+  }
   const bool acknowledges = !out.empty();
   if (may_elicit) {
-    number_space.crypto.write_frames(out);
+    const bool early = level == EncryptionLevel::zero_rtt;
+    // RFC 9000 §12.5 [rfc9000-12.5-3]: 0-RTT carries no CRYPTO, and here none of our housekeeping.
+    if (!early) number_space.crypto.write_frames(out);
     if (level == EncryptionLevel::one_rtt) write_application_frames(out);
-    const bool asked = ping_requested_ && level == EncryptionLevel::one_rtt;
+    if (early) write_data(out);
+    const bool asked = ping_requested_ && space_of(level) == PacketNumberSpace::application;
     const bool probe = recovery_.probes(space_of(level)) > 0;
     const bool prune = acknowledges && unanswered_acks_ >= kAcksBeforePing;
     if (asked || ((probe || prune) && !out.ack_eliciting())) {
@@ -322,9 +341,12 @@ void Connection::finish_packet(Instant now, PlainPacket& packet, std::span<const
                                      packet.packet_number_length};
   } else {
     wire::patch_length(bytes, packet.length_position, bytes.size() - packet.packet_number_offset);
-    number_space.send.aead->seal(packet.info.number, header, payload_and_tag);
-    const auto mask = number_space.send.header_protection->mask(
-        wire::header_sample(bytes, packet.packet_number_offset));
+    const bool early = packet.level == EncryptionLevel::zero_rtt;
+    const crypto::PacketKeys& keys = early ? early_data_.keys : number_space.send;
+    if (early) early_data_.bytes_sent += packet.payload_size;
+    keys.aead->seal(packet.info.number, header, payload_and_tag);
+    const auto mask =
+        keys.header_protection->mask(wire::header_sample(bytes, packet.packet_number_offset));
     wire::protect_header(bytes, packet.packet_number_offset, packet.packet_number_length, mask);
   }
   packet.info.size = static_cast<std::uint16_t>(bytes.size());

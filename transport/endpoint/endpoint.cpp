@@ -144,7 +144,9 @@ std::expected<ConnectionHandle, ConnectError> Endpoint::connect(Instant now,
                         .initial_destination_connection_id = {},
                         .remote_connection_id = {},
                         .tls = options.tls,
-                        .server_name = options.server_name};
+                        .server_name = options.server_name,
+                        .session_ticket = options.session_ticket,
+                        .early_data = options.early_data};
   if (auto stored = StoredToken::decode(options.address_token);
       stored && stored->applies_to(remote, options.server_name, setup.version)) {
     setup.token = std::move(stored->token);

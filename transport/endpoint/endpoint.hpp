@@ -58,6 +58,12 @@ struct ConnectOptions {
   std::shared_ptr<crypto::TlsContext> tls{};
   std::string server_name{};  ///< SNI, and the name that CA trust modes check.
   ConnectionConfig connection{};
+  /// What the event `session_ticket` gave on an earlier connection to this server (empty: none),
+  /// possibly from a file. Use each once: who sees one twice knows that it is the same client. What
+  /// is not usable is left aside, and the handshake is a full one. RFC 9001 §4.5.
+  std::vector<u8> session_ticket{};
+  /// Whether early streams may be sent before the handshake is complete. RFC 9001 §4.6.
+  EarlyDataPolicy early_data = EarlyDataPolicy::none;
   /// Source address where several are possible; unspecified lets the socket choose.
   SocketAddress local{};
   /// Of a `new_token` event of an earlier connection: spares the server a Retry. Use each once; one

@@ -48,6 +48,7 @@ std::optional<std::size_t> DatagramQueue::max_payload(std::size_t packet_room) c
 std::optional<Bytes> DatagramQueue::next() {
   if (incoming_.empty()) return std::nullopt;
   const Bytes data = incoming_.front();
+  was_early_ = incoming_.front_mark();
   incoming_.pop_front();
   return data;
 }
@@ -58,7 +59,7 @@ bool DatagramQueue::poll_readable() {
   return tell;
 }
 
-Result DatagramQueue::on_frame(const wire::DatagramFrame& frame) {
+Result DatagramQueue::on_frame(const wire::DatagramFrame& frame, bool early) {
   constexpr auto kType = static_cast<std::uint64_t>(wire::FrameType::datagram);
   // RFC 9221 §3 [rfc9221-3-3], [rfc9221-3-4].
   if (frame.received_size > max_frame_size_) {
@@ -77,7 +78,7 @@ Result DatagramQueue::on_frame(const wire::DatagramFrame& frame) {
     incoming_.pop_front();
     ++stats_.unread;
   }
-  incoming_.push_back(frame.data);
+  incoming_.push_back(frame.data, early);
   became_readable_ = became_readable_ || was_empty;
   return {};
 }

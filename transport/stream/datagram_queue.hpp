@@ -62,6 +62,8 @@ class DatagramQueue {
   [[nodiscard]] std::optional<std::size_t> max_payload(std::size_t packet_room) const;
   /// The oldest that was not read. The view is valid until the next call.
   std::optional<Bytes> next();
+  /// Whether what next() gave came in early data.
+  [[nodiscard]] bool was_early() const { return was_early_; }
   /// Whether there is something to read where there was nothing; true once for each time.
   bool poll_readable();
   [[nodiscard]] bool receives() const { return max_frame_size_ != 0; }
@@ -69,7 +71,7 @@ class DatagramQueue {
   // --- the peer --------------------------------------------------------------------------------
 
   void set_peer_max_frame_size(std::uint64_t size) { peer_max_frame_size_ = size; }
-  Result on_frame(const wire::DatagramFrame& frame);
+  Result on_frame(const wire::DatagramFrame& frame, bool early = false);
 
   // --- sending ---------------------------------------------------------------------------------
 
@@ -90,6 +92,7 @@ class DatagramQueue {
   DatagramRing incoming_;
   bool crowded_out_ = false;
   bool became_readable_ = false;
+  bool was_early_ = false;
   DatagramStats stats_;
 };
 

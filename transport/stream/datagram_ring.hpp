@@ -37,8 +37,8 @@ class DatagramRing {
     return size <= kMaxSize && cost(size) <= limit_;
   }
 
-  /// Takes a copy. It must fit.
-  void push_back(Bytes data) {
+  /// Takes a copy. It must fit. `mark` is the owner's.
+  void push_back(Bytes data, bool mark = false) {
     assert(fits(data.size()));
     std::optional<std::size_t> begin = place(data.size());
     while (!begin) {
@@ -46,12 +46,13 @@ class DatagramRing {
       begin = place(data.size());
     }
     copy(data, {block_.get() + *begin, data.size()});
-    entries_.push_back({*begin, data.size()});
+    entries_.push_back({*begin, static_cast<std::uint32_t>(data.size()), mark});
     used_ += cost(data.size());
   }
   [[nodiscard]] Bytes front() const {
     return {block_.get() + entries_.front().begin, entries_.front().size};
   }
+  [[nodiscard]] bool front_mark() const { return entries_.front().mark; }
   /// The bytes that front() showed stay as they are until the next push_back().
   void pop_front() {
     used_ -= cost(entries_.front().size);
@@ -61,7 +62,8 @@ class DatagramRing {
  private:
   struct Entry {
     std::size_t begin = 0;
-    std::size_t size = 0;
+    std::uint32_t size = 0;
+    bool mark = false;
   };
   static constexpr std::size_t kSmallest = 4'096;
   static constexpr std::size_t cost(std::size_t size) { return size + kOverhead; }

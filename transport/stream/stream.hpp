@@ -31,8 +31,9 @@ struct Stream {
   bool is_local;
   bool sends;
   bool receives;
-  bool held = false;  ///< Opened under remembered limits that the peer took back: sends nothing.
-  u8 events = 0;      ///< One bit for each StreamEvent::Kind that nobody has been told yet.
+  bool held = false;   ///< Opened under remembered limits that the peer took back: sends nothing.
+  bool early = false;  ///< Some of what the peer sent on it came in early data.
+  u8 events = 0;       ///< One bit for each StreamEvent::Kind that nobody has been told yet.
   std::uint32_t slot = 0;
   SendStream send;
   RecvStream recv;

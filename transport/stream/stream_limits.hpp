@@ -38,6 +38,12 @@ class LocalStreams {
     if (!raised_ && limit < limit_) limit_ = limit;
     return apply(limit);
   }
+  /// As if none had been opened.
+  void restart() {
+    opened_ = 0;
+    waiting_ = false;
+    blocked_ = {};
+  }
   void on_blocked_lost(std::uint64_t limit) { blocked_.on_lost(limit, limit_, waiting_); }
   [[nodiscard]] BlockedSignal& blocked() { return blocked_; }
   [[nodiscard]] const BlockedSignal& blocked() const { return blocked_; }

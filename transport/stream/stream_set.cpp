@@ -3,6 +3,7 @@
 
 #include <bit>
 #include <utility>
+#include <vector>
 
 namespace qpeer::transport {
 
@@ -112,6 +113,11 @@ std::uint64_t StreamSet::reset_code(StreamId id) const {
   return stream != nullptr ? stream->recv.reset_code() : 0;
 }
 
+bool StreamSet::is_early(StreamId id) const {
+  const Stream* stream = index_.find(id);
+  return stream != nullptr && stream->early;
+}
+
 std::optional<StreamEvent> StreamSet::poll_event() {
   for (const bool bidirectional : {true, false}) {
     if (!std::exchange(can_open_[kind(bidirectional)], false)) continue;
@@ -181,6 +187,15 @@ void StreamSet::refresh(Stream& stream) {
   scheduler_.update(stream, send_credit_.available());
   if (scheduler_.has_starved()) data_blocked_.on_blocked(send_credit_.limit());
   if (stream.done() && stream.events == 0) retire(stream);
+}
+
+void StreamSet::abandon() {
+  std::vector<Stream*> all;
+  streams_.for_each([&](Stream& stream) { all.push_back(&stream); });
+  for (Stream* stream : all) retire(*stream);
+  for (LocalStreams& local : local_) local.restart();
+  send_credit_.restart(send_credit_.limit());
+  data_blocked_ = {};
 }
 
 void StreamSet::retire(Stream& stream) {

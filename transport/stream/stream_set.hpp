@@ -58,16 +58,22 @@ class StreamSet {
   /// Gives back `size` bytes of what peek showed; with all of it and fin, the receive side is done.
   void consume(StreamId id, std::size_t size);
   [[nodiscard]] std::uint64_t reset_code(StreamId id) const;
+  /// Whether some of what the peer sent on it came in early data, which may be a replay.
+  [[nodiscard]] bool is_early(StreamId id) const;
   std::optional<StreamEvent> poll_event();
 
   // --- the peer --------------------------------------------------------------------------------
 
   /// The peer's limits; again with 1-RTT keys when 0-RTT values were remembered.
   void set_peer_parameters(const wire::TransportParameters& parameters);
+  /// Every stream is gone, and the next is the first again: for early data that was rejected, where
+  /// the peer knows of none.
+  void abandon();
   /// What we announce, from the configuration.
   void fill_parameters(wire::TransportParameters& parameters) const;
 
   Result on_frame(const wire::StreamFrame& frame);
+  void on_early_frame(StreamId id);  ///< A frame of it came in early data.
   Result on_frame(const wire::ResetStreamFrame& frame);
   Result on_frame(const wire::StopSendingFrame& frame);
   Result on_frame(const wire::MaxDataFrame& frame);

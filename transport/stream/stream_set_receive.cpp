@@ -105,6 +105,10 @@ Result StreamSet::on_frame(const wire::StreamFrame& frame) {
   return {};
 }
 
+void StreamSet::on_early_frame(StreamId id) {
+  if (Stream* stream = index_.find(id)) stream->early = true;
+}
+
 Result StreamSet::on_frame(const wire::ResetStreamFrame& frame) {
   const auto stream = find_for_frame(frame.stream_id, Part::receiving, frame.kType);
   if (!stream) return std::unexpected(stream.error());

@@ -31,8 +31,8 @@ struct SecretEvent {
 class TlsPeer final : public TlsHandler {
  public:
   TlsPeer(const std::shared_ptr<TlsContext>& context, Side side, std::string_view name,
-          std::string_view parameters = "parameters")
-      : session(context->new_session(side, name, as_bytes(parameters), *this)) {}
+          std::string_view parameters = "parameters", const Resumption& resumption = {})
+      : session(context->new_session(side, name, as_bytes(parameters), *this, resumption)) {}
 
   void on_tls_data(EncryptionLevel level, Bytes data) override {
     sent.push_back({level, to_vector(data)});
@@ -50,6 +50,13 @@ class TlsPeer final : public TlsHandler {
     return parameters_answer;
   }
 
+  void on_tls_session(Bytes kept) override { sessions.push_back(to_vector(kept)); }
+  std::vector<u8> tls_ticket_data() override { return {1, 2, 3}; }
+  TicketUse on_tls_ticket(Bytes ticket_data) override {
+    EXPECT_EQ(to_vector(ticket_data), tls_ticket_data());
+    return ticket_answer;
+  }
+
   [[nodiscard]] const SecretEvent* secret(EncryptionLevel level, Direction direction) const {
     for (const auto& each : secrets) {
       if (each.level == level && each.direction == direction) return &each;
@@ -62,6 +69,8 @@ class TlsPeer final : public TlsHandler {
   std::string peer_parameters;
   int parameter_calls = 0;
   Result parameters_answer;
+  std::vector<std::vector<u8>> sessions;  ///< A client's, to be resumed.
+  TicketUse ticket_answer = TicketUse::resume_with_early_data;
   std::string log;  ///< The order of calls; levels as numbers.
   std::unique_ptr<TlsSession> session;
 };
@@ -88,8 +97,9 @@ class TlsPair {
                    TlsConfig server_config = basic_config(), std::string_view name = "server.test")
       : TlsPair(context_of(std::move(client_config)), context_of(std::move(server_config)), name) {}
   TlsPair(const std::shared_ptr<TlsContext>& client_context,
-          const std::shared_ptr<TlsContext>& server_context, std::string_view name = "server.test")
-      : client(client_context, Side::client, name, "from the client"),
+          const std::shared_ptr<TlsContext>& server_context, std::string_view name = "server.test",
+          const Resumption& resumption = {})
+      : client(client_context, Side::client, name, "from the client", resumption),
         server(server_context, Side::server, "", "from the server") {}
 
   /// Carries each flight in pieces of `piece` bytes, after `change` had its way with it.

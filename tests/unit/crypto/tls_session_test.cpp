@@ -40,10 +40,9 @@ TEST(TlsSession, CompletesInTheOrderOfTheRfc) {
   };
   in_order(pair.client.log,
            {"data0 ", "send2 ", "receive2 ", "parameters ", "data2 ", "send3 ", "receive3 "});
-  in_order(pair.server.log,
-           {"parameters ", "data0 ", "send2 ", "receive2 ", "data2 ", "send3 ", "receive3 "});
+  in_order(pair.server.log, {"parameters ", "data0 ", "send2 ", "receive2 ", "data2 ", "send3 ",
+                             "receive3 ", "data3 "});  // The tickets.
   EXPECT_EQ(pair.client.log.find("data3"), std::string::npos);
-  EXPECT_EQ(pair.server.log.find("data3"), std::string::npos) << "a ticket, though we make none";
   EXPECT_EQ(pair.client.session->read_level(), kOneRtt);
   EXPECT_EQ(pair.server.session->read_level(), kOneRtt);
   EXPECT_EQ(pair.client.peer_parameters, "from the server");

@@ -1,0 +1,393 @@
+// Tickets, resumption and early data between two whole endpoints, with OpenSSL's TLS.
+// RFC 9000 §7.4.1, §17.2.3; RFC 9001 §4.5, §4.6, §4.9.3, §9.2.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+
+#include "crypto/identity.hpp"
+#include "tests/sim/packets.hpp"
+#include "tests/sim/peer_network.hpp"
+#include "transport/connection/session_ticket.hpp"
+
+namespace qpeer::sim {
+namespace {
+
+using transport::CloseReason;
+using transport::EarlyDataPolicy;
+
+struct Contexts {
+  crypto::TlsConfig client;
+  crypto::TlsConfig server;
+
+  Contexts() {
+    static const auto kClient =
+        crypto::generate_credentials(crypto::KeyType::ed25519, "client.example");
+    static const auto kServer =
+        crypto::generate_credentials(crypto::KeyType::ed25519, "server.example");
+    client.credentials = kClient;
+    server.credentials = kServer;
+    client.alpn = server.alpn = {"sim"};
+    server.tickets.early_data = true;
+  }
+};
+
+std::shared_ptr<crypto::TlsContext> make(const crypto::TlsConfig& config) {
+  auto made = crypto::make_tls_context(config);
+  EXPECT_TRUE(made.has_value()) << (made ? "" : made.error());
+  return made ? *made : nullptr;
+}
+
+constexpr Link kLink{.delay = 20ms};
+
+/// A server and a client that has been there before, and has tickets.
+struct Reunion {
+  explicit Reunion(PeerNetwork& net, const Contexts& contexts = {}, PeerConfig client_config = {},
+                   PeerConfig server_config = {}, const Link& link = kLink)
+      : network(net), client(connect_pair(contexts, client_config, server_config, link)) {
+    client.connect(*server);
+    EXPECT_TRUE(network.run_until([&] { return client.session().tickets.size() >= 2; }, 5s));
+    client.session().closes(0, "");
+    network.run_for(10s);
+    ticket = client.session().tickets.front();
+  }
+
+  /// Comes again, with an early stream of `early` bytes if there may be one.
+  Session& again(std::uint64_t early = 0, EarlyDataPolicy policy = EarlyDataPolicy::resend) {
+    client.config().session_ticket = ticket;
+    client.config().early_data = early == 0 ? EarlyDataPolicy::none : policy;
+    Session& session = client.connect(*server);
+    if (early != 0) early_stream = session.sends_early(early);
+    return session;
+  }
+  [[nodiscard]] Session& at_server() const { return *server->sessions().back(); }
+  /// All of the early stream is there, and the handshake over.
+  [[nodiscard]] bool arrives(std::uint64_t size) {
+    const std::uint64_t before = server->received_bytes();
+    return network.run_until(
+        [&, before] {
+          return server->received_bytes() >= before + size &&
+                 client.sessions().back()->confirmed_at.has_value();
+        },
+        10s);
+  }
+
+  PeerNetwork& network;
+  Peer* server = nullptr;
+  Peer& client;
+  std::vector<u8> ticket;
+  std::optional<StreamId> early_stream;
+
+ private:
+  Peer& connect_pair(const Contexts& contexts, PeerConfig& client_config, PeerConfig& server_config,
+                     const Link& link) {
+    client_config.real_client_tls = make(contexts.client);
+    server_config.real_server_tls = make(contexts.server);
+    client_config.keys = server_config.keys = &crypto::openssl_keys();
+    client_config.server_name = "server.example";
+    auto [from, to] = network.quiet_pair(link, client_config, server_config);
+    server = &to;
+    return from;
+  }
+};
+
+SIMULATE(Resumption, NeedsNoCertificateAndKnowsThePeerAllTheSame) {
+  Reunion reunion(network);
+  EXPECT_LE(reunion.ticket.size(), transport::SessionTicket::kMaxSize);
+  Session& session = reunion.again();
+  ASSERT_TRUE(run_until([&] { return session.confirmed_at && !session.tickets.empty(); }, 5s));
+  EXPECT_TRUE(session.connection().is_resumed());
+  EXPECT_TRUE(reunion.at_server().connection().is_resumed());
+  EXPECT_FALSE(session.connection().peer_certificate().public_key_spki.empty());
+  EXPECT_FALSE(reunion.at_server().connection().peer_certificate().public_key_spki.empty());
+  EXPECT_EQ(session.connection().early_data(), crypto::EarlyData::none);
+  EXPECT_FALSE(session.early_data_accepted.has_value());
+}
+
+// RFC 9000 §17.2.3, RFC 9001 §4.6, [rfc9000-7.4.1-4], [rfc9000-13.2.6-3]: the request is there after
+// half a round trip, and its answer after one.
+SIMULATE(EarlyData, SavesARoundTrip) {
+  Reunion reunion(network);
+  reunion.server->echoes = true;
+  const Instant start = network.now();
+  Session& session = reunion.again(1'000);
+  ASSERT_TRUE(reunion.early_stream.has_value());
+  ASSERT_TRUE(run_until([&] { return reunion.server->received_bytes() >= 1'000; }, 5s));
+  EXPECT_EQ(network.now(), start + 20ms);
+  EXPECT_FALSE(reunion.at_server().connected());
+  EXPECT_TRUE(reunion.at_server().streams.at(*reunion.early_stream).early);
+  EXPECT_EQ(reunion.at_server().early_data_accepted, true);
+  ASSERT_TRUE(run_until([&] { return session.received >= 1'000; }, 5s));
+  EXPECT_EQ(network.now(), start + 40ms);
+  EXPECT_EQ(session.early_data_accepted, true);
+  ASSERT_TRUE(run_until([&] { return session.unacknowledged == 0; }, 5s));
+  EXPECT_EQ(session.stats().packets_lost, 0U);
+  // What comes later is not early.
+  session.sends(100);
+  ASSERT_TRUE(run_until([&] { return session.unacknowledged == 0; }, 5s));
+  EXPECT_FALSE(reunion.at_server().streams.at(StreamId{4}).early);
+}
+
+// RFC 9001 §9.2: nothing leaves early that was not meant to.
+SIMULATE(EarlyData, IsAskedForStreamByStream) {
+  Reunion reunion(network);
+  Session& session = reunion.again(10);
+  EXPECT_FALSE(session.connection().open_stream(true).has_value());
+  EXPECT_FALSE(session.connection().send_datagram({}).has_value());
+  ASSERT_TRUE(reunion.arrives(10));
+  Session& plain = reunion.again();
+  EXPECT_FALSE(plain.connection().open_early_stream(true).has_value());
+  EXPECT_FALSE(plain.connection().send_early_datagram({}).has_value());
+  ASSERT_TRUE(run_until([&] { return plain.connected(); }, 5s));
+  EXPECT_TRUE(plain.connection().open_early_stream(true).has_value());
+}
+
+SIMULATE(EarlyData, DatagramsToo) {
+  PeerConfig config;
+  config.connection.max_datagram_frame_size = 65'535;
+  config.endpoint.connection.max_datagram_frame_size = 65'535;
+  Reunion reunion(network, {}, config, config);
+  Session& session = reunion.again(10);
+  const std::vector<u8> data(200, 7);
+  ASSERT_TRUE(session.connection().send_early_datagram(data).has_value());
+  ASSERT_TRUE(reunion.arrives(10));
+  EXPECT_EQ(reunion.at_server().early_datagrams, 1U);
+  ASSERT_TRUE(session.sends_datagram(data).has_value());
+  ASSERT_TRUE(run_until([&] { return reunion.at_server().datagrams == 2; }, 5s));
+  EXPECT_EQ(reunion.at_server().early_datagrams, 1U);
+}
+
+// [rfc9001-4.6.2-1], [rfc9001-4.6.2-3]: a server that does not want it, and the library sends again.
+SIMULATE(EarlyData, RejectedIsSentAgainOrReported) {
+  for (const auto policy : {EarlyDataPolicy::resend, EarlyDataPolicy::report}) {
+    Reunion reunion(network);
+    Contexts other;
+    other.server.tickets.key.emplace().fill(1);  // Cannot open the ticket.
+    reunion.server->config().real_server_tls = make(other.server);
+    reunion.server->restart();
+    Session& session = reunion.again(30'000, policy);
+    ASSERT_TRUE(reunion.early_stream.has_value());
+    ASSERT_TRUE(run_until([&] { return session.confirmed_at.has_value(); }, 5s));
+    EXPECT_EQ(session.early_data_accepted, false);
+    EXPECT_FALSE(session.connection().is_resumed());
+    if (policy == EarlyDataPolicy::report) {
+      EXPECT_FALSE(session.connection().write(*reunion.early_stream, as_bytes("x")).has_value());
+      EXPECT_EQ(session.connection().open_stream(true), *reunion.early_stream);
+      run_for(1s);
+      EXPECT_EQ(reunion.server->received_bytes(), 0U);
+      continue;
+    }
+    ASSERT_TRUE(run_until([&] { return session.unacknowledged == 0; }, 5s));
+    EXPECT_EQ(reunion.server->received_bytes(), 30'000U);
+    EXPECT_FALSE(reunion.at_server().streams.at(*reunion.early_stream).early);
+    EXPECT_EQ(session.stats().packets_lost, 0U);
+  }
+}
+
+// The default: tickets, but no early data.
+SIMULATE(EarlyData, IsTheServersChoice) {
+  Contexts contexts;
+  contexts.server.tickets.early_data = false;
+  Reunion reunion(network, contexts);
+  Session& session = reunion.again(10);
+  EXPECT_FALSE(reunion.early_stream.has_value());
+  ASSERT_TRUE(run_until([&] { return session.confirmed_at.has_value(); }, 5s));
+  EXPECT_TRUE(session.connection().is_resumed());
+}
+
+// [rfc9000-7.4.1-9]: a server with lower limits resumes, and takes no early data. The client sends it
+// again within them.
+SIMULATE(EarlyData, LowerLimitsOfTheServerRejectIt) {
+  Reunion reunion(network);
+  auto& streams = reunion.server->config().endpoint.connection.streams;
+  streams.receive_window = 5'000;
+  streams.stream_receive_window = 2'000;
+  reunion.server->restart();  // With the same TLS, hence the same ticket keys.
+  Session& session = reunion.again(30'000);
+  ASSERT_TRUE(reunion.early_stream.has_value());
+  ASSERT_TRUE(run_until([&] { return session.unacknowledged == 0 && session.connected(); }, 20s));
+  EXPECT_TRUE(session.connection().is_resumed());
+  EXPECT_EQ(session.early_data_accepted, false);
+  EXPECT_EQ(reunion.server->received_bytes(), 30'000U);
+}
+
+// [rfc9000-7.4.1-10]: more than the remembered limits allow waits.
+SIMULATE(EarlyData, KeepsWithinTheRememberedLimits) {
+  PeerConfig config;
+  config.endpoint.connection.streams.receive_window = 3'000;
+  config.endpoint.connection.streams.stream_receive_window = 2'000;
+  config.endpoint.connection.streams.max_streams_bidi = 1;
+  Reunion reunion(network, {}, config, config);
+  reunion.server->reads = false;
+  Session& session = reunion.again(30'000);
+  ASSERT_TRUE(reunion.early_stream.has_value());
+  EXPECT_FALSE(session.connection().open_early_stream(true).has_value());
+  ASSERT_TRUE(run_until([&] { return session.confirmed_at.has_value(); }, 5s));
+  EXPECT_EQ(session.early_data_accepted, true);
+  reunion.server->reads = true;
+  EXPECT_EQ(reunion.at_server().reads(1 << 20), 2'000U);
+  ASSERT_TRUE(run_until([&] { return session.unacknowledged == 0; }, 5s));
+}
+
+SIMULATE(EarlyData, SurvivesARetry) {
+  Reunion reunion(network);
+  reunion.server->config().endpoint.retry = transport::RetryPolicy::always;
+  reunion.server->restart();
+  Session& session = reunion.again(5'000);
+  ASSERT_TRUE(reunion.arrives(5'000));
+  EXPECT_GE(reunion.server->endpoint().stats().retries_sent, 1U);
+  EXPECT_EQ(session.early_data_accepted, true);
+  EXPECT_TRUE(reunion.at_server().streams.at(*reunion.early_stream).early);
+}
+
+// RFC 8446 §4.2.10: the second ClientHello carries none, and what was sent counts for nothing.
+SIMULATE(EarlyData, HelloRetryRequestRejectsIt) {
+  Reunion reunion(network);
+  Contexts other;
+  other.server.groups = "P-384";
+  other.server.tickets.key.emplace().fill(3);
+  reunion.server->config().real_server_tls = make(other.server);
+  reunion.server->restart();
+  Session& first = reunion.again();
+  ASSERT_TRUE(run_until([&] { return first.tickets.size() >= 1; }, 5s));
+  EXPECT_EQ(first.connection().key_exchange_group(), "secp384r1");
+  reunion.ticket = first.tickets.back();
+  Session& session = reunion.again(5'000);
+  ASSERT_TRUE(reunion.early_stream.has_value());
+  ASSERT_TRUE(reunion.arrives(5'000));
+  EXPECT_EQ(session.early_data_accepted, false);
+  EXPECT_TRUE(session.connection().is_resumed());
+  EXPECT_FALSE(reunion.at_server().streams.at(*reunion.early_stream).early);
+}
+
+// RFC 8446 §8.2, [rfc9001-9.2-1]: the very same datagrams, as an attacker who recorded them sends
+// them, are early data no second time.
+SIMULATE(EarlyData, AReplayIsNotEarly) {
+  Reunion reunion(network);
+  std::vector<std::vector<u8>> recorded;
+  network.on_send([&](const Passing& passing) {
+    if (passing.to == reunion.server->address() && recorded.size() < 3) {
+      recorded.emplace_back(passing.payload.begin(), passing.payload.end());
+    }
+  });
+  (void)reunion.again(2'000);
+  ASSERT_TRUE(reunion.arrives(2'000));
+  ASSERT_EQ(recorded.size(), 3U);
+  const std::uint64_t before = reunion.server->received_bytes();
+  // Its first connection ID is still routed to the first connection: the attacker waits for its end.
+  reunion.client.sessions().back()->closes(0, "");
+  run_for(10s);
+  const std::size_t sessions = reunion.server->endpoint().stats().accepted;
+  const SocketAddress attacker = SocketAddress::ipv4({10, 99, 0, 1}, 999);
+  for (const auto& each : recorded) network.inject(attacker, reunion.server->address(), each);
+  run_for(1s);
+  EXPECT_EQ(reunion.server->endpoint().stats().accepted, sessions + 1);
+  EXPECT_EQ(reunion.server->received_bytes(), before);
+}
+
+// [rfc9001-4.9.3-4] and RFC 9001 §5.7: what overtakes, and what is overtaken.
+TEST(EarlyData, SurvivesLossAndReordering) {
+  for (std::uint64_t seed = 0; seed < 10; ++seed) {
+    PeerNetwork network(seed);
+    PeerConfig config;
+    config.connection.handshake_timeout = 60s;
+    config.endpoint.connection.handshake_timeout = 60s;
+    Reunion reunion(network, {}, config, config,
+                    {.delay = 20ms, .loss = 0.15, .reorder = 0.3, .duplicate = 0.1});
+    const std::uint64_t before = reunion.server->received_bytes();
+    Session& session = reunion.again(8'000);
+    ASSERT_TRUE(network.run_until([&] { return session.unacknowledged == 0; }, 60s))
+        << "QPEER_SEED=" << seed;
+    EXPECT_EQ(reunion.server->received_bytes(), before + 8'000) << "QPEER_SEED=" << seed;
+    EXPECT_FALSE(session.closed());
+  }
+}
+
+// A 0-RTT packet ahead of the ClientHello's last part waits for its keys, RFC 9001 §5.7.
+SIMULATE(EarlyData, OvertakesTheClientHello) {
+  Reunion reunion(network);
+  int seen = 0;
+  network.pipe(reunion.client, *reunion.server).filter = [&](Passing&) {
+    return Verdict{.delay = seen++ == 1 ? Duration(5ms) : Duration{}};
+  };
+  (void)reunion.again(4'000);
+  ASSERT_TRUE(reunion.arrives(4'000));
+  EXPECT_TRUE(reunion.at_server().streams.at(*reunion.early_stream).early);
+  EXPECT_EQ(reunion.client.sessions().back()->stats().packets_lost, 0U);
+}
+
+// Whoever may no longer be believed is not, whatever they were given before.
+SIMULATE(Resumption, AsksWhetherThePeerIsStillBelieved) {
+  for (const bool client_side : {true, false}) {
+    Contexts contexts;
+    auto believed = std::make_shared<bool>(true);
+    (client_side ? contexts.client : contexts.server).verify_peer =
+        [believed](const crypto::PeerCertificate&) { return *believed; };
+    Reunion reunion(network, contexts);
+    *believed = false;
+    Session& session = reunion.again(1'000);
+    // A client offers nothing to whom it does not believe; a server takes nothing.
+    EXPECT_EQ(reunion.early_stream.has_value(), !client_side);
+    ASSERT_TRUE(run_until([&] { return session.closed(); }, 5s));
+    EXPECT_EQ(session.close->kind,
+              client_side ? CloseReason::Kind::local_transport : CloseReason::Kind::peer_transport);
+    EXPECT_EQ(session.close->code, 0x100U + 42);
+    EXPECT_EQ(reunion.server->received_bytes(), 0U);
+  }
+}
+
+// Hostile input: a file that was tampered with costs a full handshake at most.
+SIMULATE(Resumption, GarbageIsLeftAside) {
+  Reunion reunion(network);
+  const std::vector<u8> good = reunion.ticket;
+  const auto decoded = transport::SessionTicket::decode(good);
+  ASSERT_TRUE(decoded.has_value());
+  std::vector<std::vector<u8>> bad{{}, {1}, std::vector<u8>(100'000, 1)};
+  bad.emplace_back(good.begin(), good.end() - 1);
+  bad.push_back(good);
+  bad.back()[good.size() / 2] ^= 1;
+  auto other_version = *decoded;
+  other_version.version = Version::v2;  // [rfc9369-5-1]
+  bad.push_back(other_version.encode());
+  for (const std::size_t at : {0UL, 5UL, 32UL, 33UL}) {
+    auto changed = *decoded;  // With a checksum that is right.
+    changed.session[at] ^= 0x55;
+    bad.push_back(changed.encode());
+  }
+  for (const auto& each : bad) {
+    reunion.ticket = each;
+    Session& session = reunion.again(10);
+    EXPECT_FALSE(reunion.early_stream.has_value());
+    ASSERT_TRUE(run_until([&] { return session.connected(); }, 5s));
+    EXPECT_FALSE(session.connection().is_resumed());
+    session.closes(0, "");
+    run_for(1s);
+  }
+  // Somebody who can do even that can make it fail, no more.
+  for (std::size_t at = 34; at < decoded->session.size(); at += 3) {
+    auto changed = *decoded;
+    changed.session[at] ^= 0x55;
+    reunion.ticket = changed.encode();
+    Session& session = reunion.again(10);
+    ASSERT_TRUE(run_until([&] { return session.connected() || session.closed(); }, 5s)) << at;
+    if (!session.closed()) session.closes(0, "");
+    run_for(1s);
+  }
+}
+
+// Two servers with one key resume each other's sessions; early data stays where its ticket is from.
+SIMULATE(Resumption, KeysCanBeShared) {
+  Contexts contexts;
+  contexts.server.tickets.key.emplace().fill(5);
+  Reunion reunion(network, contexts);
+  reunion.server->config().real_server_tls = make(contexts.server);  // As after a restart.
+  reunion.server->restart();
+  Session& session = reunion.again(500);
+  ASSERT_TRUE(reunion.early_stream.has_value());
+  ASSERT_TRUE(reunion.arrives(500));
+  EXPECT_TRUE(session.connection().is_resumed());
+  EXPECT_EQ(session.early_data_accepted, false);
+}
+
+}  // namespace
+}  // namespace qpeer::sim
