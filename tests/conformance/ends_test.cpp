@@ -51,6 +51,8 @@ TEST_P(Ends, AClosingEndpointAnswersRarely) {
   scene.begin();
   scene.send(kOneRtt, {0x1f});
   ASSERT_TRUE(scene.victim.session().closed());
+  // [rfc9000-10.2-1] [rfc9000-10.2-3]: three PTOs, which are 100 ms at least with our delays.
+  EXPECT_EQ(scene.victim.endpoint().stats().connections, 1U);
   const std::size_t datagrams = scene.adversary.datagrams();
   const std::size_t bytes = scene.adversary.bytes();
   std::size_t sent = 0;
@@ -146,7 +148,7 @@ struct Cause {
 void send_all(Scene& scene, const Octets& frames) { scene.send(kOneRtt, frames); }
 
 // [rfc9000-11-1] [rfc9000-11-2] [rfc9000-11.1-1]: and the same code for nothing else: the rows of
-// this folder expect all others.
+// this folder expect all others. [rfc9000-10.3-2] [rfc9000-11-4]: always by CONNECTION_CLOSE.
 TEST_P(Ends, EachErrorCodeHasItsCause) {
   const Side side = GetParam();
   const Ids ids(side);
@@ -214,6 +216,7 @@ TEST_P(Ends, EachErrorCodeHasItsCause) {
     scene.begin();
     cause.act(scene);
     scene.expect(kOneRtt, closes(cause.code, cause.frame_type));
+    EXPECT_EQ(scene.victim.endpoint().stats().stateless_resets_sent, 0U);
   }
 }
 

@@ -24,7 +24,9 @@ void speaks(Scene& scene) {
 // [rfc9000-12.3-2] numbers grow, [rfc9000-12.4-1] packets have frames, [rfc9000-12.4-5] of types in
 // their shortest form, [rfc9000-12.5-3] [rfc9000-12.5-5] in packets that may hold them,
 // [rfc9000-17.2-8] [rfc9000-17.3.1-2] with reserved bits of zero, [rfc9000-17.4-2] [rfc9000-17.4-3]
-// and no spinning; [rfc9000-12.2-4] a datagram has one connection ID.
+// and no spinning; [rfc9000-12.2-4] a datagram has one connection ID. [rfc9000-19.7-1]
+// [rfc9000-19.7-3]: tokens are a server's, and have bytes; [rfc9000-11.2-1] streams are reset only
+// by the application.
 TEST_P(Life, PacketsAreWellFormed) {
   Scene scene(GetParam());
   speaks(scene);
@@ -32,6 +34,11 @@ TEST_P(Life, PacketsAreWellFormed) {
   const Adversary& adversary = scene.adversary;
   EXPECT_EQ(adversary.malformed(), 0U);
   EXPECT_GT(adversary.heard().size(), 10U);
+  EXPECT_EQ(adversary.count<wire::ResetStreamFrame>(), 0U);
+  adversary.each([&](const Adversary::Heard&, const wire::Frame& frame) {
+    const auto* const token = std::get_if<wire::NewTokenFrame>(&frame);
+    if (token != nullptr) EXPECT_TRUE(GetParam() == Side::server && !token->token.empty());
+  });
   std::array<std::optional<PacketNumber>, kPacketNumberSpaces> last;
   std::map<std::size_t, ConnectionId> ids;
   for (const auto& heard : adversary.heard()) {
@@ -135,7 +142,8 @@ std::optional<Duration> acknowledged_after(Scene& scene, EncryptionLevel level,
   return std::nullopt;
 }
 
-// [rfc9000-13.2.1-1] [rfc9000-13.2.1-2]
+// [rfc9000-13.2.1-1] [rfc9000-13.2.1-2]; [rfc9000-13.2.5-1]: the delay that is told is that of the
+// endpoint, without the link's.
 TEST_P(Life, AcknowledgementsComeInTime) {
   Scene initial(GetParam(), {.stage = Stage::initial});
   initial.begin();
@@ -150,6 +158,11 @@ TEST_P(Life, AcknowledgementsComeInTime) {
   ASSERT_TRUE(alone.has_value());
   EXPECT_GT(*alone, 5ms) << "it waits for more to acknowledge";
   EXPECT_LE(*alone, 26ms);  // max_ack_delay.
+  const auto ack = scene.adversary.last<wire::AckFrame>();
+  ASSERT_TRUE(ack.has_value());
+  const Duration told = std::chrono::microseconds(ack->ack_delay << 3);
+  EXPECT_LE(told, *alone);
+  EXPECT_GE(told, *alone - 1ms);
   // RFC 9221 §5.2 [rfc9221-5.2-1]: a DATAGRAM is in no more of a hurry.
   const auto datagram = acknowledged_after(scene, kOneRtt, {0x31, 1, 0});
   EXPECT_GT(datagram.value_or(0ms), 5ms);
@@ -177,6 +190,22 @@ TEST_P(Life, AcknowledgementsAreNotAnsweredForever) {
   for (int i = 0; i < 100; ++i) scene.send(kOneRtt, kPing);
   EXPECT_GT(scene.adversary.heard().size(), 90U);
   EXPECT_LT(scene.adversary.count<wire::PingFrame>(), scene.adversary.heard().size() / 2);
+}
+
+// [rfc9000-13.2-1] [rfc9000-13.2.1-5]: an acknowledgement that waits goes along with data.
+TEST_P(Life, AcknowledgementsGoAlongWithData) {
+  Scene scene(GetParam());
+  scene.begin();
+  ASSERT_TRUE(scene.alive(kOneRtt));
+  scene.adversary.forget();
+  const PacketNumber number = scene.adversary.next_number(kOneRtt);
+  scene.adversary.send(kOneRtt, kPing);
+  scene.run(2ms);
+  scene.victim.sends(100);
+  scene.run(11ms);
+  ASSERT_EQ(scene.adversary.heard().size(), 1U);
+  EXPECT_EQ(scene.adversary.count<wire::StreamFrame>(), 1U);
+  EXPECT_TRUE(scene.adversary.acknowledged(kOneRtt, number));
 }
 
 // [rfc9000-13.1-1]: not before all frames are processed: a packet that closes is not acknowledged.
@@ -224,6 +253,28 @@ TEST_P(Life, PathChallengesAreAnswered) {
   const auto response = scene.adversary.last<wire::PathResponseFrame>();
   ASSERT_TRUE(response.has_value());
   EXPECT_TRUE(equal(response->data, data));
+}
+
+// [rfc9000-5.1.1-2] [rfc9000-5.1.2-2]: each connection ID that the victim gave serves until it is
+// retired; those are new ones, [rfc9000-5.1-2].
+TEST_P(Life, EachConnectionIdServes) {
+  AdversaryConfig config;
+  config.parameters = [](wire::TransportParameters& p) { p.active_connection_id_limit = 4; };
+  Scene scene(GetParam(), config);
+  scene.begin();
+  std::set<Octets> ids{scene.adversary.victim_cid()};
+  scene.adversary.each([&](const Adversary::Heard&, const wire::Frame& frame) {
+    const auto* const one = std::get_if<wire::NewConnectionIdFrame>(&frame);
+    if (one == nullptr) return;
+    const Bytes id = one->connection_id.bytes();
+    EXPECT_TRUE(ids.emplace(id.begin(), id.end()).second) << "given twice";
+  });
+  EXPECT_EQ(ids.size(), 4U);  // [rfc9000-5.1.1-3]
+  for (const Octets& id : ids) {
+    const PacketNumber number = scene.adversary.next_number(kOneRtt);
+    scene.send(kOneRtt, kPing, {.dcid = id});
+    EXPECT_TRUE(scene.adversary.acknowledged(kOneRtt, number));
+  }
 }
 
 // --- keys ----------------------------------------------------------------------------------------

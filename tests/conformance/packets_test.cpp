@@ -186,7 +186,8 @@ TEST_P(Packets, OfLevelsThatAreOver) {
 }
 
 // [rfc9001-5.7-1] [rfc9001-5.7-2] [rfc9001-5.7-5]: 1-RTT packets wait for the end of the handshake,
-// even where their keys are there; [rfc9000-13.1-1] nor are they acknowledged before.
+// even where their keys are there; [rfc9000-13.1-1] nor are they acknowledged before, and
+// [rfc9000-13.2.5-2] the time that they waited is told.
 TEST_P(Packets, OfOneRttBeforeTheEndOfTheHandshake) {
   Scene scene(GetParam(), {.stage = Stage::handshake});
   scene.begin();
@@ -200,6 +201,12 @@ TEST_P(Packets, OfOneRttBeforeTheEndOfTheHandshake) {
   ASSERT_TRUE(scene.victim.has_session());
   EXPECT_TRUE(scene.victim.session().connected());
   EXPECT_EQ(scene.victim.session().streams.size(), 1U) << "it waited for its keys";
+  std::optional<std::uint64_t> delay;
+  scene.adversary.each([&](const Adversary::Heard& packet, const wire::Frame& frame) {
+    const auto* const ack = std::get_if<wire::AckFrame>(&frame);
+    if (ack != nullptr && packet.level == kOneRtt && !delay) delay = ack->ack_delay << 3;
+  });
+  EXPECT_GE(delay.value_or(0), 100'000U);
   EXPECT_TRUE(scene.alive(kOneRtt));
   EXPECT_TRUE(scene.adversary.acknowledged(kOneRtt, 0));
 }

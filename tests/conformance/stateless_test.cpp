@@ -191,6 +191,55 @@ TEST(PacketsOfClients, ThatAServerDrops) {
   EXPECT_TRUE(scene.alive(kOneRtt));
 }
 
+// [rfc9000-17.2.5.1-1] [rfc9000-17.2.5.1-5]: one Retry for a datagram, whatever it holds, and with
+// an ID that is not the client's.
+TEST(PacketsOfClients, ThatAreAnsweredByOneRetry) {
+  PeerConfig ours = small_limits();
+  ours.endpoint.retry = transport::RetryPolicy::always;
+  Scene scene(Side::server, {.stage = Stage::initial}, ours);
+  scene.begin();
+  Adversary& adversary = scene.adversary;
+  adversary.send_raw(join(
+      {adversary.packet(kInitial, kPing, {.pads = false}), adversary.packet(kInitial, kPing)}));
+  scene.run();
+  EXPECT_EQ(adversary.datagrams(), 1U);
+  EXPECT_EQ(scene.victim.endpoint().stats().retries_sent, 1U);
+  const auto retry = wire::decode_retry(adversary.last_datagram());
+  ASSERT_TRUE(retry.has_value());
+  EXPECT_FALSE(equal(retry->source_connection_id.bytes(), adversary.original_dcid()));
+  EXPECT_TRUE(equal(retry->destination_connection_id.bytes(), adversary.cid()));
+}
+
+// [rfc9000-17.2.1-4] [rfc9000-17.2.1-5] [rfc9000-17.2.1-6] [rfc9000-17.2.1-7] [rfc8999-6-3]
+// [rfc8999-6-4] [rfc9000-5.2.2-1] [rfc9000-5.2.2-4]: one Version Negotiation for a datagram, with
+// the IDs crosswise, however long: what version 1 makes of them does not count.
+// [rfc9000-5.2.2-3]: none for a small one.
+TEST(PacketsOfClients, ThatAreAnsweredByOneVersionNegotiation) {
+  const std::vector<std::pair<std::size_t, std::size_t>> sizes{
+      {0, 0}, {3, 0}, {8, 8}, {20, 21}, {255, 255}};
+  for (const auto& [dcid_size, scid_size] : sizes) {
+    Scene scene(Side::server, {.stage = Stage::initial});
+    scene.begin();
+    const Octets dcid(dcid_size, 0x11);
+    const Octets scid(scid_size, 0x22);
+    const Octets one = join({{0xc0, 0x1a, 0x2a, 0x3a, 0x4a, static_cast<u8>(dcid_size)},
+                             dcid,
+                             {static_cast<u8>(scid_size)},
+                             scid});
+    scene.adversary.send_raw(join({one, zeros(1'199 - one.size())}));
+    scene.run();
+    EXPECT_EQ(scene.adversary.datagrams(), 0U) << "an answer to a small one";
+    scene.adversary.send_raw(join({one, one, zeros(1'200)}));
+    scene.run();
+    EXPECT_EQ(scene.adversary.datagrams(), 1U);
+    const auto answer = wire::decode_version_negotiation(scene.adversary.last_datagram());
+    ASSERT_TRUE(answer.has_value());
+    EXPECT_TRUE(equal(answer->destination_connection_id, scid));
+    EXPECT_TRUE(equal(answer->source_connection_id, dcid));
+    EXPECT_TRUE(answer->supported_versions.contains(Version::v1));
+  }
+}
+
 // [rfc9000-7.2-1] [rfc9000-14.1-4]
 TEST(PacketsOfClients, ThatOpenNoConnection) {
   const std::vector<std::pair<PacketOptions, DropReason>> cases{

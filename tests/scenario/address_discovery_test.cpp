@@ -84,6 +84,7 @@ SIMULATE(AddressDiscovery, TheFirstFlightAfterTheHandshakeTells) {
 }
 
 // [draft-ietf-quic-address-discovery-4.1-6] [draft-ietf-quic-address-discovery-5-1]
+// [rfc9000-19.21-1]
 SIMULATE(AddressDiscovery, OnlyWhoAsksSomebodyThatOffersIsTold) {
   for (const AddressDiscovery& ours : {AddressDiscovery{}, kProvide, kRequest, kBoth}) {
     for (const AddressDiscovery& theirs : {AddressDiscovery{}, kProvide, kRequest, kBoth}) {

@@ -24,6 +24,7 @@ PeerConfig with_retry(RetryPolicy policy) {
   return config;
 }
 
+// [rfc9001-4.7-1]
 SIMULATE(Retry, AlwaysCostsOneRoundTripAndNoState) {
   auto [client, server] = network.pair(Link{.delay = 50ms}, {}, with_retry(RetryPolicy::always));
   const Instant start = network.now();
@@ -225,6 +226,7 @@ SIMULATE(VersionNegotiation, ComesTooLateOnceThePeerWasHeard) {
   EXPECT_TRUE(run_until(server.received(1_KiB), 5s));
 }
 
+// [rfc9000-21.6-1]
 SIMULATE(Limits, HandshakesInFlight) {
   PeerConfig config = with_retry(RetryPolicy::never);
   config.endpoint.max_handshakes = 5;

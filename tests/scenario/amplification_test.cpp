@@ -56,6 +56,7 @@ SIMULATE(Amplification, LargeServerFlightWaitsForTheClient) {
   EXPECT_GT(meter.worst(), 2.5);  // The limit was felt, and used.
 }
 
+// [rfc9000-8-1] [rfc9000-8.1-2] [rfc9000-8.1-3] [rfc9000-14.1-6]
 SIMULATE(Amplification, HoldsForASilentClient) {
   // The client's address is forged: nobody answers there, whatever the server tries.
   const PeerConfig config = config_with(1'550, 10'000);
@@ -69,6 +70,7 @@ SIMULATE(Amplification, HoldsForASilentClient) {
   EXPECT_LE(meter.sent(), 3 * 2'400U);
 }
 
+// [rfc9000-8.1-2] [rfc9000-8.1-3]
 SIMULATE(Amplification, HoldsForAFirstInitialAlone) {
   // Half a ClientHello gives an ACK at most, however often the timers run.
   const PeerConfig config = config_with(1'550, 1'000);
@@ -92,6 +94,7 @@ TEST(Amplification, HoldsAndNothingGetsStuckUnderLoss) {
   }
 }
 
+// [rfc9000-8.1-5]: the client sends when its timer runs out, though nothing of its own is lost.
 TEST(Amplification, NoDeadlockWhenAnyDatagramOfALargeFlightIsLost) {
   for (std::uint64_t n = 0; n < 12; ++n) {
     SCOPED_TRACE("the server's datagram " + std::to_string(n));

@@ -146,6 +146,7 @@ SIMULATE(Datagrams, TheLargestIsNotHeldUpByAnAckInEveryPacket) {
   EXPECT_GT(server.received_bytes(), before + 10'000) << "and streams went on";
 }
 
+// [rfc9221-5-1]
 SIMULATE(Datagrams, StreamsAndDatagramsShareTheLink) {
   auto [client, server] =
       network.pair(Link{.delay = 10ms, .rate = 8_mbit}, with_datagrams(), with_datagrams());
@@ -173,6 +174,7 @@ SIMULATE(Datagrams, StreamsAndDatagramsShareTheLink) {
 }
 
 // [rfc9221-5.4-1]: what the window does not let out waits, and when the queue is full, says so.
+// [rfc9000-19.21-3]
 SIMULATE(Datagrams, AreCongestionControlled) {
   auto [client, server] =
       network.pair(Link{.delay = 50ms, .rate = 1_mbit}, with_datagrams(), with_datagrams());

@@ -31,6 +31,7 @@ SIMULATE(Handshake, TakesOneRoundTrip) {
   EXPECT_EQ(as_text(client.connection().peer_certificate().der), "peer");
 }
 
+// [rfc9000-8.1-4] [rfc9000-14.1-1] [rfc9001-9.3-1]
 SIMULATE(Handshake, ClientHelloSpansTwoInitialsAndEachDatagramIsPadded) {
   auto [client, server] = network.pair();
   std::vector<std::string> from_client;
@@ -49,6 +50,7 @@ SIMULATE(Handshake, ClientHelloSpansTwoInitialsAndEachDatagramIsPadded) {
   EXPECT_EQ(from_client[1], "I");
 }
 
+// [rfc9001-4-2] [rfc9000-12.2-2]
 SIMULATE(Handshake, ServerCoalescesInitialAndHandshake) {
   auto [client, server] = network.pair();
   bool coalesced = false;
@@ -158,6 +160,7 @@ TEST(Handshake, SurvivesEveryFaultAtOnce) {
   }
 }
 
+// [rfc9000-7-2] [rfc9001-8.1-1]
 SIMULATE(Handshake, ProtocolsThatDoNotMatchAreRefusedOnBothSides) {
   PeerConfig client_config;
   client_config.tls.alpn = {"other"};

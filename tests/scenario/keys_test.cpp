@@ -97,6 +97,7 @@ SIMULATE(KeyUpdate, ShowsInTheKeyPhaseBitOfBoth) {
   EXPECT_TRUE(server_flipped);
 }
 
+// [rfc9001-5.3-3] [rfc9001-6.6-1] [rfc9001-6.6-3]
 SIMULATE(KeyUpdate, HappensByItselfBeforeTheLimitOfTheCipher) {
   NullKeys keys({.confidentiality_limit = 2'000});
   PeerConfig config;
@@ -208,6 +209,7 @@ SIMULATE(ConnectionIds, StragglersToARetiredOneAreStillRead) {
       0U);
 }
 
+// [rfc9000-5.1-1] [rfc9000-5.1-2]
 SIMULATE(ConnectionIds, AreRandomAndOfEightBytes) {
   auto [client, server] = network.quiet_pair(Link{});
   std::set<std::string> destinations;

@@ -107,6 +107,7 @@ SIMULATE(RealTls, StatelessResetOfARestartedServer) {
   EXPECT_EQ(client.session().close->kind, transport::CloseReason::Kind::stateless_reset);
 }
 
+// [rfc9000-7-1]: the server is authenticated; the tests of TlsSession and TlsTrust show the rest.
 SIMULATE(RealTls, ServerThatIsNotTheOneIsRefused) {
   PeerConfig config = real_config();
   crypto::TlsConfig picky;

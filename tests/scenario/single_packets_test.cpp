@@ -87,6 +87,7 @@ std::vector<u8> half_open(PeerNetwork& network, Peer& client, Peer& server) {
 }
 
 // [rfc9000-14.1-4]: also once there is a connection for it.
+// [rfc9000-14-4]: and the connection goes on.
 SIMULATE(SinglePackets, SmallInitialsAreDropped) {
   NullKeys keys({.accept_any_tag = true});
   auto [client, server] = network.pair(Link{}, taking_any_tag(keys), taking_any_tag(keys));

@@ -71,6 +71,7 @@ TEST_F(KeyPhasesTest, PeerFollowsBeforeItSendsAgain) {
 }
 
 // [rfc9001-6.1-3], [rfc9001-6.5-4], [rfc9001-6.5-5]
+// [rfc9001-6.1-4]
 TEST_F(KeyPhasesTest, OldKeysOpenStragglersForAWhile) {
   const Packet early = seal(client, 3);
   const Packet straggler = seal(client, 4);
@@ -84,6 +85,7 @@ TEST_F(KeyPhasesTest, OldKeysOpenStragglersForAWhile) {
   EXPECT_EQ(server.deadline(), kNever);
 }
 
+// [rfc9001-9.5-3]; [rfc9001-6.5-3]: the next update waits for three PTOs, as the old keys do.
 TEST_F(KeyPhasesTest, UpdatesFollowEachOther) {
   PacketNumber number = 0;
   for (int round = 1; round <= 5; ++round) {
@@ -92,6 +94,8 @@ TEST_F(KeyPhasesTest, UpdatesFollowEachOther) {
     ASSERT_TRUE(client.initiate(++number)) << round;
     EXPECT_EQ(open(server, seal(client, number)), KeyPhases::Opened::yes);
     EXPECT_EQ(open(client, seal(server, number)), KeyPhases::Opened::yes);
+    client.on_acknowledged(number);
+    EXPECT_FALSE(client.initiate(number + 1)) << "the old keys are still there";
     client.on_deadline(kLater);
     server.on_deadline(kLater);
     ++number;
@@ -113,6 +117,7 @@ TEST_F(KeyPhasesTest, NewerKeysOnAnOlderNumberAreAFault) {
   EXPECT_EQ(open(server, seal(client, 40)), KeyPhases::Opened::key_update_error);
 }
 
+// [rfc9001-6.3-4]
 TEST_F(KeyPhasesTest, ForgedPhaseBitChangesNothing) {
   Packet forged = seal(client, 1);
   forged.phase = !forged.phase;

@@ -219,6 +219,7 @@ TEST(TlsSession, MayBeDroppedAtAnyPoint) {
   TlsPair untouched;
 }
 
+// [rfc9001-5.3-1] [rfc9001-5.4.1-1]: suites without header protection of ours cannot be configured.
 TEST(TlsContext, SaysWhatIsWrongWithAConfiguration) {
   const auto wrong = [](auto change) {
     TlsConfig config = basic_config();

@@ -154,6 +154,7 @@ TEST(AckTracker, StopsRepeatingWhatThePeerKnows) {
 }
 
 // RFC 9000 §13.2.3 [rfc9000-13.2.3-3], [rfc9000-13.2.3-4]: a bound, and nothing accepted twice.
+// [rfc9000-13.2.3-5]
 TEST(AckTracker, ForgetsTheOldestRangesAndAcceptsNothingBelow) {
   AckTracker tracker{25ms};
   constexpr PacketNumber kCount = 100;

@@ -6,6 +6,7 @@
 namespace qpeer::transport::test {
 namespace {
 
+// [rfc9000-21.7-1]
 TEST(HostileStreams, SingleBytesWithGapsStayWithinTheWindow) {
   const StreamConfig config{.receive_window = 1 << 20, .stream_receive_window = 1 << 20};
   StreamSet set{Side::server, config};

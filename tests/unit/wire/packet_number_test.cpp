@@ -78,6 +78,7 @@ TEST(PacketNumber, IsFoundNearestToTheOneExpected) {
   EXPECT_EQ(decode_packet_number(std::nullopt, 255, 1), 255U);
 }
 
+// [rfc9000-17.1-3]
 TEST(PacketNumber, RoundTripsWhateverOfItsWindowTheReceiverHasSeen) {
   Values values{17};
   for (int i = 0; i < 10'000; ++i) {
