@@ -37,6 +37,15 @@ std::optional<SocketAddress> AsyncConnection::observed_address() const {
 
 Bytes AsyncConnection::address_token() const { return state_->address_token; }
 
+std::optional<bool> AsyncConnection::early_data_accepted() const {
+  return state_->early_data_accepted;
+}
+
+bool AsyncConnection::is_early(const AsyncStream& stream) const {
+  const auto* connection = state_->find();
+  return connection != nullptr && connection->is_early(stream.id());
+}
+
 bool AsyncConnection::initiate_key_update() {
   auto* connection = state_->closed ? nullptr : state_->find();
   if (connection == nullptr || !connection->initiate_key_update()) return false;

@@ -28,7 +28,7 @@ namespace detail {
 /// What AsyncConnection::open_stream and accept_stream give to co_await.
 class [[nodiscard]] StreamOperation final : public Operation {
  public:
-  enum class Kind : u8 { open, accept };
+  enum class Kind : u8 { open, open_early, accept };
   StreamOperation(std::shared_ptr<ConnectionState> connection, Kind kind, bool bidirectional);
   std::expected<AsyncStream, StreamError> await_resume();
 
@@ -89,6 +89,29 @@ class [[nodiscard]] DatagramOperation final : public Operation {
   std::expected<std::vector<u8>, DatagramError> result_;
 };
 
+/// What AsyncConnection::established gives to co_await.
+class [[nodiscard]] EstablishedOperation final : public Operation {
+ public:
+  explicit EstablishedOperation(std::shared_ptr<ConnectionState> connection);
+  std::expected<void, CloseReason> await_resume() const;
+
+ private:
+  bool attempt() override;
+  std::shared_ptr<ConnectionState> connection_;
+};
+
+/// What AsyncConnection::session_ticket gives to co_await.
+class [[nodiscard]] TicketOperation final : public Operation {
+ public:
+  explicit TicketOperation(std::shared_ptr<ConnectionState> connection);
+  std::expected<std::vector<u8>, StreamError> await_resume() { return std::move(result_); }
+
+ private:
+  bool attempt() override;
+  std::shared_ptr<ConnectionState> connection_;
+  std::expected<std::vector<u8>, StreamError> result_;
+};
+
 }  // namespace detail
 
 /// What the handshake settled.
@@ -99,9 +122,11 @@ struct ConnectionInfo {
   crypto::CipherSuite cipher_suite = crypto::CipherSuite::aes_128_gcm_sha256;
   std::string key_exchange_group;
   crypto::PeerCertificate peer_certificate;
+  bool resumed = false;  ///< An earlier connection vouches for the peer.
 };
 
-/// A handle of a connection whose handshake is complete. Copies name the same connection, which is
+/// A handle of a connection whose handshake is complete, but for those of early data: what
+/// connect_early() gives, and what accept() gives of clients that send such. Copies name the same connection, which is
 /// closed, with error code 0, when its last handle and its last stream are gone. All calls are
 /// allowed after the end; they then say `closed`.
 class AsyncConnection {
@@ -109,6 +134,11 @@ class AsyncConnection {
   /// co_await: opens a stream; waits while the peer's limit allows none.
   [[nodiscard]] detail::StreamOperation open_stream(bool bidirectional = true) {
     return {state_, detail::StreamOperation::Kind::open, bidirectional};
+  }
+  /// co_await: opens a stream whose data may leave before the handshake is complete, and be replayed:
+  /// see transport::Connection::open_early_stream. Without early data, as soon as it is complete.
+  [[nodiscard]] detail::StreamOperation open_early_stream(bool bidirectional = true) {
+    return {state_, detail::StreamOperation::Kind::open_early, bidirectional};
   }
   /// co_await: the next stream that the peer opened.
   [[nodiscard]] detail::StreamOperation accept_stream(bool bidirectional = true) {
@@ -148,6 +178,20 @@ class AsyncConnection {
   /// The newest token of the server, for ConnectOptions::address_token of one later connection to
   /// it; empty before it sent one, which it does soon after the handshake. A secret. RFC 9000 §8.1.3.
   [[nodiscard]] Bytes address_token() const;
+
+  // --- resumption and early data, RFC 9001 §4.5, §4.6 ---
+
+  /// co_await: the end of the handshake, or why there is none. At once for most connections.
+  [[nodiscard]] detail::EstablishedOperation established() {
+    return detail::EstablishedOperation{state_};
+  }
+  /// co_await: the next ticket for ConnectOptions::session_ticket of one later connection to this
+  /// server. They come soon after the handshake, if at all.
+  [[nodiscard]] detail::TicketOperation session_ticket() { return detail::TicketOperation{state_}; }
+  /// Whether early data was taken; nullopt when there is none, or no answer yet.
+  [[nodiscard]] std::optional<bool> early_data_accepted() const;
+  /// Whether some of what the peer sent on the stream came in early data, hence may be a replay.
+  [[nodiscard]] bool is_early(const AsyncStream& stream) const;
 
   /// Begins a key update; false when one is not possible now. RFC 9001 §6.
   bool initiate_key_update();

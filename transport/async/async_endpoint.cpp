@@ -52,6 +52,19 @@ ConnectOperation AsyncEndpoint::connect(const SocketAddress& remote,
   return connect(remote, options);
 }
 
+std::expected<AsyncConnection, transport::ConnectError> AsyncEndpoint::connect_early(
+    const SocketAddress& remote, transport::ConnectOptions options) {
+  if (options.early_data == transport::EarlyDataPolicy::report) {
+    options.early_data = transport::EarlyDataPolicy::resend;
+  }
+  const auto handle = state_->machine.connect(io::now(), remote, options);
+  if (!handle) return std::unexpected(handle.error());
+  auto connection = std::make_shared<ConnectionState>(state_);
+  state_->add(*connection, *handle);
+  state_->wake();
+  return connection->make_handle();
+}
+
 AcceptOperation AsyncEndpoint::accept() { return AcceptOperation{state_}; }
 
 namespace {

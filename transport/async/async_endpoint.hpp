@@ -97,8 +97,14 @@ class AsyncEndpoint {
   [[nodiscard]] detail::ConnectOperation connect(const SocketAddress& remote,
                                                  std::shared_ptr<crypto::TlsContext> tls,
                                                  std::string_view server_name = {});
-  /// co_await: the next connection that a client made, its handshake complete; nullopt once the
-  /// endpoint shuts down or its socket failed.
+  /// The connection before its handshake is complete: to send on its early streams what may be
+  /// replayed, as options.early_data and options.session_ticket allow. What a server rejects is sent
+  /// again by the library (EarlyDataPolicy::report is for the machine below). RFC 9001 §4.6.
+  std::expected<AsyncConnection, transport::ConnectError> connect_early(
+      const SocketAddress& remote, transport::ConnectOptions options);
+  /// co_await: the next connection that a client made, its handshake complete or, where the server's
+  /// TLS takes early data, such data on its way (see established()); nullopt once the endpoint shuts
+  /// down or its socket failed.
   [[nodiscard]] detail::AcceptOperation accept();
 
   /// Closes all connections with this application error and takes no more. co_await waits until

@@ -40,7 +40,8 @@ void ConnectionState::on_event(transport::ConnectionEvent&& event) {
       address_token = std::move(event.address_token);
       break;
     case Kind::session_ticket:
-      if (tickets.size() < kMaxTickets) tickets.push_back(std::move(event.session_ticket));
+      if (tickets.size() == kMaxTickets) tickets.pop_front();
+      tickets.push_back(std::move(event.session_ticket));
       schedule(ticketing);
       break;
     case Kind::early_data_accepted:
@@ -61,9 +62,12 @@ void ConnectionState::on_connected() {
             .alpn = std::string(connection->alpn()),
             .cipher_suite = connection->cipher_suite(),
             .key_exchange_group = connection->key_exchange_group(),
-            .peer_certificate = connection->peer_certificate()};
+            .peer_certificate = connection->peer_certificate(),
+            .resumed = connection->is_resumed()};
   }
   schedule(connecting);
+  // Streams that could not be opened early.
+  for (WaitList& each : opening) schedule(each);
 }
 
 void ConnectionState::on_stream_event(const transport::StreamEvent& event) {
@@ -88,8 +92,8 @@ void ConnectionState::on_closed(CloseReason reason) {
   if (closed) return;
   if (const auto* connection = find()) last_stats = connection->stats();
   closed = std::move(reason);
-  for (WaitList* list : {&connecting, &confirming, &closing, &pinging, &receiving, &opening[0],
-                         &opening[1], &accepting[0], &accepting[1]}) {
+  for (WaitList* list : {&connecting, &confirming, &closing, &pinging, &receiving, &ticketing,
+                         &opening[0], &opening[1], &accepting[0], &accepting[1]}) {
     schedule(*list);
   }
   for (auto& [id, stream] : streams) stream.on_over();
@@ -110,8 +114,8 @@ AsyncStream ConnectionState::make_stream(StreamId id) {
 
 StreamOperation::StreamOperation(std::shared_ptr<ConnectionState> connection, Kind kind,
                                  bool bidirectional)
-    : Operation(kind == Kind::open ? connection->opening[bidirectional]
-                                   : connection->accepting[bidirectional]),
+    : Operation(kind == Kind::accept ? connection->accepting[bidirectional]
+                                     : connection->opening[bidirectional]),
       connection_(std::move(connection)),
       kind_(kind),
       bidirectional_(bidirectional) {}
@@ -120,9 +124,11 @@ bool StreamOperation::attempt() {
   result_ = std::unexpected(StreamError::closed);
   auto* connection = connection_->find();
   if (connection == nullptr) return true;
-  if (kind_ == Kind::open) {
+  if (kind_ != Kind::accept) {
     if (connection_->closed) return true;
-    result_ = connection->open_stream(bidirectional_);
+    result_ = kind_ == Kind::open ? connection->open_stream(bidirectional_)
+                                  : connection->open_early_stream(bidirectional_);
+    if (!result_ && !connection->is_connected() && !connection->is_closed()) return false;
     if (result_ || result_.error() != StreamError::limit_reached) return true;
     connection_->wake();  // Tells the peer that its limit holds us up, RFC 9000 §4.6.
     return false;
@@ -136,6 +142,29 @@ bool StreamOperation::attempt() {
 std::expected<AsyncStream, StreamError> StreamOperation::await_resume() {
   if (!result_) return std::unexpected(result_.error());
   return connection_->make_stream(*result_);
+}
+
+EstablishedOperation::EstablishedOperation(std::shared_ptr<ConnectionState> connection)
+    : Operation(connection->connecting), connection_(std::move(connection)) {}
+
+bool EstablishedOperation::attempt() {
+  return connection_->connected || connection_->closed.has_value();
+}
+
+std::expected<void, CloseReason> EstablishedOperation::await_resume() const {
+  if (connection_->connected) return {};
+  return std::unexpected(*connection_->closed);
+}
+
+TicketOperation::TicketOperation(std::shared_ptr<ConnectionState> connection)
+    : Operation(connection->ticketing), connection_(std::move(connection)) {}
+
+bool TicketOperation::attempt() {
+  result_ = std::unexpected(StreamError::closed);
+  if (connection_->tickets.empty()) return connection_->closed.has_value();
+  result_ = std::move(connection_->tickets.front());
+  connection_->tickets.pop_front();
+  return true;
 }
 
 ClosedOperation::ClosedOperation(std::shared_ptr<ConnectionState> connection)

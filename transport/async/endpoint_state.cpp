@@ -57,26 +57,32 @@ std::expected<std::shared_ptr<EndpointState>, std::error_code> EndpointState::op
 // --- events --------------------------------------------------------------------------------------
 
 void EndpointState::on_event(transport::EndpointEvent&& event) {
+  using Kind = transport::ConnectionEvent::Kind;
   const auto self = shared_from_this();  // Somebody who goes on may drop the last handle.
   const bool outer = std::exchange(in_event_, !flushing_);
   const auto known = connections.find(event.connection.value);
   if (known != connections.end()) {
     known->second->on_event(std::move(event.event));
-  } else if (event.incoming && event.event.kind == transport::ConnectionEvent::Kind::connected) {
-    on_incoming(event.connection);
+  } else if (event.incoming && (event.event.kind == Kind::connected ||
+                                event.event.kind == Kind::early_data_accepted)) {
+    on_incoming(event.connection, event.event.kind == Kind::connected);
   }
   if (!flushing_) drain();
   in_event_ = outer;
 }
 
-void EndpointState::on_incoming(transport::ConnectionHandle handle) {
+void EndpointState::on_incoming(transport::ConnectionHandle handle, bool established) {
   if (!accepts || backlog.size() >= backlog_limit) {
     if (auto* connection = machine.find(handle)) connection->close(io::now(), 0, "busy");
     return;
   }
   auto connection = std::make_shared<ConnectionState>(shared_from_this());
   add(*connection, handle);
-  connection->on_connected();
+  if (established) {
+    connection->on_connected();
+  } else {
+    connection->early_data_accepted = true;
+  }
   backlog.push_back(std::move(connection));
   schedule(accepting);
 }

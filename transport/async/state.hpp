@@ -101,7 +101,7 @@ struct EndpointState : std::enable_shared_from_this<EndpointState> {
       io::EventLoop& loop, const AsyncEndpointOptions& options);
 
   void on_event(transport::EndpointEvent&& event);
-  void on_incoming(transport::ConnectionHandle handle);
+  void on_incoming(transport::ConnectionHandle handle, bool established);
   void on_socket_error();
   void add(ConnectionState& connection, transport::ConnectionHandle handle);
   void remove(ConnectionState& connection);
