@@ -78,8 +78,13 @@ void Scene::expect(EncryptionLevel level, const Expected& expected, std::uint64_
                                       : "not closed");
     return;
   }
-  ASSERT_TRUE(victim.has_session() && victim.session().closed()) << "still open";
-  const transport::CloseReason& reason = *victim.session().close;
+  ASSERT_TRUE(victim.has_session()) << "no connection";
+  expect_closed(victim.session(), adversary, expected);
+}
+
+void expect_closed(const Session& session, const Adversary& adversary, const Expected& expected) {
+  ASSERT_TRUE(session.closed()) << "still open";
+  const transport::CloseReason& reason = *session.close;
   EXPECT_EQ(reason.kind, transport::CloseReason::Kind::local_transport) << to_string(reason);
   EXPECT_EQ(to_string(TransportErrorCode{reason.code}), to_string(expected.code));
   EXPECT_EQ(reason.code, std::to_underlying(expected.code)) << to_string(reason);

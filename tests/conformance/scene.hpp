@@ -76,6 +76,9 @@ struct Scene {
   Adversary adversary;
 };
 
+/// The connection was closed as expected, and the adversary told so.
+void expect_closed(const Session& session, const Adversary& adversary, const Expected& expected);
+
 /// One row: frames in one packet of this level, sent as soon as the level is reached.
 struct FrameCase {
   std::string_view ids;

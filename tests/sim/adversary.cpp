@@ -79,7 +79,7 @@ Adversary::Adversary(Network& network, AdversaryConfig config)
       config_(std::move(config)),
       random_(network.random().split()),
       keys_(config_.keys != nullptr ? *config_.keys : null_keys_),
-      tls_context_(make_test_tls(random_, config_.tls)),
+      tls_context_(config_.real_tls ? config_.real_tls : make_test_tls(random_, config_.tls)),
       host_(network.add_host(std::make_unique<Ears>(*this))) {
   Octets id(config_.cid_size, 0xad);
   cid_ = ConnectionId(id);
@@ -124,7 +124,9 @@ Octets Adversary::parameters() const {
 
 void Adversary::start_tls() {
   const bool client = config_.side == Side::client;
-  tls_ = tls_context_->new_session(config_.side, client ? "peer.example" : "", parameters(), *this);
+  tls_ = tls_context_->new_session(
+      config_.side, client ? "peer.example" : "", parameters(), *this,
+      {.session = config_.session, .early_data = !config_.session.empty()});
   (void)tls_->start();
   go_on();
 }
@@ -138,8 +140,11 @@ void Adversary::on_tls_data(EncryptionLevel level, Bytes data) {
 
 void Adversary::on_tls_secret(EncryptionLevel level, crypto::Direction direction,
                               crypto::CipherSuite suite, Bytes secret) {
-  if (level == EncryptionLevel::zero_rtt) return;
   const bool sends = direction == crypto::Direction::send;
+  if (level == EncryptionLevel::zero_rtt) {
+    if (sends) early_send_ = keys_.packet_keys(config_.version, suite, crypto::Secret(secret));
+    return;
+  }
   Space& of_level = space(level);
   (sends ? of_level.send : of_level.receive) =
       keys_.packet_keys(config_.version, suite, crypto::Secret(secret));
@@ -185,7 +190,7 @@ void Adversary::release(EncryptionLevel level) {
 // --- sending -------------------------------------------------------------------------------------
 
 bool Adversary::can_send(EncryptionLevel level) const {
-  return static_cast<bool>(space(level).send);
+  return static_cast<bool>(level == EncryptionLevel::zero_rtt ? early_send_ : space(level).send);
 }
 
 void Adversary::send(EncryptionLevel level, const Octets& frames, const PacketOptions& options) {
@@ -198,6 +203,7 @@ void Adversary::send_raw(const Octets& datagram, const SocketAddress& from, Ecn 
 
 Octets Adversary::packet(EncryptionLevel level, Octets frames, const PacketOptions& options) {
   Space& from = space(level);
+  crypto::PacketKeys& keys = level == EncryptionLevel::zero_rtt ? early_send_ : from.send;
   const PacketNumber number = options.number.value_or(from.next);
   from.next = std::max(from.next, number + 1);
   const Octets dcid = options.dcid.value_or(victim_cid());
@@ -228,10 +234,10 @@ Octets Adversary::packet(EncryptionLevel level, Octets frames, const PacketOptio
   if (level != EncryptionLevel::one_rtt) {
     wire::patch_length(out, length_position, out.size() - number_offset);
   }
-  crypto::Aead& aead = options.old_key && old_send_ ? *old_send_ : *from.send.aead;
+  crypto::Aead& aead = options.old_key && old_send_ ? *old_send_ : *keys.aead;
   aead.seal(number, Bytes(out).first(head), MutableBytes(out).subspan(head));
   if (options.forged) out.back() ^= 1;
-  const auto mask = from.send.header_protection->mask(wire::header_sample(out, number_offset));
+  const auto mask = keys.header_protection->mask(wire::header_sample(out, number_offset));
   wire::protect_header(out, number_offset, kNumberLength, mask);
   return out;
 }

@@ -46,6 +46,8 @@ struct AdversaryConfig {
   Version version = Version::v1;
   std::size_t cid_size = 8;
   TestTlsConfig tls{};
+  std::shared_ptr<crypto::TlsContext> real_tls{};  ///< Instead of the test TLS.
+  Octets session{};  ///< As a client: of an earlier connection, to send 0-RTT packets with.
   crypto::KeyFactory* keys = nullptr;                            ///< Unset is NullKeys.
   std::function<void(wire::TransportParameters&)> parameters{};  ///< Changes what it announces ...
   std::function<void(Octets&)> raw_parameters{};                 ///< ... and this the bytes of it.
@@ -134,6 +136,9 @@ class Adversary final : private crypto::TlsHandler {
   /// The last datagram, as it came.
   [[nodiscard]] const Octets& last_datagram() const { return last_datagram_; }
 
+  /// As a client: what the server gave for later connections.
+  [[nodiscard]] const std::vector<Octets>& sessions() const { return sessions_; }
+
   [[nodiscard]] const SocketAddress& address() const { return host_.address(); }
   [[nodiscard]] const SocketAddress& victim() const { return victim_; }
   /// Connection IDs: the victim's, ours, and the one that the client drew for the server.
@@ -164,6 +169,9 @@ class Adversary final : private crypto::TlsHandler {
   void on_tls_secret(EncryptionLevel level, crypto::Direction direction, crypto::CipherSuite suite,
                      Bytes secret) override;
   Result on_tls_transport_parameters(Bytes parameters) override;
+  void on_tls_session(Bytes session) override {
+    sessions_.emplace_back(session.begin(), session.end());
+  }
 
   void hear(ReceivedDatagram datagram);
   void hear_packet(const wire::ProtectedHeader& header, MutableBytes packet, std::size_t size);
@@ -196,6 +204,9 @@ class Adversary final : private crypto::TlsHandler {
   bool knows_victim_cid_ = false;
   bool confirmed_ = false;
   std::array<Space, kPacketNumberSpaces> spaces_{};
+
+  crypto::PacketKeys early_send_;  ///< Of 0-RTT.
+  std::vector<Octets> sessions_;
 
   // 1-RTT key phases.
   crypto::CipherSuite suite_ = crypto::CipherSuite::aes_128_gcm_sha256;

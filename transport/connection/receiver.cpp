@@ -78,7 +78,7 @@ bool Connection::is_early(const wire::ProtectedHeader& header) const {
   const EncryptionLevel level = level_of(header.type);
   if (level == EncryptionLevel::zero_rtt) {
     // Their keys come with the ClientHello, if at all. RFC 9001 §4.6.2 [rfc9001-4.6.2-1].
-    return setup_.side == Side::server && phase_ == Phase::open &&
+    return setup_.side == Side::server && phase_ == Phase::open && !handshake_complete_ &&
            !can_receive_at(EncryptionLevel::handshake);
   }
   const bool too_late =

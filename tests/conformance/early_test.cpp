@@ -1,0 +1,135 @@
+// What a client may not do in 0-RTT packets, with OpenSSL's TLS and keys. RFC 9000 §12.4, §17.2.3;
+// RFC 9001 §4.6, §5.6, §8.3.
+#include <memory>
+#include <vector>
+
+#include "crypto/identity.hpp"
+#include "tests/conformance/scene.hpp"
+
+namespace qpeer::sim {
+namespace {
+
+constexpr EncryptionLevel kZeroRtt = EncryptionLevel::zero_rtt;
+
+std::shared_ptr<crypto::TlsContext> context(Side side) {
+  static const auto kCredentials =
+      crypto::generate_credentials(crypto::KeyType::ed25519, "peer.example");
+  crypto::TlsConfig config;
+  config.credentials = kCredentials;
+  config.alpn = {"sim"};
+  config.tickets.early_data = side == Side::server;
+  auto made = crypto::make_tls_context(config);
+  EXPECT_TRUE(made.has_value());
+  return made ? *made : nullptr;
+}
+
+/// An adversary that was there once, and comes again with 0-RTT keys.
+struct Again {
+  explicit Again(Stage stage = Stage::connected)
+      : tls(context(Side::client)), scene(Side::server, first(tls), server()) {
+    scene.begin();
+    scene.run();
+    EXPECT_FALSE(scene.adversary.sessions().empty());
+    AdversaryConfig config = first(tls);
+    config.stage = stage;
+    if (!scene.adversary.sessions().empty()) config.session = scene.adversary.sessions().front();
+    adversary = std::make_unique<Adversary>(scene.network, config);
+    adversary->dials(scene.victim.address());
+    EXPECT_TRUE(adversary->can_send(kZeroRtt));
+  }
+  static AdversaryConfig first(const std::shared_ptr<crypto::TlsContext>& tls) {
+    return {.real_tls = tls, .keys = &crypto::openssl_keys()};
+  }
+  static PeerConfig server() {
+    PeerConfig config = small_limits();
+    config.real_server_tls = context(Side::server);
+    config.keys = &crypto::openssl_keys();
+    return config;
+  }
+  [[nodiscard]] Session& session() { return scene.victim.session(1); }
+
+  std::shared_ptr<crypto::TlsContext> tls;
+  Scene scene;
+  std::unique_ptr<Adversary> adversary;
+};
+
+Octets stream(std::uint64_t id, std::uint64_t offset, std::size_t size) {
+  return join({varints({0x0e, id, offset, size}), zeros(size)});
+}
+
+TEST(Early, FramesThatMayNotBeThere) {
+  const std::vector<FrameCase> cases{
+      {"rfc9000-12.4-3 rfc9000-12.5-6", "ACK", kZeroRtt, varints({0x02, 0, 0, 0, 0}),
+       closes(protocol_violation, 0x02)},
+      {"rfc9001-8.3-2 rfc9000-12.5-6", "CRYPTO", kZeroRtt, varints({0x06, 0, 1, 0}),
+       closes(protocol_violation, 0x06)},
+      {"rfc9000-12.4-3 rfc9000-12.5-6", "NEW_TOKEN", kZeroRtt, varints({0x07, 1, 0}),
+       closes(protocol_violation, 0x07)},
+      {"rfc9000-12.4-3 rfc9000-12.5-6", "RETIRE_CONNECTION_ID", kZeroRtt, varints({0x19, 0}),
+       closes(protocol_violation, 0x19)},
+      {"rfc9000-12.4-3 rfc9000-12.5-6", "PATH_RESPONSE", kZeroRtt, join({{0x1b}, zeros(8)}),
+       closes(protocol_violation, 0x1b)},
+      {"rfc9000-12.4-3 rfc9000-12.5-6",
+       "HANDSHAKE_DONE",
+       kZeroRtt,
+       {0x1e},
+       closes(protocol_violation, 0x1e)},
+      {"rfc9000-12.4-4", "an unknown one", kZeroRtt, {0x1f}, closes(frame_encoding_error, 0x1f)},
+      {"rfc9000-12.4-2", "none at all", kZeroRtt, {}, closes(protocol_violation)},
+      {"rfc9000-17.2.3-5", "more than the stream's remembered limit", kZeroRtt, stream(0, 1'000, 1),
+       closes(flow_control_error, 0x0e)},
+      {"rfc9000-17.2.3-5", "more streams than were remembered", kZeroRtt, stream(16, 0, 1),
+       closes(stream_limit_error, 0x0e)},
+      {"rfc9000-17.2-9",
+       "reserved bits",
+       kZeroRtt,
+       kPing,
+       closes(protocol_violation),
+       {.first_byte_flips = 0x04}},
+  };
+  for (const FrameCase& one : cases) {
+    SCOPED_TRACE(testing::Message() << one.what << " [" << one.ids << "]");
+    Again again;
+    again.adversary->send(kZeroRtt, one.frames, one.options);
+    again.scene.run();
+    expect_closed(again.session(), *again.adversary, one.expected);
+  }
+}
+
+// [rfc9000-13.2.6-3] [rfc9001-5.6-5]: what came in 0-RTT is acknowledged in 1-RTT packets; and
+// [rfc9001-4.9.3-4] soon after the handshake none is read any more.
+TEST(Early, AcknowledgementsAreInOneRtt) {
+  Again again;
+  Adversary& adversary = *again.adversary;
+  adversary.send(kZeroRtt, stream(0, 0, 10));
+  again.scene.run();
+  EXPECT_TRUE(again.session().confirmed_at.has_value());
+  EXPECT_TRUE(adversary.acknowledged(kOneRtt, 0));
+  for (const auto& heard : adversary.heard()) EXPECT_NE(heard.level, kZeroRtt);
+  again.scene.run(3s);
+  const std::uint64_t before = again.scene.dropped(DropReason::keys_unavailable);
+  const PacketNumber late = adversary.next_number(kZeroRtt);
+  adversary.send(kZeroRtt, {0x1f});
+  again.scene.run();
+  EXPECT_FALSE(adversary.acknowledged(kOneRtt, late));
+  EXPECT_EQ(again.scene.dropped(DropReason::keys_unavailable), before + 1);
+  EXPECT_FALSE(again.session().closed());
+}
+
+// [rfc9001-5.6-6]: a client drops them, whatever key they have.
+TEST(Early, PacketsFromAServer) {
+  Scene scene(Side::client, {.stage = Stage::handshake});
+  scene.begin();
+  Adversary& adversary = scene.adversary;
+  const std::uint64_t before = scene.dropped(DropReason::keys_unavailable);
+  // A Handshake packet under another type.
+  scene.send(kHandshake, kPing, {.first_byte_flips = 0x30});
+  EXPECT_EQ(scene.dropped(DropReason::keys_unavailable), before + 1);
+  EXPECT_EQ(wire::long_packet_type(
+                adversary.packet(kHandshake, kPing, {.first_byte_flips = 0x30})[0], Version::v1),
+            wire::PacketType::zero_rtt);
+  EXPECT_TRUE(scene.alive(kHandshake));
+}
+
+}  // namespace
+}  // namespace qpeer::sim
