@@ -26,7 +26,8 @@ void speaks(Scene& scene) {
 // [rfc9000-17.2-8] [rfc9000-17.3.1-2] with reserved bits of zero, [rfc9000-17.4-2] [rfc9000-17.4-3]
 // and no spinning; [rfc9000-12.2-4] a datagram has one connection ID. [rfc9000-19.7-1]
 // [rfc9000-19.7-3]: tokens are a server's, and have bytes; [rfc9000-11.2-1] streams are reset only
-// by the application.
+// by the application; [rfc9000-14.1-1] [rfc9000-14.1-2] Initials that ask for an answer come in
+// datagrams of 1200 bytes.
 TEST_P(Life, PacketsAreWellFormed) {
   Scene scene(GetParam());
   speaks(scene);
@@ -46,6 +47,8 @@ TEST_P(Life, PacketsAreWellFormed) {
     EXPECT_TRUE(!before || heard.number > *before);
     before = heard.number;
     EXPECT_FALSE(heard.payload.empty());
+    const bool asks = GetParam() == Side::client || heard.payload[0] == 0x06;
+    if (heard.level == kInitial && asks) EXPECT_GE(heard.datagram_size, 1'200U);
     EXPECT_EQ(heard.first_byte & (heard.level == kOneRtt ? 0x38 : 0x0c), 0);
     const auto& id = heard.header.destination_connection_id;
     EXPECT_EQ(ids.try_emplace(heard.datagram, id).first->second, id);
@@ -217,6 +220,40 @@ TEST_P(Life, PacketsThatFailAreNotAcknowledged) {
   EXPECT_FALSE(scene.adversary.acknowledged(kOneRtt, number));
 }
 
+// RFC 9000 §8.1 [rfc9000-8.1-2] [rfc9000-8.1-3] [rfc9000-14.1-6]: to an address that proved nothing
+// no more than three times what came from there, and [rfc9000-8.1-6] a client that has nothing to say
+// keeps knocking: with Initials of full size, and with Handshake packets once it can.
+TEST(LifeOfServers, AmplificationIsBounded) {
+  for (const std::size_t flight : {1'000U, 20'000U}) {
+    PeerConfig ours = small_limits();
+    ours.tls.server_flight_size = flight;
+    ours.endpoint.retry = transport::RetryPolicy::never;
+    Scene scene(Side::server, {.stage = Stage::handshake, .acknowledges = false}, ours);
+    scene.begin();
+    scene.run(20s);
+    EXPECT_GT(scene.adversary.bytes(), 2'000U);
+    EXPECT_LE(scene.adversary.bytes(), 3U * 2'400U);  // The ClientHello took two datagrams.
+  }
+}
+TEST(LifeOfClients, KnockUntilTheyAreHeard) {
+  Scene initial(Side::client, {.stage = Stage::initial});
+  initial.begin();  // All is acknowledged.
+  initial.adversary.forget();
+  initial.run(3s);
+  EXPECT_GE(initial.adversary.heard().size(), 2U);
+  for (const auto& heard : initial.adversary.heard()) {
+    EXPECT_EQ(heard.level, kInitial);
+    EXPECT_GE(heard.datagram_size, 1'200U);
+  }
+  // Until a Handshake packet is acknowledged, which shows that the server has read one.
+  Scene handshake(Side::client, {.stage = Stage::handshake});
+  handshake.begin();
+  handshake.run(3s);
+  std::size_t packets = 0;
+  for (const auto& heard : handshake.adversary.heard()) packets += heard.level == kHandshake;
+  EXPECT_EQ(packets, 1U);
+}
+
 // [rfc9001-4.1.2-1] [rfc9000-19.20-1] [rfc9000-13.3-3]: HANDSHAKE_DONE comes with the end of the
 // handshake, not before, and until it is acknowledged.
 TEST(LifeOfServers, HandshakeDone) {
@@ -242,12 +279,18 @@ TEST(LifeOfServers, HandshakeDone) {
   EXPECT_EQ(count(), before);
 }
 
-// [rfc9000-19.17-1] [rfc9000-8.2.2-1] [rfc9000-8.2.2-7]: as often as it was asked, and the same.
+// [rfc9000-19.17-1] [rfc9000-8.2.2-1] [rfc9000-8.2.2-7]: as often as it was asked, and the same;
+// [rfc9000-8.2.1-7] though the question was small, [rfc9000-8.2.2-2] at once, and [rfc9000-8.2.2-5]
+// in a datagram that shows what the path carries.
 TEST_P(Life, PathChallengesAreAnswered) {
   Scene scene(GetParam());
   scene.begin();
   const Octets data{9, 8, 7, 6, 5, 4, 3, 2};
-  scene.send(kOneRtt, join({{0x1a}, data}));
+  scene.adversary.forget();
+  scene.adversary.send(kOneRtt, join({{0x1a}, data}));
+  scene.run(11ms);
+  ASSERT_EQ(scene.adversary.heard().size(), 1U);
+  EXPECT_GE(scene.adversary.heard()[0].datagram_size, 1'200U);
   scene.run(3s);
   EXPECT_EQ(scene.adversary.count<wire::PathResponseFrame>(), 1U);
   const auto response = scene.adversary.last<wire::PathResponseFrame>();
