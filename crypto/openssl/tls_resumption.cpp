@@ -11,7 +11,7 @@
 #include <openssl/ssl.h>
 
 #include <algorithm>
-#include <ctime>
+#include <chrono>
 
 #include "crypto/identity.hpp"
 #include "crypto/openssl/certificate.hpp"
@@ -56,7 +56,13 @@ std::string_view text_of(const char* text) { return text == nullptr ? "" : text;
 
 }  // namespace
 
-std::int64_t unix_time() { return std::time(nullptr); }
+/// Not time(), whose second begins some milliseconds after that of the clock which OpenSSL reads: a
+/// session would be from the future.
+std::int64_t unix_time() {
+  return std::chrono::duration_cast<std::chrono::seconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
 
 // --- client --------------------------------------------------------------------------------------
 
