@@ -86,6 +86,19 @@ TEST_P(Life, WhatIsSentAgainIsTheSame) {
   EXPECT_GT(repeated[1], 100U) << "no stream data was sent again";
 }
 
+// [rfc9002-7.5-1] [rfc9002-6.2.4-8]: a full window holds back no probe.
+TEST_P(Life, ProbesLeaveWhenTheWindowIsFull) {
+  Scene scene(GetParam(), {.acknowledges = false});
+  scene.begin();
+  scene.victim.sends(100'000);
+  scene.run(20ms);
+  scene.adversary.forget();
+  scene.run(10ms);
+  EXPECT_TRUE(scene.adversary.heard().empty()) << "the window is full";
+  scene.run(8s);
+  EXPECT_GE(scene.adversary.heard().size(), 4U);
+}
+
 // [rfc9001-4.9.1-1] [rfc9001-4.9.1-2] [rfc9001-4.9.2-1]
 TEST_P(Life, LevelsThatAreOverStayOver) {
   Scene scene(GetParam());

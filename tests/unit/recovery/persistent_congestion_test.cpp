@@ -36,6 +36,7 @@ void lose_over(Sender& sender, Duration span) {
 }
 
 // RFC 9002 §7.6.1 [rfc9002-7.6.1-1], §7.6.2 [rfc9002-7.6.2-5].
+// [rfc9002-7.4-2]: lost after something was acknowledged, they count.
 TEST(PersistentCongestion, NeedsMoreThanThreePtos) {
   Sender within = with_rtt();
   lose_over(within, kDuration);
