@@ -78,17 +78,18 @@ void OpensslSession::resume(const Resumption& resumption) {
       d2i_SSL_SESSION(nullptr, &at, static_cast<long>(encoded.size()))};
   SSL* const ssl = ssl_.get();
   const auto& trust = context_->trust();
+  // OpenSSL compares what it would send with the session and fails where they differ. The session
+  // was made under this name (bound_to), but does not say so if its server did not acknowledge it.
+  const char* const name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
   if (session == nullptr || at != encoded.data() + encoded.size() || !is_usable(session.get()) ||
+      SSL_SESSION_set1_hostname(session.get(), name) != 1 ||
       SSL_SESSION_set1_id_context(session.get(), trust.data(), trust.size()) != 1 ||
       SSL_set_session(ssl, session.get()) != 1) {
     return;
   }
   const bool early =
       resumption.early_data && SSL_SESSION_get_max_early_data(session.get()) == kUnlimitedEarlyData;
-  // OpenSSL compares what it would send with the session, and fails where they differ.
-  const bool same_name = text_of(SSL_SESSION_get0_hostname(session.get())) ==
-                         text_of(SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name));
-  if (early && same_name && SSL_set_quic_tls_early_data_enabled(ssl, 1) != 1) {
+  if (early && SSL_set_quic_tls_early_data_enabled(ssl, 1) != 1) {
     refuse(TransportErrorCode::internal_error, "early data cannot be enabled");
   }
 }

@@ -2,6 +2,9 @@
 #include "crypto/resumption.hpp"
 
 #include <gtest/gtest.h>
+#include <openssl/ssl.h>
+
+#include <cstddef>
 
 #include "tls_pair.hpp"
 
@@ -57,6 +60,30 @@ TEST(Resumption, YieldsEarlySecretsThatAgree) {
     EXPECT_EQ(pair.client.sessions.size(), 1U);
     EXPECT_EQ(pair.client.parameter_calls, 1);
   }
+}
+
+// As many servers do: the session then does not say under which name it was made.
+TEST(Resumption, TakesSessionsOfServersThatDoNotAcknowledgeTheName) {
+  Acquaintance known;
+  constexpr std::ptrdiff_t kPrefix = 33;  // Ours, before OpenSSL's encoding.
+  ASSERT_GT(known.session.size(), 33U);
+  const unsigned char* at = known.session.data() + kPrefix;
+  SSL_SESSION* const session =
+      d2i_SSL_SESSION(nullptr, &at, static_cast<long>(known.session.size()) - kPrefix);
+  ASSERT_NE(session, nullptr);
+  ASSERT_STREQ(SSL_SESSION_get0_hostname(session), "server.test");
+  ASSERT_EQ(SSL_SESSION_set1_hostname(session, nullptr), 1);
+  unsigned char* encoded = nullptr;
+  const int size = i2d_SSL_SESSION(session, &encoded);
+  SSL_SESSION_free(session);
+  ASSERT_GT(size, 0);
+  known.session.resize(kPrefix);
+  known.session.insert(known.session.end(), encoded, encoded + size);
+  OPENSSL_free(encoded);
+  TlsPair pair = known.again();
+  pair.run();
+  ASSERT_TRUE(pair.complete());
+  EXPECT_EQ(pair.client.session->early_data(), EarlyData::accepted);
 }
 
 // What makes a session good for a handshake, but not for early data; the handshake goes on.
