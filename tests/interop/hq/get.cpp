@@ -1,5 +1,5 @@
 // qpeer-hq get: downloads files. Those of one host share a connection, each on a stream of its own,
-// all at once as far as the server's limit allows.
+// all at once as far as the server's limit allows; or each has a connection of its own.
 #include <sys/stat.h>
 #include <qpeer/transport.hpp>
 
@@ -27,7 +27,13 @@ struct GetOptions {
   std::string folder = ".";
   std::vector<std::string> urls;
   std::string ca;
+  std::string groups;
   Duration timeout = 10s;
+  std::uint64_t window = 0;
+  bool each = false;
+  bool resume = false;
+  bool early = false;
+  bool key_update = false;
   bool quiet = false;
   cli::TransportOptions transport;
 };
@@ -63,12 +69,13 @@ Task<Outcome> save(AsyncStream& stream, const GetOptions& options, const std::st
   co_return size;
 }
 
-Task<Outcome> request(AsyncConnection& connection, const GetOptions& options, const Url& url) {
+Task<Outcome> request(AsyncConnection& connection, const GetOptions& options, const Url& url,
+                      bool early) {
   const std::string name = url.file_name();
   if (const auto bad = cli::why_bad_name(name); !bad.empty()) {
     co_return Error("no name for a file: " + std::string(bad));
   }
-  auto stream = co_await connection.open_stream();
+  auto stream = early ? co_await connection.open_early_stream() : co_await connection.open_stream();
   if (!stream) co_return Error(std::string(to_string(stream.error())));
   const std::string line = "GET " + url.path + "\r\n";
   const auto written = co_await stream->write(as_bytes(line));
@@ -78,9 +85,9 @@ Task<Outcome> request(AsyncConnection& connection, const GetOptions& options, co
   co_return outcome;
 }
 
-Task<void> fetch(AsyncConnection connection, const GetOptions& options, const Url& url,
+Task<void> fetch(AsyncConnection connection, const GetOptions& options, const Url& url, bool early,
                  std::size_t& failures) {
-  const Outcome outcome = co_await request(connection, options, url);
+  const Outcome outcome = co_await request(connection, options, url, early);
   if (outcome) {
     if (!options.quiet) cli::say("https://{}{}: {} bytes", url.authority, url.path, *outcome);
     co_return;
@@ -98,6 +105,11 @@ Task<std::expected<AsyncConnection, std::string>> connect(AsyncEndpoint& endpoin
                                                           const ConnectOptions& options) {
   const auto peer = cli::resolve_peer(url.authority, url.port);
   if (!peer) co_return Error(peer.error());
+  if (options.early_data != transport::EarlyDataPolicy::none) {
+    auto connection = endpoint.connect_early(peer->addresses.front(), options);
+    if (!connection) co_return Error(std::string(transport::to_string(connection.error())));
+    co_return std::move(*connection);
+  }
   std::string tried;
   for (const SocketAddress& address : peer->addresses) {
     auto connection = co_await endpoint.connect(address, options);
@@ -108,28 +120,93 @@ Task<std::expected<AsyncConnection, std::string>> connect(AsyncEndpoint& endpoin
   co_return Error(tried);
 }
 
-Task<std::size_t> fetch_all(AsyncEndpoint& endpoint, const GetOptions& options, const Host& host,
-                            std::shared_ptr<crypto::TlsContext> tls) {
+// What a connection leaves for the next one.
+struct Memory {
+  std::vector<u8> ticket;
+  std::vector<u8> token;
+};
+
+Task<void> take_ticket(AsyncConnection connection, Memory& memory) {
+  auto ticket = co_await connection.session_ticket();
+  if (ticket) memory.ticket = std::move(*ticket);
+}
+
+// Servers send tickets soon after the handshake, if at all.
+Task<void> remember(EventLoop& loop, AsyncConnection connection, Memory& memory) {
+  TaskGroup waiting;
+  waiting.spawn(take_ticket(connection, memory));
+  for (int i = 0; i < 40 && memory.ticket.empty(); ++i) co_await sleep_for(loop, 50ms);
+  waiting.cancel();
+  const Bytes token = connection.address_token();
+  memory.token.assign(token.begin(), token.end());
+}
+
+// One connection for all these; gives how many failed.
+Task<std::size_t> fetch_all(AsyncEndpoint& endpoint, const GetOptions& options,
+                            std::span<const Url> urls, const ConnectOptions& connect_options,
+                            Memory* memory = nullptr) {
+  auto connection = co_await connect(endpoint, urls.front(), connect_options);
+  std::size_t failures = 0;
+  if (!connection) {
+    cli::complain("qpeer-hq: cannot connect to {}: {}", urls.front().authority, connection.error());
+    co_return urls.size();
+  }
+  const bool early = connect_options.early_data != transport::EarlyDataPolicy::none;
+  TaskGroup tasks;
+  if (!options.quiet) tasks.spawn(tell_connected(*connection, urls.front().authority));
+  if (options.key_update) tasks.spawn(update_keys(*connection));
+  for (const Url& url : urls) tasks.spawn(fetch(*connection, options, url, early, failures));
+  co_await tasks.join();
+  if (memory != nullptr) co_await remember(endpoint.loop(), *connection, *memory);
+  if (!options.quiet) tell_figures(*connection, urls.front().authority);
+  co_return failures;
+}
+
+// The first on one connection, the others on a second that builds on it.
+Task<std::size_t> fetch_twice(AsyncEndpoint& endpoint, const GetOptions& options,
+                              std::span<const Url> urls, ConnectOptions connect_options) {
+  Memory memory;
+  std::size_t failures =
+      co_await fetch_all(endpoint, options, urls.first(1), connect_options, &memory);
+  if (memory.ticket.empty()) {
+    cli::complain("qpeer-hq: {} gave no session ticket", urls.front().authority);
+    co_return urls.size();
+  }
+  connect_options.session_ticket = std::move(memory.ticket);
+  connect_options.address_token = std::move(memory.token);
+  if (options.early) connect_options.early_data = transport::EarlyDataPolicy::resend;
+  failures += co_await fetch_all(endpoint, options, urls.subspan(1), connect_options);
+  co_return failures;
+}
+
+Task<void> fetch_one(AsyncEndpoint& endpoint, const GetOptions& options, const Url& url,
+                     const ConnectOptions& connect_options, std::size_t& failures) {
+  const std::size_t failed = co_await fetch_all(endpoint, options, {&url, 1}, connect_options);
+  failures += failed;
+}
+
+Task<std::size_t> fetch_host(AsyncEndpoint& endpoint, const GetOptions& options, const Host& host,
+                             std::shared_ptr<crypto::TlsContext> tls) {
   ConnectOptions connect_options{.tls = std::move(tls),
                                  .server_name = host.urls.front().host,
                                  .connection = options.transport.connection()};
   connect_options.connection.handshake_timeout = options.timeout;
-  const auto connection = co_await connect(endpoint, host.urls.front(), connect_options);
-  if (!connection) {
-    cli::complain("qpeer-hq: cannot connect to {}: {}", host.authority, connection.error());
-    co_return host.urls.size();
-  }
-  const ConnectionInfo& info = connection->info();
-  if (!options.quiet) {
-    cli::say("{}: QUIC v{}, {}, {}, handshake {:.3f} ms", host.authority,
-             info.version == Version::v2 ? 2 : 1, cli::to_string(info.cipher_suite),
-             info.key_exchange_group,
-             std::chrono::duration<double, std::milli>(connection->stats().handshake_time).count());
+  if (options.window != 0) {
+    connect_options.connection.streams.stream_receive_window = options.window;
+    connect_options.connection.streams.receive_window = options.window + options.window / 2;
   }
   std::size_t failures = 0;
-  TaskGroup files;
-  for (const Url& url : host.urls) files.spawn(fetch(*connection, options, url, failures));
-  co_await files.join();
+  if (options.each) {
+    TaskGroup tasks;
+    for (const Url& url : host.urls) {
+      tasks.spawn(fetch_one(endpoint, options, url, connect_options, failures));
+    }
+    co_await tasks.join();
+  } else if ((options.resume || options.early) && host.urls.size() > 1) {
+    failures = co_await fetch_twice(endpoint, options, host.urls, connect_options);
+  } else {
+    failures = co_await fetch_all(endpoint, options, host.urls, connect_options);
+  }
   co_return failures;
 }
 
@@ -142,7 +219,7 @@ Task<int> get(EventLoop& loop, const GetOptions& options, const std::vector<Host
   }
   std::size_t failures = 0;
   for (const Host& host : hosts) {
-    const std::size_t failed = co_await fetch_all(*endpoint, options, host, tls);
+    const std::size_t failed = co_await fetch_host(*endpoint, options, host, tls);
     failures += failed;
   }
   co_await endpoint->shut_down(0, {}, 100ms);
@@ -152,6 +229,7 @@ Task<int> get(EventLoop& loop, const GetOptions& options, const std::vector<Host
 std::expected<std::shared_ptr<crypto::TlsContext>, std::string> make_tls(
     const GetOptions& options) {
   crypto::TlsConfig tls = options.transport.tls(std::string(kAlpn));
+  tls.groups = options.groups;
   if (!options.ca.empty()) {
     auto authorities = read_file(options.ca);
     if (!authorities) return Error(authorities.error());
@@ -176,6 +254,14 @@ int get_command(std::span<char* const> words) {
                  "trust only these authorities (default: trust anyone)");
   arguments.seconds("--timeout", "S", options.timeout,
                     "give up a handshake after this long (default: 10)");
+  arguments.toggle("--each", options.each, "a connection for each file, all at once");
+  arguments.toggle("--resume", options.resume,
+                   "the first file on one connection, the others on a second that resumes it");
+  arguments.toggle("--early", options.early, "the same, and the later requests in 0-RTT");
+  arguments.toggle("--key-update", options.key_update, "update the keys as soon as possible");
+  arguments.size("--window", "BYTES", options.window,
+                 "flow control window of each stream, and two thirds of the connection's");
+  arguments.text("--groups", "LIST", options.groups, "key exchange groups, as OpenSSL names them");
   options.transport.declare_version(arguments);
   options.transport.declare_cipher(arguments);
   options.transport.declare_mtu(arguments);

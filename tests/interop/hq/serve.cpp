@@ -28,7 +28,11 @@ struct ServeOptions {
   std::string key;
   std::string address = "::";
   std::uint16_t port = 443;
+  std::string groups;
+  Duration timeout = 10s;
   bool retry = false;
+  bool key_update = false;
+  bool early_data = false;
   bool quiet = false;
   cli::TransportOptions transport;
 };
@@ -92,8 +96,11 @@ Task<void> answer(int folder, AsyncStream stream, bool quiet) {
   (void)co_await stream.finished();
 }
 
-Task<void> serve_connection(int folder, AsyncConnection connection, bool quiet) {
+Task<void> serve_connection(int folder, AsyncConnection connection, const ServeOptions& options) {
+  const bool quiet = options.quiet;
   TaskGroup streams;
+  if (!quiet) streams.spawn(tell_connected(connection, {}));
+  if (options.key_update) streams.spawn(update_keys(connection));
   for (;;) {
     auto stream = co_await connection.accept_stream();
     if (!stream) break;
@@ -102,16 +109,18 @@ Task<void> serve_connection(int folder, AsyncConnection connection, bool quiet) 
   co_await streams.join();
   if (!quiet) {
     const CloseReason reason = co_await connection.closed();
-    cli::complain("{}: {}", connection.info().remote.to_string(), to_string(reason));
+    const std::string client = connection.info().remote.to_string();
+    tell_figures(connection, client);
+    cli::complain("{}: {}", client, to_string(reason));
   }
 }
 
-Task<int> serve(int folder, AsyncEndpoint& endpoint, bool quiet) {
+Task<int> serve(int folder, AsyncEndpoint& endpoint, const ServeOptions& options) {
   TaskGroup connections;
   for (;;) {
     auto connection = co_await endpoint.accept();
     if (!connection) break;
-    connections.spawn(serve_connection(folder, std::move(*connection), quiet));
+    connections.spawn(serve_connection(folder, std::move(*connection), options));
   }
   cli::complain("qpeer-hq: the socket failed: {}", endpoint.error().message());
   co_return cli::kFailure;
@@ -125,6 +134,8 @@ std::expected<AsyncEndpointOptions, std::string> endpoint_options(const ServeOpt
   crypto::TlsConfig tls = options.transport.tls(std::string(kAlpn));
   tls.credentials = {.certificate_pem = *certificate, .private_key_pem = *key};
   tls.mutual = false;
+  tls.groups = options.groups;
+  tls.tickets.early_data = options.early_data;  // Requests change nothing here.
   auto context = crypto::make_tls_context(std::move(tls));
   if (!context) return std::unexpected(context.error());
   const auto bind = cli::parse_listen(options.address, options.port);
@@ -134,6 +145,7 @@ std::expected<AsyncEndpointOptions, std::string> endpoint_options(const ServeOpt
   out.endpoint.server_tls = std::move(*context);
   out.endpoint.retry = options.retry ? RetryPolicy::always : RetryPolicy::under_load;
   out.endpoint.connection = options.transport.connection();
+  out.endpoint.connection.handshake_timeout = options.timeout;
   return out;
 }
 
@@ -156,7 +168,7 @@ int run_server(const ServeOptions& options) {
     return cli::kFailure;
   }
   cli::say("listening on {}", endpoint->local_address().to_string());
-  return cli::run_program(loop, serve(folder.get(), *endpoint, options.quiet), cli::kSuccess);
+  return cli::run_program(loop, serve(folder.get(), *endpoint, options), cli::kSuccess);
 }
 
 }  // namespace
@@ -172,6 +184,11 @@ int serve_command(std::span<char* const> words) {
   arguments.text("--address", "ADDR", options.address, "where to listen (default: any address)");
   arguments.number("--port", "N", options.port, 0, 65'535, "the port (default: 443)");
   arguments.toggle("--retry", options.retry, "answer each first Initial with Retry");
+  arguments.toggle("--early-data", options.early_data, "take requests in 0-RTT");
+  arguments.toggle("--key-update", options.key_update, "update the keys as soon as possible");
+  arguments.seconds("--timeout", "S", options.timeout,
+                    "give up a handshake after this long (default: 10)");
+  arguments.text("--groups", "LIST", options.groups, "key exchange groups, as OpenSSL names them");
   options.transport.declare_version(arguments);
   options.transport.declare_cipher(arguments);
   options.transport.declare_mtu(arguments);
