@@ -69,13 +69,22 @@ Task<Outcome> save(AsyncStream& stream, const GetOptions& options, const std::st
   co_return size;
 }
 
+Task<std::expected<AsyncStream, StreamError>> open(AsyncConnection& connection, bool early) {
+  if (early) {
+    auto stream = co_await connection.open_early_stream();
+    co_return std::move(stream);
+  }
+  auto stream = co_await connection.open_stream();
+  co_return std::move(stream);
+}
+
 Task<Outcome> request(AsyncConnection& connection, const GetOptions& options, const Url& url,
                       bool early) {
   const std::string name = url.file_name();
   if (const auto bad = cli::why_bad_name(name); !bad.empty()) {
     co_return Error("no name for a file: " + std::string(bad));
   }
-  auto stream = early ? co_await connection.open_early_stream() : co_await connection.open_stream();
+  auto stream = co_await open(connection, early);
   if (!stream) co_return Error(std::string(to_string(stream.error())));
   const std::string line = "GET " + url.path + "\r\n";
   const auto written = co_await stream->write(as_bytes(line));
@@ -166,8 +175,10 @@ Task<std::size_t> fetch_all(AsyncEndpoint& endpoint, const GetOptions& options,
 Task<std::size_t> fetch_twice(AsyncEndpoint& endpoint, const GetOptions& options,
                               std::span<const Url> urls, ConnectOptions connect_options) {
   Memory memory;
-  std::size_t failures =
-      co_await fetch_all(endpoint, options, urls.first(1), connect_options, &memory);
+  const auto first = urls.first(1);
+  const auto others = urls.subspan(1);
+  const std::size_t failures =
+      co_await fetch_all(endpoint, options, first, connect_options, &memory);
   if (memory.ticket.empty()) {
     cli::complain("qpeer-hq: {} gave no session ticket", urls.front().authority);
     co_return urls.size();
@@ -175,13 +186,14 @@ Task<std::size_t> fetch_twice(AsyncEndpoint& endpoint, const GetOptions& options
   connect_options.session_ticket = std::move(memory.ticket);
   connect_options.address_token = std::move(memory.token);
   if (options.early) connect_options.early_data = transport::EarlyDataPolicy::resend;
-  failures += co_await fetch_all(endpoint, options, urls.subspan(1), connect_options);
-  co_return failures;
+  const std::size_t failed = co_await fetch_all(endpoint, options, others, connect_options);
+  co_return failures + failed;
 }
 
 Task<void> fetch_one(AsyncEndpoint& endpoint, const GetOptions& options, const Url& url,
                      const ConnectOptions& connect_options, std::size_t& failures) {
-  const std::size_t failed = co_await fetch_all(endpoint, options, {&url, 1}, connect_options);
+  const std::span<const Url> one(&url, 1);
+  const std::size_t failed = co_await fetch_all(endpoint, options, one, connect_options);
   failures += failed;
 }
 
