@@ -153,6 +153,7 @@ void Node::Implementation::on_endpoint_event(Port port, const transport::Endpoin
     case Kind::closed:
       return on_closed(slot, event.event.close);
     case Kind::session_ticket:
+      return on_session_ticket(links[slot], event.event.session_ticket);
     case Kind::early_data_accepted:
     case Kind::early_data_rejected:
     case Kind::connected:

@@ -117,10 +117,14 @@ void Node::Implementation::end_bootstrap(std::optional<Slot> winner) {
   bootstrap_back_off.on_success();
   if (asked) {
     const Peer& peer = peers[*winner];
+    transport::Connection* connection = peer.out == kNone ? nullptr : transport_of(links[peer.out]);
+    const bool early =
+        connection != nullptr && connection->early_data() == crypto::EarlyData::accepted;
     tell(Bootstrapped{.peer = peer.id,
                       .address = peer.address,
                       .took = now - plan_began,
-                      .tried = over.failures().size() + over.in_flight()});
+                      .tried = over.failures().size() + over.in_flight(),
+                      .early_bytes = early ? connection->stats().early_bytes : 0});
   }
   keeps_links = true;
   maintain_at = now + kMaintainInterval;

@@ -91,6 +91,14 @@ std::expected<Node::Implementation::Slot, std::string> Node::Implementation::dia
   options.connection.streams.max_streams_bidi = 1;
   options.connection.streams.max_streams_uni = 1;
   if (!candidate.id && tls.checks_names()) options.server_name = candidate.server_name;
+  // A dial-back has to prove the key itself.
+  const bool resumes = candidate.id && purpose == Purpose::link && port == Port::first;
+  if (const auto* known = resumes ? cache.find(*candidate.id) : nullptr) {
+    options.session_ticket = known->ticket;
+    options.early_data = transport::EarlyDataPolicy::resend;
+    // RFC 9001 §4.5 [rfc9001-4.5-1]: once, so that nobody can tell that we are the same.
+    if (!known->ticket.empty()) cache.set_resumption(known->id, {}, known->address_token);
+  }
   const auto handle = endpoint(port).connect(now, candidate.address, options);
   if (!handle) return std::unexpected(std::string(to_string(handle.error())));
   const Slot slot = add_link(port, *handle);
@@ -99,7 +107,19 @@ std::expected<Node::Implementation::Slot, std::string> Node::Implementation::dia
   link.purpose = purpose;
   link.candidate = candidate;
   link.remote = candidate.address;
+  introduce_early(link);
   return slot;
+}
+
+/// In the first flight, where the node that we dial gave us a ticket. A refusal costs nothing: then
+/// the transport says it again with the end of the handshake.
+void Node::Implementation::introduce_early(Link& link) {
+  transport::Connection* connection = transport_of(link);
+  if (connection == nullptr || connection->early_data() != crypto::EarlyData::offered) return;
+  const auto control = connection->open_early_stream(true);
+  if (!control) return;
+  link.control = *control;
+  say_introduction(link);
 }
 
 // --- the end of the handshake --------------------------------------------------------------------
@@ -114,7 +134,20 @@ void Node::Implementation::on_connected(Port port, transport::ConnectionHandle h
   link.peer = PeerId{connection->peer_certificate().spki_sha256};
   link.remote = connection->path().remote;
   link.stage = Link::Stage::introducing;
-  incoming ? on_accepted(link) : on_dialled(link);
+  if (!incoming) return on_dialled(link);
+  const std::uint64_t serial = link.serial;
+  on_accepted(link);
+  if (is_still(slot, serial)) read_early(slot);
+}
+
+/// What came before the end of the handshake waits for it: a copy of the client's first flight, as
+/// anybody can send one, never has that, so that a replay has no effect. RFC 9001 §9.2.
+void Node::Implementation::read_early(Slot slot) {
+  const std::uint64_t serial = links[slot].serial;
+  for (const bool bidirectional : {true, false}) {
+    on_stream_opened(slot, StreamId::make(Side::client, bidirectional, 0));
+    if (!is_still(slot, serial)) return;
+  }
 }
 
 void Node::Implementation::on_dialled(Link& link) {
@@ -125,16 +158,26 @@ void Node::Implementation::on_dialled(Link& link) {
     return end(link.slot, ErrorCode::wrong_peer, "another peer was expected",
                "another peer answered: " + link.peer.to_string());
   }
-  transport::Connection* connection = transport_of(link);
-  const auto control = connection->open_stream(true);
-  if (!control) {
-    return end(link.slot, ErrorCode::malformed, "no stream can be opened",
-               "it allows no control stream");
+  const bool introduced = link.control.has_value();
+  if (!introduced) {
+    const auto control = transport_of(link)->open_stream(true);
+    if (!control) {
+      return end(link.slot, ErrorCode::malformed, "no stream can be opened",
+                 "it allows no control stream");
+    }
+    link.control = *control;
   }
-  link.control = *control;
   if (plan && link.plan_index) plan->on_answer(*link.plan_index);
   if (link.judges == kNone) set_deadline(link, now + config.introduction_timeout);
-  say_introduction(link);
+  if (!introduced) say_introduction(link);
+}
+
+void Node::Implementation::on_session_ticket(Link& link, std::vector<u8> ticket) {
+  if (!link.dialled) return;
+  const cache::CacheEntry* known = cache.find(link.peer);
+  if (known != nullptr)
+    return cache.set_resumption(link.peer, std::move(ticket), known->address_token);
+  link.ticket = std::move(ticket);
 }
 
 void Node::Implementation::on_accepted(Link& link) {

@@ -47,6 +47,8 @@ struct Bootstrapped {
   SocketAddress address;
   Duration took{};
   std::size_t tried = 0;
+  /// Of our introduction, that the node took with the first flight. RFC 9001 §4.6.
+  std::uint64_t early_bytes = 0;
 };
 /// No candidate worked: each of them with its reason. Empty when there was none to try.
 struct BootstrapFailed {

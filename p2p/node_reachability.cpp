@@ -147,7 +147,8 @@ void Node::Implementation::on_reached(const Link& link, cache::Evidence evidence
                     .certificate = connection->peer_certificate().der,
                     .first_reached = unix_now,
                     .last_reached = unix_now,
-                    .evidence = evidence});
+                    .evidence = evidence,
+                    .ticket = link.ticket});
 }
 
 }  // namespace qpeer::p2p

@@ -75,6 +75,7 @@ struct Node::Implementation {
     PeerId peer{};       ///< Known from the end of the handshake.
     Slot owner = kNone;  ///< Its Peer, once introduced.
 
+    std::vector<u8> ticket{};  ///< Of the acceptor, for the cache once it is in there.
     std::optional<StreamId> control{};
     ControlReader reader{};
     std::vector<u8> control_out{};
@@ -181,8 +182,11 @@ struct Node::Implementation {
   void on_connected(Port port, transport::ConnectionHandle handle, bool incoming);
   void on_closed(Slot slot, const transport::CloseReason& reason);
   void end_others(Slot slot);
+  void introduce_early(Link& link);
   void on_dialled(Link& link);
   void on_accepted(Link& link);
+  void read_early(Slot slot);
+  void on_session_ticket(Link& link, std::vector<u8> ticket);
   /// Closes, and forgets: `why` goes to whoever waits for this connection.
   void end(Slot slot, ErrorCode code, std::string_view reason, const std::string& why);
   void end(Slot slot, ErrorCode code, std::string_view reason) {

@@ -53,6 +53,8 @@ std::expected<PeerTls, std::string> make_peer_tls(const Identity& identity, cons
   config.key_log = std::move(options.key_log);
   auto client = crypto::make_tls_context(config);
   if (!client) return Error(std::move(client.error()));
+  // What comes early is an introduction, and read when the handshake is complete: see docs/security.md.
+  config.tickets.early_data = true;
   auto server = crypto::make_tls_context(std::move(config));
   if (!server) return Error(std::move(server.error()));
   return PeerTls{.client = std::move(*client),

@@ -186,6 +186,7 @@ ConnectionStats Connection::stats() const {
   out.packets_lost = recovery_.packets_lost();
   out.congestion_window = recovery_.congestion_window();
   out.key_updates = key_phases_.updates();
+  out.early_bytes = early_data_.bytes;
   out.datagrams = datagrams_.stats();
   out.smoothed_rtt = recovery_.rtt().smoothed();
   out.min_rtt = recovery_.rtt().min();

@@ -93,8 +93,13 @@ void Reporter::on_event(const p2p::AsyncPeer& peer, const p2p::NodeEvent& event)
     const std::string address = joined->address.to_string();
     Json json{"bootstrapped"};
     json.text("peer", id).text("address", address).milliseconds("took_ms", joined->took);
-    tell(json.number("tried", joined->tried), "joined through {}@{} in {} ms", id, address,
-         in_milliseconds(joined->took));
+    json.number("tried", joined->tried).number("early_bytes", joined->early_bytes);
+    const std::string early = joined->early_bytes == 0
+                                  ? ""
+                                  : ", " + std::to_string(joined->early_bytes) +
+                                        " bytes of the request in the first flight";
+    tell(json, "joined through {}@{} in {} ms{}", id, address, in_milliseconds(joined->took),
+         early);
   } else if (const auto* cut = std::get_if<p2p::IncomingInterrupted>(&event)) {
     const std::string id = cut->from.to_string();
     Json json{"interrupted"};

@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <utility>
 
+#include "p2p/trust.hpp"
+
 namespace qpeer::sim {
 namespace {
 
@@ -24,6 +26,10 @@ SimPeer::SimPeer(PeerWorld& world, SimPeerConfig configuration)
       random_(world.random().split()) {
   if (config.identity.empty()) config.identity = "peer at " + address_.to_string();
   id_ = PeerId{test_certificate(config.identity).spki_sha256};
+  if (config.real_tls) {
+    real_identity_ = p2p::make_identity();
+    id_ = real_identity_.id;
+  }
   start();
 }
 
@@ -38,12 +44,14 @@ void SimPeer::start() {
                         .id = id_,
                         .mode = p2p::TrustMode::encrypt_only,
                         .allowed = {}};
+  if (config.real_tls) peer_tls = p2p::make_peer_tls(real_identity_, p2p::Trust::pinned()).value();
+  crypto::KeyFactory& keys = config.real_tls ? crypto::openssl_keys() : keys_;
   p2p::NodeConfig node = config.node;
   node.listen_port = address_.port();
   if (config.probes) node.probe_address = probe_of(address_);
   node.unix_time_at_zero = kUnixStart;
   node.remembered = remembered_;
-  node_ = std::make_unique<p2p::Node>(world_.now(), std::move(node), std::move(peer_tls), keys_,
+  node_ = std::make_unique<p2p::Node>(world_.now(), std::move(node), std::move(peer_tls), keys,
                                       random_);
   const auto handle = [this](p2p::NodeEvent& event) { on_event(event); };
   if (host_ == nullptr) {

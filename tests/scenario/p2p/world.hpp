@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "p2p/identity.hpp"
 #include "p2p/node.hpp"
 #include "tests/sim/network.hpp"
 #include "tests/sim/null_keys.hpp"
@@ -36,6 +37,7 @@ struct SimPeerConfig {
   p2p::NodeConfig node{};
   SocketAddress address{};  ///< Unset: the next free one.
   std::string identity{};   ///< Unset: one of its own. Decides key and PeerId.
+  bool real_tls = false;    ///< OpenSSL's, with a key of its own instead of `identity`.
   bool probes = true;       ///< Dials back from a second port.
   std::function<bool(const crypto::PeerCertificate&)> verify_peer{};
 };
@@ -125,6 +127,7 @@ class SimPeer {
   PeerId id_;
   SeededRandom random_;
   NullKeys keys_;
+  p2p::Identity real_identity_;
   std::unique_ptr<p2p::Node> node_;
   Host* host_ = nullptr;
   std::vector<cache::CacheEntry> remembered_;
