@@ -123,7 +123,8 @@ struct ConnectionStats {
   std::uint64_t bytes_received = 0;
   std::uint64_t congestion_window = 0;
   std::uint64_t key_updates = 0;
-  std::uint64_t early_bytes = 0;  ///< Of frames in 0-RTT packets, sent or taken.
+  std::uint64_t early_bytes =
+      0;  ///< In 0-RTT packets: of streams and datagrams sent, of streams taken.
   DatagramStats datagrams{};
   Duration smoothed_rtt{};
   Duration min_rtt{};

@@ -198,7 +198,7 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
     Instant keys_end = kNever;
     wire::TransportParameters remembered;  ///< Client.
     PacketNumber end = 0;                  ///< Client: rejected packets have lower numbers.
-    std::uint64_t bytes = 0;               ///< Of frames, sent or received.
+    std::uint64_t bytes = 0;               ///< Of streams and datagrams sent, of streams received.
     bool usable = false;                   ///< Streams can be used before the end of the handshake.
   };
   struct PlainPacket;

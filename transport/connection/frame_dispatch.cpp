@@ -61,7 +61,10 @@ Result Connection::on_frame(Instant now, const OpenPacket& packet, const F& fram
   [[maybe_unused]] const bool early = packet.type == wire::PacketType::zero_rtt;
   if constexpr (std::is_same_v<F, wire::StreamFrame>) {
     const Result result = streams_.on_frame(frame);
-    if (early && result) streams_.on_early_frame(frame.stream_id);
+    if (early && result) {
+      streams_.on_early_frame(frame.stream_id);
+      early_data_.bytes += frame.data.size();
+    }
     return result;
   } else if constexpr (is_stream_frame<F>) {
     return streams_.on_frame(frame);

@@ -191,7 +191,6 @@ std::optional<OpenPacket> Connection::open_packet(Instant now, const wire::Prote
     return std::nullopt;
   }
   out.payload = sealed.first(sealed.size() - crypto::kTagSize);
-  if (out.level == EncryptionLevel::zero_rtt) early_data_.bytes += out.payload.size();
   ++stats_.packets_received;
   return out;
 }

@@ -343,7 +343,9 @@ void Connection::finish_packet(Instant now, PlainPacket& packet, std::span<const
     wire::patch_length(bytes, packet.length_position, bytes.size() - packet.packet_number_offset);
     const bool early = packet.level == EncryptionLevel::zero_rtt;
     const crypto::PacketKeys& keys = early ? early_data_.keys : number_space.send;
-    if (early) early_data_.bytes += packet.payload_size;
+    if (early) {
+      for (const SentFrame& frame : frames) early_data_.bytes += frame.length;
+    }
     keys.aead->seal(packet.info.number, header, payload_and_tag);
     const auto mask =
         keys.header_protection->mask(wire::header_sample(bytes, packet.packet_number_offset));

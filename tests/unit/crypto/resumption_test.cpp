@@ -39,6 +39,7 @@ struct Acquaintance {
   std::vector<u8> session;
 };
 
+// [rfc9001-4.6.1-1]: the client takes a ticket for early data only as [rfc9001-4.6.1-2] wants it.
 TEST(Resumption, YieldsEarlySecretsThatAgree) {
   const Acquaintance known;
   for (const std::size_t piece : {100'000UL, 1UL}) {
