@@ -38,7 +38,9 @@ TEST_P(Life, PacketsAreWellFormed) {
   EXPECT_EQ(adversary.count<wire::ResetStreamFrame>(), 0U);
   adversary.each([&](const Adversary::Heard&, const wire::Frame& frame) {
     const auto* const token = std::get_if<wire::NewTokenFrame>(&frame);
-    if (token != nullptr) EXPECT_TRUE(GetParam() == Side::server && !token->token.empty());
+    if (token != nullptr) {
+      EXPECT_TRUE(GetParam() == Side::server && !token->token.empty());
+    }
   });
   std::array<std::optional<PacketNumber>, kPacketNumberSpaces> last;
   std::map<std::size_t, ConnectionId> ids;
@@ -48,7 +50,9 @@ TEST_P(Life, PacketsAreWellFormed) {
     before = heard.number;
     EXPECT_FALSE(heard.payload.empty());
     const bool asks = GetParam() == Side::client || heard.payload[0] == 0x06;
-    if (heard.level == kInitial && asks) EXPECT_GE(heard.datagram_size, 1'200U);
+    if (heard.level == kInitial && asks) {
+      EXPECT_GE(heard.datagram_size, 1'200U);
+    }
     EXPECT_EQ(heard.first_byte & (heard.level == kOneRtt ? 0x38 : 0x0c), 0);
     const auto& id = heard.header.destination_connection_id;
     EXPECT_EQ(ids.try_emplace(heard.datagram, id).first->second, id);
@@ -108,8 +112,12 @@ TEST_P(Life, LevelsThatAreOverStayOver) {
   for (const auto& heard : scene.adversary.heard()) {
     levels.insert(heard.level);
     // A server sends its first 1-RTT data beside the handshake; Initial packets end with that.
-    if (heard.level == kInitial && GetParam() == Side::client) EXPECT_EQ(highest, kInitial);
-    if (heard.level == kHandshake) EXPECT_LT(heard.at - Instant(1s), 50ms);
+    if (heard.level == kInitial && GetParam() == Side::client) {
+      EXPECT_EQ(highest, kInitial);
+    }
+    if (heard.level == kHandshake) {
+      EXPECT_LT(heard.at - Instant(1s), 50ms);
+    }
     highest = std::max(highest, heard.level);
   }
   EXPECT_EQ(levels.size(), 3U);
@@ -140,7 +148,9 @@ TEST_P(Life, AcknowledgementsStayInTheirSpace) {
   });
   EXPECT_GT(acks[0], 0U);
   // A server has no Handshake keys any more once it has read the client's last message.
-  if (GetParam() == Side::client) EXPECT_GT(acks[1], 0U);
+  if (GetParam() == Side::client) {
+    EXPECT_GT(acks[1], 0U);
+  }
   EXPECT_GT(acks[2], 0U);
 }
 

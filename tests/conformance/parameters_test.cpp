@@ -206,7 +206,9 @@ TEST_P(Parameters, OursKeepTheRules) {
       equal(parameters->initial_source_connection_id->bytes(), scene.adversary.victim_cid()));
   const bool client = GetParam() == Side::client;
   for (const std::uint64_t id : {0x00ULL, 0x02ULL, 0x0dULL, 0x10ULL}) {
-    if (client) EXPECT_EQ(std::ranges::count(ids, id), 0) << id;
+    if (client) {
+      EXPECT_EQ(std::ranges::count(ids, id), 0) << id;
+    }
   }
   EXPECT_EQ(parameters->original_destination_connection_id.has_value(), !client);
   if (!client) {
