@@ -60,6 +60,10 @@ class TlsSession {
   /// Client: emits the ClientHello. Server: does nothing. Call once.
   virtual Result start() = 0;
 
+  /// Server, from within on_tls_transport_parameters: replaces what it was created with, for what it
+  /// sends may depend on what the client sent.
+  virtual void set_transport_parameters(Bytes parameters) = 0;
+
   /// Ordered handshake bytes from the peer's CRYPTO stream at `level`. An error is CRYPTO_ERROR
   /// with the alert (missing ALPN 0x178, missing transport parameters 0x16d), or what the handler
   /// answered to the transport parameters.

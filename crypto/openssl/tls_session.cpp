@@ -109,6 +109,15 @@ Result OpensslSession::start() {
   return side_ == Side::client ? advance() : Result{};
 }
 
+// OpenSSL reads them where they lie when it writes EncryptedExtensions.
+void OpensslSession::set_transport_parameters(Bytes parameters) {
+  transport_parameters_.assign(parameters.begin(), parameters.end());
+  if (SSL_set_quic_tls_transport_params(ssl_.get(), transport_parameters_.data(),
+                                        transport_parameters_.size()) != 1) {
+    refuse(internal_error, "transport parameters are not taken");
+  }
+}
+
 Result OpensslSession::on_data(EncryptionLevel level, Bytes data) {
   if (error_) return std::unexpected(*error_);
   if (data.empty()) return {};

@@ -22,6 +22,7 @@ class OpensslSession final : public TlsSession {
   ~OpensslSession() override;
 
   Result start() override;
+  void set_transport_parameters(Bytes parameters) override;
   Result on_data(EncryptionLevel level, Bytes data) override;
   bool is_complete() const override;
   EncryptionLevel read_level() const override { return read_level_; }
@@ -69,7 +70,7 @@ class OpensslSession final : public TlsSession {
   const std::shared_ptr<const OpensslContext> context_;
   const Side side_;
   const std::string server_name_;
-  const std::vector<u8> transport_parameters_;  // OpenSSL keeps a pointer.
+  std::vector<u8> transport_parameters_;  // OpenSSL keeps a pointer.
   TlsHandler& handler_;
 
   std::array<MessageQueue, kEncryptionLevels> queues_;

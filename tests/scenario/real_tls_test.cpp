@@ -63,6 +63,22 @@ SIMULATE(RealTls, VersionTwo) {
   EXPECT_TRUE(run_until(server.received(10_KiB), 5s));
 }
 
+// [rfc9369-4-3]: the server's transport parameters are made when the client's are read.
+SIMULATE(RealTls, ServerMovesTheClientToAnotherVersion) {
+  for (const auto& [from, to] :
+       {std::pair{Version::v1, Version::v2}, std::pair{Version::v2, Version::v1}}) {
+    PeerConfig config = real_config();
+    config.connection.version = from;
+    config.endpoint.connection.preferred_version = to;
+    auto [client, server] = network.pair(Link{}, config, config);
+    client.sends(10_KiB);
+    ASSERT_TRUE(run_until(server.received(10_KiB), 5s));
+    EXPECT_EQ(client.connection().version(), to);
+    EXPECT_EQ(server.connection().version(), to);
+    EXPECT_EQ(client.connection().peer_parameters().version_information->chosen_version, to);
+  }
+}
+
 TEST(RealTls, HandshakeSurvivesLossAndCorruption) {
   const PeerConfig real = real_config();
   for (std::uint64_t seed = 0; seed < 25; ++seed) {

@@ -65,6 +65,10 @@ class TestTlsSession final : public crypto::TlsSession {
     return {};
   }
 
+  void set_transport_parameters(Bytes parameters) override {
+    parameters_.assign(parameters.begin(), parameters.end());
+  }
+
   Result on_data(EncryptionLevel level, Bytes data) override;
   [[nodiscard]] bool is_complete() const override { return complete_; }
   [[nodiscard]] EncryptionLevel read_level() const override { return read_level_; }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "transport/base/error.hpp"
 #include "transport/base/time.hpp"
 #include "transport/base/version.hpp"
+#include "transport/connection/version_choice.hpp"
 #include "transport/recovery/congestion.hpp"
 #include "transport/stream/datagram_queue.hpp"
 #include "transport/stream/stream_set.hpp"
@@ -19,8 +21,25 @@
 
 namespace qpeer::transport {
 
+/// What is sent only so that nobody comes to rely on its absence.
+struct Grease {
+  /// Take packets without the QUIC Bit, say so, and set the bit at random towards who says the same.
+  /// Off where other protocols share the port. RFC 9287.
+  bool quic_bit = true;
+  bool transport_parameters = true;  ///< A reserved one. RFC 9000 §18.1.
+  bool versions = true;              ///< A reserved one among those we speak. RFC 9000 §15.
+};
+
 struct ConnectionConfig {
-  Version version = Version::v1;  ///< Client: the version to start with.
+  /// Client: the version to start with. A reserved one (0x?a?a?a?a) makes the server tell its own,
+  /// which costs a round trip. RFC 9000 §15.
+  Version version = Version::v1;
+  /// The versions spoken, the most preferred first. RFC 9368 §3.
+  VersionOrder versions = all_versions();
+  /// Comes before those. A server moves clients to it that began with another and offer it, without
+  /// a round trip; unset, they stay where they began. RFC 9368 §2.3, RFC 9369 §4.
+  std::optional<Version> preferred_version{};
+  Grease grease{};
   StreamConfig streams{};
   /// The connection ends in silence after this long without traffic; 0 is never. RFC 9000 §10.1.
   Duration max_idle_timeout = 30s;

@@ -42,6 +42,8 @@ Connection::Connection(Instant now, const ConnectionConfig& config, ConnectionSe
       random_(random),
       issuer_(issuer),
       created_at_(now),
+      versions_(setup_.side, setup_.version,
+                config_.preferred_version.value_or(Version::negotiation), config_.versions),
       spaces_{Space(Duration{}, config_.crypto_buffer), Space(Duration{}, config_.crypto_buffer),
               Space(config_.max_ack_delay, config_.crypto_buffer)},
       key_phases_(keys),
@@ -69,6 +71,7 @@ Connection::Connection(Instant now, const ConnectionConfig& config, ConnectionSe
     setup_.initial_destination_connection_id = setup_.original_destination_connection_id;
     // RFC 9000 §8.1.3 [rfc9000-8.1.3-2], [rfc9000-8.1.3-9].
     token_ = std::move(setup_.token);
+    peer_greases_quic_bit_ = config_.grease.quic_bit && setup_.token_greases_quic_bit;
   }
   restart_idle_timer(now);
   start_handshake(now);

@@ -44,6 +44,7 @@
 #include "transport/connection/open_packet.hpp"
 #include "transport/connection/path_validator.hpp"
 #include "transport/connection/remote_cids.hpp"
+#include "transport/connection/version_choice.hpp"
 #include "transport/recovery/ack_tracker.hpp"
 #include "transport/recovery/recovery.hpp"
 #include "transport/stream/datagram_queue.hpp"
@@ -56,7 +57,7 @@ namespace qpeer::transport {
 /// What an endpoint settled before it makes a connection.
 struct ConnectionSetup {
   Side side = Side::client;
-  Version version = Version::v1;
+  Version version = Version::v1;  ///< Of the client's first packet.
   Path path;
   /// Of the client's first Initial: the client draws it, the server reads it. RFC 9000 §7.2.
   ConnectionId original_destination_connection_id;
@@ -72,6 +73,9 @@ struct ConnectionSetup {
   std::string server_name;
   /// Client: of an earlier connection to this server, for its Initials. RFC 9000 §8.1.3.
   std::vector<u8> token{};
+  /// Client: that connection was less than a week ago, and its server took packets without the QUIC
+  /// Bit. RFC 9287 §3.1.
+  bool token_greases_quic_bit = false;
   /// Server: may be null, then clients get no tokens.
   NewTokenSource* new_tokens = nullptr;
   /// What an Instant lacks to Unix time, if known.
@@ -148,7 +152,8 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   bool initiate_key_update();
 
   [[nodiscard]] Side side() const { return setup_.side; }
-  [[nodiscard]] Version version() const { return setup_.version; }
+  /// The one in use; a client may learn from the server's first packet that it is another.
+  [[nodiscard]] Version version() const { return versions_.negotiated(); }
   [[nodiscard]] const Path& path() const { return setup_.path; }
   [[nodiscard]] bool is_connected() const { return handshake_complete_; }
   [[nodiscard]] bool is_confirmed() const { return handshake_confirmed_; }
@@ -223,11 +228,15 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   void receive_early(Instant now);
   std::optional<OpenPacket> open_packet(Instant now, const wire::ProtectedHeader& header,
                                         MutableBytes packet);
-  bool decrypt(Instant now, const OpenPacket& packet, bool key_phase, Bytes header,
-               MutableBytes sealed);
+  bool decrypt(Instant now, const OpenPacket& packet, crypto::PacketKeys& keys, bool key_phase,
+               Bytes header, MutableBytes sealed);
   void on_packet_authenticated(Instant now, const wire::ProtectedHeader& header);
   void receive_retry(Instant now, const wire::ProtectedHeader& header, Bytes packet);
-  void receive_version_negotiation(Bytes packet);
+  void receive_version_negotiation(Instant now, Bytes packet);
+  [[nodiscard]] bool is_spoken(const wire::ProtectedHeader& header) const;
+  crypto::PacketKeys& receive_keys(const wire::ProtectedHeader& header);
+  /// RFC 9287 §3 [rfc9287-3-2]: we said so.
+  [[nodiscard]] bool accepts_zero_quic_bit() const { return config_.grease.quic_bit; }
   void drop(DropReason reason);
 
   // frame_dispatch.cpp
@@ -248,6 +257,7 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   bool begin_packet(EncryptionLevel level, MutableBytes storage, std::size_t at,
                     PlainPacket& packet);
   void skip_packet_number();
+  bool quic_bit();
   void write_frames(Instant now, EncryptionLevel level, PacketWriter& out, bool may_elicit);
   static void write_ack(Instant now, Space& number_space, PacketWriter& out);
   void write_application_frames(PacketWriter& out);
@@ -261,13 +271,17 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
 
   // handshake.cpp
   void start_handshake(Instant now);
-  void install_initial_keys(const ConnectionId& id);
+  void install_initial_keys();
+  [[nodiscard]] crypto::PacketKeys initial_keys(Version version, Side sender) const;
+  void start_anew(Instant now);
+  Bytes encode_parameters(MutableBytes storage);
+  Result agree_on_version(const wire::TransportParameters& parameters);
   Result feed_tls(Instant now);
   void on_handshake_complete(Instant now);
   void confirm_handshake(Instant now);
   void give_new_tokens(Instant now);
   void discard_keys(Instant now, PacketNumberSpace which);
-  [[nodiscard]] wire::TransportParameters local_parameters() const;
+  [[nodiscard]] wire::TransportParameters local_parameters();
   [[nodiscard]] Result check_connection_ids(const wire::TransportParameters& parameters) const;
 
   // early_data.cpp
@@ -311,6 +325,7 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   Random& random_;
   CidIssuer& issuer_;
   Instant created_at_;
+  VersionChoice versions_;
 
   std::array<Space, kPacketNumberSpaces> spaces_;
   KeyPhases key_phases_;
@@ -331,6 +346,8 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   crypto::CipherSuite cipher_suite_ = crypto::CipherSuite::aes_128_gcm_sha256;
 
   wire::TransportParameters peer_parameters_;
+  /// Of Initials in the version that is not the original one.
+  crypto::PacketKeys switched_initial_receive_;
   std::vector<u8> token_;  ///< For our Initials.
   std::size_t new_tokens_received_ = 0;
   std::optional<ConnectionId> retry_source_connection_id_;
@@ -346,6 +363,8 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   std::uint64_t pings_answered_ = 0;
   std::uint64_t failed_opens_ = 0;
   std::uint64_t unanswered_acks_ = 0;  ///< Packets that only acknowledge, since the last other one.
+  bool peer_greases_quic_bit_ = false;  ///< It takes packets without the QUIC Bit.
+  std::uint64_t quic_bits_ = 0;         ///< Random, below a one that ends them.
   bool datagrams_first_ = true;        ///< Where streams have data too.
   bool pad_datagram_ = false;          ///< The datagram being built carries a PATH_RESPONSE.
 

@@ -103,7 +103,7 @@ bool Connection::acknowledges_rejected(const wire::AckFrame& frame) const {
 // --- tickets -------------------------------------------------------------------------------------
 
 void Connection::on_tls_session(Bytes session) {
-  const SessionTicket ticket{.version = setup_.version,
+  const SessionTicket ticket{.version = version(),
                              .parameters = remembered(peer_parameters_),
                              .session = {session.begin(), session.end()}};
   // What nobody polls must not pile up, however many the server sends.
@@ -116,7 +116,7 @@ void Connection::on_tls_session(Bytes session) {
 }
 
 std::vector<u8> Connection::tls_ticket_data() {
-  return TicketData{.version = setup_.version, .parameters = remembered(local_parameters())}
+  return TicketData{.version = version(), .parameters = remembered(local_parameters())}
       .encode();
 }
 

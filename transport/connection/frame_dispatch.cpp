@@ -73,6 +73,7 @@ Result Connection::on_frame(Instant now, const OpenPacket& packet, const F& fram
   } else if constexpr (std::is_same_v<F, wire::CryptoFrame>) {
     Space& number_space = space(space_of(packet.level));
     if (number_space.discarded) return {};  // A frame before this one completed the handshake.
+    versions_.settle();  // RFC 9369 §4.1 [rfc9369-4.1-5]: the server says it in its own version.
     const Result buffered = number_space.crypto.on_frame(frame);
     return buffered ? feed_tls(now) : buffered;
   } else if constexpr (std::is_same_v<F, wire::HandshakeDoneFrame>) {
@@ -133,7 +134,7 @@ void Connection::on_new_token(const wire::NewTokenFrame& frame) {
   ++new_tokens_received_;
   const Duration unix_time = now_.time_since_epoch() + setup_.clock_offset;
   const StoredToken stored{
-      .version = setup_.version,
+      .version = version(),
       .grease_quic_bit = peer_parameters_.grease_quic_bit,
       .received = std::chrono::duration_cast<std::chrono::seconds>(unix_time).count(),
       .server = setup_.path.remote,

@@ -14,17 +14,33 @@ constexpr PacketNumberSpace kHandshake = PacketNumberSpace::handshake;
 }  // namespace
 
 void Connection::start_handshake(Instant now) {
-  install_initial_keys(setup_.initial_destination_connection_id);
+  install_initial_keys();
   std::array<u8, wire::TransportParameters::kMaxEncodedSize> storage{};
-  Writer out(storage);
-  local_parameters().encode(out);
-  tls_ =
-      setup_.tls->new_session(setup_.side, setup_.server_name, out.written(), *this, read_ticket());
+  tls_ = setup_.tls->new_session(setup_.side, setup_.server_name, encode_parameters(storage), *this,
+                                 read_ticket());
   const Result started = tls_->start();
   if (!started) fail(now, started.error());
 }
 
-wire::TransportParameters Connection::local_parameters() const {
+/// In the version that Version Negotiation led to. RFC 9368 §2.1 [rfc9368-2.1-5], §6 [rfc9368-6-2]:
+/// a new first flight, with nothing left of the one before.
+void Connection::start_anew(Instant now) {
+  setup_.version = versions_.original();
+  // RFC 9369 §5 [rfc9369-5-1]: a token was of the other version.
+  token_.clear();
+  peer_greases_quic_bit_ = false;
+  recovery_.reset_space(now, kInitial, *this);
+  space(kInitial).crypto = CryptoStream(config_.crypto_buffer);
+  start_handshake(now);
+}
+
+Bytes Connection::encode_parameters(MutableBytes storage) {
+  Writer out(storage);
+  local_parameters().encode(out);
+  return out.written();
+}
+
+wire::TransportParameters Connection::local_parameters() {
   wire::TransportParameters out;
   streams_.fill_parameters(out);
   out.max_idle_timeout_ms = static_cast<std::uint64_t>(
@@ -35,6 +51,15 @@ wire::TransportParameters Connection::local_parameters() const {
   out.disable_active_migration = true;
   out.max_datagram_frame_size = config_.max_datagram_frame_size;
   out.address_discovery = config_.address_discovery;
+  const auto reserved_version = [this] {
+    return Version{0x0a0a0a0aU | (static_cast<std::uint32_t>(random_.uniform(0x10000)) * 0x10001U &
+                                  0xf0f0f0f0U)};
+  };
+  // RFC 9369 §4 [rfc9369-4-2]; RFC 9368 §3 [rfc9368-3-1].
+  out.version_information =
+      versions_.information(config_.grease.versions ? reserved_version() : Version::negotiation);
+  out.grease_quic_bit = config_.grease.quic_bit;
+  if (config_.grease.transport_parameters) out.grease = 31 * random_.uniform(1U << 30) + 27;
   // RFC 9000 §7.3 [rfc9000-7.3-1]: the IDs used so far, authenticated by the handshake.
   out.initial_source_connection_id = local_cids_.initial();
   if (setup_.side == Side::server) {
@@ -47,15 +72,19 @@ wire::TransportParameters Connection::local_parameters() const {
   return out;
 }
 
-void Connection::install_initial_keys(const ConnectionId& id) {
-  const auto secrets = keys_.initial_secrets(setup_.version, id.bytes());
-  constexpr auto kSuite = crypto::CipherSuite::aes_128_gcm_sha256;
-  const bool client = setup_.side == Side::client;
+/// Of the Initials of a version, from the ID that they were first sent to. RFC 9001 §5.2.
+crypto::PacketKeys Connection::initial_keys(Version version, Side sender) const {
+  const ConnectionId& id =
+      retry_source_connection_id_.value_or(setup_.initial_destination_connection_id);
+  const auto secrets = keys_.initial_secrets(version, id.bytes());
+  return keys_.packet_keys(version, crypto::CipherSuite::aes_128_gcm_sha256,
+                           sender == Side::client ? secrets.client : secrets.server);
+}
+
+void Connection::install_initial_keys() {
   Space& initial = space(kInitial);
-  initial.send =
-      keys_.packet_keys(setup_.version, kSuite, client ? secrets.client : secrets.server);
-  initial.receive =
-      keys_.packet_keys(setup_.version, kSuite, client ? secrets.server : secrets.client);
+  initial.send = initial_keys(setup_.version, setup_.side);
+  initial.receive = initial_keys(setup_.version, other(setup_.side));
 }
 
 void Connection::on_tls_data(EncryptionLevel level, Bytes data) {
@@ -68,7 +97,7 @@ void Connection::on_tls_secret(EncryptionLevel level, crypto::Direction directio
   if (level == EncryptionLevel::handshake) {
     Space& handshake = space(kHandshake);
     (sending ? handshake.send : handshake.receive) =
-        keys_.packet_keys(setup_.version, suite, crypto::Secret(secret));
+        keys_.packet_keys(version(), suite, crypto::Secret(secret));
     if (sending && setup_.side == Side::client) recovery_.on_handshake_keys();
   } else if (level == EncryptionLevel::zero_rtt) {
     on_early_secret(direction, suite, secret);
@@ -77,9 +106,9 @@ void Connection::on_tls_secret(EncryptionLevel level, crypto::Direction directio
     if (sending) {
       // RFC 9001 §4.9.3 [rfc9001-4.9.3-1]; RFC 9000 §17.2.3 [rfc9000-17.2.3-3].
       if (setup_.side == Side::client) early_data_.keys = {};
-      key_phases_.install_send(setup_.version, suite, secret);
+      key_phases_.install_send(version(), suite, secret);
     } else {
-      key_phases_.install_receive(setup_.version, suite, secret);
+      key_phases_.install_receive(version(), suite, secret);
     }
   }
 }
@@ -88,7 +117,11 @@ Result Connection::on_tls_transport_parameters(Bytes parameters) {
   const auto decoded = wire::TransportParameters::decode(parameters, other(setup_.side));
   if (!decoded) return std::unexpected(decoded.error());
   if (Result checked = check_connection_ids(*decoded); !checked) return checked;
+  if (Result agreed = agree_on_version(*decoded); !agreed) return agreed;
   peer_parameters_ = *decoded;
+  // RFC 9287 §3.1 [rfc9287-3.1-4], [rfc9287-3.1-5], [rfc9287-3.1-6]: known from here on, and of this
+  // connection alone.
+  peer_greases_quic_bit_ = config_.grease.quic_bit && decoded->grease_quic_bit;
   // RFC 9000 §7.4.1 [rfc9000-7.4.1-10]: until early data is settled, the remembered limits hold.
   if (setup_.side == Side::server || early_data_.state != crypto::EarlyData::offered) {
     apply_peer_limits();
@@ -103,6 +136,19 @@ Result Connection::on_tls_transport_parameters(Bytes parameters) {
     remote_cids_.set_initial_reset_token(*decoded->stateless_reset_token);
   }
   restart_idle_timer(now_);
+  return {};
+}
+
+/// RFC 9368 §4 [rfc9368-4-3]. A server that moves the client to another version sends all that is
+/// left of the handshake in it. RFC 9369 §4.1 [rfc9369-4.1-4], [rfc9369-4.1-5], [rfc9369-4.1-7]: the
+/// client's Initials may still come in the original one.
+Result Connection::agree_on_version(const wire::TransportParameters& parameters) {
+  const Result agreed = versions_.on_information(parameters.version_information);
+  if (!agreed || setup_.side == Side::client || version() == setup_.version) return agreed;
+  std::array<u8, wire::TransportParameters::kMaxEncodedSize> storage{};
+  tls_->set_transport_parameters(encode_parameters(storage));
+  space(kInitial).send = initial_keys(version(), Side::server);
+  switched_initial_receive_ = initial_keys(version(), Side::client);
   return {};
 }
 
@@ -184,7 +230,7 @@ void Connection::give_new_tokens(Instant now) {
   for (std::size_t i = 0; i < config_.new_tokens; ++i) {
     std::array<u8, NewTokens::kMaxSize> token{};
     const std::size_t size =
-        setup_.new_tokens->new_token(now, setup_.path.remote, setup_.version, token);
+        setup_.new_tokens->new_token(now, setup_.path.remote, version(), token);
     if (!new_tokens_.add(Bytes(token).first(size))) break;
   }
 }
@@ -196,6 +242,7 @@ void Connection::discard_keys(Instant now, PacketNumberSpace which) {
   old.discarded = true;
   old.send = {};
   old.receive = {};
+  if (which == kInitial) switched_initial_receive_ = {};
   recovery_.discard_space(now, which, *this);
   old.crypto.clear();
 }

@@ -49,7 +49,8 @@ void Connection::on_datagram(Instant now, ReceivedDatagram datagram) {
     close_pending_ = close_pending_ || std::has_single_bit(close_received_);
   }
 
-  wire::PacketSplitter packets(datagram.payload, local_cids_.initial().size());
+  wire::PacketSplitter packets(datagram.payload, local_cids_.initial().size(),
+                               accepts_zero_quic_bit());
   while (auto header = packets.next()) {
     if (phase_ == Phase::draining || phase_ == Phase::drained) break;
     if (*header) {
@@ -98,7 +99,8 @@ void Connection::receive_early(Instant now) {
     if (!can_receive_at(level) && !rejected) continue;
     for (EarlyPackets::Packet& early : early_.take(level)) {
       if (phase_ == Phase::draining || phase_ == Phase::drained) return;
-      wire::PacketSplitter packets(early.bytes, local_cids_.initial().size());
+      wire::PacketSplitter packets(early.bytes, local_cids_.initial().size(),
+                                   accepts_zero_quic_bit());
       const auto header = packets.next();
       if (!header || !*header) continue;  // It was read once already.
       receive_packet(now, early.received_at, **header, packets.packet(),
@@ -114,12 +116,12 @@ void Connection::receive_packet(Instant now, Instant received_at,
     case PacketType::retry:
       return receive_retry(now, header, packet);
     case PacketType::version_negotiation:
-      return receive_version_negotiation(packet);
+      return receive_version_negotiation(now, packet);
     default:
       break;
   }
   if (header.type != PacketType::one_rtt) {
-    if (header.version != setup_.version) return drop(DropReason::unsupported_version);
+    if (!is_spoken(header)) return drop(DropReason::unsupported_version);
     // RFC 9000 §7.2 [rfc9000-7.2-3], [rfc9000-7.2-6]: the peer's Source Connection ID stays what it first was.
     const bool settled = setup_.side == Side::server || peer_packet_processed_;
     if (settled && header.source_connection_id != setup_.remote_connection_id) {
@@ -168,8 +170,7 @@ std::optional<OpenPacket> Connection::open_packet(Instant now, const wire::Prote
                  .payload = {}};
   const bool one_rtt = out.level == EncryptionLevel::one_rtt;
   Space& number_space = space(space_of(out.level));
-  const crypto::PacketKeys& keys =
-      out.level == EncryptionLevel::zero_rtt ? early_data_.keys : number_space.receive;
+  crypto::PacketKeys& keys = receive_keys(header);
   crypto::HeaderProtection& protection =
       one_rtt ? key_phases_.receive_header_protection() : *keys.header_protection;
   const auto mask = protection.mask(wire::header_sample(packet, header.packet_number_offset));
@@ -178,7 +179,9 @@ std::optional<OpenPacket> Connection::open_packet(Instant now, const wire::Prote
                                           plain.packet_number_length);
   const MutableBytes sealed = packet.subspan(plain.header_size);
   const bool key_phase = (plain.first_byte & wire::kKeyPhaseBit) != 0;
-  if (!decrypt(now, out, key_phase, packet.first(plain.header_size), sealed)) return std::nullopt;
+  if (!decrypt(now, out, keys, key_phase, packet.first(plain.header_size), sealed)) {
+    return std::nullopt;
+  }
   // RFC 9000 §12.3 [rfc9000-12.3-4], [rfc9000-12.3-5]: a number is processed once, and nobody learns
   // from a forgery which were.
   if (out.number > kMaxPacketNumber || number_space.acks.is_duplicate(out.number)) {
@@ -196,8 +199,8 @@ std::optional<OpenPacket> Connection::open_packet(Instant now, const wire::Prote
 }
 
 /// Opens the payload in place, with the key that the level, and in 1-RTT the phase, calls for.
-bool Connection::decrypt(Instant now, const OpenPacket& packet, bool key_phase, Bytes header,
-                         MutableBytes sealed) {
+bool Connection::decrypt(Instant now, const OpenPacket& packet, crypto::PacketKeys& keys,
+                         bool key_phase, Bytes header, MutableBytes sealed) {
   Space& number_space = space(space_of(packet.level));
   std::uint64_t integrity_limit = 0;
   if (packet.level == EncryptionLevel::one_rtt) {
@@ -212,8 +215,6 @@ bool Connection::decrypt(Instant now, const OpenPacket& packet, bool key_phase, 
     }
     integrity_limit = key_phases_.integrity_limit();
   } else {
-    const crypto::PacketKeys& keys =
-        packet.level == EncryptionLevel::zero_rtt ? early_data_.keys : number_space.receive;
     if (keys.aead->open(packet.number, header, sealed)) return true;
     integrity_limit = keys.aead->integrity_limit();
   }
@@ -225,6 +226,28 @@ bool Connection::decrypt(Instant now, const OpenPacket& packet, bool key_phase, 
   return false;
 }
 
+/// RFC 9369 §4.1 [rfc9369-4.1-9]: but for Initials, no version except that in use.
+bool Connection::is_spoken(const wire::ProtectedHeader& header) const {
+  // [rfc9369-4.1-10]: early data stays where it began.
+  if (header.type == PacketType::zero_rtt) return header.version == setup_.version;
+  if (header.version == version()) return true;
+  const bool initial = header.type == PacketType::initial;
+  if (setup_.side == Side::server) return initial && header.version == setup_.version;
+  // Handshake packets may overtake the Initial that tells their version: they wait for it.
+  return versions_.may_switch_to(header.version);
+}
+
+/// The keys of a long header packet's level and version.
+crypto::PacketKeys& Connection::receive_keys(const wire::ProtectedHeader& header) {
+  if (header.type == PacketType::zero_rtt) return early_data_.keys;
+  const bool other_version = header.type == PacketType::initial && header.version != setup_.version;
+  if (!other_version) return space(space_of(level_of(header.type))).receive;
+  if (!switched_initial_receive_) {
+    switched_initial_receive_ = initial_keys(header.version, other(setup_.side));
+  }
+  return switched_initial_receive_;
+}
+
 void Connection::on_packet_authenticated(Instant now, const wire::ProtectedHeader& header) {
   restart_idle_timer(now);
   if (header.type == PacketType::one_rtt) {
@@ -233,6 +256,11 @@ void Connection::on_packet_authenticated(Instant now, const wire::ProtectedHeade
       early_data_.keys_end = now + 3 * recovery_.pto();
     }
     return;
+  }
+  if (header.type == PacketType::initial && versions_.may_switch_to(header.version)) {
+    // RFC 9369 §4.1 [rfc9369-4.1-6]: the server's answer tells the version that it chose.
+    versions_.switch_to(header.version);
+    space(PacketNumberSpace::initial).send = initial_keys(version(), Side::client);
   }
   if (setup_.side == Side::client && !peer_packet_processed_) {
     // RFC 9000 §7.2 [rfc9000-7.2-4]: the server's choice replaces the ID that we drew for it.
@@ -267,7 +295,8 @@ void Connection::receive_retry(Instant now, const wire::ProtectedHeader& header,
   // RFC 9000 §8.1.3 [rfc9000-8.1.3-2], [rfc9000-8.1.3-3]: it replaces any other, and is used here only.
   token_.assign(retry->token.begin(), retry->token.end());
   remote_cids_.replace_initial(retry->source_connection_id);
-  install_initial_keys(retry->source_connection_id);
+  install_initial_keys();
+  peer_greases_quic_bit_ = false;  // RFC 9287 §3.1 [rfc9287-3.1-3]: the token that told so is gone.
   // [rfc9000-17.2.5.3-4]: packet numbers go on where they were.
   recovery_.reset_space(now, PacketNumberSpace::initial, *this);
   // RFC 9000 §17.2.3 [rfc9000-17.2.3-1], [rfc9000-17.2.3-2]: early data goes again, in new packets.
@@ -275,10 +304,10 @@ void Connection::receive_retry(Instant now, const wire::ProtectedHeader& header,
 }
 
 // RFC 9000 §6.2.
-void Connection::receive_version_negotiation(Bytes packet) {
+void Connection::receive_version_negotiation(Instant now, Bytes packet) {
   const auto offer = wire::decode_version_negotiation(packet);
   if (setup_.side == Side::server || !offer || peer_packet_processed_ ||
-      retry_source_connection_id_ || phase_ != Phase::open) {
+      retry_source_connection_id_ || phase_ != Phase::open || versions_.reacted()) {
     return drop(DropReason::unexpected_packet);
   }
   const bool answers_us =
@@ -288,6 +317,7 @@ void Connection::receive_version_negotiation(Bytes packet) {
   if (!answers_us || offer->supported_versions.contains(setup_.version)) {
     return drop(DropReason::unexpected_packet);
   }
+  if (versions_.on_version_negotiation(offer->supported_versions)) return start_anew(now);
   end_silently({.kind = CloseReason::Kind::version_negotiation,
                 .reason = "the server speaks none of our versions"});
 }

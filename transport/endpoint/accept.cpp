@@ -20,11 +20,14 @@ void Endpoint::Implementation::on_unknown(Instant now, ReceivedDatagram& datagra
   // that none of ours is larger than what asked for it.
   if (payload.size() < wire::kMinInitialDatagramSize) return drop(DropReason::too_small);
   if (header.version == 0) return drop(DropReason::unexpected_packet);
-  if (!is_supported(Version{header.version})) {
-    if (answers.negotiate_version(now, datagram.path, header)) ++stats.version_negotiations_sent;
+  const VersionOrder& spoken = config.connection.versions;
+  if (std::ranges::find(spoken, Version{header.version}) == spoken.end()) {
+    if (answers.negotiate_version(now, datagram.path, header, config.connection)) {
+      ++stats.version_negotiations_sent;
+    }
     return drop(DropReason::unsupported_version);
   }
-  const auto initial = wire::decode_header(payload, kCidSize);
+  const auto initial = wire::decode_header(payload, kCidSize, config.connection.grease.quic_bit);
   if (!initial) return drop(initial.error());
   if (initial->type != wire::PacketType::initial) return drop(DropReason::unknown_connection);
   if (initial->destination_connection_id.size() < kMinInitialDcidSize) {

@@ -28,17 +28,23 @@ StatelessAnswers::Answer* StatelessAnswers::open(Instant now, const Path& path,
 }
 
 bool StatelessAnswers::negotiate_version(Instant now, const Path& path,
-                                         const wire::InvariantHeader& header) {
+                                         const wire::InvariantHeader& header,
+                                         const ConnectionConfig& config) {
   Answer* answer = open(now, path, negotiations_);
   if (answer == nullptr) return false;
   std::array<u8, 2> random{};
   random_.fill_public(random);
+  // RFC 9368 §2.1 [rfc9368-2.1-1], [rfc9368-2.1-2].
+  InlineVector<Version, VersionOrder::capacity() + 1> versions;
+  for (const Version each : config.versions) versions.push_back(each);
   // RFC 9000 §6.3 [rfc9000-6.3-1]: one version that does not exist keeps clients honest.
-  const auto reserved = Version{0x0a0a0a0aU | static_cast<std::uint32_t>(random[0] & 0xf0) << 24};
+  if (config.grease.versions) {
+    versions.push_back(Version{0x0a0a0a0aU | static_cast<std::uint32_t>(random[0] & 0xf0) << 24});
+  }
   Writer out(answer->bytes);
   wire::encode_version_negotiation(out, random[1], header.source_connection_id,
                                    header.destination_connection_id,
-                                   std::array{Version::v1, Version::v2, reserved});
+                                   versions.span());
   answer->size = out.size();
   return true;
 }

@@ -13,6 +13,7 @@
 #include "transport/base/error.hpp"
 #include "transport/base/random.hpp"
 #include "transport/base/ring.hpp"
+#include "transport/connection/config.hpp"
 #include "transport/wire/header.hpp"
 
 namespace qpeer::transport {
@@ -43,7 +44,8 @@ class StatelessAnswers {
 
   // Each answers the datagram that came over `path`; false when the limits forbid it.
 
-  bool negotiate_version(Instant now, const Path& path, const wire::InvariantHeader& header);
+  bool negotiate_version(Instant now, const Path& path, const wire::InvariantHeader& header,
+                         const ConnectionConfig& config);
   bool retry(Instant now, const Path& path, const wire::ProtectedHeader& header,
              crypto::AddressTokens& tokens, const ConnectionId& retry_source_connection_id);
   /// An Initial with CONNECTION_CLOSE, sealed with the keys that anyone can derive.

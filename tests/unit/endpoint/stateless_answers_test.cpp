@@ -35,9 +35,10 @@ class StatelessAnswersTest : public testing::Test {
 TEST_F(StatelessAnswersTest, VersionNegotiationMirrorsEvenTheLongestIds) {
   const std::vector<u8> dcid(255, 1);
   const std::vector<u8> scid(255, 2);
+  // [rfc8999-6-3], [rfc8999-6-4], [rfc9000-17.2.1-4], [rfc9000-17.2.1-5], [rfc9000-17.2.1-6]
   ASSERT_TRUE(answers.negotiate_version(
       kNow, kPath,
-      {.long_form = true, .destination_connection_id = dcid, .source_connection_id = scid}));
+      {.long_form = true, .destination_connection_id = dcid, .source_connection_id = scid}, {}));
   const auto packet = wire::decode_version_negotiation(next());
   ASSERT_TRUE(packet);
   EXPECT_TRUE(equal(packet->destination_connection_id, scid));
