@@ -30,6 +30,7 @@ PeerConfig small_limits() {
   connection.streams.stream_receive_window = 1'000;
   connection.streams.receive_window = 2'000;
   connection.max_datagram_frame_size = 500;
+  connection.grease.quic_bit = false;
   config.endpoint.connection = connection;
   return config;
 }

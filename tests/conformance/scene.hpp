@@ -52,7 +52,7 @@ constexpr Expected drops(DropReason reason) { return {.drop = reason}; }
 constexpr Expected goes_on() { return {}; }
 
 /// A victim whose limits are small: 4 streams of each kind, 1000 bytes each, 2000 in all, DATAGRAM
-/// frames of 500 bytes.
+/// frames of 500 bytes. It takes no packets without the QUIC Bit.
 PeerConfig small_limits();
 
 struct Scene {

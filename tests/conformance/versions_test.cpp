@@ -36,20 +36,20 @@ TEST(VersionInformation, MustHold) {
       {"rfc9368-4-8 rfc9368-4-9 rfc9368-4-10", Side::server, kV1, says(kV2, {kV1, kV2}),
        closes(kLie, kCrypto)},
       {"rfc9368-4-8 rfc9368-4-9", Side::server, kV2, says(kV1, {kV1, kV2}), closes(kLie, kCrypto)},
-      {"rfc9368-4-6", Side::server, kV1, says(kV1, {kV2}), closes(kMalformed)},
-      {"rfc9368-4-5", Side::server, kV1, says(Version{}, {kV1}), closes(kMalformed)},
-      {"rfc9368-4-5", Side::server, kV1, says(kV1, {kV1, Version{}}), closes(kMalformed)},
+      {"rfc9368-4-6", Side::server, kV1, says(kV1, {kV2}), closes(kMalformed, kCrypto)},
+      {"rfc9368-4-5", Side::server, kV1, says(Version{}, {kV1}), closes(kMalformed, kCrypto)},
+      {"rfc9368-4-5", Side::server, kV1, says(kV1, {kV1, Version{}}), closes(kMalformed, kCrypto)},
       {"rfc9368-4-11", Side::server, kV1, std::nullopt, goes_on()},
       {"rfc9368-3-5", Side::server, kV1, says(kV1, {Version{0x5a6a7a8a}, kV1}), goes_on()},
       {"rfc9368-4-13", Side::client, kV1, says(Version{0x12345678}, {kV1}), closes(kLie, kCrypto)},
       {"rfc9368-4-18", Side::client, kV1, says(kV2, {kV1, kV2}), closes(kLie, kCrypto)},
-      {"rfc9368-4-5", Side::client, kV1, says(Version{}, {kV1}), closes(kMalformed)},
+      {"rfc9368-4-5", Side::client, kV1, says(Version{}, {kV1}), closes(kMalformed, kCrypto)},
       {"rfc9368-3-4", Side::client, kV1, says(kV1, {}), goes_on()},
       {"rfc9368-4-12", Side::client, kV1, std::nullopt, goes_on()},
   };
   for (const Case& one : cases) {
-    SCOPED_TRACE(testing::Message() << (one.victim == Side::client ? "client" : "server") << " ["
-                                    << one.ids << "]");
+    SCOPED_TRACE(testing::Message()
+                 << (one.victim == Side::client ? "client" : "server") << " [" << one.ids << "]");
     AdversaryConfig config;
     config.version = one.in_use;
     config.parameters = [&](wire::TransportParameters& out) { out.version_information = one.said; };
@@ -74,7 +74,7 @@ TEST(VersionInformation, MustBeWhole) {
       scene.begin();
       const bool whole = size % 4 == 0 && size > (victim == Side::server ? 4U : 0U);
       scene.expect(EncryptionLevel::one_rtt,
-                   whole ? goes_on() : closes(transport_parameter_error));
+                   whole ? goes_on() : closes(transport_parameter_error, kCrypto));
     }
   }
 }

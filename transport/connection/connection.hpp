@@ -365,8 +365,8 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   std::uint64_t unanswered_acks_ = 0;  ///< Packets that only acknowledge, since the last other one.
   bool peer_greases_quic_bit_ = false;  ///< It takes packets without the QUIC Bit.
   std::uint64_t quic_bits_ = 0;         ///< Random, below a one that ends them.
-  bool datagrams_first_ = true;        ///< Where streams have data too.
-  bool pad_datagram_ = false;          ///< The datagram being built carries a PATH_RESPONSE.
+  bool datagrams_first_ = true;         ///< Where streams have data too.
+  bool pad_datagram_ = false;           ///< The datagram being built carries a PATH_RESPONSE.
 
   // Anti-amplification, RFC 9000 §8.1.
   bool address_validated_ = false;

@@ -8,6 +8,9 @@ namespace {
 
 constexpr std::uint64_t kCryptoFrame = static_cast<std::uint64_t>(wire::FrameType::crypto);
 
+/// RFC 9000 §7.2 [rfc9000-7.2-1]: the least that a client may draw for its server.
+constexpr std::size_t kFirstDcidSize = 8;
+
 constexpr PacketNumberSpace kInitial = PacketNumberSpace::initial;
 constexpr PacketNumberSpace kHandshake = PacketNumberSpace::handshake;
 
@@ -23,12 +26,19 @@ void Connection::start_handshake(Instant now) {
 }
 
 /// In the version that Version Negotiation led to. RFC 9368 §2.1 [rfc9368-2.1-5], §6 [rfc9368-6-2]:
-/// a new first flight, with nothing left of the one before.
+/// a new first flight, with nothing left of the one before. Another ID for the server keeps apart
+/// what answers this attempt and what answers the first, should that not have been refused at all.
 void Connection::start_anew(Instant now) {
   setup_.version = versions_.original();
   // RFC 9369 §5 [rfc9369-5-1]: a token was of the other version.
   token_.clear();
   peer_greases_quic_bit_ = false;
+  std::array<u8, kFirstDcidSize> id{};
+  random_.fill_public(id);
+  setup_.original_destination_connection_id = ConnectionId(id);
+  setup_.initial_destination_connection_id = ConnectionId(id);
+  remote_cids_.replace_initial(ConnectionId(id));
+  if (early_data_.state == crypto::EarlyData::offered) reject_early_data(now);
   recovery_.reset_space(now, kInitial, *this);
   space(kInitial).crypto = CryptoStream(config_.crypto_buffer);
   start_handshake(now);
@@ -52,8 +62,8 @@ wire::TransportParameters Connection::local_parameters() {
   out.max_datagram_frame_size = config_.max_datagram_frame_size;
   out.address_discovery = config_.address_discovery;
   const auto reserved_version = [this] {
-    return Version{0x0a0a0a0aU | (static_cast<std::uint32_t>(random_.uniform(0x10000)) * 0x10001U &
-                                  0xf0f0f0f0U)};
+    return Version{0x0a0a0a0aU |
+                   (static_cast<std::uint32_t>(random_.uniform(0x10000)) * 0x10001U & 0xf0f0f0f0U)};
   };
   // RFC 9369 §4 [rfc9369-4-2]; RFC 9368 §3 [rfc9368-3-1].
   out.version_information =

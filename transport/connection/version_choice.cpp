@@ -42,8 +42,8 @@ wire::VersionInformation VersionChoice::information(Version reserved) const {
 
 // RFC 9368 §2.1 [rfc9368-2.1-3], [rfc9368-2.1-4], [rfc9368-2.1-5].
 std::optional<Version> VersionChoice::on_version_negotiation(const wire::VersionList& offered) {
-  const auto chosen = std::ranges::find_if(
-      order_, [&](Version each) { return offered.contains(each); });
+  const auto chosen =
+      std::ranges::find_if(order_, [&](Version each) { return offered.contains(each); });
   if (chosen == order_.end()) return std::nullopt;
   original_ = negotiated_ = *chosen;
   reacted_ = true;
@@ -98,9 +98,8 @@ Result VersionChoice::check_server(const wire::VersionInformation& theirs) const
   // RFC 9368 §4 [rfc9368-4-15], [rfc9368-4-16], [rfc9368-4-17]: nobody forged the Version Negotiation
   // packet. With what the server says now we would have begun with the same version.
   const auto offered = theirs.available_versions();
-  const auto would_be = std::ranges::find_if(order_, [&](Version each) {
-    return theirs.is_available(each) || each == negotiated_;
-  });
+  const auto would_be = std::ranges::find_if(
+      order_, [&](Version each) { return theirs.is_available(each) || each == negotiated_; });
   if (offered.empty() || would_be == order_.end() || *would_be != original_) {
     return error("the Version Negotiation packet was not the server's");
   }

@@ -43,8 +43,7 @@ bool StatelessAnswers::negotiate_version(Instant now, const Path& path,
   }
   Writer out(answer->bytes);
   wire::encode_version_negotiation(out, random[1], header.source_connection_id,
-                                   header.destination_connection_id,
-                                   versions.span());
+                                   header.destination_connection_id, versions.span());
   answer->size = out.size();
   return true;
 }
