@@ -306,15 +306,9 @@ std::unique_ptr<Node> Peer::make_node() {
   return std::make_unique<MachineNode<transport::Endpoint, decltype(handler)>>(*endpoint_, handler);
 }
 
-Session& Peer::connect(const SocketAddress& to) { return dial(to, {}); }
-
-Session& Peer::connect(const Peer& to, std::vector<u8> token) {
+Session& Peer::connect(const SocketAddress& to, std::vector<u8> address_token) {
   transport::ConnectOptions options;
-  options.address_token = std::move(token);
-  return dial(to.address(), std::move(options));
-}
-
-Session& Peer::dial(const SocketAddress& to, transport::ConnectOptions options) {
+  options.address_token = std::move(address_token);
   options.tls = client_tls_;
   options.server_name = config_.server_name;
   options.connection = config_.connection;

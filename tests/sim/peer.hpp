@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/sim/network.hpp"
@@ -134,10 +135,10 @@ class Peer {
   Peer(Network& network, PeerConfig config, SocketAddress address);
 
   /// Dials. The session is closed at once, with internal_error, when connect() refuses.
-  Session& connect(const SocketAddress& to);
-  /// The same with an address token.
-  Session& connect(const Peer& to, std::vector<u8> token);
-  Session& connect(const Peer& to) { return connect(to.address()); }
+  Session& connect(const SocketAddress& to, std::vector<u8> address_token = {});
+  Session& connect(const Peer& to, std::vector<u8> address_token = {}) {
+    return connect(to.address(), std::move(address_token));
+  }
   void sends(std::uint64_t size, StreamKind kind = StreamKind::bidirectional);
   /// Polled while its application was away: for those who use endpoint() directly.
   void wake() { network_.wake(host_); }
@@ -172,7 +173,6 @@ class Peer {
  private:
   friend class Session;
 
-  Session& dial(const SocketAddress& to, transport::ConnectOptions options);
   std::unique_ptr<transport::Endpoint> make_endpoint();
   std::unique_ptr<Node> make_node();
   void on_event(const transport::EndpointEvent& event);

@@ -71,7 +71,7 @@ Connection::Connection(Instant now, const ConnectionConfig& config, ConnectionSe
     setup_.initial_destination_connection_id = setup_.original_destination_connection_id;
     // RFC 9000 §8.1.3 [rfc9000-8.1.3-2], [rfc9000-8.1.3-9].
     token_ = std::move(setup_.token);
-    peer_greases_quic_bit_ = config_.grease.quic_bit && setup_.token_greases_quic_bit;
+    quic_bit_.set_random(config_.grease.quic_bit && setup_.token_greases_quic_bit);
   }
   restart_idle_timer(now);
   start_handshake(now);

@@ -43,6 +43,7 @@
 #include "transport/connection/observed_addresses.hpp"
 #include "transport/connection/open_packet.hpp"
 #include "transport/connection/path_validator.hpp"
+#include "transport/connection/quic_bit.hpp"
 #include "transport/connection/remote_cids.hpp"
 #include "transport/connection/version_choice.hpp"
 #include "transport/recovery/ack_tracker.hpp"
@@ -257,7 +258,6 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   bool begin_packet(EncryptionLevel level, MutableBytes storage, std::size_t at,
                     PlainPacket& packet);
   void skip_packet_number();
-  bool quic_bit();
   void write_frames(Instant now, EncryptionLevel level, PacketWriter& out, bool may_elicit);
   static void write_ack(Instant now, Space& number_space, PacketWriter& out);
   void write_application_frames(PacketWriter& out);
@@ -326,6 +326,7 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   CidIssuer& issuer_;
   Instant created_at_;
   VersionChoice versions_;
+  QuicBit quic_bit_;
 
   std::array<Space, kPacketNumberSpaces> spaces_;
   KeyPhases key_phases_;
@@ -363,10 +364,8 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   std::uint64_t pings_answered_ = 0;
   std::uint64_t failed_opens_ = 0;
   std::uint64_t unanswered_acks_ = 0;  ///< Packets that only acknowledge, since the last other one.
-  bool peer_greases_quic_bit_ = false;  ///< It takes packets without the QUIC Bit.
-  std::uint64_t quic_bits_ = 0;         ///< Random, below a one that ends them.
-  bool datagrams_first_ = true;         ///< Where streams have data too.
-  bool pad_datagram_ = false;           ///< The datagram being built carries a PATH_RESPONSE.
+  bool datagrams_first_ = true;        ///< Where streams have data too.
+  bool pad_datagram_ = false;          ///< The datagram being built carries a PATH_RESPONSE.
 
   // Anti-amplification, RFC 9000 §8.1.
   bool address_validated_ = false;

@@ -116,8 +116,7 @@ void Connection::on_tls_session(Bytes session) {
 }
 
 std::vector<u8> Connection::tls_ticket_data() {
-  return TicketData{.version = version(), .parameters = remembered(local_parameters())}
-      .encode();
+  return TicketData{.version = version(), .parameters = remembered(local_parameters())}.encode();
 }
 
 crypto::TicketUse Connection::on_tls_ticket(Bytes ticket_data) {

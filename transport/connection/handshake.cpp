@@ -32,7 +32,7 @@ void Connection::start_anew(Instant now) {
   setup_.version = versions_.original();
   // RFC 9369 §5 [rfc9369-5-1]: a token was of the other version.
   token_.clear();
-  peer_greases_quic_bit_ = false;
+  quic_bit_.set_random(false);
   std::array<u8, kFirstDcidSize> id{};
   random_.fill_public(id);
   setup_.original_destination_connection_id = ConnectionId(id);
@@ -131,7 +131,7 @@ Result Connection::on_tls_transport_parameters(Bytes parameters) {
   peer_parameters_ = *decoded;
   // RFC 9287 §3.1 [rfc9287-3.1-4], [rfc9287-3.1-5], [rfc9287-3.1-6]: known from here on, and of this
   // connection alone.
-  peer_greases_quic_bit_ = config_.grease.quic_bit && decoded->grease_quic_bit;
+  quic_bit_.set_random(config_.grease.quic_bit && decoded->grease_quic_bit);
   // RFC 9000 §7.4.1 [rfc9000-7.4.1-10]: until early data is settled, the remembered limits hold.
   if (setup_.side == Side::server || early_data_.state != crypto::EarlyData::offered) {
     apply_peer_limits();

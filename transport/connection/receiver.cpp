@@ -296,7 +296,7 @@ void Connection::receive_retry(Instant now, const wire::ProtectedHeader& header,
   token_.assign(retry->token.begin(), retry->token.end());
   remote_cids_.replace_initial(retry->source_connection_id);
   install_initial_keys();
-  peer_greases_quic_bit_ = false;  // RFC 9287 §3.1 [rfc9287-3.1-3]: the token that told so is gone.
+  quic_bit_.set_random(false);  // RFC 9287 §3.1 [rfc9287-3.1-3]: the token that told so is gone.
   // [rfc9000-17.2.5.3-4]: packet numbers go on where they were.
   recovery_.reset_space(now, PacketNumberSpace::initial, *this);
   // RFC 9000 §17.2.3 [rfc9000-17.2.3-1], [rfc9000-17.2.3-2]: early data goes again, in new packets.

@@ -217,7 +217,7 @@ bool Connection::begin_packet(EncryptionLevel level, MutableBytes storage, std::
   if (level == EncryptionLevel::one_rtt) {
     if (out.remaining() < wire::short_header_size(dcid) + kLeast + crypto::kTagSize) return false;
     wire::encode_short_header(out, dcid, false, key_phases_.phase(), packet.packet_number_length,
-                              quic_bit());
+                              quic_bit_.next(random_));
   } else {
     // RFC 9369 §4.1 [rfc9369-4.1-8], [rfc9369-4.1-10].
     const bool early = level == EncryptionLevel::zero_rtt;
@@ -228,25 +228,12 @@ bool Connection::begin_packet(EncryptionLevel level, MutableBytes storage, std::
                                   .token = token_};
     if (out.remaining() < wire::long_header_size(header) + kLeast + crypto::kTagSize) return false;
     packet.length_position =
-        wire::encode_long_header(out, header, packet.packet_number_length, quic_bit());
+        wire::encode_long_header(out, header, packet.packet_number_length, quic_bit_.next(random_));
   }
   packet.packet_number_offset = out.size();
   wire::write_packet_number(out, packet.info.number, packet.packet_number_length);
   packet.payload = at + out.size();
   return out.ok();
-}
-
-/// RFC 9287 §3.1 [rfc9287-3.1-1], [rfc9287-3.1-6]: anything, to who takes anything.
-bool Connection::quic_bit() {
-  if (!peer_greases_quic_bit_) return true;
-  if (quic_bits_ <= 1) {
-    std::array<u8, 8> random{};
-    random_.fill_public(random);
-    quic_bits_ = Reader{random}.u64() | std::uint64_t{1} << 63;
-  }
-  const bool bit = (quic_bits_ & 1) != 0;
-  quic_bits_ >>= 1;
-  return bit;
 }
 
 /// A number never sent: who acknowledges it acknowledges what it did not receive. RFC 9000 §21.4.
