@@ -116,6 +116,20 @@ TEST(Early, AcknowledgementsAreInOneRtt) {
   EXPECT_FALSE(again.session().closed());
 }
 
+// [rfc9001-8.3-1]: our TLS says nothing of the end of early data: the packets' type does.
+TEST(Early, HasNoMessageAtItsEnd) {
+  Again again(Stage::handshake);
+  again.adversary->send(kZeroRtt, stream(0, 0, 10));
+  again.scene.run();
+  const Octets& held = again.adversary->held(kHandshake);
+  ASSERT_FALSE(held.empty());
+  constexpr u8 kEndOfEarlyData = 5;
+  for (Reader in{held}; !in.empty();) {
+    EXPECT_NE(in.byte(), kEndOfEarlyData);
+    in.bytes(in.big_endian(3));
+  }
+}
+
 // [rfc9001-5.6-6]: a client drops them, whatever key they have.
 TEST(Early, PacketsFromAServer) {
   Scene scene(Side::client, {.stage = Stage::handshake});

@@ -210,6 +210,26 @@ TEST(PacketsOfClients, ThatAreAnsweredByOneRetry) {
   EXPECT_TRUE(equal(retry->destination_connection_id.bytes(), adversary.cid()));
 }
 
+// [rfc9000-8.1.3-12] [rfc9000-8.1.2-2]: its token is for the attempt that it answered; in another it
+// is told to be invalid.
+TEST(PacketsOfClients, ThatUseARetryTokenTwice) {
+  PeerConfig ours = small_limits();
+  ours.endpoint.retry = transport::RetryPolicy::always;
+  Scene scene(Side::server, {.stage = Stage::initial}, ours);
+  scene.begin();
+  scene.send(kInitial, kPing);
+  const auto retry = wire::decode_retry(scene.adversary.last_datagram());
+  ASSERT_TRUE(retry.has_value());
+  const Octets token(retry->token.begin(), retry->token.end());
+  scene.adversary.dials(scene.victim.address());
+  scene.send(kInitial, kPing, {.token = token});
+  EXPECT_EQ(scene.dropped(DropReason::invalid_token), 1U);
+  const auto close = scene.adversary.last<wire::ConnectionCloseFrame>();
+  ASSERT_TRUE(close.has_value());
+  EXPECT_EQ(close->error_code, std::to_underlying(invalid_token));
+  EXPECT_EQ(scene.victim.endpoint().stats().accepted, 0U);
+}
+
 // [rfc9000-17.2.1-4] [rfc9000-17.2.1-5] [rfc9000-17.2.1-6] [rfc9000-17.2.1-7] [rfc8999-6-3]
 // [rfc8999-6-4] [rfc9000-5.2.2-1] [rfc9000-5.2.2-4]: one Version Negotiation for a datagram, with
 // the IDs crosswise, however long: what version 1 makes of them does not count.

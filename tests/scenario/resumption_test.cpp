@@ -50,6 +50,7 @@ SIMULATE(EarlyData, SavesARoundTrip) {
 }
 
 // RFC 9001 §9.2: nothing leaves early that was not meant to.
+// [rfc9001-5.6-1]
 SIMULATE(EarlyData, IsAskedForStreamByStream) {
   Reunion reunion(network);
   Session& session = reunion.again(10);
