@@ -80,6 +80,7 @@ Introduction Introduction::decode(Reader& in) {
   if (purpose > std::to_underlying(Purpose::probe)) in.fail();
   out.purpose = Purpose{purpose};
   out.nonce = decode_nonce(in);
+  out.max_message_size = in.varint();
   decode_list(in, out.advertised, decode_address);
   if (out.minor > kProtocolMinor) in.rest();
   expect_end(in);
@@ -87,7 +88,8 @@ Introduction Introduction::decode(Reader& in) {
 }
 
 std::size_t Introduction::body_size() const {
-  std::size_t size = varint_size(major) + varint_size(minor) + 2 + nonce.size() + 1;
+  std::size_t size = varint_size(major) + varint_size(minor) + 2 + nonce.size() +
+                     varint_size(max_message_size) + 1;
   for (const SocketAddress& address : advertised) size += address_size(address);
   return size;
 }
@@ -99,6 +101,7 @@ void Introduction::encode(Writer& out) const {
   out.byte(std::to_underlying(role));
   out.byte(std::to_underlying(purpose));
   out.bytes(nonce);
+  out.varint(max_message_size);
   out.byte(static_cast<u8>(advertised.size()));
   for (const SocketAddress& address : advertised) encode_address(out, address);
 }

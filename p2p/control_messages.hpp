@@ -1,7 +1,8 @@
 // What travels on the control stream of a connection between peers.
 //
 //   message           varint type | varint length of the body | body
-//   1 Introduction    varint major | varint minor | u8 role | u8 purpose | nonce (16) | addresses
+//   1 Introduction    varint major | varint minor | u8 role | u8 purpose | nonce (16) |
+//                     varint max message size | addresses
 //                     addresses: u8 count | count x address
 //   2 Proof           nonce (16)
 //   3 Verdict         u8 verdict | the address that was tried, or nothing
@@ -54,6 +55,8 @@ struct Introduction {
   Role role = Role::client;
   Purpose purpose = Purpose::link;
   Nonce nonce{};  ///< Fresh; what a dial-back is to bring as its Proof.
+  /// The longest message, request or answer that it takes; what is longer is not sent.
+  std::uint64_t max_message_size = kMaxVarint;
   AdvertisedAddresses advertised{};
 
   /// Of another major only the version is meant: its body is not read, and nothing else is set.

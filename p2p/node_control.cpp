@@ -51,8 +51,11 @@ void Node::Implementation::write_control(Link& link) {
 
 void Node::Implementation::say_introduction(Link& link) {
   random.fill_private(link.nonce);
-  Introduction message{
-      .role = config.role, .purpose = link.purpose, .nonce = link.nonce, .advertised = {}};
+  Introduction message{.role = config.role,
+                       .purpose = link.purpose,
+                       .nonce = link.nonce,
+                       .max_message_size = config.max_message_size,
+                       .advertised = {}};
   if (config.role == Role::node) {
     for (const SocketAddress& address : config.advertised) message.advertised.push_back(address);
     if (config.advertised.empty() && config.listen_port != 0) {

@@ -50,6 +50,9 @@ std::expected<OperationId, PeerError> Node::Implementation::queue(Operation::Kin
   Peer* peer = find_peer(to);
   if (peer == nullptr) return std::unexpected(PeerError::not_linked);
   if (peer->role != Role::node) return std::unexpected(PeerError::wrong_role);
+  if (is_open(peer->out) && !takes(links[peer->out], data.size())) {
+    return std::unexpected(PeerError::too_large);
+  }
   if (peer->queued_bytes + data.size() > config.max_queued_bytes ||
       peer->sending.size() >= config.max_queued_messages) {
     peer->was_full = true;
@@ -64,6 +67,11 @@ std::expected<OperationId, PeerError> Node::Implementation::queue(Operation::Kin
   const OperationId id = operation.id;
   write_waiting(*peer);
   return id;
+}
+
+// What the peer said of itself; all is well until it did.
+bool Node::Implementation::takes(const Link& link, std::size_t size) {
+  return !link.theirs || size <= link.theirs->max_message_size;
 }
 
 void Node::Implementation::erase_operation(OperationId id) {
@@ -145,9 +153,14 @@ void Node::Implementation::write_waiting(Peer& peer) {
   transport::Connection* connection = transport_of(link);
   if (connection == nullptr) return;
   while (!peer.waiting.empty()) {
+    const OperationId first = peer.waiting.front();
+    if (!takes(link, operations[first].out.size())) {  // It was queued when we did not know.
+      fail_operation(first, PeerError::too_large);
+      continue;
+    }
     const auto stream = connection->open_stream(config.role == Role::client);
     if (!stream) return;  // `can_open` follows.
-    Operation& operation = operations[peer.waiting.front()];
+    Operation& operation = operations[first];
     peer.waiting.pop_front();
     operation.link = link.slot;
     operation.stream = *stream;
@@ -214,6 +227,10 @@ std::expected<void, PeerError> Node::reply(Instant now, OperationId id, std::vec
   if (operation == nullptr || operation->kind != Implementation::Operation::Kind::request_in ||
       operation->sending) {
     return std::unexpected(PeerError::unknown);
+  }
+  if (node.links.contains(operation->link) &&
+      !Implementation::takes(node.links[operation->link], data.size())) {
+    return std::unexpected(PeerError::too_large);
   }
   operation->out = std::move(data);
   operation->sending = true;

@@ -262,6 +262,7 @@ struct Node::Implementation {
   void on_stream_opened(Slot slot, StreamId stream);
   void take_stream(Slot slot, StreamId stream);
   void release_held(Slot slot);
+  [[nodiscard]] static bool takes(const Link& link, std::size_t size);
   void write_waiting(Peer& peer);
   void tell_writable(Peer& peer);
   void write_operation(OperationId id);

@@ -63,6 +63,8 @@ std::expected<OperationId, PeerError> Exchange::hand_over() {
       break;
   }
   if (const auto taken = node_->machine.reply(now, request_, std::move(copy)); !taken) {
+    node_->machine.cancel(now, request_);  // Who asked learns that there is no answer.
+    node_->wake();
     return std::unexpected(taken.error());
   }
   return request_;

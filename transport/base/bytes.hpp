@@ -34,6 +34,9 @@ inline std::string_view as_text(Bytes bytes) {
 /// Whether two byte strings are equal. Not constant-time: never for secrets.
 constexpr bool equal(Bytes a, Bytes b) {
   if (a.size() != b.size()) return false;
+  if (!std::is_constant_evaluated()) {
+    return a.empty() || std::memcmp(a.data(), b.data(), a.size()) == 0;
+  }
   for (std::size_t i = 0; i < a.size(); ++i) {
     if (a[i] != b[i]) return false;
   }

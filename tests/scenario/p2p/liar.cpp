@@ -44,6 +44,7 @@ p2p::Introduction Liar::introduction(Line& line) {
                         .role = config.role,
                         .purpose = line.purpose,
                         .nonce = line.nonce,
+                        .max_message_size = config.max_message_size,
                         .advertised = {}};
   if (config.advertised) {
     for (const SocketAddress& address : *config.advertised) out.advertised.push_back(address);

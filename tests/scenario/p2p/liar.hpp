@@ -27,6 +27,7 @@ struct LiarConfig {
   bool introduces = true;  ///< By itself: at once when it dials, as an answer when it accepts.
   bool proves = true;      ///< By itself, to whoever dials it back.
   std::optional<p2p::Verdict> verdict = p2p::Verdict::reachable;  ///< On nodes that dial it.
+  std::uint64_t max_message_size = kMaxVarint;                    ///< That it says to take.
   std::size_t max_connections = 1'000;
   SocketAddress address{};
   std::string identity{};

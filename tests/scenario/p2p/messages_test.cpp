@@ -27,35 +27,71 @@ SIMULATE_PEERS(Messages, OverOurOwnLimitAreRefusedAtOnce) {
   EXPECT_TRUE(run_until([&] { return b.messages.size() == 1 && a.sent.size() == 1; }, 5s));
 }
 
-SIMULATE_PEERS(Messages, OverThePeersLimitFailOnBothSides) {
-  SimPeerConfig small;
-  small.node.max_message_size = 64 * kKiB;
-  auto& a = network.node();
-  auto& b = network.node(small);
-  ASSERT_TRUE(network.links(a, b));
-  a.sends(b, message_of(8 * kMiB));
-  ASSERT_TRUE(run_until([&] { return a.failed.size() == 1; }, 5s));
-  EXPECT_EQ(a.failed[0].error, PeerError::too_large);
-  const auto interrupted = b.all<p2p::IncomingInterrupted>();
-  ASSERT_EQ(interrupted.size(), 1U);
-  EXPECT_EQ(interrupted[0].why, "the message is too large");
-  EXPECT_LE(b.node().stats().inbox_bytes, 64 * kKiB);
-  a.sends(b, message_of(64 * kKiB));
-  EXPECT_TRUE(run_until([&] { return b.messages.size() == 1; }, 5s)) << "the link goes on";
-  EXPECT_TRUE(a.is_linked_to(b));
-}
-
-// Its last byte may be there before the peer refuses it; then it is the peer that says so.
-SIMULATE_PEERS(Messages, OneByteOverThePeersLimitIsNoDelivery) {
+SIMULATE_PEERS(Messages, OverThePeersLimitAreRefusedBeforeTheyLeave) {
   SimPeerConfig small;
   small.node.max_message_size = 64 * kKiB;
   auto& a = network.node();
   auto& b = network.node(small);
   ASSERT_TRUE(network.links(a, b));
   a.sends(b, message_of(64 * kKiB + 1));
-  ASSERT_TRUE(run_until([&] { return a.failed.size() + a.sent.size() == 1; }, 5s));
-  EXPECT_TRUE(b.messages.empty());
-  EXPECT_EQ(b.all<p2p::IncomingInterrupted>().size(), 1U);
+  ASSERT_EQ(a.failed.size(), 1U);
+  EXPECT_EQ(a.failed[0].error, PeerError::too_large);
+  a.sends(b, message_of(64 * kKiB));
+  EXPECT_TRUE(run_until([&] { return b.messages.size() == 1; }, 5s)) << "the link goes on";
+  EXPECT_TRUE(b.all<p2p::IncomingInterrupted>().empty());
+}
+
+// Who queues before it has dialled the peer cannot know.
+SIMULATE_PEERS(Messages, OverThePeersLimitFailWhenItIsKnown) {
+  SimPeerConfig small;
+  small.node.max_message_size = 64 * kKiB;
+  auto& a = network.node();
+  auto& b = network.node(small);
+  b.bootstraps({a});
+  ASSERT_TRUE(run_until([&] { return a.node().link(b.id()).has_value(); }, 5s));
+  ASSERT_FALSE(a.node().link(b.id())->up);
+  a.sends(b, message_of(64 * kKiB + 1));
+  a.sends(b, message_of(64 * kKiB));
+  ASSERT_TRUE(a.failed.empty());
+  ASSERT_TRUE(run_until([&] { return a.failed.size() == 1 && a.sent.size() == 1; }, 5s));
+  EXPECT_EQ(a.failed[0].error, PeerError::too_large);
+}
+
+SIMULATE_PEERS(Messages, OfWhoDisregardsOurLimitAreInterrupted) {
+  SimPeerConfig small;
+  small.node.max_message_size = 64 * kKiB;
+  auto& node = network.node(small);
+  Liar liar(network);
+  ASSERT_TRUE(liar.links(node));
+  auto& line = liar.lines[0];
+  EXPECT_EQ(line.theirs->max_message_size, 64 * kKiB);
+  const auto stream = liar.opens(line, false).value();
+  liar.writes(line, stream, std::string(1, '\0') + message_of(8 * kMiB));
+  ASSERT_TRUE(run_until([&] { return line.stopped.contains(stream); }, 5s));
+  EXPECT_EQ(line.stopped.at(stream), std::to_underlying(p2p::ErrorCode::message_too_large));
+  const auto interrupted = node.all<p2p::IncomingInterrupted>();
+  ASSERT_EQ(interrupted.size(), 1U);
+  EXPECT_EQ(interrupted[0].why, "the message is too large");
+  EXPECT_LE(node.node().stats().inbox_bytes, 64 * kKiB);
+}
+
+// An answer knows the limit of who asked.
+SIMULATE_PEERS(Messages, AnswersOverTheClientsLimitAreRefusedToWhoGivesThem) {
+  auto& node = network.node();
+  node.answers = false;
+  LiarConfig small;
+  small.role = Role::client;
+  small.max_message_size = 1'000;
+  Liar liar(network, small);
+  auto& line = liar.dials(node);
+  ASSERT_TRUE(run_until([&] { return line.theirs.has_value(); }, 5s));
+  liar.writes(line, *liar.opens(line, true), std::string_view("\0how much?", 10), true);
+  std::optional<p2p::Request> request;
+  ASSERT_TRUE(run_until(
+      [&] { return (request = node.node().next_request(network.now())).has_value(); }, 5s));
+  const auto refused = node.node().reply(network.now(), request->id, std::vector<u8>(1'001));
+  EXPECT_EQ(refused.error(), PeerError::too_large);
+  EXPECT_TRUE(node.node().reply(network.now(), request->id, std::vector<u8>(1'000)));
 }
 
 SIMULATE_PEERS(Messages, AnEmptyOneIsOne) {

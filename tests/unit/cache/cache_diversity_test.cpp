@@ -49,7 +49,7 @@ TEST(CacheDiversity, FourNetworksLeaveHalfOfTheHonest) {
     BootstrapCache cache;
     Network network(cache);
     network.honest(honest);
-    network.attack(10'000, 4);
+    network.attack(3'000, 4);
     // Four shares are the other half of the cache.
     EXPECT_EQ(network.honest_left(), 100U) << "of " << honest;
     EXPECT_EQ(cache.size(), 200U);
@@ -70,7 +70,7 @@ TEST(CacheDiversity, BelowHalfFullNobodyHonestIsPushedOut) {
       BootstrapCache cache;
       Network network(cache);
       network.honest(honest);
-      network.attack(10'000, networks);
+      network.attack(2'000, networks);
       EXPECT_EQ(network.honest_left(), honest) << networks << " networks";
     }
   }

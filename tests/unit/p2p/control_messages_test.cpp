@@ -27,7 +27,8 @@ PeerId peer(u8 seed) {
 }
 
 Introduction introduction() {
-  Introduction out{.role = Role::node, .purpose = Purpose::probe, .nonce = nonce(7)};
+  Introduction out{
+      .role = Role::node, .purpose = Purpose::probe, .nonce = nonce(7), .max_message_size = 5'000};
   out.advertised.push_back(kFour);
   out.advertised.push_back(kSix);
   out.advertised.push_back(SocketAddress::ipv4({0, 0, 0, 0}, 443));
@@ -124,7 +125,8 @@ TEST(ControlMessages, DecodeFailsOnEveryTruncationAndOnATail) {
 constexpr std::size_t kRoleAt = 2;
 constexpr std::size_t kPurposeAt = 3;
 constexpr std::size_t kNonceAt = 4;
-constexpr std::size_t kCountAt = kNonceAt + 16;
+constexpr std::size_t kMaxMessageSizeAt = kNonceAt + 16;  // A varint of two bytes.
+constexpr std::size_t kCountAt = kMaxMessageSizeAt + 2;
 constexpr std::size_t kFirstAddressAt = kCountAt + 1;
 
 TEST(Introduction, HasTheLayoutThatIsWrittenDown) {
@@ -134,6 +136,8 @@ TEST(Introduction, HasTheLayoutThatIsWrittenDown) {
   EXPECT_EQ(body[kRoleAt], 1);
   EXPECT_EQ(body[kPurposeAt], 1);
   EXPECT_EQ(body[kNonceAt], 7);
+  EXPECT_EQ(body[kMaxMessageSizeAt], 0x53);
+  EXPECT_EQ(body[kMaxMessageSizeAt + 1], 0x88);
   EXPECT_EQ(body[kCountAt], 4);
   const Octets four{4, 5, 6, 7, 8, 443 >> 8, 443 & 0xff};
   EXPECT_TRUE(equal(Bytes(body).subspan(kFirstAddressAt, 7), four));
@@ -170,7 +174,7 @@ TEST(Introduction, RefusesWhatIsNoIntroduction) {
 }
 
 TEST(Introduction, RefusesIpv4InDisguise) {
-  Octets body = body_of(Introduction{});
+  Octets body = body_of(Introduction{.max_message_size = 5'000});
   body[kCountAt] = 1;
   const Octets mapped{6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 5, 6, 7, 8, 1, 1};
   body.insert(body.end(), mapped.begin(), mapped.end());

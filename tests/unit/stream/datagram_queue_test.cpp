@@ -38,7 +38,7 @@ TEST(DatagramRing, TakesWhatIsWithinTheLimitWhereverTheOthersLie) {
         ring.push_back(model.back());
         used += cost;
       } else if (!model.empty()) {
-        ASSERT_TRUE(std::ranges::equal(ring.front(), model.front())) << "at step " << step;
+        ASSERT_TRUE(equal(ring.front(), model.front())) << "at step " << step;
         used -= model.front().size() + DatagramRing::kOverhead;
         ring.pop_front();
         model.pop_front();

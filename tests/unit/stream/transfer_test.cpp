@@ -74,9 +74,7 @@ class Peer {
       auto& [id, offset] = *it;
       const auto view = set.peek(id);
       ASSERT_TRUE(view.has_value()) << to_string(view.error());
-      for (std::size_t i = 0; i < view->data.size(); ++i) {
-        ASSERT_EQ(view->data[i], byte_at(id, offset + i)) << "offset " << offset + i;
-      }
+      ASSERT_TRUE(equal(view->data, pattern(id, offset, view->data.size()))) << "from " << offset;
       const std::size_t size = random_.chance(70) ? view->data.size() : view->data.size() / 2;
       const bool end = view->fin && size == view->data.size();
       set.consume(id, size);
