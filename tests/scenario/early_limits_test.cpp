@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/scenario/reunion.hpp"
+#include "transport/wire/header.hpp"
 
 namespace qpeer::sim {
 namespace {
@@ -98,7 +99,7 @@ SIMULATE(EarlyLimits, WhatIsOfOneConnectionIsNotRemembered) {
   }
 }
 
-// [rfc9000-17.2.3-3], [rfc9001-4.9.3-1]: not a 0-RTT packet once there are 1-RTT keys.
+// [rfc9000-17.2.3-3], [rfc9001-4.9.3-1], [rfc9001-5.6-7]: not a 0-RTT packet once there are 1-RTT keys.
 SIMULATE(EarlyLimits, EarlyPacketsEndWithTheHandshake) {
   Reunion reunion(network);
   std::size_t early = 0;
@@ -113,6 +114,31 @@ SIMULATE(EarlyLimits, EarlyPacketsEndWithTheHandshake) {
   EXPECT_GT(early, 2U);
   EXPECT_LE(early, 10U) << "more than a first window";
   EXPECT_EQ(late, 0U);
+}
+
+// [rfc9369-4.1-10]: nor one in the version that the server moves the connection to.
+SIMULATE(EarlyLimits, EarlyPacketsKeepTheFirstVersion) {
+  Reunion reunion(network);
+  reunion.server->config().endpoint.connection.preferred_version = Version::v2;
+  reunion.server->restart();
+  std::size_t first = 0;
+  std::size_t others = 0;
+  network.on_send([&](const Passing& datagram) {
+    Bytes rest = datagram.payload;
+    while (datagram.to == reunion.server->address() && !rest.empty()) {
+      const auto header = wire::decode_header(rest, 8, true);
+      if (!header) break;
+      if (header->type == wire::PacketType::zero_rtt) {
+        ++(header->version == Version::v1 ? first : others);
+      }
+      rest = rest.subspan(header->size);
+    }
+  });
+  Session& session = reunion.again(20'000);
+  ASSERT_TRUE(run_until([&] { return session.unacknowledged == 0 && session.confirmed_at; }, 5s));
+  EXPECT_EQ(session.connection().version(), Version::v2);
+  EXPECT_GT(first, 2U);
+  EXPECT_EQ(others, 0U);
 }
 
 }  // namespace

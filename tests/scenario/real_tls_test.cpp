@@ -55,6 +55,7 @@ SIMULATE(RealTls, HandshakeTakesOneRoundTrip) {
   EXPECT_EQ(client.connection().key_exchange_group(), "X25519MLKEM768");
 }
 
+// [rfc9369-3-1]
 SIMULATE(RealTls, VersionTwo) {
   PeerConfig config = real_config();
   config.connection.version = Version::v2;

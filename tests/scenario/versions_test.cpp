@@ -174,6 +174,7 @@ TEST(Versions, TheMoveSurvivesLossOfAnything) {
 }
 
 // [rfc9000-6.2-1], [rfc9368-2.1-3], [rfc9368-2.1-5]: a round trip more, and all is well.
+// [rfc9368-6-2] [rfc9368-8-2]: the second attempt has a handshake of its own.
 SIMULATE(Versions, WithoutACommonBeginningTheServersListDecides) {
   for (const auto& [mine, theirs] : {std::pair{kV1, kV2}, std::pair{kV2, kV1}}) {
     Peer& server = network.add_peer(speaking(theirs));

@@ -148,6 +148,7 @@ TEST_F(AddressTokensTest, ProcessesThatShareAKeyShareTokens) {
 }
 
 // [rfc9000-8.1.3-7]
+// [rfc9000-8.1.3-6]
 TEST_F(AddressTokensTest, NeverSealsTheSameTwice) {
   std::set<std::string> seen;
   std::set<std::uint64_t> ids;
