@@ -300,6 +300,21 @@ SIMULATE(Resumption, GarbageIsLeftAside) {
   }
 }
 
+// [rfc9369-5-2], [rfc9368-7.2-1]: whatever a client makes of it.
+SIMULATE(Resumption, ATicketServesItsVersionOnly) {
+  Reunion reunion(network);
+  auto changed = transport::SessionTicket::decode(reunion.ticket);
+  ASSERT_TRUE(changed.has_value());
+  changed->version = reunion.client.config().connection.version = Version::v2;
+  reunion.ticket = changed->encode();
+  Session& session = reunion.again(10);
+  EXPECT_TRUE(reunion.early_stream.has_value());
+  ASSERT_TRUE(reunion.arrives(10));
+  EXPECT_EQ(session.connection().version(), Version::v2);
+  EXPECT_FALSE(session.connection().is_resumed());
+  EXPECT_EQ(session.early_data_accepted, false);
+}
+
 // Two servers with one key resume each other's sessions; early data stays where its ticket is from.
 SIMULATE(Resumption, KeysCanBeShared) {
   Contexts contexts;

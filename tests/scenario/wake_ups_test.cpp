@@ -23,7 +23,7 @@ SIMULATE(WakeUps, ALongHandshakeGoesOnAsThePacerAllows) {
   EXPECT_LT(*client.session().connected_at - start, 950ms);
 }
 
-// [rfc9001-6.6-2], [rfc9001-6.6-4]
+// [rfc9001-6.6-2], [rfc9001-6.6-4], [rfc9001-6.6-5]
 SIMULATE(WakeUps, WornOutKeysEndTheConnectionAndItsEndIsTold) {
   NullKeys keys({.confidentiality_limit = 16});
   PeerConfig config;
@@ -37,6 +37,10 @@ SIMULATE(WakeUps, WornOutKeysEndTheConnectionAndItsEndIsTold) {
   EXPECT_EQ(client.session().close->kind, CloseReason::Kind::local_transport);
   EXPECT_EQ(client.session().close->code,
             static_cast<std::uint64_t>(TransportErrorCode::aead_limit_reached));
+  // The peer is told.
+  ASSERT_TRUE(run_until(server.closed(), 5s));
+  EXPECT_EQ(server.session().close->kind, CloseReason::Kind::peer_transport);
+  run_for(10s);
   EXPECT_EQ(client.endpoint().stats().connections, 0U);
 }
 

@@ -130,7 +130,6 @@ void Connection::on_ack_eliciting_sent(Instant now) {
 Instant Connection::next_deadline() const {
   if (phase_ == Phase::drained) return kNever;
   if (phase_ != Phase::open) return closing_ends_;
-  if (key_phases_.exhausted()) return now_;
   Instant next =
       std::min({recovery_.deadline(), idle_deadline_, keep_alive_deadline_, handshake_deadline_,
                 key_phases_.deadline(), early_data_.keys_end, observed_addresses_.deadline()});
@@ -146,12 +145,6 @@ void Connection::on_deadline(Instant now) {
   if (phase_ != Phase::open) {
     if (now >= closing_ends_) phase_ = Phase::drained;
     return;
-  }
-  if (key_phases_.exhausted()) {
-    // RFC 9001 §6.6 [rfc9001-6.6-4]: not even a close can be sent any more.
-    return end_silently({.kind = CloseReason::Kind::local_transport,
-                         .code = static_cast<std::uint64_t>(TransportErrorCode::aead_limit_reached),
-                         .reason = "confidentiality limit reached"});
   }
   if (now >= idle_deadline_) {
     return end_silently({.kind = CloseReason::Kind::idle_timeout,

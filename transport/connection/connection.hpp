@@ -291,6 +291,8 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   void reject_early_data(Instant now);
   void apply_peer_limits();
   [[nodiscard]] bool can_send_early() const;
+  [[nodiscard]] bool has_early_frames() const;
+  void count_early(std::span<const SentFrame> frames);
   [[nodiscard]] bool acknowledges_rejected(const wire::AckFrame& frame) const;
 
   // close.cpp

@@ -47,6 +47,15 @@ bool Connection::can_send_early() const {
   return setup_.side == Side::client && early_data_.keys && phase_ == Phase::open;
 }
 
+bool Connection::has_early_frames() const {
+  return streams_.has_frames() || datagrams_.has_frames() || ping_requested_ ||
+         recovery_.probes(PacketNumberSpace::application) > 0;
+}
+
+void Connection::count_early(std::span<const SentFrame> frames) {
+  for (const SentFrame& frame : frames) early_data_.bytes += frame.length;
+}
+
 /// The present values of what the server lets us send.
 void Connection::apply_peer_limits() {
   streams_.set_peer_parameters(peer_parameters_);

@@ -42,6 +42,13 @@ bool KeyPhases::wants_update() const {
 
 bool KeyPhases::exhausted() const { return send_ && sealed_ >= send_->confidentiality_limit(); }
 
+bool KeyPhases::nearly_exhausted() const {
+  constexpr std::uint64_t kForTheClose = 1'024;
+  if (!send_) return false;
+  const std::uint64_t limit = send_->confidentiality_limit();
+  return sealed_ >= limit - std::min(limit / 4, kForTheClose);
+}
+
 void KeyPhases::on_acknowledged(PacketNumber largest_acknowledged) {
   acknowledged_ = acknowledged_ || largest_acknowledged >= first_sent_;
 }

@@ -37,8 +37,10 @@ class KeyPhases {
   /// Seals with the current key; updates by itself well before the confidentiality limit where that
   /// is allowed. §6.6.
   void seal(PacketNumber number, Bytes header, MutableBytes payload_and_tag);
-  /// Neither sealing nor updating is possible any more: the connection must end. §6.6.
+  /// Neither sealing nor updating is possible any more. §6.6.
   [[nodiscard]] bool exhausted() const;
+  /// Nearly so: what is left is for the close.
+  [[nodiscard]] bool nearly_exhausted() const;
   [[nodiscard]] bool wants_update() const;
   /// A packet of ours was acknowledged; one of the current phase allows the next update. §6.5.
   void on_acknowledged(PacketNumber largest_acknowledged);

@@ -301,6 +301,7 @@ void Connection::receive_retry(Instant now, const wire::ProtectedHeader& header,
   recovery_.reset_space(now, PacketNumberSpace::initial, *this);
   // RFC 9000 §17.2.3 [rfc9000-17.2.3-1], [rfc9000-17.2.3-2]: early data goes again, in new packets.
   if (early_data_.keys) recovery_.reset_space(now, PacketNumberSpace::application, *this);
+  early_data_.bytes = 0;
 }
 
 // RFC 9000 §6.2.

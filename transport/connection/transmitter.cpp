@@ -77,7 +77,11 @@ std::optional<Transmit> Connection::poll_transmit(Instant now, TransmitBuffer& o
   std::size_t segment_size = 0;
   const std::size_t max_segments = std::min(out.max_segments, kMaxTransmitSegments);
   for (std::size_t segments = 0; segments < max_segments; ++segments) {
-    // RFC 9001 §6.6 [rfc9001-6.6-2]: no packet more under a worn-out key; on_deadline() ends it.
+    // RFC 9001 §6.6 [rfc9001-6.6-4], [rfc9001-6.6-5]: no update came in time, so the connection ends
+    // while that can be said; [rfc9001-6.6-2]: and no packet more under a worn-out key.
+    if (key_phases_.nearly_exhausted()) {
+      fail(now, {TransportErrorCode::aead_limit_reached, "the keys are worn out"});
+    }
     if (key_phases_.exhausted()) break;
     std::size_t limit = segment_size == 0 ? max_datagram_size_ : segment_size;
     limit = static_cast<std::size_t>(std::min<std::uint64_t>(limit, amplification_allowance()));
@@ -172,10 +176,7 @@ bool Connection::can_send_at(EncryptionLevel level) const {
 bool Connection::wants_to_send(Instant now, EncryptionLevel level, bool may_elicit) const {
   if (phase_ == Phase::closing) return true;
   const Space& number_space = space(space_of(level));
-  if (level == EncryptionLevel::zero_rtt) {
-    return may_elicit && (streams_.has_frames() || datagrams_.has_frames() || ping_requested_ ||
-                          recovery_.probes(PacketNumberSpace::application) > 0);
-  }
+  if (level == EncryptionLevel::zero_rtt) return may_elicit && has_early_frames();
   if (number_space.acks.ack_due(now)) return true;
   if (!may_elicit) return false;
   return number_space.crypto.has_frames() || recovery_.probes(space_of(level)) > 0 ||
@@ -194,7 +195,7 @@ bool Connection::has_frames() const {
        {EncryptionLevel::initial, EncryptionLevel::handshake, EncryptionLevel::one_rtt}) {
     if (can_send_at(level) && space(space_of(level)).crypto.has_frames()) return true;
   }
-  if (can_send_early()) return streams_.has_frames() || datagrams_.has_frames();
+  if (can_send_early()) return has_early_frames();
   return can_send_at(EncryptionLevel::one_rtt) && has_application_frames();
 }
 
@@ -347,9 +348,7 @@ void Connection::finish_packet(Instant now, PlainPacket& packet, std::span<const
     wire::patch_length(bytes, packet.length_position, bytes.size() - packet.packet_number_offset);
     const bool early = packet.level == EncryptionLevel::zero_rtt;
     const crypto::PacketKeys& keys = early ? early_data_.keys : number_space.send;
-    if (early) {
-      for (const SentFrame& frame : frames) early_data_.bytes += frame.length;
-    }
+    if (early) count_early(frames);
     keys.aead->seal(packet.info.number, header, payload_and_tag);
     const auto mask =
         keys.header_protection->mask(wire::header_sample(bytes, packet.packet_number_offset));
