@@ -130,6 +130,38 @@ TEST(Early, HasNoMessageAtItsEnd) {
   }
 }
 
+// [rfc9001-4.6.2-2]: who rejected early data cannot have read it; [rfc9001-5.6-4] none is sent after.
+TEST(Early, AnAcknowledgementOfWhatWasRejected) {
+  PeerConfig ours = small_limits();
+  ours.real_client_tls = context(Side::client);
+  ours.keys = &crypto::openssl_keys();
+  const AdversaryConfig config{.side = Side::server,
+                               .real_tls = context(Side::server),
+                               .keys = &crypto::openssl_keys(),
+                               .acknowledges = false};
+  Scene scene(Side::client, config, ours);
+  scene.begin();
+  scene.run();
+  ASSERT_FALSE(scene.victim.session().tickets.empty());
+  scene.victim.config().session_ticket = scene.victim.session().tickets.front();
+  scene.victim.config().early_data = transport::EarlyDataPolicy::resend;
+  std::size_t early = 0;
+  scene.network.on_send(
+      [&](const Passing& datagram) { early += (datagram.payload[0] & 0xf0) == 0xd0 ? 1 : 0; });
+  Adversary again(scene.network, config);
+  Session& session = scene.victim.connect(again.address());
+  ASSERT_TRUE(session.sends_early(5'000).has_value());
+  scene.run();
+  ASSERT_EQ(session.early_data_accepted, false);
+  EXPECT_GT(early, 2U);
+  const std::size_t before = early;
+  scene.run(3s);  // All is lost, as nothing is acknowledged, and sent again.
+  EXPECT_EQ(early, before);
+  again.send(kOneRtt, varints({0x02, 0, 0, 0, 0}));
+  scene.run();
+  expect_closed(session, again, closes(protocol_violation, 0x02));
+}
+
 // [rfc9001-5.6-6]: a client drops them, whatever key they have.
 TEST(Early, PacketsFromAServer) {
   Scene scene(Side::client, {.stage = Stage::handshake});

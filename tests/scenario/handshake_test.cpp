@@ -32,6 +32,7 @@ SIMULATE(Handshake, TakesOneRoundTrip) {
 }
 
 // [rfc9000-8.1-4] [rfc9000-14.1-1] [rfc9001-9.3-1]
+// [rfc9000-6-1]: all our versions ask for the same size.
 SIMULATE(Handshake, ClientHelloSpansTwoInitialsAndEachDatagramIsPadded) {
   auto [client, server] = network.pair();
   std::vector<std::string> from_client;

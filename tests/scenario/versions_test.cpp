@@ -96,6 +96,8 @@ void expect_version(const Peer& client, const Peer& server, Version version) {
 
 // [rfc9369-4-3], [rfc9369-4.1-5], [rfc9369-4.1-6], [rfc9369-4.1-8], [rfc9368-2.3-1]: in one round trip,
 // each packet in its version.
+// [rfc9368-2.5-1] [rfc9368-2.5-2]: who begins with version 1, the default, is understood by all,
+// and loses nothing.
 SIMULATE(Versions, AServerMovesAClientToTheOneItPrefers) {
   auto [client, server] = network.pair(Link{.delay = 50ms}, beginning_with(kV1), preferring(kV2));
   const Instant start = network.now();
