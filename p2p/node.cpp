@@ -159,6 +159,9 @@ void Node::Implementation::on_endpoint_event(Port port, const transport::Endpoin
     case Kind::connected:
     case Kind::confirmed:
     case Kind::new_token:
+    case Kind::path_validated:
+    case Kind::path_failed:
+    case Kind::path_changed:
       return;
   }
 }

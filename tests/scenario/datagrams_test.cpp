@@ -21,6 +21,9 @@ PeerConfig with_datagrams(std::uint64_t max_frame_size = 65'535) {
   PeerConfig config;
   config.connection.max_datagram_frame_size = max_frame_size;
   config.endpoint.connection.max_datagram_frame_size = max_frame_size;
+  // So that the largest stays the largest.
+  config.connection.mtu_discovery.enabled = false;
+  config.endpoint.connection.mtu_discovery.enabled = false;
   return config;
 }
 

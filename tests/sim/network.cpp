@@ -85,6 +85,17 @@ void Network::change_address(Host& host, const SocketAddress& from, const Socket
   *found = to;
 }
 
+void Network::rebind(Host& host, const SocketAddress& inside, const SocketAddress& outside) {
+  const auto known = outside_.find(inside);
+  const SocketAddress before = known == outside_.end() ? inside : known->second;
+  if (route(before) != &host) die(host, "is behind a NAT that is not its own");
+  if (!routes_.emplace(outside, &host).second) die(host, "two hosts have one address");
+  routes_.erase(before);
+  inside_.erase(before);
+  outside_[inside] = outside;
+  inside_[outside] = inside;
+}
+
 SocketAddress Network::new_address() {
   const std::uint32_t n = ++addresses_made_;
   return SocketAddress::ipv4(
@@ -253,7 +264,9 @@ void Network::deliver(std::uint32_t index) {
                        .payload = MutableBytes(packet.storage).first(packet.size),
                        .ecn = packet.ecn};
       for (const Tap& tap : delivery_taps_) tap(datagram);
-      host->node_->on_datagram(now_, {.path = {.local = packet.to, .remote = packet.from},
+      const auto nat = inside_.find(packet.to);
+      const SocketAddress& local = nat == inside_.end() ? packet.to : nat->second;
+      host->node_->on_datagram(now_, {.path = {.local = local, .remote = packet.from},
                                       .ecn = packet.ecn,
                                       .payload = datagram.payload});
     }
@@ -315,6 +328,7 @@ bool Network::transmit(Host& host) {
     if (from.valid()) break;
     if (address.is_ipv4() == train->path.remote.is_ipv4()) from = address;
   }
+  if (const auto nat = outside_.find(from); nat != outside_.end()) from = nat->second;
   for (std::size_t position = 0; position < train->size; position += segment) {
     const std::size_t size = std::min(segment, train->size - position);
     send(host, from, train->path.remote, train->ecn,

@@ -102,6 +102,9 @@ class Network {
   void add_address(Host& host, const SocketAddress& address);
   /// Moves a host: from now on it sends from, and is reached at, `to` instead of `from`.
   void change_address(Host& host, const SocketAddress& from, const SocketAddress& to);
+  /// A NAT stands before a host: what the host sends from `inside`, one of its addresses, others see
+  /// coming from `outside`, and reach it there only. Called again it is a rebinding.
+  void rebind(Host& host, const SocketAddress& inside, const SocketAddress& outside);
   SocketAddress new_address();   ///< 10.x.y.z:4433, never the same twice.
   SocketAddress new_address6();  ///< [2001:db8::n]:4433.
   /// Somebody wrote to the machine from outside: polls it at the present instant.
@@ -185,6 +188,8 @@ class Network {
   std::vector<Event> heap_;
   std::vector<std::unique_ptr<Host>> hosts_;
   std::unordered_map<SocketAddress, Host*> routes_;
+  std::unordered_map<SocketAddress, SocketAddress> outside_;  ///< Of NATs: by the inside ...
+  std::unordered_map<SocketAddress, SocketAddress> inside_;   ///< ... and back.
   std::unordered_map<std::uint64_t, std::unique_ptr<Pipe>> pipes_;
   std::vector<std::unique_ptr<Packet>> packets_;
   std::vector<std::uint32_t> free_packets_;

@@ -155,6 +155,15 @@ void Session::on_event(Instant now, const ConnectionEvent& event) {
       EXPECT_FALSE(early_data_accepted.has_value()) << "early data settled twice";
       early_data_accepted = event.kind == ConnectionEvent::Kind::early_data_accepted;
       break;
+    case ConnectionEvent::Kind::path_validated:
+      validated_paths.push_back(event.path);
+      break;
+    case ConnectionEvent::Kind::path_failed:
+      failed_paths.push_back(event.path);
+      break;
+    case ConnectionEvent::Kind::path_changed:
+      paths.push_back(event.path);
+      break;
     case ConnectionEvent::Kind::closed:
       closed_at = now;
       close = event.close;

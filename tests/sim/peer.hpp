@@ -103,7 +103,10 @@ class Session {
   std::vector<SocketAddress> observed;  ///< Where the peer says that we are.
   std::vector<std::vector<u8>> tickets;
   std::optional<bool> early_data_accepted;  ///< What was told of it.
-  std::size_t unacknowledged = 0;           ///< Streams to be sent and not wholly acknowledged.
+  std::vector<Path> paths;                  ///< Those that it changed to, in order.
+  std::vector<Path> validated_paths;
+  std::vector<Path> failed_paths;
+  std::size_t unacknowledged = 0;  ///< Streams to be sent and not wholly acknowledged.
 
  private:
   friend class Peer;

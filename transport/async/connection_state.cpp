@@ -48,6 +48,12 @@ void ConnectionState::on_event(transport::ConnectionEvent&& event) {
     case Kind::early_data_rejected:
       early_data_accepted = event.kind == Kind::early_data_accepted;
       break;
+    case Kind::path_validated:
+    case Kind::path_failed:
+      break;
+    case Kind::path_changed:
+      info.remote = event.path.remote;
+      break;
     case Kind::closed:
       on_closed(std::move(event.close));
       break;

@@ -130,9 +130,9 @@ void Connection::on_ack_eliciting_sent(Instant now) {
 Instant Connection::next_deadline() const {
   if (phase_ == Phase::drained) return kNever;
   if (phase_ != Phase::open) return closing_ends_;
-  Instant next =
-      std::min({recovery_.deadline(), idle_deadline_, keep_alive_deadline_, handshake_deadline_,
-                key_phases_.deadline(), early_data_.keys_end, observed_addresses_.deadline()});
+  Instant next = std::min({recovery_.deadline(), idle_deadline_, keep_alive_deadline_,
+                           handshake_deadline_, key_phases_.deadline(), early_data_.keys_end,
+                           observed_addresses_.deadline(), paths_.deadline(now_)});
   for (const Space& each : spaces_) {
     if (!each.discarded) next = std::min(next, each.acks.deadline());
   }
@@ -158,7 +158,11 @@ void Connection::on_deadline(Instant now) {
     ping_requested_ = true;
     keep_alive_deadline_ = now + keep_alive_interval();
   }
-  if (now >= recovery_.deadline()) recovery_.on_deadline(now, *this);
+  if (now >= recovery_.deadline()) {
+    recovery_.on_deadline(now, *this);
+    look_for_black_hole(now);
+  }
+  on_path_deadline(now);
   key_phases_.on_deadline(now);
   if (now >= early_data_.keys_end) {
     early_data_.keys = {};

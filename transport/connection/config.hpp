@@ -7,12 +7,14 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "transport/base/address.hpp"
 #include "transport/base/error.hpp"
 #include "transport/base/time.hpp"
 #include "transport/base/version.hpp"
+#include "transport/connection/mtu_discovery.hpp"
 #include "transport/connection/version_choice.hpp"
 #include "transport/recovery/congestion.hpp"
 #include "transport/stream/datagram_queue.hpp"
@@ -48,13 +50,29 @@ struct ConnectionConfig {
   Duration keep_alive{};
   Duration handshake_timeout = 10s;  ///< 0 is never.
   Duration max_ack_delay = 25ms;
-  /// The largest UDP payload that we send: 1200 is safe everywhere; 1452 suits paths known to carry
-  /// 1500-byte packets. RFC 9000 §14.
+  /// The largest UDP payload that we send at first: 1200 is safe everywhere; 1452 suits paths known
+  /// to carry 1500-byte packets. RFC 9000 §14.
   std::uint16_t max_datagram_size = 1200;
+  /// Larger ones are looked for while data flows. RFC 9000 §14.3.
+  MtuDiscoveryConfig mtu_discovery{};
   Duration initial_rtt = 333ms;
   bool ecn = true;
   bool pacing = true;
   std::uint64_t active_connection_id_limit = 4;
+  /// Client: have no connection ID, so that packets to us are 8 bytes shorter. An endpoint takes one
+  /// such connection at a time, and it cannot migrate. RFC 9000 §5.1.
+  bool zero_length_connection_id = false;
+  /// Ask the peer to stay at its address. One that a NAT moves is followed all the same.
+  /// RFC 9000 §9, §18.2.
+  bool disable_active_migration = false;
+  /// The network paths that are known at once, the one in use included; at least 2. RFC 9000 §9.
+  std::size_t max_paths = 4;
+  /// Server: where clients shall move to once they are connected, in either family. Its socket must
+  /// be one of those that drive the endpoint. RFC 9000 §9.6.
+  SocketAddress preferred_ipv4{};
+  SocketAddress preferred_ipv6{};
+  /// Client: whether to do so.
+  bool use_preferred_address = true;
   /// The largest DATAGRAM frame that the peer may send, header included: 65535 is any that fits a
   /// packet, 0 none. Sending needs only that the peer takes them. RFC 9221 §3.
   std::uint64_t max_datagram_frame_size = 0;
@@ -93,6 +111,18 @@ struct CloseReason {
 /// One readable line, control bytes escaped.
 std::string to_string(const CloseReason& reason);
 
+/// Why there will be no other path.
+enum class PathError : u8 {
+  closed,
+  not_client,
+  not_confirmed,     ///< Too early: wait for the `confirmed` event.
+  disabled,          ///< The peer said disable_active_migration.
+  no_connection_id,  ///< The peer gave none that is unused; or one side has zero-length IDs.
+  too_many_paths,
+  bad_address,  ///< Not an address of the peer's family, or the one in use.
+};
+std::string_view to_string(PathError error);
+
 struct ConnectionEvent {
   enum class Kind : u8 {
     connected,         ///< The handshake is complete: the peer is authenticated, streams can open.
@@ -107,6 +137,9 @@ struct ConnectionEvent {
     /// until `connected` may be a replay; Connection::is_early() tells which streams.
     early_data_accepted,
     early_data_rejected,  ///< Client: see EarlyDataPolicy.
+    path_validated,       ///< What probe_path() asked for works: see `path`.
+    path_failed,          ///< What probe_path(), migrate() or the server wanted does not.
+    path_changed,         ///< The connection goes on over `path`, because we or the peer moved.
     closed,               ///< See `close`. The last event.
   };
   Kind kind = Kind::connected;
@@ -115,6 +148,7 @@ struct ConnectionEvent {
   /// For ConnectOptions::address_token of one later connection to the same server: opaque bytes, a
   /// secret, to be stored and given back as they are.
   std::vector<u8> address_token{};
+  Path path{};
   CloseReason close{};
   /// For ConnectOptions::session_ticket of the next connection to this server. Opaque, a secret, at
   /// most SessionTicket::kMaxSize bytes.
@@ -144,6 +178,8 @@ struct ConnectionStats {
   std::uint64_t key_updates = 0;
   std::uint64_t early_bytes =
       0;  ///< In 0-RTT packets: of streams and datagrams sent, of streams taken.
+  std::uint64_t path_changes = 0;
+  std::uint16_t max_datagram_size = 0;  ///< Of the path in use.
   DatagramStats datagrams{};
   Duration smoothed_rtt{};
   Duration min_rtt{};

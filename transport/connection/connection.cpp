@@ -5,12 +5,14 @@
 #include "transport/wire/header.hpp"
 
 namespace qpeer::transport {
-namespace {
 
-std::unique_ptr<CongestionController> make_controller(const ConnectionConfig& config) {
-  return config.congestion_controller ? config.congestion_controller(config.max_datagram_size)
-                                      : make_new_reno(config.max_datagram_size);
+std::unique_ptr<CongestionController> make_controller(const ConnectionConfig& config,
+                                                      std::uint16_t max_datagram_size) {
+  return config.congestion_controller ? config.congestion_controller(max_datagram_size)
+                                      : make_new_reno(max_datagram_size);
 }
+
+namespace {
 
 /// Far beyond any use, and a sum of some is still a time.
 constexpr Duration kLongest = std::chrono::hours(24 * 365 * 30);
@@ -20,6 +22,12 @@ ConnectionConfig sanitized(ConnectionConfig config) {
   // No larger than what the Length field of our long headers can tell.
   config.max_datagram_size = std::clamp<std::uint16_t>(
       config.max_datagram_size, wire::kMinInitialDatagramSize, wire::kMaxPatchedLength);
+  config.mtu_discovery.max_datagram_size = std::clamp<std::uint16_t>(
+      config.mtu_discovery.max_datagram_size, wire::kMinInitialDatagramSize, kMaxTransmitSize);
+  // RFC 8899 §5.1.1 [rfc8899-5.1.1-1].
+  config.mtu_discovery.raise_interval =
+      std::clamp<Duration>(config.mtu_discovery.raise_interval, 1s, kLongest);
+  config.max_paths = std::clamp<std::size_t>(config.max_paths, 2, 16);
   for (Duration* each : {&config.max_idle_timeout, &config.keep_alive, &config.handshake_timeout}) {
     *each = std::clamp<Duration>(*each, 0s, kLongest);
   }
@@ -52,21 +60,21 @@ Connection::Connection(Instant now, const ConnectionConfig& config, ConnectionSe
                  .max_datagram_size = config_.max_datagram_size,
                  .ecn = config_.ecn,
                  .pacing = config_.pacing},
-                make_controller(config_)),
+                make_controller(config_, config_.max_datagram_size)),
       streams_(setup_.side, config_.streams),
       datagrams_(config_.max_datagram_frame_size, config_.datagrams),
-      local_cids_(issuer),
+      local_cids_(issuer, setup_.side == Side::client && config_.zero_length_connection_id),
       remote_cids_(issuer,
                    setup_.side == Side::client ? setup_.original_destination_connection_id
                                                : setup_.remote_connection_id,
                    config_.active_connection_id_limit),
+      paths_(setup_.side, config_.max_paths, {setup_.path, 0, make_mtu(setup_.path.remote)}),
       observed_addresses_(config_.address_discovery),
-      max_datagram_size_(config_.max_datagram_size),
       skipped_packet_number_(random.uniform(256)),
-      address_validated_(setup_.side == Side::client || setup_.address_validated),
       handshake_deadline_(config_.handshake_timeout > Duration{} ? now + config_.handshake_timeout
                                                                  : kNever),
       now_(now) {
+  paths_.active().address_validated = setup_.side == Side::client || setup_.address_validated;
   if (setup_.side == Side::client) {
     setup_.initial_destination_connection_id = setup_.original_destination_connection_id;
     // RFC 9000 §8.1.3 [rfc9000-8.1.3-2], [rfc9000-8.1.3-9].
@@ -190,10 +198,31 @@ ConnectionStats Connection::stats() const {
   out.congestion_window = recovery_.congestion_window();
   out.key_updates = key_phases_.updates();
   out.early_bytes = early_data_.bytes;
+  out.max_datagram_size = paths_.active().mtu.size();
   out.datagrams = datagrams_.stats();
   out.smoothed_rtt = recovery_.rtt().smoothed();
   out.min_rtt = recovery_.rtt().min();
   return out;
+}
+
+std::string_view to_string(PathError error) {
+  switch (error) {
+    case PathError::closed:
+      return "the connection is not open";
+    case PathError::not_client:
+      return "only clients migrate";
+    case PathError::not_confirmed:
+      return "the handshake is not confirmed";
+    case PathError::disabled:
+      return "the peer does not take migration";
+    case PathError::no_connection_id:
+      return "there is no fresh connection ID";
+    case PathError::too_many_paths:
+      return "too many paths are in use";
+    case PathError::bad_address:
+      return "no such path can be";
+  }
+  return "unknown";
 }
 
 std::string to_string(const CloseReason& reason) {

@@ -14,6 +14,8 @@
 //   frame_dispatch.cpp  each frame to its owner                          RFC 9000 §12.4, §19
 //   transmitter.cpp     what goes into the next datagrams                RFC 9000 §13, §14
 //   early_data.cpp      tickets, resumption, 0-RTT       RFC 9000 §7.4.1, RFC 9001 §4.5, §4.6, §4.9.3
+//   probe_transmitter.cpp  datagrams that probe paths and their sizes    RFC 9000 §8.2, §14.4
+//   migration.cpp       from path to path                                RFC 9000 §9
 //   handshake.cpp       TLS, keys, transport parameters, Retry           RFC 9001 §4, RFC 9000 §7
 //   close.cpp           closing, draining, time-outs                     RFC 9000 §10
 #pragma once
@@ -42,9 +44,10 @@
 #include "transport/connection/new_tokens.hpp"
 #include "transport/connection/observed_addresses.hpp"
 #include "transport/connection/open_packet.hpp"
-#include "transport/connection/path_validator.hpp"
+#include "transport/connection/path_manager.hpp"
 #include "transport/connection/quic_bit.hpp"
 #include "transport/connection/remote_cids.hpp"
+#include "transport/connection/setup.hpp"
 #include "transport/connection/version_choice.hpp"
 #include "transport/recovery/ack_tracker.hpp"
 #include "transport/recovery/recovery.hpp"
@@ -54,37 +57,6 @@
 #include "transport/wire/transport_parameters.hpp"
 
 namespace qpeer::transport {
-
-/// What an endpoint settled before it makes a connection.
-struct ConnectionSetup {
-  Side side = Side::client;
-  Version version = Version::v1;  ///< Of the client's first packet.
-  Path path;
-  /// Of the client's first Initial: the client draws it, the server reads it. RFC 9000 §7.2.
-  ConnectionId original_destination_connection_id;
-  /// Server: the ID that the Initial we accept was sent to; after a Retry that differs from the
-  /// original, and Initial keys come from it.
-  ConnectionId initial_destination_connection_id;
-  /// Server: the client's Source Connection ID.
-  ConnectionId remote_connection_id;
-  /// Server: a Retry token proved the address, so no anti-amplification limit applies.
-  bool address_validated = false;
-  bool retried = false;
-  std::shared_ptr<crypto::TlsContext> tls;
-  std::string server_name;
-  /// Client: of an earlier connection to this server, for its Initials. RFC 9000 §8.1.3.
-  std::vector<u8> token{};
-  /// Client: that connection was less than a week ago, and its server took packets without the QUIC
-  /// Bit. RFC 9287 §3.1.
-  bool token_greases_quic_bit = false;
-  /// Server: may be null, then clients get no tokens.
-  NewTokenSource* new_tokens = nullptr;
-  /// What an Instant lacks to Unix time, if known.
-  Duration clock_offset{};
-  std::vector<u8> session_ticket{};  ///< Client: of an earlier connection, or empty.
-  EarlyDataPolicy early_data = EarlyDataPolicy::none;  ///< Client.
-  DropCounts* drops = nullptr;                         ///< Of the endpoint; may be null.
-};
 
 class Connection final : private crypto::TlsHandler, private FateHandler {
  public:
@@ -149,13 +121,25 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   /// Sends a PING as soon as possible: its ACK gives a fresh RTT sample and one `pong` event. Several
   /// calls before it leaves share it, and have an event each.
   void ping();
+  /// Client: asks whether the peer can be reached from `local`, an address (and port) that one of
+  /// the sockets has. A `path_validated` or `path_failed` event answers; nothing else changes.
+  /// RFC 9000 §9.1.
+  std::expected<void, PathError> probe_path(Instant now, const SocketAddress& local);
+  /// Client: the same, and goes over to that path when it works: `path_changed`. At once, when that
+  /// is known from probe_path(). RFC 9000 §9.2.
+  std::expected<void, PathError> migrate(Instant now, const SocketAddress& local);
+  /// Gives the peer a new connection ID and asks it to retire all others. False when it is not
+  /// possible now. RFC 9000 §5.1.2.
+  bool rotate_connection_ids();
+
   /// Begins a key update; false when one is not possible yet. RFC 9001 §6.
   bool initiate_key_update();
 
   [[nodiscard]] Side side() const { return setup_.side; }
   /// The one in use; a client may learn from the server's first packet that it is another.
   [[nodiscard]] Version version() const { return versions_.negotiated(); }
-  [[nodiscard]] const Path& path() const { return setup_.path; }
+  /// The path in use. RFC 9000 §9.
+  [[nodiscard]] const Path& path() const { return paths_.active().address; }
   [[nodiscard]] bool is_connected() const { return handshake_complete_; }
   [[nodiscard]] bool is_confirmed() const { return handshake_confirmed_; }
   /// No longer open: closing, draining or gone.
@@ -179,6 +163,10 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
 
   /// How many packets proved authentic.
   [[nodiscard]] std::uint64_t packets_received() const { return stats_.packets_received; }
+  /// Whether the peer is, or may be, at this address.
+  [[nodiscard]] bool knows_remote(const SocketAddress& remote) const {
+    return paths_.knows_remote(remote);
+  }
   /// The endpoint matched a stateless reset of this peer. RFC 9000 §10.3.1.
   void on_stateless_reset(Instant now);
 
@@ -241,7 +229,11 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   void drop(DropReason reason);
 
   // frame_dispatch.cpp
-  Result dispatch_frames(Instant now, const OpenPacket& packet, bool& ack_eliciting);
+  struct Dispatched {
+    bool ack_eliciting = false;
+    bool probing = true;  ///< Nothing but probing frames. RFC 9000 §9.1.
+  };
+  Result dispatch_frames(Instant now, const OpenPacket& packet, Dispatched& told);
   template <class F>
   Result on_frame(Instant now, const OpenPacket& packet, const F& frame);
   Result on_ack(Instant now, EncryptionLevel level, const wire::AckFrame& frame);
@@ -250,13 +242,14 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
 
   // transmitter.cpp
   std::size_t build_datagram(Instant now, MutableBytes storage, Train& train);
+  [[nodiscard]] std::size_t datagram_size() const;
   [[nodiscard]] std::size_t least_payload(const PlainPacket& packet) const;
   [[nodiscard]] bool can_send_at(EncryptionLevel level) const;
   [[nodiscard]] bool wants_to_send(Instant now, EncryptionLevel level, bool may_elicit) const;
   [[nodiscard]] bool has_application_frames() const;
   [[nodiscard]] bool has_frames() const;
-  bool begin_packet(EncryptionLevel level, MutableBytes storage, std::size_t at,
-                    PlainPacket& packet);
+  bool begin_packet(EncryptionLevel level, const ConnectionId& destination, MutableBytes storage,
+                    std::size_t at, PlainPacket& packet);
   void skip_packet_number();
   void write_frames(Instant now, EncryptionLevel level, PacketWriter& out, bool may_elicit);
   static void write_ack(Instant now, Space& number_space, PacketWriter& out);
@@ -266,8 +259,43 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   void finish_packet(Instant now, PlainPacket& packet, std::span<const SentFrame> frames,
                      MutableBytes storage, Train& train);
   void flush_header_protection(Train& train);
-  [[nodiscard]] std::uint64_t amplification_allowance() const;
+  [[nodiscard]] std::uint64_t least_allowance() const;
   void update_amplification(Instant now);
+
+  // probe_transmitter.cpp
+  std::optional<Transmit> transmit_probe(Instant now, TransmitBuffer& out);
+  std::optional<Transmit> transmit_path_probe(Instant now, NetworkPath& path, TransmitBuffer& out);
+  std::optional<Transmit> transmit_mtu_probe(Instant now, std::uint16_t size, TransmitBuffer& out);
+  template <class F>
+  std::optional<Transmit> transmit_single(Instant now, NetworkPath& path, MutableBytes storage,
+                                          F&& write);
+
+  // migration.cpp
+  void limit_datagram_size(const wire::TransportParameters& parameters);
+  [[nodiscard]] MtuDiscovery make_mtu(const SocketAddress& remote) const;
+  std::unique_ptr<PathState> make_path_state(const NetworkPath& path);
+  NetworkPath* add_path(Instant now, const Path& address, std::uint64_t remote_cid);
+  NetworkPath* add_peer_path(Instant now, const OpenPacket& packet);
+  void drop_path(NetworkPath& path);
+  void renew_path_cids();
+  void validate_path(Instant now, NetworkPath& path);
+  void tell_path(ConnectionEvent::Kind kind, const NetworkPath& path);
+  [[nodiscard]] bool may_come_from_elsewhere() const;
+  [[nodiscard]] bool is_left_behind(const Path& address) const;
+  void on_path_challenge(Instant now, const OpenPacket& packet,
+                         const wire::PathChallengeFrame& frame);
+  void on_path_response(Instant now, const wire::PathResponseFrame& frame);
+  void on_path_validated(Instant now, NetworkPath& path);
+  void follow_peer(Instant now, const OpenPacket& packet);
+  void switch_path(Instant now, NetworkPath& path);
+  void on_path_deadline(Instant now);
+  void return_from(Instant now, NetworkPath& path);
+  [[nodiscard]] std::expected<void, PathError> may_migrate() const;
+  std::expected<void, PathError> begin_path(Instant now, const SocketAddress& local,
+                                            NetworkPath::Intent intent);
+  void probe_preferred_address(Instant now);
+  void on_mtu_probe_fate(const SentFrame& frame, Fate fate);
+  void look_for_black_hole(Instant now);
 
   // handshake.cpp
   void start_handshake(Instant now);
@@ -337,14 +365,14 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   DatagramQueue datagrams_;
   LocalCids local_cids_;
   RemoteCids remote_cids_;
-  PathResponder path_responder_;
   NewTokens new_tokens_;
+  PathManager paths_;
+  Arrival arrival_;
   ObservedAddresses observed_addresses_;
   EarlyPackets early_;
   EarlyDataState early_data_;
   std::vector<u8> tls_session_;  ///< Of the ticket, while the handshake starts.
   std::unique_ptr<crypto::TlsSession> tls_;
-  std::uint16_t max_datagram_size_;
   PacketNumber skipped_packet_number_;  ///< The next one that will never be sent.
   crypto::CipherSuite cipher_suite_ = crypto::CipherSuite::aes_128_gcm_sha256;
 
@@ -367,12 +395,8 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   std::uint64_t failed_opens_ = 0;
   std::uint64_t unanswered_acks_ = 0;  ///< Packets that only acknowledge, since the last other one.
   bool datagrams_first_ = true;        ///< Where streams have data too.
-  bool pad_datagram_ = false;          ///< The datagram being built carries a PATH_RESPONSE.
-
-  // Anti-amplification, RFC 9000 §8.1.
-  bool address_validated_ = false;
-  std::uint64_t amplification_received_ = 0;
-  std::uint64_t amplification_sent_ = 0;
+  bool pad_datagram_ = false;          ///< The datagram being built challenges or responds ...
+  bool can_expand_ = false;            ///< ... and has the room to be expanded.
 
   // Ends, RFC 9000 §10.
   Phase phase_ = Phase::open;

@@ -38,9 +38,7 @@ void Connection::on_early_secret(crypto::Direction direction, crypto::CipherSuit
   const wire::TransportParameters& limits = early_data_.remembered;
   streams_.set_peer_parameters(limits);
   datagrams_.set_peer_max_frame_size(limits.max_datagram_frame_size);
-  max_datagram_size_ = static_cast<std::uint16_t>(
-      std::min<std::uint64_t>(max_datagram_size_, limits.max_udp_payload_size));
-  recovery_.set_max_datagram_size(max_datagram_size_);
+  limit_datagram_size(limits);
 }
 
 bool Connection::can_send_early() const {

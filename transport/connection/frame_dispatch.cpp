@@ -29,15 +29,17 @@ Result violation(std::string_view reason, FrameType type) {
 
 }  // namespace
 
-Result Connection::dispatch_frames(Instant now, const OpenPacket& packet, bool& ack_eliciting) {
+Result Connection::dispatch_frames(Instant now, const OpenPacket& packet, Dispatched& told) {
   Reader in(packet.payload);
   // RFC 9000 §12.4 [rfc9000-12.4-2]: a packet without frames is a fault.
   if (in.empty()) {
     return qpeer::fail(TransportErrorCode::protocol_violation, "packet without frames");
   }
   while (!in.empty()) {
-    ack_eliciting = ack_eliciting || wire::is_ack_eliciting(FrameType{in.peek()});
     const Bytes rest = packet.payload.subspan(in.position());
+    const FrameType type{in.peek()};
+    told.ack_eliciting = told.ack_eliciting || wire::is_ack_eliciting(type);
+    told.probing = told.probing && wire::is_probing(type);
     const auto frame = wire::decode_frame(in, packet.type);
     if (!frame) return std::unexpected(frame.error());
     // While closing, only the peer's own close still matters. RFC 9000 §10.2.1.
@@ -89,11 +91,15 @@ Result Connection::on_frame(Instant now, const OpenPacket& packet, const F& fram
     }
     on_new_token(frame);
   } else if constexpr (std::is_same_v<F, wire::NewConnectionIdFrame>) {
-    return remote_cids_.on_frame(frame);
+    const Result result = remote_cids_.on_frame(frame);
+    renew_path_cids();
+    return result;
   } else if constexpr (std::is_same_v<F, wire::RetireConnectionIdFrame>) {
     return local_cids_.on_retire(frame.sequence_number, packet.destination_connection_id);
   } else if constexpr (std::is_same_v<F, wire::PathChallengeFrame>) {
-    path_responder_.on_challenge(frame);
+    on_path_challenge(now, packet, frame);
+  } else if constexpr (std::is_same_v<F, wire::PathResponseFrame>) {
+    on_path_response(now, frame);
   } else if constexpr (std::is_same_v<F, wire::ConnectionCloseFrame>) {
     on_frame_close(now, frame);
   } else if constexpr (std::is_same_v<F, wire::DatagramFrame>) {
@@ -120,6 +126,7 @@ Result Connection::on_ack(Instant now, EncryptionLevel level, const wire::AckFra
   if (!outcome) return std::unexpected(outcome.error());
   if (which == PacketNumberSpace::application && outcome->newly_acknowledged) {
     key_phases_.on_acknowledged(frame.largest_acknowledged);
+    look_for_black_hole(now);
   }
   if (which == PacketNumberSpace::handshake && setup_.side == Side::client) {
     recovery_.on_address_validated_by_peer(now);
@@ -155,6 +162,7 @@ void Connection::on_ping_fate(const SentFrame& frame, Fate fate) {
 }
 
 void Connection::on_frame_fate(PacketNumberSpace which, const SentFrame& frame, Fate fate) {
+  if (frame.kind == MtuDiscovery::kKind) return on_mtu_probe_fate(frame, fate);
   // Its types have no value of one byte.
   if (frame.kind == ObservedAddresses::kKind) return observed_addresses_.on_fate(frame, fate);
   switch (FrameType{frame.kind}) {
@@ -185,8 +193,9 @@ void Connection::on_frame_fate(PacketNumberSpace which, const SentFrame& frame, 
     case FrameType::datagram:
       datagrams_.on_fate(fate);
       break;
+    case FrameType::path_challenge:
     case FrameType::path_response:
-      break;  // RFC 9000 §13.3: sent once.
+      break;  // RFC 9000 §13.3: sent once, or again as a new one.
     default:
       streams_.on_fate(frame, fate);
       break;

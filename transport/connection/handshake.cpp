@@ -58,7 +58,7 @@ wire::TransportParameters Connection::local_parameters() {
   out.max_ack_delay_ms = static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::milliseconds>(config_.max_ack_delay).count());
   out.active_connection_id_limit = config_.active_connection_id_limit;
-  out.disable_active_migration = true;
+  out.disable_active_migration = config_.disable_active_migration;
   out.max_datagram_frame_size = config_.max_datagram_frame_size;
   out.address_discovery = config_.address_discovery;
   const auto reserved_version = [this] {
@@ -78,6 +78,13 @@ wire::TransportParameters Connection::local_parameters() {
       out.retry_source_connection_id = setup_.initial_destination_connection_id;
     }
     out.stateless_reset_token = issuer_.reset_token(local_cids_.initial());
+    if (config_.preferred_ipv4.is_ipv4() || config_.preferred_ipv6.is_ipv6()) {
+      const ConnectionId id = local_cids_.issue_preferred();
+      out.preferred_address = {.ipv4 = config_.preferred_ipv4,
+                               .ipv6 = config_.preferred_ipv6,
+                               .connection_id = id,
+                               .stateless_reset_token = issuer_.reset_token(id)};
+    }
   }
   return out;
 }
@@ -138,10 +145,11 @@ Result Connection::on_tls_transport_parameters(Bytes parameters) {
   }
   observed_addresses_.set_peer(decoded->address_discovery);
   recovery_.set_peer_max_ack_delay(std::chrono::milliseconds(decoded->max_ack_delay_ms));
-  // RFC 9000 §18.2: the peer takes no larger datagrams. The codec has checked the lower bound.
-  max_datagram_size_ = static_cast<std::uint16_t>(
-      std::min<std::uint64_t>(max_datagram_size_, decoded->max_udp_payload_size));
-  recovery_.set_max_datagram_size(max_datagram_size_);
+  limit_datagram_size(*decoded);
+  if (decoded->preferred_address) {
+    remote_cids_.add_preferred(decoded->preferred_address->connection_id,
+                               decoded->preferred_address->stateless_reset_token);
+  }
   if (decoded->stateless_reset_token) {
     remote_cids_.set_initial_reset_token(*decoded->stateless_reset_token);
   }
@@ -171,6 +179,10 @@ Result Connection::check_connection_ids(const wire::TransportParameters& paramet
     return error("initial_source_connection_id does not match");
   }
   if (setup_.side == Side::server) return {};
+  // RFC 9000 §18.2 [rfc9000-18.2-5], [rfc9000-18.2-7].
+  if (parameters.preferred_address && setup_.remote_connection_id.empty()) {
+    return error("preferred_address without connection IDs");
+  }
   if (parameters.original_destination_connection_id != setup_.original_destination_connection_id) {
     return error("original_destination_connection_id does not match");
   }
@@ -212,7 +224,7 @@ void Connection::on_handshake_complete(Instant now) {
   events_.push_back({.kind = ConnectionEvent::Kind::connected});
   local_cids_.set_peer_limit(peer_parameters_.active_connection_id_limit);
   // [draft-ietf-quic-address-discovery-5-2]: in the first packets that may carry it.
-  observed_addresses_.on_remote_address(now, setup_.path.remote);
+  observed_addresses_.on_remote_address(now, path().remote);
   restart_idle_timer(now);
   if (setup_.side == Side::server) {
     // RFC 9001 §4.1.2 [rfc9001-4.1.2-1]: for a server, complete is confirmed.
@@ -224,12 +236,14 @@ void Connection::on_handshake_complete(Instant now) {
 void Connection::confirm_handshake(Instant now) {
   if (handshake_confirmed_) return;
   handshake_confirmed_ = true;
-  address_validated_ = true;
+  paths_.active().address_validated = true;
+  paths_.active().validated = true;
   key_phases_.on_handshake_confirmed();
   recovery_.on_handshake_confirmed(now);
   recovery_.on_address_validated_by_peer(now);
   discard_keys(now, kInitial);
   discard_keys(now, kHandshake);  // RFC 9001 §4.9.2 [rfc9001-4.9.2-1].
+  if (setup_.side == Side::client) probe_preferred_address(now);
   events_.push_back({.kind = ConnectionEvent::Kind::confirmed});
   give_new_tokens(now);
 }
@@ -239,8 +253,7 @@ void Connection::give_new_tokens(Instant now) {
   if (setup_.side != Side::server || setup_.new_tokens == nullptr) return;
   for (std::size_t i = 0; i < config_.new_tokens; ++i) {
     std::array<u8, NewTokens::kMaxSize> token{};
-    const std::size_t size =
-        setup_.new_tokens->new_token(now, setup_.path.remote, version(), token);
+    const std::size_t size = setup_.new_tokens->new_token(now, path().remote, version(), token);
     if (!new_tokens_.add(Bytes(token).first(size))) break;
   }
 }

@@ -6,7 +6,8 @@
 
 namespace qpeer::transport {
 
-LocalCids::LocalCids(CidIssuer& issuer) : issuer_(issuer), initial_(issuer.issue()) {
+LocalCids::LocalCids(CidIssuer& issuer, bool zero_length)
+    : issuer_(issuer), initial_(zero_length ? issuer.issue_zero_length() : issuer.issue()) {
   entries_[0] = {.state = State::sent, .sequence_number = 0, .id = initial_};
 }
 
@@ -19,24 +20,61 @@ LocalCids::~LocalCids() {
   }
 }
 
+ConnectionId LocalCids::issue_preferred() {
+  if (entries_[1].sequence_number == 1) return entries_[1].id;
+  entries_[1] = {
+      .state = State::sent, .sequence_number = next_sequence_number_++, .id = issuer_.issue()};
+  first_unsent_ = next_sequence_number_;
+  return entries_[1].id;
+}
+
 void LocalCids::set_peer_limit(std::uint64_t active_connection_id_limit) {
+  // RFC 9000 §19.15 [rfc9000-19.15-2]: whom the peer reaches without an ID gives none.
+  if (initial_.empty()) return;
   limit_ =
       static_cast<std::size_t>(std::min<std::uint64_t>(active_connection_id_limit, kMaxActive));
   fill();
 }
 
-// RFC 9000 §5.1.1 [rfc9000-5.1.1-4]: never more active IDs than the peer agreed to keep.
+// RFC 9000 §5.1.1 [rfc9000-5.1.1-4]: never more active IDs than the peer agreed to keep. Those that
+// it was asked to retire do not count [rfc9000-5.1.1-5].
 void LocalCids::fill() {
-  for (std::size_t i = 0; i < limit_; ++i) {
-    Entry& entry = entries_[i];
+  auto active = static_cast<std::size_t>(std::ranges::count_if(entries_, [this](const Entry& e) {
+    return e.state != State::free && e.sequence_number >= retire_prior_to_;
+  }));
+  for (Entry& entry : entries_) {
+    if (active >= limit_) return;
     if (entry.state != State::free) continue;
+    ++active;
     entry = {
         .state = State::to_send, .sequence_number = next_sequence_number_++, .id = issuer_.issue()};
   }
 }
 
+bool LocalCids::rotate() {
+  // RFC 9000 §5.1.2 [rfc9000-5.1.2-8].
+  const bool owed = std::ranges::any_of(entries_, [this](const Entry& e) {
+    return e.state != State::free && e.sequence_number < retire_prior_to_;
+  });
+  if (owed || limit_ < 2) return false;
+  // What was not told yet never needs to be.
+  for (Entry& entry : entries_) {
+    if (entry.state != State::to_send || entry.sequence_number < first_unsent_) continue;
+    issuer_.retire(entry.id);
+    entry.state = State::free;
+  }
+  retire_prior_to_ = next_sequence_number_ = first_unsent_;
+  fill();
+  return true;
+}
+
 Result LocalCids::on_retire(std::uint64_t sequence_number, const ConnectionId& packet_destination) {
   constexpr auto kType = static_cast<std::uint64_t>(wire::FrameType::retire_connection_id);
+  // RFC 9000 §19.16 [rfc9000-19.16-4].
+  if (initial_.empty()) {
+    return fail(TransportErrorCode::protocol_violation, "retired a zero-length connection ID",
+                kType);
+  }
   // RFC 9000 §19.16 [rfc9000-19.16-1]: an ID that was never sent cannot be retired ...
   if (sequence_number >= first_unsent_) {
     return fail(TransportErrorCode::protocol_violation, "retired an unknown connection ID", kType);
@@ -70,10 +108,11 @@ bool LocalCids::has_frames() const {
 void LocalCids::write_frames(PacketWriter& out) {
   for (Entry& entry : entries_) {
     if (entry.state != State::to_send) continue;
-    const wire::NewConnectionIdFrame frame{.sequence_number = entry.sequence_number,
-                                           .retire_prior_to = 0,
-                                           .connection_id = entry.id,
-                                           .stateless_reset_token = issuer_.reset_token(entry.id)};
+    const wire::NewConnectionIdFrame frame{
+        .sequence_number = entry.sequence_number,
+        .retire_prior_to = std::min(retire_prior_to_, entry.sequence_number),
+        .connection_id = entry.id,
+        .stateless_reset_token = issuer_.reset_token(entry.id)};
     const SentFrame sent{.kind = static_cast<u8>(wire::FrameType::new_connection_id),
                          .stream = {},
                          .offset = entry.sequence_number};

@@ -1,4 +1,5 @@
-// The connection IDs by which the peer reaches us. RFC 9000 §5.1.1, §5.1.2, §19.15, §19.16.
+// The connection IDs by which the peer reaches us; or the one without length, where our address is
+// enough. RFC 9000 §5.1, §5.1.1, §5.1.2, §19.15, §19.16.
 #pragma once
 
 #include <array>
@@ -18,6 +19,8 @@ class CidIssuer {
   virtual ~CidIssuer() = default;
   /// A new, unused ID that is routed to the connection from now on.
   virtual ConnectionId issue() = 0;
+  /// The ID without length is routed to the connection from now on.
+  virtual ConnectionId issue_zero_length() = 0;
   /// The ID is no longer ours; packets to it are unknown from now on.
   virtual void retire(const ConnectionId& id) = 0;
   virtual StatelessResetToken reset_token(const ConnectionId& id) = 0;
@@ -35,15 +38,21 @@ class LocalCids {
   static constexpr std::size_t kMaxRetired = kMaxActive;
 
   /// Issues the first one, sequence number 0, which travels as Source Connection ID.
-  explicit LocalCids(CidIssuer& issuer);
+  explicit LocalCids(CidIssuer& issuer, bool zero_length = false);
   ~LocalCids();
   LocalCids(const LocalCids&) = delete;
   LocalCids& operator=(const LocalCids&) = delete;
 
   [[nodiscard]] const ConnectionId& initial() const { return initial_; }
+  /// The next one, which travels in the preferred_address transport parameter: sequence number 1.
+  /// The same each time, until the handshake is complete.
+  ConnectionId issue_preferred();
   /// The handshake is complete: issue further ones as the peer's limit allows.
   void set_peer_limit(std::uint64_t active_connection_id_limit);
   /// `packet_destination` is what the frame's own packet was sent to.
+  /// Issues a new ID and asks the peer to retire all others. False while it has not yet done so for
+  /// the last time, or knows of no more than one. RFC 9000 §5.1.2.
+  bool rotate();
   Result on_retire(std::uint64_t sequence_number, const ConnectionId& packet_destination);
 
   [[nodiscard]] bool has_frames() const;
@@ -62,12 +71,13 @@ class LocalCids {
 
   CidIssuer& issuer_;
   ConnectionId initial_;
-  std::array<Entry, kMaxActive> entries_;
+  std::array<Entry, kMaxActive + 1> entries_;      ///< The last place is for rotate().
   std::array<ConnectionId, kMaxRetired> retired_;  ///< The newest overwrite the oldest.
   std::size_t retired_count_ = 0;                  ///< Ever.
   std::size_t limit_ = 1;
   std::uint64_t next_sequence_number_ = 1;
   std::uint64_t first_unsent_ = 1;  ///< The peer knows of none from here on.
+  std::uint64_t retire_prior_to_ = 0;
 };
 
 }  // namespace qpeer::transport

@@ -36,13 +36,18 @@ void Connection::drop(DropReason reason) {
 void Connection::on_datagram(Instant now, ReceivedDatagram datagram) {
   now_ = now;
   if (phase_ == Phase::drained) return;
-  // RFC 9000 §9 [rfc9000-9-3], [rfc9000-9-7]: migration is announced as disabled, so another address
-  // is not the peer's.
-  if (datagram.path.remote != setup_.path.remote) return drop(DropReason::wrong_address);
-  if (!setup_.path.local.valid()) setup_.path.local = datagram.path.local;
+  arrival_ = {.address = datagram.path,
+              .size = datagram.payload.size(),
+              .path = paths_.find(datagram.path)};
+  if (arrival_.path == nullptr && !may_come_from_elsewhere()) {
+    return drop(DropReason::wrong_address);
+  }
+  if (arrival_.path != nullptr) {
+    Path& known = arrival_.path->address;
+    if (!known.local.valid()) known.local = datagram.path.local;
+    arrival_.path->on_received(datagram.payload.size());
+  }
   stats_.bytes_received += datagram.payload.size();
-  // RFC 9000 §8.1 [rfc9000-8.1-3]: what counts is what arrived, processed or not.
-  if (!address_validated_) amplification_received_ += datagram.payload.size();
   if (phase_ == Phase::closing) {
     // RFC 9000 §10.2.1 [rfc9000-10.2.1-1]: answer, but ever more rarely.
     ++close_received_;
@@ -104,7 +109,7 @@ void Connection::receive_early(Instant now) {
       const auto header = packets.next();
       if (!header || !*header) continue;  // It was read once already.
       receive_packet(now, early.received_at, **header, packets.packet(),
-                     {.path = setup_.path, .ecn = early.ecn, .payload = early.bytes});
+                     {.path = path(), .ecn = early.ecn, .payload = early.bytes});
     }
   }
 }
@@ -146,16 +151,27 @@ void Connection::receive_packet(Instant now, Instant received_at,
   auto opened = open_packet(now, header, packet);
   if (!opened) return;
   opened->ecn = datagram.ecn;
+  Space& number_space = space(space_of(opened->level));
+  const auto largest = number_space.acks.largest_received();
+  const bool newest = !largest || opened->number > *largest;
+  if (newest && is_left_behind(datagram.path)) return drop(DropReason::wrong_address);
   on_packet_authenticated(now, header);
 
-  bool ack_eliciting = false;
-  const Result result = dispatch_frames(now, *opened, ack_eliciting);
+  Dispatched told;
+  const Result result = dispatch_frames(now, *opened, told);
   if (!result) return fail(now, result.error());
-  Space& number_space = space(space_of(opened->level));
   if (number_space.discarded) return;
+  if (arrival_.path == &paths_.active()) {
+    if (level == EncryptionLevel::one_rtt) {
+      arrival_.path->local_cid = opened->destination_connection_id;
+    }
+  } else if (newest && !told.probing && phase_ == Phase::open) {
+    follow_peer(now, *opened);  // RFC 9000 §9.3.
+  }
   // RFC 9000 §13.1 [rfc9000-13.1-1]: acknowledged only once its frames are processed.
   // RFC 9000 §13.2.5 [rfc9000-13.2.5-2]: the time it waited for keys is a delay of ours.
-  number_space.acks.on_packet_received(received_at, opened->number, ack_eliciting, datagram.ecn);
+  number_space.acks.on_packet_received(received_at, opened->number, told.ack_eliciting,
+                                       datagram.ecn);
 }
 
 std::optional<OpenPacket> Connection::open_packet(Instant now, const wire::ProtectedHeader& header,
@@ -270,7 +286,7 @@ void Connection::on_packet_authenticated(Instant now, const wire::ProtectedHeade
   peer_packet_processed_ = true;
   if (setup_.side == Side::server && header.type == PacketType::handshake) {
     // RFC 9000 §8.1: only who read our Initial can send this. RFC 9001 §4.9.1 [rfc9001-4.9.1-1].
-    address_validated_ = true;
+    paths_.active().address_validated = true;
     discard_keys(now, PacketNumberSpace::initial);
   }
 }

@@ -11,16 +11,22 @@ constexpr auto kNewConnectionId = static_cast<std::uint64_t>(wire::FrameType::ne
 
 RemoteCids::RemoteCids(CidIssuer& issuer, const ConnectionId& initial, std::uint64_t limit)
     : issuer_(issuer), limit_(limit) {
-  active_.push_back({.sequence_number = 0, .id = initial, .reset_token = std::nullopt});
+  active_.push_back(
+      {.sequence_number = 0, .id = initial, .reset_token = std::nullopt, .in_use = true});
 }
 
 RemoteCids::~RemoteCids() {
-  if (watched_) issuer_.unwatch_reset_token(*watched_);
+  for (const Entry& entry : active_) forget(entry);
 }
 
 void RemoteCids::set_initial_reset_token(const StatelessResetToken& token) {
   active_.front().reset_token = token;
-  watch_current();
+  set_in_use(active_.front());
+}
+
+void RemoteCids::add_preferred(const ConnectionId& id, const StatelessResetToken& token) {
+  active_.push_back({.sequence_number = 1, .id = id, .reset_token = token});
+  was_seen(1);
 }
 
 Result RemoteCids::on_frame(const wire::NewConnectionIdFrame& frame) {
@@ -42,6 +48,8 @@ Result RemoteCids::on_frame(const wire::NewConnectionIdFrame& frame) {
                   kNewConnectionId);
     }
   }
+  // It was used, and retired by us, and this is a late copy.
+  if (was_seen(frame.sequence_number)) return {};
   // RFC 9000 §19.15 [rfc9000-19.15-9]: too old already: retire at once, unless that was done.
   if (frame.sequence_number < retire_prior_to_) {
     retire(frame.sequence_number);
@@ -50,14 +58,18 @@ Result RemoteCids::on_frame(const wire::NewConnectionIdFrame& frame) {
                        .id = frame.connection_id,
                        .reset_token = frame.stateless_reset_token});
   }
+  // RFC 9000 §19.15 [rfc9000-19.15-8], §5.1.2 [rfc9000-5.1.2-4].
   if (frame.retire_prior_to > retire_prior_to_) {
     retire_prior_to_ = frame.retire_prior_to;
+    const bool replace = current_sequence_number() < retire_prior_to_;
+    // The new one is not in use yet: there always is a successor.
+    if (replace) use(oldest_unused()->sequence_number);
     std::erase_if(active_, [this](const Entry& entry) {
       if (entry.sequence_number >= retire_prior_to_) return false;
+      forget(entry);
       retire(entry.sequence_number);
       return true;
     });
-    watch_current();
   }
   // RFC 9000 §5.1.1 [rfc9000-5.1.1-6], §5.1.2 [rfc9000-5.1.2-7]: more than we said we keep, or more retirements owed
   // than a peer that plays fair can cause.
@@ -69,12 +81,71 @@ Result RemoteCids::on_frame(const wire::NewConnectionIdFrame& frame) {
 }
 
 // RFC 9000 §10.3.1 [rfc9000-10.3.1-3]: tokens of IDs not used yet, or no more, end nothing.
-void RemoteCids::watch_current() {
-  const auto& token = active_.front().reset_token;
-  if (token == watched_) return;
-  if (watched_) issuer_.unwatch_reset_token(*watched_);
-  watched_ = token;
-  if (watched_) issuer_.watch_reset_token(*watched_);
+void RemoteCids::set_in_use(Entry& entry) {
+  entry.in_use = true;
+  if (entry.reset_token) issuer_.watch_reset_token(*entry.reset_token);
+}
+
+void RemoteCids::forget(const Entry& entry) {
+  if (entry.in_use && entry.reset_token) issuer_.unwatch_reset_token(*entry.reset_token);
+}
+
+bool RemoteCids::was_seen(std::uint64_t sequence_number) {
+  constexpr std::uint64_t kWindow = 64;
+  if (sequence_number > largest_seen_) {
+    const std::uint64_t ahead = sequence_number - largest_seen_;
+    seen_ = (ahead < kWindow ? seen_ << ahead : 0) | 1;
+    largest_seen_ = sequence_number;
+    return false;
+  }
+  const std::uint64_t behind = largest_seen_ - sequence_number;
+  if (behind >= kWindow) {
+    retire(sequence_number);
+    return true;
+  }
+  const std::uint64_t bit = std::uint64_t{1} << behind;
+  const bool seen = (seen_ & bit) != 0;
+  seen_ |= bit;
+  return seen;
+}
+
+std::vector<RemoteCids::Entry>::iterator RemoteCids::oldest_unused() {
+  auto oldest = active_.end();
+  for (auto at = active_.begin(); at != active_.end(); ++at) {
+    if (at->in_use || at->sequence_number < retire_prior_to_) continue;
+    if (oldest == active_.end() || at->sequence_number < oldest->sequence_number) oldest = at;
+  }
+  return oldest;
+}
+
+// RFC 9000 §9.5 [rfc9000-9.5-2], [rfc9000-9.5-3]: no ID serves two paths.
+std::optional<std::uint64_t> RemoteCids::take() {
+  if (current().empty()) return current_sequence_number();
+  const auto unused = oldest_unused();
+  if (unused == active_.end()) return std::nullopt;
+  set_in_use(*unused);
+  return unused->sequence_number;
+}
+
+const ConnectionId* RemoteCids::find(std::uint64_t sequence_number) const {
+  const auto found = std::ranges::find(active_, sequence_number, &Entry::sequence_number);
+  return found == active_.end() ? nullptr : &found->id;
+}
+
+void RemoteCids::use(std::uint64_t sequence_number) {
+  const auto found = std::ranges::find(active_, sequence_number, &Entry::sequence_number);
+  if (found == active_.end() || found == active_.begin()) return;
+  if (!found->in_use) set_in_use(*found);
+  std::swap(*found, active_.front());
+}
+
+// RFC 9000 §5.1.2 [rfc9000-5.1.2-1], [rfc9000-5.1.2-7].
+void RemoteCids::release(std::uint64_t sequence_number) {
+  const auto found = std::ranges::find(active_, sequence_number, &Entry::sequence_number);
+  if (found == active_.end() || found == active_.begin()) return;
+  forget(*found);
+  retire(sequence_number);
+  active_.erase(found);
 }
 
 void RemoteCids::retire(std::uint64_t sequence_number) {

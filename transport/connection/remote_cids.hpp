@@ -1,4 +1,6 @@
-// The connection IDs by which we reach the peer. RFC 9000 §5.1.1, §5.1.2, §19.15.
+// The connection IDs by which we reach the peer: one is current, others belong to paths that are
+// being looked at, the rest wait for a path that needs a fresh one. RFC 9000 §5.1.1, §5.1.2, §9.5,
+// §19.15.
 #pragma once
 
 #include <cstdint>
@@ -24,12 +26,28 @@ class RemoteCids {
 
   /// What goes into the Destination Connection ID field.
   [[nodiscard]] const ConnectionId& current() const { return active_.front().id; }
+  [[nodiscard]] std::uint64_t current_sequence_number() const {
+    return active_.front().sequence_number;
+  }
   /// Client: the ID of sequence number 0 changes with Retry and the server's first Initial. §7.2.
   void replace_initial(const ConnectionId& id) { active_.front().id = id; }
   /// Client: the stateless_reset_token transport parameter belongs to sequence number 0.
   void set_initial_reset_token(const StatelessResetToken& token);
 
+  /// Client: the ID of the preferred_address transport parameter, sequence number 1. §5.1.1.
+  void add_preferred(const ConnectionId& id, const StatelessResetToken& token);
+
   Result on_frame(const wire::NewConnectionIdFrame& frame);
+
+  /// A fresh ID for another path, by its sequence number; nullopt when the peer gave us none.
+  /// A zero-length one serves all paths.
+  std::optional<std::uint64_t> take();
+  /// The ID with this number, unless it is retired.
+  [[nodiscard]] const ConnectionId* find(std::uint64_t sequence_number) const;
+  /// Makes an ID current that take() gave. The one used until now stays with its path.
+  void use(std::uint64_t sequence_number);
+  /// The path that had it is gone. Not for the current one.
+  void release(std::uint64_t sequence_number);
 
   [[nodiscard]] bool has_frames() const;
   void write_frames(PacketWriter& out);
@@ -40,6 +58,7 @@ class RemoteCids {
     std::uint64_t sequence_number = 0;
     ConnectionId id;
     std::optional<StatelessResetToken> reset_token;
+    bool in_use = false;  ///< Of a path, so that its token is looked out for.
   };
   /// An ID that we use no more and of which the peer has not said that it knows.
   struct Retirement {
@@ -48,14 +67,18 @@ class RemoteCids {
   };
   /// Once for each, whatever copies of the frame are on their way.
   void retire(std::uint64_t sequence_number);
-  /// Lets the endpoint look out for the token of the ID in use, and of no other.
-  void watch_current();
+  /// Whether a frame with this number came before. Of those far behind nothing is known: yes.
+  bool was_seen(std::uint64_t sequence_number);
+  void set_in_use(Entry& entry);
+  void forget(const Entry& entry);
+  [[nodiscard]] std::vector<Entry>::iterator oldest_unused();
 
   CidIssuer& issuer_;
   std::uint64_t limit_;
   std::uint64_t retire_prior_to_ = 0;
-  std::vector<Entry> active_;  ///< The one in use first.
-  std::optional<StatelessResetToken> watched_;
+  std::vector<Entry> active_;  ///< The current one first.
+  std::uint64_t largest_seen_ = 0;
+  std::uint64_t seen_ = 1;               ///< Bit n: the number n below the largest.
   std::vector<Retirement> retirements_;  ///< Owed: not sent yet, or not acknowledged.
 };
 

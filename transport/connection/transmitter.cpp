@@ -10,6 +10,7 @@
 #include <array>
 
 #include "transport/connection/connection.hpp"
+#include "transport/connection/plain_packet.hpp"
 #include "transport/recovery/packet_writer.hpp"
 #include "transport/wire/header.hpp"
 #include "transport/wire/packet_decoder.hpp"
@@ -43,34 +44,22 @@ PacketType type_of(EncryptionLevel level) {
 
 }  // namespace
 
-/// A packet whose frames are written and whose protection is not there yet.
-struct Connection::PlainPacket {
-  EncryptionLevel level = EncryptionLevel::one_rtt;
-  std::size_t begin = 0;  ///< In the datagram.
-  std::size_t length_position = 0;
-  std::size_t packet_number_offset = 0;
-  std::size_t packet_number_length = 0;
-  std::size_t payload = 0;  ///< Where the frames begin.
-  std::size_t payload_size = 0;
-  SentPacketInfo info;
-};
-
-struct Connection::Train {
-  struct Unmasked {
-    MutableBytes packet;
-    std::size_t packet_number_offset;
-    std::size_t packet_number_length;
-  };
-  Ecn ecn = Ecn::not_ect;
-  std::array<Unmasked, kMaxTransmitSegments> unmasked;
-  std::size_t count = 0;
-};
+/// How large the next datagrams may be.
+std::size_t Connection::datagram_size() const {
+  // Where nothing comes back any more, the size may be why. RFC 8899 §4.3.
+  constexpr unsigned kPtosBeforeBase = 2;
+  const std::uint16_t size = paths_.active().mtu.size();
+  return recovery_.pto_count() < kPtosBeforeBase ? size : std::min(size, MtuDiscovery::kBase);
+}
 
 std::optional<Transmit> Connection::poll_transmit(Instant now, TransmitBuffer& out) {
   now_ = now;
   if (phase_ == Phase::draining || phase_ == Phase::drained) return std::nullopt;
   if (phase_ == Phase::closing && !close_pending_) return std::nullopt;
   if (key_phases_.wants_update()) key_phases_.initiate(application_space().next_packet_number);
+  if (auto probe = transmit_probe(now, out)) return probe;
+  NetworkPath& path = paths_.active();
+  const std::size_t full_size = datagram_size();
   Train train;
   train.ecn = recovery_.ecn_mark();
   std::size_t total = 0;
@@ -83,18 +72,19 @@ std::optional<Transmit> Connection::poll_transmit(Instant now, TransmitBuffer& o
       fail(now, {TransportErrorCode::aead_limit_reached, "the keys are worn out"});
     }
     if (key_phases_.exhausted()) break;
-    std::size_t limit = segment_size == 0 ? max_datagram_size_ : segment_size;
-    limit = static_cast<std::size_t>(std::min<std::uint64_t>(limit, amplification_allowance()));
+    std::size_t limit = segment_size == 0 ? full_size : segment_size;
+    limit = static_cast<std::size_t>(std::min<std::uint64_t>(limit, path.allowance()));
     // RFC 9000 §8.1 [rfc9000-8.1-2]: what cannot carry a padded Initial waits for more credit.
-    if (limit < wire::kMinInitialDatagramSize && segment_size == 0) break;
+    if (limit < least_allowance() && segment_size == 0) break;
     if (limit < segment_size || out.storage.size() - total < limit) break;
     const std::size_t size = build_datagram(now, out.storage.subspan(total, limit), train);
     if (size == 0) break;
     total += size;
     stats_.bytes_sent += size;
-    if (!address_validated_) amplification_sent_ += size;
+    path.on_sent(size);
     if (segment_size == 0) segment_size = size;
-    if (size < segment_size || size < max_datagram_size_ || phase_ != Phase::open) break;
+    if (size < segment_size || size < full_size || phase_ != Phase::open) break;
+    if (handshake_confirmed_ && !train.padded) path.mtu.on_full_datagram();
   }
   flush_header_protection(train);
   close_pending_ = false;
@@ -102,7 +92,7 @@ std::optional<Transmit> Connection::poll_transmit(Instant now, TransmitBuffer& o
   if (total == 0) return std::nullopt;
   recovery_.set_application_limited(handshake_complete_ && !has_application_frames());
   return Transmit{
-      .path = setup_.path, .ecn = train.ecn, .size = total, .segment_size = segment_size};
+      .path = path.address, .ecn = train.ecn, .size = total, .segment_size = segment_size};
 }
 
 /// The size of the datagram; 0 when there is nothing to send now.
@@ -113,12 +103,13 @@ std::size_t Connection::build_datagram(Instant now, MutableBytes storage, Train&
   std::size_t count = 0;
   std::size_t size = 0;
   bool pad = false;
+  can_expand_ = storage.size() >= wire::kMinInitialDatagramSize;
   for (const EncryptionLevel level : kSendingOrder) {
     if (!can_send_at(level)) continue;
     const bool may_elicit = window_open || recovery_.probes(space_of(level)) > 0;
     if (!wants_to_send(now, level, may_elicit)) continue;
     PlainPacket& packet = packets[count];
-    if (!begin_packet(level, storage, size, packet)) break;
+    if (!begin_packet(level, remote_cids_.current(), storage, size, packet)) break;
     PacketWriter& frames = writers[count].emplace(
         storage.subspan(packet.payload, storage.size() - packet.payload - crypto::kTagSize),
         type_of(level));
@@ -130,7 +121,8 @@ std::size_t Connection::build_datagram(Instant now, MutableBytes storage, Train&
     packet.info.ack_eliciting = frames.ack_eliciting();
     // Without an ACK this padding would stay in the window: it is too little to count there.
     packet.info.in_flight = frames.ack_eliciting();
-    // RFC 9000 §14.1 [rfc9000-14.1-1], [rfc9000-14.1-2]; §8.2.2 [rfc9000-8.2.2-5].
+    // RFC 9000 §14.1 [rfc9000-14.1-1], [rfc9000-14.1-2]; §8.2.1 [rfc9000-8.2.1-5], §8.2.2
+    // [rfc9000-8.2.2-5].
     pad = pad || (level == EncryptionLevel::initial &&
                   (setup_.side == Side::client || frames.ack_eliciting()));
     pad = pad || pad_datagram_;
@@ -140,8 +132,11 @@ std::size_t Connection::build_datagram(Instant now, MutableBytes storage, Train&
   pad_datagram_ = false;
   if (count == 0) return 0;
   PlainPacket& last = packets[count - 1];
-  if (pad && size < wire::kMinInitialDatagramSize) {
-    const std::size_t padding = wire::kMinInitialDatagramSize - size;
+  // RFC 9000 §8.2.2 [rfc9000-8.2.2-6]: no further than the anti-amplification limit allows.
+  const std::size_t padded = std::min(wire::kMinInitialDatagramSize, storage.size());
+  if (pad && size < padded) {
+    const std::size_t padding = padded - size;
+    train.padded = true;
     std::ranges::fill(storage.subspan(last.payload + last.payload_size, padding), u8{0});
     last.payload_size += padding;
     last.info.in_flight = true;
@@ -184,9 +179,11 @@ bool Connection::wants_to_send(Instant now, EncryptionLevel level, bool may_elic
 }
 
 bool Connection::has_application_frames() const {
-  return ping_requested_ || send_handshake_done_ || path_responder_.has_frames() ||
-         new_tokens_.has_frames() || local_cids_.has_frames() || remote_cids_.has_frames() ||
-         observed_addresses_.has_frames() || streams_.has_frames() || datagrams_.has_frames();
+  const NetworkPath& path = paths_.active();
+  return ping_requested_ || send_handshake_done_ || path.responder.has_frames() ||
+         path.validator.is_due(now_) || new_tokens_.has_frames() || local_cids_.has_frames() ||
+         remote_cids_.has_frames() || observed_addresses_.has_frames() || streams_.has_frames() ||
+         datagrams_.has_frames();
 }
 
 /// Whether anything waits that only the window or the pacer can hold back.
@@ -200,8 +197,8 @@ bool Connection::has_frames() const {
 }
 
 /// Writes the header at `at`; false when there is no room for it and any frames.
-bool Connection::begin_packet(EncryptionLevel level, MutableBytes storage, std::size_t at,
-                              PlainPacket& packet) {
+bool Connection::begin_packet(EncryptionLevel level, const ConnectionId& destination,
+                              MutableBytes storage, std::size_t at, PlainPacket& packet) {
   constexpr std::size_t kLeast = 32;  // Less than this is not worth a packet.
   Space& number_space = space(space_of(level));
   if (space_of(level) == PacketNumberSpace::application &&
@@ -213,7 +210,7 @@ bool Connection::begin_packet(EncryptionLevel level, MutableBytes storage, std::
   packet.info.number = number_space.next_packet_number;
   packet.packet_number_length = wire::encode_packet_number_length(
       packet.info.number, recovery_.largest_acknowledged(space_of(level)));
-  const Bytes dcid = remote_cids_.current().bytes();
+  const Bytes dcid = destination.bytes();
   Writer out(storage.subspan(at));
   if (level == EncryptionLevel::one_rtt) {
     if (out.remaining() < wire::short_header_size(dcid) + kLeast + crypto::kTagSize) return false;
@@ -300,10 +297,13 @@ void Connection::write_ack(Instant now, Space& number_space, PacketWriter& out) 
 
 /// In the order of their worth: what lets the peer go on comes before data.
 void Connection::write_application_frames(PacketWriter& out) {
-  if (path_responder_.has_frames()) {
-    path_responder_.write_frames(out);
+  NetworkPath& path = paths_.active();
+  if (path.responder.has_frames()) {
+    // RFC 9000 §9.3.3 [rfc9000-9.3.3-2]: with the ACK that went before, it is no mere probe.
+    path.responder.write_frames(out);
     pad_datagram_ = true;
   }
+  if (path.validator.write_frames(now_, random_, out, can_expand_)) pad_datagram_ = true;
   if (send_handshake_done_ &&
       out.write(wire::HandshakeDoneFrame{},
                 {.kind = static_cast<u8>(wire::FrameType::handshake_done), .stream = {}})) {
@@ -328,7 +328,7 @@ void Connection::write_data(PacketWriter& out) {
 /// How many bytes of frames the largest 1-RTT packet takes, whatever its number.
 std::size_t Connection::packet_room() const {
   constexpr std::size_t kLargestNumber = 4;
-  return max_datagram_size_ - wire::short_header_size(remote_cids_.current().bytes()) -
+  return paths_.active().mtu.size() - wire::short_header_size(remote_cids_.current().bytes()) -
          kLargestNumber - crypto::kTagSize;
 }
 
@@ -383,16 +383,13 @@ void Connection::flush_header_protection(Train& train) {
   }
 }
 
-// RFC 9000 §8.1 [rfc9000-8.1-2]: three times what came, until the address is proved.
-std::uint64_t Connection::amplification_allowance() const {
-  if (address_validated_) return ~std::uint64_t{0};
-  const std::uint64_t allowed = 3 * amplification_received_;
-  return allowed > amplification_sent_ ? allowed - amplification_sent_ : 0;
+/// With less credit nothing is sent: Initials are padded, later packets need not be.
+std::uint64_t Connection::least_allowance() const {
+  return handshake_confirmed_ ? PathManager::kLeastAllowance : wire::kMinInitialDatagramSize;
 }
 
 void Connection::update_amplification(Instant now) {
-  recovery_.set_amplification_blocked(now,
-                                      amplification_allowance() < wire::kMinInitialDatagramSize);
+  recovery_.set_amplification_blocked(now, paths_.active().allowance() < least_allowance());
 }
 
 }  // namespace qpeer::transport

@@ -41,7 +41,7 @@ void Endpoint::Implementation::on_unknown(Instant now, ReceivedDatagram& datagra
 bool Endpoint::Implementation::on_stateless_reset(Instant now, const Path& path,
                                                   const StatelessResetToken& token) {
   const auto slot = router.find_reset(token);
-  if (!slot || entries[*slot]->connection->path().remote != path.remote) return false;
+  if (!slot || !entries[*slot]->connection->knows_remote(path.remote)) return false;
   entries[*slot]->connection->on_stateless_reset(now);
   touch(*entries[*slot]);
   return true;

@@ -33,6 +33,8 @@ std::string_view to_string(ConnectError error) {
       return "no TLS context was given";
     case ConnectError::shut_down:
       return "the endpoint is shut down";
+    case ConnectError::zero_length_in_use:
+      return "another connection has no connection ID";
   }
   return "unknown";
 }
@@ -116,6 +118,15 @@ ConnectionHandle Endpoint::Implementation::handle_of(Slot slot) const {
   return {std::uint64_t{generations[slot]} << 32 | slot};
 }
 
+/// The connection that a datagram is for. RFC 9000 §5.2.
+std::optional<Endpoint::Implementation::Slot> Endpoint::Implementation::route(
+    const wire::InvariantHeader& header, const SocketAddress& remote) const {
+  const auto slot = router.find(header.destination_connection_id);
+  if (slot || !zero_length) return slot;
+  if (header.long_form && !header.destination_connection_id.empty()) return std::nullopt;
+  return entries[*zero_length]->connection->knows_remote(remote) ? zero_length : std::nullopt;
+}
+
 // --- the machine ---------------------------------------------------------------------------------
 
 Endpoint::Endpoint(EndpointConfig config, crypto::KeyFactory& keys, Random& random)
@@ -134,6 +145,10 @@ std::expected<ConnectionHandle, ConnectError> Endpoint::connect(Instant now,
   if (!options.tls) return std::unexpected(ConnectError::bad_configuration);
   if (impl.open_entries >= impl.config.max_connections) {
     return std::unexpected(ConnectError::connection_limit);
+  }
+  // RFC 9000 §5.1 [rfc9000-5.1-3].
+  if (options.connection.zero_length_connection_id && impl.zero_length) {
+    return std::unexpected(ConnectError::zero_length_in_use);
   }
   Implementation::Entry& entry = impl.add_entry();
   ConnectionSetup setup{.side = Side::client,
@@ -175,7 +190,7 @@ void Endpoint::on_datagram(Instant now, ReceivedDatagram datagram) {
   ++impl.stats.datagrams_received;
   const auto header = wire::InvariantHeader::decode(datagram.payload, Implementation::kCidSize);
   if (!header) return impl.drop(DropReason::malformed_header);
-  if (const auto slot = impl.router.find(header->destination_connection_id)) {
+  if (const auto slot = impl.route(*header, datagram.path.remote)) {
     Connection& connection = *impl.entries[*slot]->connection;
     // RFC 9000 §10.3.1 [rfc9000-10.3.1-2]: what nothing of opens may be a reset that happens to begin
     // with an ID of ours. Its token is read before the bytes are decrypted in place.

@@ -71,7 +71,13 @@ struct ConnectOptions {
   std::vector<u8> address_token{};
 };
 
-enum class ConnectError : u8 { bad_address, connection_limit, bad_configuration, shut_down };
+enum class ConnectError : u8 {
+  bad_address,
+  connection_limit,
+  bad_configuration,
+  shut_down,
+  zero_length_in_use,  ///< There is a connection without a connection ID already.
+};
 std::string_view to_string(ConnectError error);
 
 struct EndpointEvent {

@@ -35,7 +35,14 @@ struct Endpoint::Implementation {
   struct Entry final : CidIssuer, NewTokenSource {
     Entry(Implementation& owner, Slot slot) : owner(owner), slot(slot) {}
     ConnectionId issue() override;
-    void retire(const ConnectionId& id) override { owner.router.remove(id, slot); }
+    ConnectionId issue_zero_length() override {
+      owner.zero_length = slot;
+      return {};
+    }
+    void retire(const ConnectionId& id) override {
+      if (!id.empty()) return owner.router.remove(id, slot);
+      if (owner.zero_length == slot) owner.zero_length.reset();
+    }
     StatelessResetToken reset_token(const ConnectionId& id) override {
       return owner.reset_tokens.token(id);
     }
@@ -72,6 +79,8 @@ struct Endpoint::Implementation {
   void reap(Slot slot);
   void end_handshake(Entry& entry);
   [[nodiscard]] ConnectionHandle handle_of(Slot slot) const;
+  [[nodiscard]] std::optional<Slot> route(const wire::InvariantHeader& header,
+                                          const SocketAddress& remote) const;
   void drop(DropReason reason) { ++stats.dropped[static_cast<std::size_t>(reason)]; }
 
   // accept.cpp: datagrams that no connection knows.
@@ -97,6 +106,8 @@ struct Endpoint::Implementation {
   UsedTokens used_retry_tokens;
   UsedTokens used_new_tokens;
   CidRouter router;
+  /// The connection whose datagrams have no connection ID: they are known by their address.
+  std::optional<Slot> zero_length;
   StatelessAnswers answers;
 
   std::vector<std::unique_ptr<Entry>> entries;  ///< By slot; null where free.

@@ -34,6 +34,8 @@ class EcnValidator {
   /// experienced since the last such ACK.
   [[nodiscard]] bool on_ack(PacketNumberSpace space, std::uint64_t newly_marked,
                             const std::optional<wire::EcnCounts>& counts);
+  /// A path comes into use after another one: the peer counts marks over both. RFC 9000 §13.4.2.1.
+  void continue_counts_of(const EcnValidator& other) { spaces_ = other.spaces_; }
   /// Marked packets that were lost.
   void on_lost(std::uint64_t marked);
 

@@ -65,12 +65,18 @@ LossFindings detect_lost(SentPackets& packets, const LossQuery& query, const Rtt
       break;
     }
     packets.resolve(at, SentPacket::State::lost);
-    persistent.on_lost(packet);
-    if (packet.in_flight) {
-      ++found.packets;
+    const bool on_path = packet.path == packets.path();
+    // RFC 9000 §9.4 [rfc9000-9.4-1], §14.4 [rfc9000-14.4-1]; RFC 8899 §3 [rfc8899-3-16]: another
+    // path's losses, and a probe's that was too large, are no congestion here.
+    if (on_path && !packet.mtu_probe) persistent.on_lost(packet);
+    if (packet.in_flight && !packet.mtu_probe) ++found.packets;
+    if (packet.in_flight && !packet.mtu_probe && on_path) {
       found.bytes += packet.size;
       found.largest_sent_at = std::max(found.largest_sent_at, packet.sent_at);
       if (packet.ecn != Ecn::not_ect) ++found.marked;
+      if (packet.size > query.large_above && packet.number > query.newest_large_acknowledged) {
+        ++found.large;
+      }
     }
     packets.for_each_frame(packet, [&](const SentFrame& frame) {
       fates.on_frame_fate(query.space, frame, Fate::lost);

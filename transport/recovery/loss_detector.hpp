@@ -26,16 +26,19 @@ struct LossQuery {
   Instant now;
   PacketNumberSpace space = PacketNumberSpace::initial;
   PacketNumber largest_acknowledged = 0;
+  PacketNumber newest_large_acknowledged = 0;
+  std::uint16_t large_above = 0;  ///< Bytes.
   Duration max_ack_delay{};
   /// When the newest packet acknowledged in any other space was sent.
   Instant acknowledged_elsewhere = Instant::min();
 };
 
 struct LossFindings {
-  std::uint64_t packets = 0;  ///< Of those in flight.
-  std::uint64_t bytes = 0;    ///< Likewise.
+  std::uint64_t packets = 0;  ///< Of those in flight, over any path; PMTU probes apart.
+  std::uint64_t bytes = 0;    ///< Likewise, but over the path in use.
+  std::uint64_t large = 0;    ///< Likewise, above a size and newer than any such that arrived.
   Instant largest_sent_at = Instant::min();
-  std::uint64_t marked = 0;  ///< How many of them carried an ECN mark.
+  std::uint64_t marked = 0;  ///< How many of the path in use carried an ECN mark.
   bool persistent_congestion = false;
   Instant loss_time = kNever;  ///< When the next packet of the space would be lost.
 };

@@ -18,10 +18,9 @@ Recovery::Recovery(Side side, const RecoveryConfig& config,
     : side_(side),
       pacing_enabled_(config.pacing),
       peer_validated_address_(side == Side::server),
-      max_datagram_size_(config.max_datagram_size),
-      controller_(std::move(controller)),
-      rtt_(config.initial_rtt),
-      ecn_(config.ecn) {}
+      path_(make_path(config, std::move(controller))) {
+  for (Space& space : spaces_) space.sent.set_path(path_->tag);
+}
 
 Recovery::~Recovery() = default;
 Recovery::Recovery(Recovery&&) noexcept = default;
@@ -37,10 +36,11 @@ const Recovery::Space& Recovery::at(PacketNumberSpace space) const {
 // --- sending -----------------------------------------------------------------------------------
 
 Pacer::Rate Recovery::pacing() const {
-  if (const auto rate = controller_->pacing_rate()) {
-    return Pacer::rate_of(*rate, max_datagram_size_);
+  if (const auto rate = path_->controller->pacing_rate()) {
+    return Pacer::rate_of(*rate, path_->max_datagram_size);
   }
-  return Pacer::rate_of(controller_->window(), rtt_.smoothed(), max_datagram_size_);
+  return Pacer::rate_of(path_->controller->window(), path_->rtt.smoothed(),
+                        path_->max_datagram_size);
 }
 
 std::uint64_t Recovery::window_allowance() const {
@@ -48,59 +48,61 @@ std::uint64_t Recovery::window_allowance() const {
     if (space.sent.full()) return 0;
   }
   // RFC 9002 §7 [rfc9002-7-3]: the flight stays within the window.
-  const std::uint64_t window = controller_->window();
+  const std::uint64_t window = path_->controller->window();
   const std::uint64_t flight = bytes_in_flight();
   const std::uint64_t room = window > flight ? window - flight : 0;
-  if (room >= max_datagram_size_) return room;
-  return recovery_packet_ ? max_datagram_size_ : 0;
+  if (room >= path_->max_datagram_size) return room;
+  return path_->recovery_packet ? path_->max_datagram_size : 0;
 }
 
 std::uint64_t Recovery::send_allowance(Instant now) const {
   const std::uint64_t room = window_allowance();
   if (room == 0 || !pacing_enabled_) return room;
   // RFC 9002 §7.7 [rfc9002-7.7-1].
-  const std::int64_t budget = pacer_.budget(now, pacing());
-  if (budget < max_datagram_size_) return 0;
+  const std::int64_t budget = path_->pacer.budget(now, pacing());
+  if (budget < path_->max_datagram_size) return 0;
   return std::min(room, static_cast<std::uint64_t>(budget));
 }
 
 Instant Recovery::pacing_deadline(Instant now) const {
   if (!pacing_enabled_ || window_allowance() == 0) return kNever;
   const Pacer::Rate rate = pacing();
-  if (pacer_.budget(now, rate) >= max_datagram_size_) return kNever;
-  return pacer_.available_at(now, rate, max_datagram_size_);
+  if (path_->pacer.budget(now, rate) >= path_->max_datagram_size) return kNever;
+  return path_->pacer.available_at(now, rate, path_->max_datagram_size);
 }
 
 void Recovery::on_packet_sent(Instant now, PacketNumberSpace id, const SentPacketInfo& packet,
                               std::span<const SentFrame> frames) {
-  assert(!packet.ack_eliciting || packet.in_flight);
+  assert(!packet.ack_eliciting || packet.in_flight || packet.other_path);
   Space& space = at(id);
   space.sent.add(now, packet, frames);
-  ecn_.on_sent(id, packet.ecn);
+  if (packet.other_path) return;
+  path_->ecn.on_sent(id, packet.ecn);
   // RFC 9002 §7.7 [rfc9002-7.7-5]: ACKs alone are neither counted nor paced.
   if (!packet.in_flight) return;
   // RFC 9002 §7.5 [rfc9002-7.5-2]: probes count like all others.
   if (pacing_enabled_) {
-    if (pacer_.must_refill(now)) pacer_.refill(now, pacing());
-    pacer_.on_sent(packet.size);
+    if (path_->pacer.must_refill(now)) path_->pacer.refill(now, pacing());
+    path_->pacer.on_sent(packet.size);
   }
-  controller_->on_packet_sent(now, packet.size, bytes_in_flight());
-  recovery_packet_ = false;
+  path_->controller->on_packet_sent(now, packet.size, bytes_in_flight());
+  path_->recovery_packet = false;
   if (packet.ack_eliciting) {
     space.last_ack_eliciting_sent_at = now;
     // RFC 9002 §6.2.4 [rfc9002-6.2.4-3]: only what asks for an ACK is a probe.
-    if (space.probes != 0) --space.probes;
+    // One that is larger than what is known to arrive is none either.
+    if (space.probes != 0 && !packet.mtu_probe) --space.probes;
   }
   set_timer(now);  // RFC 9002 §6.2.1 [rfc9002-6.2.1-4].
 }
 
 Ecn Recovery::ecn_mark() const {
   // A path that drops marked packets must not hold up the handshake: probes go without.
-  if (ecn_.state() == EcnValidator::State::testing && pto_.count() != 0) return Ecn::not_ect;
-  return ecn_.mark();
+  if (path_->ecn.state() == EcnValidator::State::testing && pto_.count() != 0) return Ecn::not_ect;
+  return path_->ecn.mark();
 }
 
-void Recovery::set_application_limited(bool limited) { application_limited_ = limited; }
+void Recovery::set_application_limited(bool limited) { path_->application_limited = limited; }
 
 // --- time --------------------------------------------------------------------------------------
 
@@ -135,7 +137,7 @@ Instant Recovery::timer() const {
   if (loss_time != kNever) return loss_time;
   // RFC 9002 §6.2.2.1 [rfc9002-6.2.2.1-1]: we could not send the probe.
   if (side_ == Side::server && amplification_blocked_) return kNever;
-  return pto_.next(pto_conditions(timer_set_at_), rtt_).at;
+  return pto_.next(pto_conditions(timer_set_at_), path_->rtt).at;
 }
 
 void Recovery::on_deadline(Instant now, FateHandler& fates) {
@@ -153,7 +155,7 @@ void Recovery::on_deadline(Instant now, FateHandler& fates) {
 }
 
 void Recovery::on_pto(Instant now, FateHandler& fates) {
-  const Pto::Timer timer = pto_.next(pto_conditions(now), rtt_);
+  const Pto::Timer timer = pto_.next(pto_conditions(now), path_->rtt);
   pto_.on_expired();
   if (timer.anti_deadlock) {
     at(timer.space).probes = std::max(at(timer.space).probes, 1U);
@@ -178,7 +180,7 @@ void Recovery::arm_probes(PacketNumberSpace id, unsigned count, FateHandler& fat
   // again, so that a probe carries what the peer waits for longest.
   for (auto i = space.sent.begin_index(); i != space.sent.end_index() && count != 0; ++i) {
     const SentPacket& packet = space.sent[i];
-    if (!packet.outstanding() || !packet.ack_eliciting) continue;
+    if (!packet.outstanding() || !packet.ack_eliciting || packet.mtu_probe) continue;
     --count;
     space.sent.for_each_frame(
         packet, [&](const SentFrame& frame) { fates.on_frame_fate(id, frame, Fate::lost); });
@@ -236,15 +238,38 @@ void Recovery::reset_space(Instant now, PacketNumberSpace space, FateHandler& fa
 }
 
 void Recovery::set_max_datagram_size(std::uint16_t size) {
-  max_datagram_size_ = size;
-  controller_->on_mtu_changed(size);
+  path_->max_datagram_size = size;
+  path_->controller->on_mtu_changed(size);
+}
+
+// --- paths -------------------------------------------------------------------------------------
+
+std::unique_ptr<PathState> Recovery::make_path(const RecoveryConfig& config,
+                                               std::unique_ptr<CongestionController> controller) {
+  auto path = std::make_unique<PathState>(config, std::move(controller));
+  if (++last_tag_ == PathState::kNoTag) ++last_tag_;
+  path->tag = last_tag_;
+  return path;
+}
+
+std::unique_ptr<PathState> Recovery::change_path(Instant now, std::unique_ptr<PathState> path) {
+  // The peer's counts go on over all paths.
+  path->ecn.continue_counts_of(path_->ecn);
+  std::swap(path_, path);
+  // RFC 9000 §9.4 [rfc9000-9.4-1]: what left over another path is in flight there.
+  for (Space& space : spaces_) space.sent.set_path(path_->tag);
+  // Failures of the old path do not make the new one wait.
+  pto_.reset();
+  set_timer(now);
+  assert(consistent());
+  return path;
 }
 
 // --- figures -----------------------------------------------------------------------------------
 
-const RttEstimator& Recovery::rtt() const { return rtt_; }
-Duration Recovery::pto() const { return rtt_.pto(max_ack_delay_); }
-std::uint64_t Recovery::congestion_window() const { return controller_->window(); }
+const RttEstimator& Recovery::rtt() const { return path_->rtt; }
+Duration Recovery::pto() const { return path_->rtt.pto(max_ack_delay_); }
+std::uint64_t Recovery::congestion_window() const { return path_->controller->window(); }
 std::uint64_t Recovery::packets_lost() const { return packets_lost_; }
 
 std::uint64_t Recovery::bytes_in_flight() const {

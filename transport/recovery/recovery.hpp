@@ -1,5 +1,5 @@
-// Loss recovery of one connection over one path: sent packets of all three spaces, RTT, loss
-// detection, PTO, congestion, pacing, ECN. RFC 9002.
+// Loss recovery of one connection: sent packets of all three spaces, loss detection, PTO; and over
+// the path in use RTT, congestion, pacing, ECN. RFC 9002; RFC 9000 §9.4.
 #pragma once
 
 #include <array>
@@ -14,9 +14,9 @@
 #include "transport/base/ids.hpp"
 #include "transport/base/time.hpp"
 #include "transport/recovery/congestion.hpp"
-#include "transport/recovery/ecn_validator.hpp"
 #include "transport/recovery/loss_detector.hpp"
 #include "transport/recovery/pacer.hpp"
+#include "transport/recovery/path_state.hpp"
 #include "transport/recovery/pto.hpp"
 #include "transport/recovery/rtt.hpp"
 #include "transport/recovery/sent_frame.hpp"
@@ -30,15 +30,10 @@ struct SentPacketInfo {
   PacketNumber number = 0;
   std::uint16_t size = 0;  ///< On the wire, header and tag included.
   bool ack_eliciting = false;
-  bool in_flight = false;  ///< Counts against the window: ack-eliciting or padded. RFC 9002 §2.
+  bool in_flight = false;   ///< Counts against the window: ack-eliciting or padded. RFC 9002 §2.
+  bool mtu_probe = false;   ///< Its loss says nothing of congestion. RFC 9000 §14.4.
+  bool other_path = false;  ///< Left over a path that is not in use: neither in flight nor timed.
   Ecn ecn = Ecn::not_ect;
-};
-
-struct RecoveryConfig {
-  Duration initial_rtt = 333ms;
-  std::uint16_t max_datagram_size = 1200;
-  bool ecn = true;  ///< Mark with ECT(0) and validate, RFC 9000 §13.4.2.
-  bool pacing = true;
 };
 
 /// What an ACK told.
@@ -112,6 +107,23 @@ class Recovery {
 
   void set_max_datagram_size(std::uint16_t size);
 
+  // --- paths -----------------------------------------------------------------------------------
+
+  /// A state as new for a path that may come into use.
+  std::unique_ptr<PathState> make_path(const RecoveryConfig& config,
+                                       std::unique_ptr<CongestionController> controller);
+  /// From now on packets leave over the path with this state; gives back that of the path used
+  /// until now. What is on its way there still gets its fate, but counts for it no more, nor for the
+  /// new one. RFC 9000 §9.4.
+  std::unique_ptr<PathState> change_path(Instant now, std::unique_ptr<PathState> path);
+  /// Expirations of the PTO in a row.
+  [[nodiscard]] unsigned pto_count() const { return pto_.count(); }
+  /// Packets above kLargeAbove that are lost since the newest one that arrived was sent.
+  [[nodiscard]] std::uint64_t large_lost() const { return path_->large_lost; }
+  void forget_large_lost() { path_->large_lost = 0; }
+  /// Every path carries what is not larger. RFC 9000 §14.
+  static constexpr std::uint16_t kLargeAbove = 1200;
+
   // --- figures ---------------------------------------------------------------------------------
 
   [[nodiscard]] const RttEstimator& rtt() const;
@@ -156,20 +168,14 @@ class Recovery {
 
   Side side_;
   bool pacing_enabled_;
-  bool application_limited_ = false;
   bool amplification_blocked_ = false;
   bool peer_validated_address_;
   bool has_handshake_keys_ = false;
   bool handshake_confirmed_ = false;
-  /// One packet may leave beyond the window that a loss just reduced. RFC 9002 §7.3.2.
-  bool recovery_packet_ = false;
-  std::uint16_t max_datagram_size_;
+  u8 last_tag_ = PathState::kNoTag;
   Duration max_ack_delay_ = 25ms;  ///< The default of RFC 9000 §18.2.
-  std::unique_ptr<CongestionController> controller_;
-  RttEstimator rtt_;
+  std::unique_ptr<PathState> path_;
   Pto pto_;
-  Pacer pacer_;
-  EcnValidator ecn_;
   std::array<Space, kPacketNumberSpaces> spaces_;
   Instant timer_set_at_;
   mutable bool timer_changed_ = false;

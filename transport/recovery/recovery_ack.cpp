@@ -12,13 +12,15 @@ struct Recovery::Acknowledged {
   bool ack_eliciting = false;
   PacketNumber largest = 0;
   Instant largest_sent_at = Instant::min();
-  std::uint64_t bytes = 0;   ///< Of those in flight.
+  bool largest_on_path = false;
+  std::uint64_t bytes = 0;   ///< Of those in flight on the path in use.
   std::uint64_t marked = 0;  ///< How many left with ECT(0).
 };
 
 void Recovery::acknowledge(PacketNumberSpace id, PacketNumber smallest, PacketNumber largest,
                            Acknowledged& newly, FateHandler& fates) {
   SentPackets& sent = at(id).sent;
+  const u8 path = path_->tag;
   const auto end = sent.end_index();
   for (auto i = sent.lower_bound(smallest); i != end; ++i) {
     const SentPacket& packet = sent[i];
@@ -27,10 +29,17 @@ void Recovery::acknowledge(PacketNumberSpace id, PacketNumber smallest, PacketNu
     sent.resolve(i, SentPacket::State::acked);
     newly.any = true;
     newly.ack_eliciting = newly.ack_eliciting || packet.ack_eliciting;
-    if (packet.in_flight) newly.bytes += packet.size;
-    if (packet.ecn == Ecn::ect0) ++newly.marked;
+    // RFC 9000 §9.4 [rfc9000-9.4-1].
+    const bool on_path = packet.path == path;
+    if (on_path && packet.in_flight) newly.bytes += packet.size;
+    if (on_path && packet.ecn == Ecn::ect0) ++newly.marked;
+    if (on_path && packet.size > kLargeAbove && packet.number >= path_->newest_large_acknowledged) {
+      path_->newest_large_acknowledged = packet.number;
+      path_->large_lost = 0;
+    }
     if (packet.sent_at >= newly.largest_sent_at) {
       newly.largest_sent_at = packet.sent_at;
+      newly.largest_on_path = on_path;
       newly.largest = std::max(newly.largest, packet.number);
     }
     sent.for_each_frame(
@@ -45,7 +54,7 @@ void Recovery::update_rtt(Instant now, PacketNumberSpace id, Instant sent_at, Du
     ack_delay =
         std::min(ack_delay, max_ack_delay_);  // RFC 9002 §5.3 [rfc9002-5.3-4], [rfc9002-5.3-5]
   }
-  rtt_.update(now, now - sent_at, ack_delay);
+  path_->rtt.update(now, now - sent_at, ack_delay);
 }
 
 std::expected<AckOutcome, TransportError> Recovery::on_ack(Instant now, PacketNumberSpace id,
@@ -75,22 +84,22 @@ std::expected<AckOutcome, TransportError> Recovery::on_ack(Instant now, PacketNu
       std::max(space.newest_acknowledged_sent_at, newly.largest_sent_at);
 
   // RFC 9002 §5.1 [rfc9002-5.1-1], [rfc9002-5.1-2].
-  if (newly.largest == ack.largest_acknowledged && newly.ack_eliciting) {
+  if (newly.largest == ack.largest_acknowledged && newly.ack_eliciting && newly.largest_on_path) {
     update_rtt(now, id, newly.largest_sent_at, ack_delay);
   }
   // RFC 9000 §13.4.2.1 [rfc9000-13.4.2.1-1]: older ACKs say nothing of ECN.
-  if (rises && ecn_.on_ack(id, newly.marked, ack.ecn)) {
-    controller_->on_ecn_ce(now, newly.largest_sent_at);
+  if (rises && path_->ecn.on_ack(id, newly.marked, ack.ecn)) {
+    path_->controller->on_ecn_ce(now, newly.largest_sent_at);
   }
   space.sent.forget_resolved();
   detect_losses(now, id, fates);
   if (newly.bytes != 0) {
-    controller_->on_ack({.now = now,
-                         .acked_bytes = newly.bytes,
-                         .largest_acked_sent_at = newly.largest_sent_at,
-                         .bytes_in_flight = flight,
-                         .application_limited = application_limited_},
-                        rtt_);
+    path_->controller->on_ack({.now = now,
+                               .acked_bytes = newly.bytes,
+                               .largest_acked_sent_at = newly.largest_sent_at,
+                               .bytes_in_flight = flight,
+                               .application_limited = path_->application_limited},
+                              path_->rtt);
   }
   if (id == PacketNumberSpace::handshake) peer_validated_address_ = true;
   // RFC 9002 §6.2.1: a client that may still have to unblock the server keeps its back-off.
@@ -108,25 +117,29 @@ void Recovery::detect_losses(Instant now, PacketNumberSpace id, FateHandler& fat
   LossQuery query{.now = now,
                   .space = id,
                   .largest_acknowledged = *space.largest_acknowledged,
+                  .newest_large_acknowledged = path_->newest_large_acknowledged,
+                  .large_above = kLargeAbove,
                   .max_ack_delay = max_ack_delay_};
   for (const Space& other : spaces_) {
     if (&other == &space) continue;
     query.acknowledged_elsewhere =
         std::max(query.acknowledged_elsewhere, other.newest_acknowledged_sent_at);
   }
-  const LossFindings found = detect_lost(space.sent, query, rtt_, fates);
+  const LossFindings found = detect_lost(space.sent, query, path_->rtt, fates);
   space.loss_time = found.loss_time;
+  path_->large_lost += found.large;
   if (found.packets == 0) return;
   packets_lost_ += found.packets;
-  ecn_.on_lost(found.marked);
-  if (found.persistent_congestion) rtt_.on_persistent_congestion();
-  const std::uint64_t window = controller_->window();
+  if (found.bytes == 0) return;  // All of them were of other paths.
+  path_->ecn.on_lost(found.marked);
+  if (found.persistent_congestion) path_->rtt.on_persistent_congestion();
+  const std::uint64_t window = path_->controller->window();
   // RFC 9000 §13.3 [rfc9000-13.3-7].
-  controller_->on_loss({.now = now,
-                        .lost_bytes = found.bytes,
-                        .largest_lost_sent_at = found.largest_sent_at,
-                        .persistent_congestion = found.persistent_congestion});
-  if (controller_->window() < window) recovery_packet_ = true;
+  path_->controller->on_loss({.now = now,
+                              .lost_bytes = found.bytes,
+                              .largest_lost_sent_at = found.largest_sent_at,
+                              .persistent_congestion = found.persistent_congestion});
+  if (path_->controller->window() < window) path_->recovery_packet = true;
 }
 
 }  // namespace qpeer::transport

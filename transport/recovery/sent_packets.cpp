@@ -22,13 +22,26 @@ void SentPackets::add(Instant now, const SentPacketInfo& info, std::span<const S
                     .first_frame = frames_.end_index(),
                     .size = info.size,
                     .frame_count = static_cast<u8>(frames.size()),
-                    .ack_eliciting = info.ack_eliciting,
+                    .path = info.other_path ? PathState::kNoTag : path_,
+                    .ack_eliciting = info.ack_eliciting && !info.other_path,
                     .in_flight = info.in_flight,
+                    .mtu_probe = info.mtu_probe,
                     .ecn = info.ecn};
   for (const SentFrame& frame : frames) frames_.push_back(frame);
   packets_.push_back(packet);
   if (info.in_flight) bytes_in_flight_ += info.size;
-  if (info.ack_eliciting) ++ack_eliciting_;
+  if (packet.ack_eliciting) ++ack_eliciting_;
+}
+
+void SentPackets::set_path(u8 tag) {
+  path_ = tag;
+  bytes_in_flight_ = 0;
+  for (Index at = begin_index(); at != end_index(); ++at) {
+    const SentPacket& packet = packets_[at];
+    if (packet.outstanding() && packet.in_flight && packet.path == path_) {
+      bytes_in_flight_ += packet.size;
+    }
+  }
 }
 
 bool SentPackets::were_sent(PacketNumber smallest, PacketNumber largest) const {
@@ -67,7 +80,7 @@ void SentPackets::resolve(Index at, SentPacket::State state) {
   SentPacket& packet = packets_[at];
   assert(packet.outstanding());
   packet.state = state;
-  if (packet.in_flight) {
+  if (packet.in_flight && packet.path == path_) {
     assert(bytes_in_flight_ >= packet.size);
     bytes_in_flight_ -= packet.size;
   }
@@ -97,7 +110,7 @@ bool SentPackets::consistent() const {
   for (Index at = begin_index(); at != end_index(); ++at) {
     const SentPacket& packet = packets_[at];
     if (!packet.outstanding()) continue;
-    if (packet.in_flight) bytes += packet.size;
+    if (packet.in_flight && packet.path == path_) bytes += packet.size;
     if (packet.ack_eliciting) ++ack_eliciting;
   }
   return bytes == bytes_in_flight_ && ack_eliciting == ack_eliciting_;

@@ -32,9 +32,11 @@ struct SentPacket {
   std::uint64_t first_frame = 0;
   std::uint16_t size = 0;
   u8 frame_count = 0;
+  u8 path = 0;  ///< PathState::tag.
   State state = State::outstanding;
-  bool ack_eliciting = false;
-  bool in_flight = false;
+  bool ack_eliciting : 1 = false;
+  bool in_flight : 1 = false;
+  bool mtu_probe : 1 = false;
   Ecn ecn = Ecn::not_ect;
 
   [[nodiscard]] bool outstanding() const { return state == State::outstanding; }
@@ -56,6 +58,10 @@ class SentPackets {
   static constexpr std::size_t kMaxSkips = 8;
 
   void add(Instant now, const SentPacketInfo& info, std::span<const SentFrame> frames);
+
+  /// The path that packets leave over from now on; the sums below are of its packets alone.
+  void set_path(u8 tag);
+  [[nodiscard]] u8 path() const { return path_; }
 
   /// Whether all these numbers were sent, as far as we remember: numbers below the first we leave
   /// unjudged, since another path may have used them. RFC 9000 §13.1.
@@ -82,7 +88,7 @@ class SentPackets {
   void forget_resolved();
   void clear();
 
-  /// The sizes of all outstanding packets in flight.
+  /// The sizes of all outstanding packets in flight over the path in use.
   [[nodiscard]] std::uint64_t bytes_in_flight() const { return bytes_in_flight_; }
   [[nodiscard]] std::size_t ack_eliciting_outstanding() const { return ack_eliciting_; }
 
@@ -98,7 +104,8 @@ class SentPackets {
   std::array<wire::PacketNumberRange, kMaxSkips> skips_{};  ///< The newest overwrite the oldest.
   std::size_t skip_count_ = 0;
   std::uint64_t bytes_in_flight_ = 0;
-  std::size_t ack_eliciting_ = 0;
+  std::size_t ack_eliciting_ = 0;  ///< Over any path.
+  u8 path_ = 0;
 };
 
 }  // namespace qpeer::transport

@@ -21,6 +21,7 @@ class CountingIssuer final : public CidIssuer {
     return id_of(next_++);
   }
   void retire(const ConnectionId& id) override { issued.erase(id.bytes()[0]); }
+  ConnectionId issue_zero_length() override { return {}; }
   StatelessResetToken reset_token(const ConnectionId& id) override { return {id.bytes()[0]}; }
   void watch_reset_token(const StatelessResetToken& token) override { watched.insert(token[0]); }
   void unwatch_reset_token(const StatelessResetToken& token) override { watched.erase(token[0]); }

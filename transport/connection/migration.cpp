@@ -1,0 +1,382 @@
+// From one network path to another: the peer's address changes, or ours, or the server prefers
+// another one. RFC 9000 §8.2, §9.
+//
+//   server   non-probing packet, the newest, from elsewhere --> follow at once, challenge both paths
+//                                                           \__ ours is another too: challenge first
+//            challenge not answered in time                 --> back to the last validated path
+//   client   probe_path, migrate, preferred_address         --> challenge --> event, or migration
+#include <algorithm>
+
+#include "transport/base/address_kind.hpp"
+#include "transport/connection/connection.hpp"
+#include "transport/recovery/rtt.hpp"
+
+namespace qpeer::transport {
+namespace {
+
+using Intent = NetworkPath::Intent;
+
+/// IPv6 headers are so much longer.
+constexpr std::uint16_t kIpv6Excess = 20;
+/// So many losses of large datagrams in a row, of which none arrived, are a black hole.
+constexpr std::uint64_t kBlackHoleLosses = 3;
+
+/// RFC 9000 §18.2: the peer takes no larger datagrams. The codec has checked the lower bound.
+std::uint16_t most_of(const wire::TransportParameters& parameters) {
+  return static_cast<std::uint16_t>(
+      std::min<std::uint64_t>(parameters.max_udp_payload_size, kMaxTransmitSize));
+}
+
+}  // namespace
+
+// --- paths ---------------------------------------------------------------------------------------
+
+/// Of what we may send ourselves; what the peer takes is not known in the beginning.
+MtuDiscovery Connection::make_mtu(const SocketAddress& remote) const {
+  const MtuDiscoveryConfig& discovery = config_.mtu_discovery;
+  const std::uint16_t most = static_cast<std::uint16_t>(discovery.max_datagram_size -
+                                                        (remote.is_ipv6() ? kIpv6Excess : 0));
+  return {config_.max_datagram_size, discovery.enabled ? most : config_.max_datagram_size,
+          discovery.raise_interval};
+}
+
+void Connection::limit_datagram_size(const wire::TransportParameters& parameters) {
+  MtuDiscovery& mtu = paths_.active().mtu;
+  mtu.set_limit(most_of(parameters));
+  recovery_.set_max_datagram_size(mtu.size());
+}
+
+/// Another path, with an ID of its own; nullptr when there is no room.
+NetworkPath* Connection::add_path(Instant now, const Path& address, std::uint64_t remote_cid) {
+  NetworkPath& path = paths_.add({address, remote_cid, make_mtu(address.remote)});
+  path.mtu.set_limit(most_of(peer_parameters_));
+  path.idle_since = now;
+  path.address_validated = paths_.is_validated(address.remote);
+  return &path;
+}
+
+/// The path that the present packet came over, which is not known yet; nullptr when the limits, or
+/// want of connection IDs, do not allow it.
+NetworkPath* Connection::add_peer_path(Instant now, const OpenPacket& packet) {
+  if (setup_.side == Side::client) return nullptr;
+  if (NetworkPath* const worst = paths_.dispensable()) drop_path(*worst);
+  if (paths_.full()) return nullptr;
+  NetworkPath& active = paths_.active();
+  auto cid = remote_cids_.take();
+  if (!cid) {
+    // RFC 9000 §9.5 [rfc9000-9.5-4]: a peer that did not change its own does not know that its
+    // address changed.
+    const bool rebound = packet.destination_connection_id == active.local_cid &&
+                         arrival_.address.local == active.address.local;
+    if (!rebound) return nullptr;
+    cid = active.remote_cid;
+  }
+  arrival_.path = add_path(now, arrival_.address, *cid);
+  arrival_.path->on_received(arrival_.size);
+  arrival_.path->local_cid = packet.destination_connection_id;
+  return arrival_.path;
+}
+
+/// RFC 9000 §5.1.2 [rfc9000-5.1.2-1]: what was sent to on this path only is retired.
+void Connection::drop_path(NetworkPath& path) {
+  if (!paths_.shares_cid(path)) remote_cids_.release(path.remote_cid);
+  if (arrival_.path == &path) arrival_.path = nullptr;
+  paths_.remove(path);
+}
+
+/// The peer has retired IDs that we use: each path gets another one.
+void Connection::renew_path_cids() {
+  NetworkPath& active = paths_.active();
+  const std::uint64_t before = active.remote_cid;
+  for (std::size_t i = paths_.size(); i-- > 0;) {
+    NetworkPath& path = *paths_.all()[i];
+    if (remote_cids_.find(path.remote_cid) != nullptr) continue;
+    if (&path == &active || path.remote_cid == before) {
+      path.remote_cid = remote_cids_.current_sequence_number();
+    } else if (const auto cid = remote_cids_.take()) {
+      path.remote_cid = *cid;
+    } else if (&path == paths_.fallback()) {
+      path.remote_cid = remote_cids_.current_sequence_number();
+    } else {
+      drop_path(path);
+    }
+  }
+}
+
+void Connection::validate_path(Instant now, NetworkPath& path) {
+  const Duration fresh = RttEstimator(config_.initial_rtt)
+                             .pto(std::chrono::milliseconds(peer_parameters_.max_ack_delay_ms));
+  path.validator.start(now, std::max(recovery_.pto(), fresh));
+}
+
+void Connection::tell_path(ConnectionEvent::Kind kind, const NetworkPath& path) {
+  events_.push_back({.kind = kind, .path = path.address});
+}
+
+// --- what arrives --------------------------------------------------------------------------------
+
+/// Whether a datagram may come over a path that we do not know.
+bool Connection::may_come_from_elsewhere() const {
+  // RFC 9000 §9 [rfc9000-9-3]: allowed, whatever we announced, since not all who move know it.
+  // [rfc9000-9-7], §9.6 [rfc9000-9.6-1]: but servers do not move.
+  return setup_.side == Side::server && handshake_confirmed_ && phase_ == Phase::open;
+}
+
+/// RFC 9000 §9.6.2 [rfc9000-9.6.2-4]: once the client has moved to our preferred address, what it
+/// sends to the old one is late, or not its.
+bool Connection::is_left_behind(const Path& address) const {
+  const SocketAddress& local = paths_.active().address.local;
+  return (local == config_.preferred_ipv4 || local == config_.preferred_ipv6) &&
+         setup_.side == Side::server && address.local != local;
+}
+
+// RFC 9000 §8.2.2 [rfc9000-8.2.2-3], §19.17 [rfc9000-19.17-1].
+void Connection::on_path_challenge(Instant now, const OpenPacket& packet,
+                                   const wire::PathChallengeFrame& frame) {
+  NetworkPath* path = arrival_.path != nullptr ? arrival_.path : add_peer_path(now, packet);
+  if (path == nullptr || path->address != arrival_.address) return;
+  path->responder.on_challenge(frame);
+  path->idle_since = now;
+  // RFC 9000 §9.6.2 [rfc9000-9.6.2-3], §9.6.3 [rfc9000-9.6.3-5]: who looks at a path may want it
+  // soon.
+  if (setup_.side == Side::server && !path->validated && !path->validator.is_active()) {
+    validate_path(now, *path);
+  }
+}
+
+// RFC 9000 §8.2.3. §8.2.2 [rfc9000-8.2.2-4]: on whatever path it comes. §19.18: one that matches no
+// challenge may be late.
+void Connection::on_path_response(Instant now, const wire::PathResponseFrame& frame) {
+  for (const auto& each : paths_.all()) {
+    NetworkPath& path = *each;
+    if (!path.validator.is_active()) continue;
+    const auto proof = path.validator.on_response(now, frame.data);
+    if (!proof) continue;
+    path.address_validated = true;
+    path.idle_since = now;
+    update_amplification(now);
+    if (!proof->expanded) {
+      // RFC 9000 §8.2.1 [rfc9000-8.2.1-6], §8.2.3 [rfc9000-8.2.3-1]: the peer is there, but will it
+      // get what we send?
+      return validate_path(now, path);
+    }
+    path.validator.stop();
+    path.round_trip = proof->round_trip;
+    path.validated = true;
+    return on_path_validated(now, path);
+  }
+}
+
+void Connection::on_path_validated(Instant now, NetworkPath& path) {
+  if (&path == &paths_.active()) {
+    paths_.forget_fallback();
+    // RFC 9000 §9.3 [rfc9000-9.3-4].
+    if (!paths_.active().address.remote.same_host(setup_.path.remote)) give_new_tokens(now);
+    return;
+  }
+  switch (std::exchange(path.intent, Intent::none)) {
+    case Intent::none:
+      break;
+    case Intent::probe:
+      tell_path(ConnectionEvent::Kind::path_validated, path);
+      break;
+    case Intent::migrate:
+    case Intent::follow:
+      switch_path(now, path);
+      break;
+  }
+}
+
+/// The newest packet of the peer, and more than a probe, came over another path than the one in use.
+void Connection::follow_peer(Instant now, const OpenPacket& packet) {
+  if (setup_.side == Side::client) return;
+  NetworkPath* path = arrival_.path != nullptr ? arrival_.path : add_peer_path(now, packet);
+  if (path == nullptr || path == &paths_.active()) return;
+  // RFC 9000 §9.6.2 [rfc9000-9.6.2-2], §9.6.3 [rfc9000-9.6.3-4]: from another address of ours we
+  // send nothing but probes until the path is proved.
+  if (!path->validated && path->address.local != paths_.active().address.local) {
+    path->intent = Intent::follow;
+    if (!path->validator.is_active()) validate_path(now, *path);
+    return;
+  }
+  switch_path(now, *path);
+}
+
+// --- the change ----------------------------------------------------------------------------------
+
+/// RFC 9000 §9.3 [rfc9000-9.3-1], [rfc9000-9.3-2], §9.4, §9.5.
+void Connection::switch_path(Instant now, NetworkPath& path) {
+  NetworkPath& old = paths_.active();
+  const bool same_hosts =
+      old.address.local == path.address.local && old.address.remote.same_host(path.address.remote);
+  if (path.state != nullptr || !same_hosts) {
+    // RFC 9000 §9.4 [rfc9000-9.4-2].
+    if (path.state == nullptr) path.state = make_path_state(path);
+    old.state = recovery_.change_path(now, std::move(path.state));
+  } else {
+    path.mtu = old.mtu;  // [rfc9000-9.4-3]: another port, the same way.
+  }
+  recovery_.set_max_datagram_size(path.mtu.size());
+  paths_.activate(now, path);
+  remote_cids_.use(path.remote_cid);
+  ++stats_.path_changes;
+  if (path.validated) {
+    path.validator.stop();
+  } else if (!path.validator.is_active()) {
+    validate_path(now, path);  // RFC 9000 §9 [rfc9000-9-4].
+  }
+  // RFC 9000 §9.3.3 [rfc9000-9.3.3-1]: is the peer still there? Then it says so with a packet that
+  // brings us back.
+  if (setup_.side == Side::server) validate_path(now, old);
+  // The peer follows a packet that is more than a probe.
+  if (setup_.side == Side::client) ping_requested_ = true;
+  update_amplification(now);
+  observed_addresses_.on_remote_address(now, path.address.remote);
+  tell_path(ConnectionEvent::Kind::path_changed, path);
+}
+
+std::unique_ptr<PathState> Connection::make_path_state(const NetworkPath& path) {
+  // RFC 9002 §6.2.2: what a challenge took is a first guess, not a sample.
+  const Duration rtt = path.round_trip > Duration{} ? path.round_trip : config_.initial_rtt;
+  return recovery_.make_path({.initial_rtt = rtt,
+                              .max_datagram_size = path.mtu.size(),
+                              .ecn = config_.ecn,
+                              .pacing = config_.pacing},
+                             make_controller(config_, path.mtu.size()));
+}
+
+// --- time ----------------------------------------------------------------------------------------
+
+void Connection::on_path_deadline(Instant now) {
+  for (std::size_t i = paths_.size(); i-- > 0;) {
+    NetworkPath& path = *paths_.all()[i];
+    const bool failed = path.validator.is_active() && path.validator.has_failed(now);
+    if (failed) path.validator.stop();
+    if (&path == &paths_.active()) {
+      if (failed) return_from(now, path);
+    } else if (&path == paths_.fallback()) {
+      continue;  // Nothing better is known.
+    } else if (failed ||
+               (!path.validator.is_active() && now >= path.idle_since + PathManager::kIdleTime)) {
+      if (failed && (path.intent == Intent::probe || path.intent == Intent::migrate)) {
+        tell_path(ConnectionEvent::Kind::path_failed, path);
+      }
+      drop_path(path);
+    }
+    i = std::min(i, paths_.size());
+  }
+}
+
+/// RFC 9000 §9.3.2 [rfc9000-9.3.2-1], [rfc9000-9.3.2-2]: the last validated path is never forgotten
+/// before its successor is validated.
+void Connection::return_from(Instant now, NetworkPath& path) {
+  NetworkPath* const back = paths_.fallback();
+  if (back == nullptr) return;
+  switch_path(now, *back);
+  drop_path(path);
+}
+
+// --- what the application asks for ---------------------------------------------------------------
+
+std::expected<void, PathError> Connection::probe_path(Instant now, const SocketAddress& local) {
+  return begin_path(now, local, Intent::probe);
+}
+
+std::expected<void, PathError> Connection::migrate(Instant now, const SocketAddress& local) {
+  return begin_path(now, local, Intent::migrate);
+}
+
+std::expected<void, PathError> Connection::may_migrate() const {
+  if (phase_ != Phase::open) return std::unexpected(PathError::closed);
+  // RFC 9000 §9: servers stay where they are.
+  if (setup_.side == Side::server) return std::unexpected(PathError::not_client);
+  // RFC 9000 §9 [rfc9000-9-1].
+  if (!handshake_confirmed_) return std::unexpected(PathError::not_confirmed);
+  // RFC 9000 §9 [rfc9000-9-2], §18.2 [rfc9000-18.2-3]: it says so of the address that it had.
+  const bool moved = paths_.active().address.remote != setup_.path.remote;
+  if (peer_parameters_.disable_active_migration && !moved) {
+    return std::unexpected(PathError::disabled);
+  }
+  // RFC 9000 §9.5 [rfc9000-9.5-5]: nor where everybody on the way could tell who moved.
+  if (remote_cids_.current().empty() || local_cids_.initial().empty()) {
+    return std::unexpected(PathError::no_connection_id);
+  }
+  return {};
+}
+
+std::expected<void, PathError> Connection::begin_path(Instant now, const SocketAddress& local,
+                                                      NetworkPath::Intent intent) {
+  now_ = now;
+  if (const auto allowed = may_migrate(); !allowed) return allowed;
+  const SocketAddress remote = paths_.active().address.remote;
+  if (!local.valid() || local.is_ipv4() != remote.is_ipv4()) {
+    return std::unexpected(PathError::bad_address);
+  }
+  const Path address{.local = local, .remote = remote};
+  NetworkPath* path = paths_.find_exactly(address);
+  if (path == &paths_.active()) return std::unexpected(PathError::bad_address);
+  if (path == nullptr) {
+    if (NetworkPath* const worst = paths_.dispensable()) drop_path(*worst);
+    if (paths_.full()) return std::unexpected(PathError::too_many_paths);
+    // RFC 9000 §9.5 [rfc9000-9.5-2].
+    const auto cid = remote_cids_.take();
+    if (!cid) return std::unexpected(PathError::no_connection_id);
+    path = add_path(now, address, *cid);
+  }
+  if (path->validated && intent == Intent::migrate) {
+    path->intent = Intent::none;
+    switch_path(now, *path);
+    return {};
+  }
+  path->intent = intent;
+  if (!path->validator.is_active()) validate_path(now, *path);
+  return {};
+}
+
+/// Client, as the handshake is confirmed. RFC 9000 §9.6.1 [rfc9000-9.6.1-2], [rfc9000-9.6.1-3],
+/// §9.6.2 [rfc9000-9.6.2-1].
+void Connection::probe_preferred_address(Instant now) {
+  if (!config_.use_preferred_address || !peer_parameters_.preferred_address) return;
+  const Path& current = paths_.active().address;
+  // RFC 9000 §9.6.3 [rfc9000-9.6.3-6]: the family that is known to work.
+  const SocketAddress& remote = current.remote.is_ipv4() ? peer_parameters_.preferred_address->ipv4
+                                                         : peer_parameters_.preferred_address->ipv6;
+  if (!remote.valid() || remote.port() == 0 || remote == current.remote) return;
+  // RFC 9000 §21.5.6 [rfc9000-21.5.6-2]: a server elsewhere must not send us to our own machine.
+  if (remote.is_wildcard() || is_multicast(remote) ||
+      (is_loopback(remote) && !is_loopback(current.remote))) {
+    return;
+  }
+  const auto cid = remote_cids_.take();
+  if (!cid || paths_.full()) return;
+  NetworkPath* const path = add_path(now, {.local = current.local, .remote = remote}, *cid);
+  path->intent = Intent::migrate;
+  validate_path(now, *path);
+}
+
+bool Connection::rotate_connection_ids() { return usable() && local_cids_.rotate(); }
+
+// --- sizes ---------------------------------------------------------------------------------------
+
+void Connection::on_mtu_probe_fate(const SentFrame& frame, Fate fate) {
+  for (const auto& path : paths_.all()) {
+    if (path->id != frame.stream.value) continue;
+    const auto size = static_cast<std::uint16_t>(frame.length);
+    if (fate != Fate::acked) {
+      path->mtu.on_probe_lost(now_, frame.offset);
+    } else if (path->mtu.on_probe_acknowledged(now_, frame.offset, size) &&
+               path.get() == &paths_.active()) {
+      recovery_.set_max_datagram_size(size);
+    }
+  }
+}
+
+/// RFC 8899 §4.3 [rfc8899-4.3-1]; RFC 9000 §14.2 [rfc9000-14.2-3].
+void Connection::look_for_black_hole(Instant now) {
+  if (recovery_.large_lost() < kBlackHoleLosses) return;
+  recovery_.forget_large_lost();
+  MtuDiscovery& mtu = paths_.active().mtu;
+  if (mtu.on_black_hole(now)) recovery_.set_max_datagram_size(mtu.size());
+}
+
+}  // namespace qpeer::transport

@@ -1,0 +1,75 @@
+// How large the datagrams of one path may be: Datagram Packetization Layer Path MTU Discovery.
+// RFC 8899; RFC 9000 §14.3.
+//
+//   searching --probe acknowledged: size grows; lost kMaxProbes times: limit shrinks--> searching
+//       ^  \__ size and limit have met __> complete --raise timer--> searching
+//       |________ black hole: size is the base again, until the raise timer _____|
+//
+// A probe is PING and PADDING, so its loss costs nothing. ICMP messages are not listened to.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "transport/base/bytes.hpp"
+#include "transport/base/time.hpp"
+
+namespace qpeer::transport {
+
+struct MtuDiscoveryConfig {
+  bool enabled = true;
+  /// The largest UDP payload over IPv4 to look for; over IPv6 it is 20 bytes less. 1472 fills the
+  /// packets of an Ethernet. No more than the interface can send.
+  std::uint16_t max_datagram_size = 1472;
+  /// How long the result stands before larger sizes are tried again. RFC 8899 §5.1.1.
+  Duration raise_interval = 600s;
+};
+
+class MtuDiscovery {
+ public:
+  /// BASE_PLPMTU, which is also MIN_PLPMTU. RFC 9000 §14.3 [rfc9000-14.3-1].
+  static constexpr std::uint16_t kBase = 1200;
+  /// A size is given up after so many lost probes of it. RFC 8899 §5.1.2.
+  static constexpr unsigned kMaxProbes = 3;
+  /// A gain of less is not worth a probe. RFC 8899 §5.3.2 [rfc8899-5.3.2-1].
+  static constexpr std::uint16_t kLeastStep = 20;
+  /// SentFrame::kind of the PING of a probe.
+  static constexpr u8 kKind = 0xfd;
+
+  /// Datagrams start with the size `start`, and grow up to `limit`.
+  MtuDiscovery(std::uint16_t start, std::uint16_t limit, Duration raise_interval);
+
+  /// PLPMTU: the largest datagram to be sent, probes apart. RFC 8899 §3 [rfc8899-3-1].
+  [[nodiscard]] std::uint16_t size() const { return size_; }
+  /// The peer takes no larger datagrams.
+  void set_limit(std::uint16_t limit);
+  /// A datagram was as large as it may be, so that a larger size would be of use.
+  /// RFC 8899 §5.1.1 [rfc8899-5.1.1-2].
+  void on_full_datagram() { wanted_ = true; }
+
+  /// The size of the probe to be sent now. RFC 8899 §8 [rfc8899-8-1]: one at a time.
+  [[nodiscard]] std::optional<std::uint16_t> due(Instant now) const;
+  /// Names the probe; its fate is told with that name.
+  std::uint64_t on_probe_sent(Instant now);
+  /// Whether size() has changed.
+  bool on_probe_acknowledged(Instant now, std::uint64_t probe, std::uint16_t size);
+  void on_probe_lost(Instant now, std::uint64_t probe);
+  /// Nothing above the base arrives any more. Whether size() has changed. RFC 8899 §4.3.
+  bool on_black_hole(Instant now);
+
+ private:
+  void finish_step(Instant now);
+
+  std::uint16_t size_;
+  std::uint16_t limit_;
+  std::uint16_t ceiling_;    ///< The largest that may still prove possible in this search.
+  std::uint16_t candidate_;  ///< What is probed.
+  Duration raise_interval_;
+  Instant search_at_{};      ///< No search before.
+  unsigned lost_ = 0;        ///< Probes of this candidate.
+  std::uint64_t probe_ = 0;  ///< The latest.
+  bool in_flight_ = false;
+  bool wanted_ = false;
+};
+
+}  // namespace qpeer::transport

@@ -1,0 +1,37 @@
+// What the connection's transmitting parts hand to each other: packets that are written but not
+// protected yet, and the train of datagrams that they go into. Internal to connection.
+#pragma once
+
+#include <array>
+#include <cstddef>
+
+#include "transport/base/datagram.hpp"
+#include "transport/connection/connection.hpp"
+
+namespace qpeer::transport {
+
+/// A packet whose frames are written and whose protection is not there yet.
+struct Connection::PlainPacket {
+  EncryptionLevel level = EncryptionLevel::one_rtt;
+  std::size_t begin = 0;  ///< In the datagram.
+  std::size_t length_position = 0;
+  std::size_t packet_number_offset = 0;
+  std::size_t packet_number_length = 0;
+  std::size_t payload = 0;  ///< Where the frames begin.
+  std::size_t payload_size = 0;
+  SentPacketInfo info;
+};
+
+struct Connection::Train {
+  struct Unmasked {
+    MutableBytes packet;
+    std::size_t packet_number_offset;
+    std::size_t packet_number_length;
+  };
+  Ecn ecn = Ecn::not_ect;
+  bool padded = false;  ///< A datagram of it is larger than what it has to say.
+  std::array<Unmasked, kMaxTransmitSegments> unmasked;
+  std::size_t count = 0;
+};
+
+}  // namespace qpeer::transport

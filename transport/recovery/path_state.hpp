@@ -1,0 +1,50 @@
+// What loss recovery knows of one network path: congestion, round trip, pace, ECN, size of
+// datagrams. Packet numbers, and the packets on their way, are of the connection.
+// RFC 9000 §9.4; RFC 9002 §A.3, §B.3.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "transport/base/ids.hpp"
+#include "transport/recovery/congestion.hpp"
+#include "transport/recovery/ecn_validator.hpp"
+#include "transport/recovery/pacer.hpp"
+#include "transport/recovery/rtt.hpp"
+
+namespace qpeer::transport {
+
+struct RecoveryConfig {
+  Duration initial_rtt = 333ms;
+  std::uint16_t max_datagram_size = 1200;
+  bool ecn = true;  ///< Mark with ECT(0) and validate, RFC 9000 §13.4.2.
+  bool pacing = true;
+};
+
+struct PathState {
+  /// Of packets that left over a path without such a state: probing packets. RFC 9000 §9.1.
+  static constexpr u8 kNoTag = 0;
+
+  PathState(const RecoveryConfig& config, std::unique_ptr<CongestionController> congestion)
+      : controller(std::move(congestion)),
+        rtt(config.initial_rtt),
+        ecn(config.ecn),
+        max_datagram_size(config.max_datagram_size) {}
+
+  std::unique_ptr<CongestionController> controller;
+  RttEstimator rtt;
+  Pacer pacer;
+  EcnValidator ecn;
+  std::uint16_t max_datagram_size;
+  u8 tag = kNoTag;  ///< Tells its packets from those of other paths.
+  bool application_limited = false;
+  /// One packet may leave beyond the window that a loss just reduced. RFC 9002 §7.3.2.
+  bool recovery_packet = false;
+  /// Packets larger than every path carries: the newest that arrived, and how many that were sent
+  /// after it are lost. RFC 8899 §4.3.
+  PacketNumber newest_large_acknowledged = 0;
+  std::uint64_t large_lost = 0;
+};
+
+}  // namespace qpeer::transport
