@@ -5,6 +5,7 @@
 
 #include "crypto/identity.hpp"
 #include "tests/conformance/scene.hpp"
+#include "transport/connection/session_ticket.hpp"
 
 namespace qpeer::sim {
 namespace {
@@ -160,6 +161,25 @@ TEST(Early, AnAcknowledgementOfWhatWasRejected) {
   again.send(kOneRtt, varints({0x02, 0, 0, 0, 0}));
   scene.run();
   expect_closed(session, again, closes(protocol_violation, 0x02));
+}
+
+// [rfc9000-9.6.2-6]: a preferred address is of one connection.
+TEST(Early, TicketsKnowNoPreferredAddress) {
+  PeerConfig ours = small_limits();
+  ours.real_client_tls = context(Side::client);
+  ours.keys = &crypto::openssl_keys();
+  AdversaryConfig config{.real_tls = context(Side::server), .keys = &crypto::openssl_keys()};
+  config.parameters = [](wire::TransportParameters& p) {
+    p.preferred_address = wire::PreferredAddress{.ipv4 = SocketAddress::ipv4({10, 9, 9, 9}, 443),
+                                                 .connection_id = ConnectionId(Octets(8, 0x77))};
+  };
+  Scene scene(Side::client, config, ours);
+  scene.begin();
+  scene.run();
+  ASSERT_FALSE(scene.victim.session().tickets.empty());
+  const auto ticket = transport::SessionTicket::decode(scene.victim.session().tickets.front());
+  ASSERT_TRUE(ticket.has_value());
+  EXPECT_FALSE(ticket->parameters.preferred_address.has_value());
 }
 
 // [rfc9001-5.6-6]: a client drops them, whatever key they have.

@@ -205,6 +205,14 @@ SIMULATE(Handshake, OverIpv6) {
   EXPECT_TRUE(run_until(both(client.confirmed(), server.confirmed()), 5s));
 }
 
+// [rfc9000-14-1]: a path that does not carry 1200 bytes carries no connection.
+SIMULATE(Handshake, APathThatIsTooNarrowCarriesNone) {
+  auto [client, server] = network.pair(Link{.mtu = 1'199});
+  ASSERT_TRUE(run_until(client.closed(), 30s));
+  EXPECT_EQ(client.session().close->kind, CloseReason::Kind::handshake_timeout);
+  EXPECT_EQ(server.endpoint().stats().accepted, 0U);
+}
+
 SIMULATE(Handshake, NobodyThere) {
   PeerConfig config;
   config.connection.handshake_timeout = 7s;

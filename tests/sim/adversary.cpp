@@ -85,6 +85,12 @@ Adversary::Adversary(Network& network, AdversaryConfig config)
   cid_ = ConnectionId(id);
 }
 
+SocketAddress Adversary::second_address() {
+  const SocketAddress address = network_.new_address();
+  network_.add_address(host_, address);
+  return address;
+}
+
 void Adversary::dials(const SocketAddress& victim) {
   victim_ = victim;
   std::array<u8, 8> id{};

@@ -141,6 +141,8 @@ class Adversary final : private crypto::TlsHandler {
 
   [[nodiscard]] const SocketAddress& address() const { return host_.address(); }
   [[nodiscard]] const SocketAddress& victim() const { return victim_; }
+  /// Another address that it sends from and is heard at; a new one each time.
+  SocketAddress second_address();
   /// Connection IDs: the victim's, ours, and the one that the client drew for the server.
   [[nodiscard]] Octets victim_cid() const { return as_octets(victim_cid_); }
   [[nodiscard]] Octets cid() const { return as_octets(cid_); }
