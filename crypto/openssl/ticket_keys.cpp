@@ -49,7 +49,7 @@ TicketKeys::TicketKeys(const std::optional<std::array<u8, 32>>& secret,
 }
 
 void TicketKeys::derive(std::int64_t period, Keys& out) const {
-  std::array<u8, 3 * 32> stream{};
+  std::array<u8, 96> stream{};  // Three outputs of HMAC-SHA256.
   for (u8 part = 0; part < 3; ++part) {
     std::array<u8, 32> label{};
     Writer text{label};

@@ -112,6 +112,9 @@ TEST(Resumption, RejectsEarlyDataWhereTheServerMust) {
        .resumes = false},
       {.what = "another group, hence HelloRetryRequest",
        .change = [](TlsConfig& c) { c.groups = "P-384"; }},
+      {.what = "another trust",
+       .change = [](TlsConfig& c) { c.authorities_pem = "others"; },
+       .resumes = false},
       // RFC 8446 §8: full, so nobody can tell.
       {.what = "a register without room",
        .change =
