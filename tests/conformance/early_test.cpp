@@ -197,30 +197,5 @@ TEST(Early, PacketsFromAServer) {
   EXPECT_TRUE(scene.alive(kHandshake));
 }
 
-// [rfc9001-4.6.2-2]: a server cannot have read what it rejected.
-TEST(Early, AcknowledgementsOfWhatWasRejected) {
-  const auto tls = context(Side::server);
-  const AdversaryConfig server{
-      .side = Side::server, .real_tls = tls, .keys = &crypto::openssl_keys()};
-  PeerConfig client = small_limits();
-  client.real_client_tls = context(Side::client);
-  client.keys = &crypto::openssl_keys();
-  Scene scene(Side::client, server, client);
-  scene.begin();
-  scene.run();
-  ASSERT_FALSE(scene.victim.session().tickets.empty());
-  scene.victim.config().session_ticket = scene.victim.session().tickets.front();
-  scene.victim.config().early_data = transport::EarlyDataPolicy::resend;
-  Adversary second(scene.network, server);  // Its tickets are never taken.
-  Session& session = scene.victim.connect(second.address());
-  ASSERT_TRUE(session.sends_early(10).has_value());
-  scene.run();
-  EXPECT_EQ(session.early_data_accepted, false);
-  ASSERT_FALSE(session.closed());
-  second.send(kOneRtt, varints({0x02, 0, 0, 0, 0}));
-  scene.run();
-  expect_closed(session, second, closes(protocol_violation, 0x02));
-}
-
 }  // namespace
 }  // namespace qpeer::sim
