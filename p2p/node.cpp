@@ -18,6 +18,8 @@ transport::EndpointConfig first_port(const NodeConfig& config, const PeerTls& tl
 transport::EndpointConfig probe_port(const NodeConfig& config) {
   transport::EndpointConfig out = config.endpoint;
   out.server_tls = nullptr;
+  out.reset_key =
+      {};  // RFC 9000 §21.11 [rfc9000-21.11-2]: what one port resets may live at the other.
   return out;
 }
 

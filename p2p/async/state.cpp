@@ -5,6 +5,7 @@
 
 #include "crypto/identity.hpp"
 #include "crypto/keys.hpp"
+#include "crypto/static_key.hpp"
 #include "transport/io/system_clock.hpp"
 
 namespace qpeer::p2p::detail {
@@ -48,6 +49,19 @@ std::expected<std::vector<io::UdpSocket>, std::string> bind_all(const NodeOption
   return out;
 }
 
+/// A node that comes back at its address with its identity ends what its peers still hold of the
+/// process before, and takes the address tokens that it gave.
+void keep_keys(transport::EndpointConfig& config, const Identity& identity,
+               const SocketAddress& address) {
+  const Bytes secret = as_bytes(identity.credentials.private_key_pem);
+  if (config.reset_key == crypto::ResetTokens::Key{}) {
+    config.reset_key = crypto::derive_static_key(secret, "reset " + address.to_string());
+  }
+  if (config.token_key == crypto::AddressTokens::Key{}) {
+    config.token_key = crypto::derive_static_key(secret, "token");
+  }
+}
+
 }  // namespace
 
 NodeState::NodeState(io::EventLoop& event_loop, NodeConfig config, PeerTls tls,
@@ -80,6 +94,8 @@ std::expected<std::shared_ptr<NodeState>, std::string> NodeState::open(io::Event
   if (sockets->size() > 1) config.probe_address = sockets->back().local_address();
   config.unix_time_at_zero =
       io::unix_now() - std::chrono::floor<std::chrono::seconds>(io::now().time_since_epoch());
+  config.endpoint.clock_offset = config.unix_time_at_zero.time_since_epoch();
+  if (role == Role::node) keep_keys(config.endpoint, options.identity, address);
   auto saver = std::make_unique<CacheSaver>(loop, options.cache_path, options.save_delay,
                                             std::move(options.on_warning));
   config.remembered = saver->load();

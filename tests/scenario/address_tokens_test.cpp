@@ -145,7 +145,7 @@ SIMULATE(AddressTokens, AreShownToNoOtherServer) {
   EXPECT_TRUE(shown);
 }
 
-// [rfc9000-8.1.2-1], [rfc9000-8.1.3-2]: a Retry's replaces it.
+// [rfc9000-8.1.2-1], [rfc9000-8.1.3-2], [rfc9000-8.1.3-12]: a Retry's replaces it at once.
 SIMULATE(AddressTokens, GiveWayToThatOfARetry) {
   auto [client, server] = network.quiet_pair(Link{}, {}, asking_for_retry());
   const auto token = token_of(network, client, server);

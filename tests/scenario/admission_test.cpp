@@ -105,6 +105,7 @@ SIMULATE(Retry, TokenOfAnotherAddressIsRefused) {
   EXPECT_GT(refusals, 0U);  // RFC 9000 §8.1.2: told with INVALID_TOKEN, rather than left waiting.
 }
 
+// [rfc9000-8.1.2-2], [rfc9000-8.1.4-7]
 SIMULATE(Retry, TokenExpires) {
   PeerConfig config = with_retry(RetryPolicy::always);
   config.endpoint.retry_token_lifetime = 2s;
@@ -251,6 +252,57 @@ SIMULATE(Limits, HandshakesInFlight) {
   run_for(30s);
   EXPECT_EQ(server.endpoint().stats().handshakes, 0U);
   Peer& late = network.add_peer(client_config);
+  late.connect(server);
+  EXPECT_TRUE(run_until(late.confirmed(), 5s));
+}
+
+/// Somebody at 198.51.HOST.NUMBER who dials, and to whom no answer gets through.
+Peer& add_silent(PeerNetwork& network, Peer& server, u8 net, u8 number) {
+  PeerConfig config;
+  config.listens = false;
+  config.connection.handshake_timeout = 5s;
+  Peer& client = network.add_peer(config, SocketAddress::ipv4({198, 51, net, number}, 4433));
+  network.connect(client.host(), server.host(), Link{});
+  network.pipe(server, client).link.blocked = true;
+  client.connect(server);
+  return client;
+}
+
+// [rfc9000-21.6-1]: the network that has too many is asked for proof, the others are not.
+SIMULATE(Limits, RetryForOneNetworkAlone) {
+  PeerConfig config = with_retry(RetryPolicy::under_load);
+  config.endpoint.retry_above_handshakes_per_prefix = 5;
+  Peer& server = network.add_peer(config);
+  for (u8 i = 1; i <= 20; ++i) add_silent(network, server, 100, i);
+  run_for(100ms);
+  EXPECT_EQ(server.endpoint().stats().handshakes, 5U);
+  const std::uint64_t retries = server.endpoint().stats().retries_sent;
+  EXPECT_GE(retries, 15U);
+  Peer& other = network.add_peer({}, SocketAddress::ipv4({198, 51, 101, 1}, 4433));
+  Peer& neighbour = network.add_peer({}, SocketAddress::ipv4({198, 51, 100, 99}, 4433));
+  const Instant start = network.now();
+  network.set_default_link(Link{.delay = 10ms});
+  other.connect(server);
+  neighbour.connect(server);
+  ASSERT_TRUE(run_until([&] { return other.connected()() && neighbour.connected()(); }, 5s));
+  EXPECT_EQ(*other.session().connected_at, start + 20ms);
+  EXPECT_EQ(*neighbour.session().connected_at, start + 40ms);  // It could prove its address.
+}
+
+SIMULATE(Limits, HandshakesOfOneNetwork) {
+  PeerConfig config = with_retry(RetryPolicy::never);
+  config.endpoint.max_handshakes_per_prefix = 5;
+  Peer& server = network.add_peer(config);
+  for (u8 i = 1; i <= 20; ++i) add_silent(network, server, 100, i);
+  run_for(100ms);
+  EXPECT_EQ(server.endpoint().stats().handshakes, 5U);
+  EXPECT_GE(dropped(server, DropReason::connection_limit), 15U);
+  Peer& other = network.add_peer({}, SocketAddress::ipv4({198, 51, 101, 1}, 4433));
+  other.connect(server);
+  EXPECT_TRUE(run_until(other.confirmed(), 5s));
+  run_for(30s);
+  EXPECT_EQ(server.endpoint().stats().handshakes, 0U);
+  Peer& late = network.add_peer({}, SocketAddress::ipv4({198, 51, 100, 99}, 4433));
   late.connect(server);
   EXPECT_TRUE(run_until(late.confirmed(), 5s));
 }

@@ -236,6 +236,7 @@ PeerConfig with_reset_key() {
   return config;
 }
 
+// [rfc9000-10.3.1-5], [rfc9000-10.3.2-2]: the ID tells all that is needed; nothing more is sent.
 SIMULATE(StatelessReset, EndsTheClientOfARestartedServer) {
   auto [client, server] = network.pair(Link{.delay = 10ms}, {}, with_reset_key());
   ASSERT_TRUE(run_until(client.confirmed(), 5s));
@@ -246,6 +247,9 @@ SIMULATE(StatelessReset, EndsTheClientOfARestartedServer) {
   EXPECT_EQ(client.session().close->kind, CloseReason::Kind::stateless_reset);
   EXPECT_LT(network.now() - start, 100ms);
   EXPECT_GT(server.endpoint().stats().stateless_resets_sent, 0U);
+  const std::uint64_t sent = network.stats().sent;
+  run_for(30s);
+  EXPECT_EQ(network.stats().sent, sent);
   // And a new connection to the new server works.
   Session& again = client.connect(server);
   EXPECT_TRUE(run_until([&] { return again.connected(); }, 5s));

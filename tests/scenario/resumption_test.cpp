@@ -6,6 +6,7 @@
 #include <string>
 
 #include "tests/scenario/reunion.hpp"
+#include "tests/sim/packets.hpp"
 
 namespace qpeer::sim {
 namespace {
@@ -226,6 +227,38 @@ TEST(EarlyData, SurvivesLossAndReordering) {
     EXPECT_EQ(reunion.server->received_bytes(), before + 8'000) << "QPEER_SEED=" << seed;
     EXPECT_FALSE(session.closed());
   }
+}
+
+// [rfc9369-4.1-10]: early data stays in the version that it began with, whatever the server moves to.
+SIMULATE(EarlyData, StaysInItsVersion) {
+  Reunion reunion(network);
+  reunion.server->config().endpoint.connection.preferred_version = Version::v2;
+  reunion.server->restart();
+  std::vector<std::uint32_t> versions;
+  network.on_send([&](const Passing& datagram) {
+    if (!packet_kinds(datagram.payload).starts_with('0')) return;
+    versions.push_back(Reader{datagram.payload.subspan(1)}.u32());
+  });
+  network.pipe(*reunion.server, reunion.client).filter = drop_ordinals({0});
+  Session& session = reunion.again(20'000);
+  ASSERT_TRUE(reunion.arrives(20'000));
+  EXPECT_EQ(session.early_data_accepted, true);
+  EXPECT_EQ(session.connection().version(), Version::v2);
+  ASSERT_FALSE(versions.empty());
+  for (const auto version : versions) EXPECT_EQ(version, 1U);
+}
+
+// A Version Negotiation packet says that nothing was taken.
+SIMULATE(EarlyData, GoesAgainInAnotherVersion) {
+  Reunion reunion(network);
+  reunion.server->config().endpoint.connection.versions = {};
+  reunion.server->config().endpoint.connection.versions.push_back(Version::v2);
+  reunion.server->restart();
+  Session& session = reunion.again(4'000);
+  ASSERT_TRUE(reunion.early_stream.has_value());
+  ASSERT_TRUE(reunion.arrives(4'000));
+  EXPECT_EQ(session.early_data_accepted, false);
+  EXPECT_EQ(session.connection().version(), Version::v2);
 }
 
 // A 0-RTT packet ahead of the ClientHello's last part waits for its keys, RFC 9001 §5.7.

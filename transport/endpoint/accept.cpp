@@ -67,7 +67,10 @@ void Endpoint::Implementation::on_initial(Instant now, ReceivedDatagram& datagra
                         .tls = config.server_tls,
                         .server_name = {}};
   if (!check_address(now, datagram.path, header, setup)) return;
-  if (stats.handshakes >= config.max_handshakes || open_entries >= config.max_connections) {
+  const auto prefix = HandshakeCounts::prefix_of(datagram.path.remote);
+  if (handshakes.total() >= config.max_handshakes ||
+      handshakes.of(prefix) >= config.max_handshakes_per_prefix ||
+      open_entries >= config.max_connections) {
     // RFC 9000 §5.2.2 [rfc9000-5.2.2-5].
     answers.refuse(now, datagram.path, header,
                    {TransportErrorCode::connection_refused, "too many connections"});
@@ -99,7 +102,10 @@ bool Endpoint::Implementation::check_address(Instant now, const Path& path,
     setup.address_validated = true;
     return true;
   }
-  const bool loaded = stats.handshakes >= config.retry_above_handshakes;
+  // RFC 9000 §21.6 [rfc9000-21.6-1]: a network that begins much and ends little pays for it alone.
+  const bool loaded = handshakes.total() >= config.retry_above_handshakes ||
+                      handshakes.of(HandshakeCounts::prefix_of(path.remote)) >=
+                          config.retry_above_handshakes_per_prefix;
   if (config.retry == RetryPolicy::never || (config.retry == RetryPolicy::under_load && !loaded)) {
     return true;
   }

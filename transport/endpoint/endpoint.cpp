@@ -82,7 +82,8 @@ void Endpoint::Implementation::start(Entry& entry, Instant now, const Connection
   setup.clock_offset = config.clock_offset;
   entry.incoming = setup.side == Side::server;
   if (entry.incoming) {
-    ++stats.handshakes;
+    entry.prefix = HandshakeCounts::prefix_of(setup.path.remote);
+    handshakes.add(entry.prefix);
     setup.new_tokens = &entry;
   }
   entry.connection.emplace(now, options, std::move(setup), keys, random, entry);
@@ -96,7 +97,7 @@ void Endpoint::Implementation::touch(Entry& entry) {
 
 void Endpoint::Implementation::end_handshake(Entry& entry) {
   if (!std::exchange(entry.in_handshake, false)) return;
-  if (entry.incoming) --stats.handshakes;
+  if (entry.incoming) handshakes.remove(entry.prefix);
 }
 
 void Endpoint::Implementation::reap(Slot slot) {
@@ -275,6 +276,7 @@ bool Endpoint::idle() const { return impl_->open_entries == 0; }
 EndpointStats Endpoint::stats() const {
   EndpointStats out = impl_->stats;
   out.connections = impl_->open_entries;
+  out.handshakes = impl_->handshakes.total();
   return out;
 }
 

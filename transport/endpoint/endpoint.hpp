@@ -35,7 +35,10 @@ struct EndpointConfig {
   std::shared_ptr<crypto::TlsContext> server_tls{};
   RetryPolicy retry = RetryPolicy::under_load;
   std::size_t retry_above_handshakes = 100;  ///< under_load: more handshakes in flight than this.
+  /// under_load: the same within one network (24 bits of IPv4, 56 of IPv6), for its clients alone.
+  std::size_t retry_above_handshakes_per_prefix = 50;
   std::size_t max_handshakes = 1'000;  ///< Of clients, in flight; beyond, Initials are dropped.
+  std::size_t max_handshakes_per_prefix = 500;  ///< The same of one network.
   std::size_t max_connections = 100'000;
   Duration retry_token_lifetime = 15s;
   Duration new_token_lifetime = std::chrono::hours(24);

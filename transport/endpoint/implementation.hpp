@@ -18,6 +18,7 @@
 #include "transport/base/ring.hpp"
 #include "transport/endpoint/cid_router.hpp"
 #include "transport/endpoint/endpoint.hpp"
+#include "transport/endpoint/handshake_counts.hpp"
 #include "transport/endpoint/stateless_answers.hpp"
 #include "transport/endpoint/used_tokens.hpp"
 
@@ -61,6 +62,7 @@ struct Endpoint::Implementation {
     Slot slot;
     bool incoming = false;
     bool in_handshake = true;
+    HandshakeCounts::Prefix prefix = 0;  ///< Of a client's first address.
     bool closed_told = false;
     bool awaits_transmit = false;
     bool awaits_events = false;
@@ -103,6 +105,7 @@ struct Endpoint::Implementation {
   Random& random;
   crypto::ResetTokens reset_tokens;
   crypto::AddressTokens address_tokens;
+  HandshakeCounts handshakes;
   UsedTokens used_retry_tokens;
   UsedTokens used_new_tokens;
   CidRouter router;

@@ -197,7 +197,8 @@ TEST_F(AddressTokensTest, NewTokensAreOfOneAddressAndLastADay) {
   }
 }
 
-// RFC 9000 §10.3.2: the same after a restart, another for each ID and each key.
+// RFC 9000 §10.3.2 [rfc9000-10.3.2-1], [rfc9000-10.3.2-5]: the same after a restart, another for each
+// ID and each key.
 TEST(ResetTokens, DependOnKeyAndIdOnly) {
   const ResetTokens tokens{{1, 2, 3}};
   const ConnectionId id{from_hex("0102030405060708")};

@@ -47,7 +47,7 @@ TEST_F(StatelessAnswersTest, VersionNegotiationMirrorsEvenTheLongestIds) {
   EXPECT_TRUE(packet->supported_versions.contains(Version::v2));
 }
 
-// [rfc9000-10.3-8], [rfc9000-10.3.3-1]
+// [rfc9000-10.3-3], [rfc9000-10.3-6], [rfc9000-10.3-8], [rfc9000-10.3.3-1]
 TEST_F(StatelessAnswersTest, ResetIsSmallerThanItsCauseAndEndsInTheToken) {
   const StatelessResetToken token{1, 2, 3};
   EXPECT_FALSE(answers.reset(kNow, kPath, 21, token)) << "no room for a smaller one";
