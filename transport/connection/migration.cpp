@@ -51,7 +51,9 @@ NetworkPath* Connection::add_path(Instant now, const Path& address, std::uint64_
   NetworkPath& path = paths_.add({address, remote_cid, make_mtu(address.remote)});
   path.mtu.set_limit(most_of(peer_parameters_));
   path.idle_since = now;
-  path.address_validated = paths_.is_validated(address.remote);
+  // RFC 9000 §8.1: the limit is for who answers. A client probes where it was told to, and sends no
+  // more than probes before it has an answer.
+  path.address_validated = setup_.side == Side::client || paths_.is_validated(address.remote);
   return &path;
 }
 
