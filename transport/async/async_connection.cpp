@@ -46,6 +46,14 @@ bool AsyncConnection::is_early(const AsyncStream& stream) const {
   return connection != nullptr && connection->is_early(stream.id());
 }
 
+std::expected<void, transport::PathError> AsyncConnection::migrate(const SocketAddress& local) {
+  auto* connection = state_->closed ? nullptr : state_->find();
+  if (connection == nullptr) return std::unexpected(transport::PathError::closed);
+  const auto begun = connection->migrate(io::now(), local);
+  state_->wake();
+  return begun;
+}
+
 bool AsyncConnection::initiate_key_update() {
   auto* connection = state_->closed ? nullptr : state_->find();
   if (connection == nullptr || !connection->initiate_key_update()) return false;

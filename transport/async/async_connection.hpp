@@ -193,6 +193,10 @@ class AsyncConnection {
   /// Whether some of what the peer sent on the stream came in early data, hence may be a replay.
   [[nodiscard]] bool is_early(const AsyncStream& stream) const;
 
+  /// Client: goes over to this local address, one of AsyncEndpoint::local_addresses(), if the peer can
+  /// be reached from there: see transport::Connection::migrate. RFC 9000 §9.2.
+  std::expected<void, transport::PathError> migrate(const SocketAddress& local);
+
   /// Begins a key update; false when one is not possible now. RFC 9001 §6.
   bool initiate_key_update();
 

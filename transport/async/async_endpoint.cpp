@@ -84,7 +84,11 @@ Task<void> AsyncEndpoint::shut_down(std::uint64_t error_code, std::string_view r
   return drained(state_, io::now() + limit);
 }
 
-const SocketAddress& AsyncEndpoint::local_address() const { return state_->local_address; }
+const SocketAddress& AsyncEndpoint::local_address() const { return state_->addresses.front(); }
+
+const std::vector<SocketAddress>& AsyncEndpoint::local_addresses() const {
+  return state_->addresses;
+}
 transport::EndpointStats AsyncEndpoint::stats() const { return state_->machine.stats(); }
 const io::UdpCapabilities& AsyncEndpoint::capabilities() const { return state_->capabilities; }
 std::error_code AsyncEndpoint::error() const { return state_->error; }

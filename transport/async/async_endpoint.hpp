@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <vector>
 
 #include "transport/async/async_connection.hpp"
 #include "transport/async/task.hpp"
@@ -28,6 +29,9 @@ namespace qpeer::async {
 struct AsyncEndpointOptions {
   /// Where to bind; unspecified is any address, IPv6 and IPv4, and a port that the system chooses.
   SocketAddress bind{};
+  /// Further sockets, each of another port, for connections to move to: AsyncConnection::migrate(),
+  /// ConnectionConfig::preferred_ipv4. Connections begin on that of `bind`.
+  std::vector<SocketAddress> more_binds{};
   /// With `server_tls` the endpoint accepts connections.
   transport::EndpointConfig endpoint{};
   io::UdpOptions socket{};
@@ -114,6 +118,8 @@ class AsyncEndpoint {
 
   /// The address bound to, with the port that was chosen.
   [[nodiscard]] const SocketAddress& local_address() const;
+  /// The same of all sockets: that of Options::bind, then those of more_binds.
+  [[nodiscard]] const std::vector<SocketAddress>& local_addresses() const;
   [[nodiscard]] transport::EndpointStats stats() const;
   [[nodiscard]] const io::UdpCapabilities& capabilities() const;
   /// Why the socket failed, if it did.

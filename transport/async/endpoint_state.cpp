@@ -40,10 +40,17 @@ std::expected<std::shared_ptr<EndpointState>, std::error_code> EndpointState::op
   auto socket = bind(options);
   if (!socket) return std::unexpected(socket.error());
   auto state = std::make_shared<EndpointState>(loop, options);
-  state->local_address = socket->local_address();
   state->capabilities = socket->capabilities();
+  std::vector<io::UdpSocket> sockets;
+  sockets.push_back(std::move(*socket));
+  for (const SocketAddress& address : options.more_binds) {
+    socket = io::UdpSocket::bind(address, options.socket);
+    if (!socket) return std::unexpected(socket.error());
+    sockets.push_back(std::move(*socket));
+  }
+  for (const io::UdpSocket& each : sockets) state->addresses.push_back(each.local_address());
   auto driver = Driver::start(
-      loop, std::move(*socket), state->machine,
+      loop, std::move(sockets), state->machine,
       [self = state.get()](transport::EndpointEvent&& event) { self->on_event(std::move(event)); });
   if (!driver) return std::unexpected(driver.error());
   state->driver = std::move(*driver);

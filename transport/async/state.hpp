@@ -121,7 +121,7 @@ struct EndpointState : std::enable_shared_from_this<EndpointState> {
   io::EventLoop& loop;
   transport::Endpoint machine;
   std::unique_ptr<Driver> driver;
-  SocketAddress local_address;
+  std::vector<SocketAddress> addresses;  ///< Bound to; the first is that of `options.bind`.
   io::UdpCapabilities capabilities;
   std::size_t backlog_limit;
   std::deque<std::shared_ptr<ConnectionState>> backlog;
