@@ -195,6 +195,7 @@ cell() {
   fi
   for child in "${helpers[@]}"; do stop_child "$child" || true; done
   helpers=()
+  if [ -s "$scratch/why" ]; then explain "$role" "$peer" "$case" >>"$scratch/why"; fi
   why=$(paste -s -d ';' "$scratch/why" | sed 's/;/; /g')
   if [ -z "$why" ]; then tell green $(((${EPOCHREALTIME/./} - started) / 1000)) ""
   else tell RED $(((${EPOCHREALTIME/./} - started) / 1000)) "$why"; fi

@@ -38,8 +38,9 @@ Task<void> tell_connected(AsyncConnection connection, std::string peer) {
 
 void tell_figures(const AsyncConnection& connection, std::string_view peer) {
   const ConnectionStats stats = connection.stats();
-  cli::say("{}: {} key updates, {} packets sent, {} lost, {} received", peer, stats.key_updates,
-           stats.packets_sent, stats.packets_lost, stats.packets_received);
+  cli::say("{}: {} key updates, {} path changes, {} packets sent, {} lost, {} received", peer,
+           stats.key_updates, stats.path_changes, stats.packets_sent, stats.packets_lost,
+           stats.packets_received);
 }
 
 }  // namespace qpeer::hq

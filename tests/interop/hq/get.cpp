@@ -30,7 +30,9 @@ struct GetOptions {
   std::string groups;
   Duration timeout = 10s;
   std::uint64_t window = 0;
+  SocketAddress migrate{};
   bool each = false;
+  bool upgrade = false;
   bool resume = false;
   bool early = false;
   bool key_update = false;
@@ -42,6 +44,9 @@ struct Host {
   std::string authority;
   std::vector<Url> urls;
 };
+
+/// No server speaks it.
+constexpr Version kReserved{0x1a2a3a4a};
 
 using Outcome = std::expected<std::uint64_t, std::string>;
 using Error = std::unexpected<std::string>;
@@ -129,6 +134,15 @@ Task<std::expected<AsyncConnection, std::string>> connect(AsyncEndpoint& endpoin
   co_return Error(tried);
 }
 
+// To the endpoint's second socket, in the midst of things.
+Task<void> migrate(AsyncEndpoint& endpoint, AsyncConnection connection) {
+  const auto confirmed = co_await connection.confirmed();
+  if (!confirmed) co_return;
+  co_await sleep_for(endpoint.loop(), 100ms);
+  const auto begun = connection.migrate(endpoint.local_addresses().back());
+  if (!begun) cli::complain("qpeer-hq: no migration: {}", transport::to_string(begun.error()));
+}
+
 // What a connection leaves for the next one.
 struct Memory {
   std::vector<u8> ticket;
@@ -164,6 +178,7 @@ Task<std::size_t> fetch_all(AsyncEndpoint& endpoint, const GetOptions& options,
   TaskGroup tasks;
   if (!options.quiet) tasks.spawn(tell_connected(*connection, urls.front().authority));
   if (options.key_update) tasks.spawn(update_keys(*connection));
+  if (options.migrate.valid()) tasks.spawn(migrate(endpoint, *connection));
   for (const Url& url : urls) tasks.spawn(fetch(*connection, options, url, early, failures));
   co_await tasks.join();
   if (memory != nullptr) co_await remember(endpoint.loop(), *connection, *memory);
@@ -190,11 +205,19 @@ Task<std::size_t> fetch_twice(AsyncEndpoint& endpoint, const GetOptions& options
   co_return failures + failed;
 }
 
-Task<void> fetch_one(AsyncEndpoint& endpoint, const GetOptions& options, const Url& url,
+// From a socket of its own, so that it is on its own on the line as well.
+Task<void> fetch_one(EventLoop& loop, const GetOptions& options, const Url& url,
                      const ConnectOptions& connect_options, std::size_t& failures) {
+  auto endpoint = AsyncEndpoint::open(loop, {.socket = options.transport.socket()});
+  if (!endpoint) {
+    cli::complain("qpeer-hq: cannot open a socket: {}", endpoint.error().message());
+    ++failures;
+    co_return;
+  }
   const std::span<const Url> one(&url, 1);
-  const std::size_t failed = co_await fetch_all(endpoint, options, one, connect_options);
+  const std::size_t failed = co_await fetch_all(*endpoint, options, one, connect_options);
   failures += failed;
+  co_await endpoint->shut_down(0, {}, 100ms);
 }
 
 Task<std::size_t> fetch_host(AsyncEndpoint& endpoint, const GetOptions& options, const Host& host,
@@ -203,6 +226,7 @@ Task<std::size_t> fetch_host(AsyncEndpoint& endpoint, const GetOptions& options,
                                  .server_name = host.urls.front().host,
                                  .connection = options.transport.connection()};
   connect_options.connection.handshake_timeout = options.timeout;
+  if (options.upgrade) connect_options.connection.preferred_version = Version::v2;
   if (options.window != 0) {
     connect_options.connection.streams.stream_receive_window = options.window;
     connect_options.connection.streams.receive_window = options.window + options.window / 2;
@@ -211,7 +235,7 @@ Task<std::size_t> fetch_host(AsyncEndpoint& endpoint, const GetOptions& options,
   if (options.each) {
     TaskGroup tasks;
     for (const Url& url : host.urls) {
-      tasks.spawn(fetch_one(endpoint, options, url, connect_options, failures));
+      tasks.spawn(fetch_one(endpoint.loop(), options, url, connect_options, failures));
     }
     co_await tasks.join();
   } else if ((options.resume || options.early) && host.urls.size() > 1) {
@@ -224,7 +248,9 @@ Task<std::size_t> fetch_host(AsyncEndpoint& endpoint, const GetOptions& options,
 
 Task<int> get(EventLoop& loop, const GetOptions& options, const std::vector<Host>& hosts,
               std::shared_ptr<crypto::TlsContext> tls) {
-  auto endpoint = AsyncEndpoint::open(loop, {.socket = options.transport.socket()});
+  AsyncEndpointOptions endpoint_options{.socket = options.transport.socket()};
+  if (options.migrate.valid()) endpoint_options.more_binds.push_back(options.migrate);
+  auto endpoint = AsyncEndpoint::open(loop, endpoint_options);
   if (!endpoint) {
     cli::complain("qpeer-hq: cannot open a socket: {}", endpoint.error().message());
     co_return cli::kFailure;
@@ -271,10 +297,21 @@ int get_command(std::span<char* const> words) {
                    "the first file on one connection, the others on a second that resumes it");
   arguments.toggle("--early", options.early, "the same, and the later requests in 0-RTT");
   arguments.toggle("--key-update", options.key_update, "update the keys as soon as possible");
+  arguments.custom("--migrate", "ADDR", "move to a second socket, of this address, in the midst",
+                   [&](std::string_view text) -> std::expected<void, std::string> {
+                     const auto address = cli::parse_listen(text, 0);
+                     if (!address) return Error(address.error());
+                     options.migrate = *address;
+                     return {};
+                   });
   arguments.size("--window", "BYTES", options.window,
                  "flow control window of each stream, and two thirds of the connection's");
   arguments.text("--groups", "LIST", options.groups, "key exchange groups, as OpenSSL names them");
-  options.transport.declare_version(arguments);
+  arguments.choice<Version>(
+      "--version", {{"v1", Version::v1}, {"v2", Version::v2}, {"reserved", kReserved}},
+      options.transport.version,
+      "QUIC version to start with (default: v1); a reserved one is negotiated");
+  arguments.toggle("--upgrade", options.upgrade, "say that v2 would be better than that");
   options.transport.declare_cipher(arguments);
   options.transport.declare_mtu(arguments);
   arguments.toggle("--quiet", options.quiet, "print nothing but failures");

@@ -33,6 +33,8 @@ struct ServeOptions {
   bool retry = false;
   bool key_update = false;
   bool early_data = false;
+  bool upgrade = false;
+  SocketAddress preferred{};
   bool quiet = false;
   cli::TransportOptions transport;
 };
@@ -146,6 +148,10 @@ std::expected<AsyncEndpointOptions, std::string> endpoint_options(const ServeOpt
   out.endpoint.retry = options.retry ? RetryPolicy::always : RetryPolicy::under_load;
   out.endpoint.connection = options.transport.connection();
   out.endpoint.connection.handshake_timeout = options.timeout;
+  if (options.preferred.valid()) out.more_binds.push_back(options.preferred);
+  (options.preferred.is_ipv4() ? out.endpoint.connection.preferred_ipv4
+                               : out.endpoint.connection.preferred_ipv6) = options.preferred;
+  if (options.upgrade) out.endpoint.connection.preferred_version = Version::v2;
   return out;
 }
 
@@ -184,12 +190,20 @@ int serve_command(std::span<char* const> words) {
   arguments.text("--address", "ADDR", options.address, "where to listen (default: any address)");
   arguments.number("--port", "N", options.port, 0, 65'535, "the port (default: 443)");
   arguments.toggle("--retry", options.retry, "answer each first Initial with Retry");
+  arguments.custom("--preferred", "ADDR:PORT", "where clients are asked to move to",
+                   [&](std::string_view text) -> std::expected<void, std::string> {
+                     const auto address = SocketAddress::parse(text);
+                     if (!address) return std::unexpected("is not ADDR:PORT");
+                     options.preferred = *address;
+                     return {};
+                   });
   arguments.toggle("--early-data", options.early_data, "take requests in 0-RTT");
   arguments.toggle("--key-update", options.key_update, "update the keys as soon as possible");
   arguments.seconds("--timeout", "S", options.timeout,
                     "give up a handshake after this long (default: 10)");
   arguments.text("--groups", "LIST", options.groups, "key exchange groups, as OpenSSL names them");
-  options.transport.declare_version(arguments);
+  arguments.toggle("--upgrade", options.upgrade,
+                   "move clients that speak v2 as well from v1 to v2");
   options.transport.declare_cipher(arguments);
   options.transport.declare_mtu(arguments);
   arguments.toggle("--quiet", options.quiet, "do not tell what is asked for");

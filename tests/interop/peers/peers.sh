@@ -120,7 +120,9 @@ server_quiche() {
 }
 client_quiche() {
   paths
-  command=(env "SESSION=$state/session" node "$peers_folder/npm/quiche/quiche.mjs" client "$host" "$port" "$out" "${paths[@]}" "${flags[@]}")
+  local session=
+  if [ "$steps" = 2 ]; then session=$state/session; fi
+  command=(env "SESSION=$session" node "$peers_folder/npm/quiche/quiche.mjs" client "$host" "$port" "$out" "${paths[@]}" "${flags[@]}")
 }
 
 # --- servers only -------------------------------------------------------------------------------
