@@ -103,6 +103,29 @@ TEST(Paths, AnswersToAnUnprovedAddressStaySmall) {
   EXPECT_EQ(scene.scene.adversary.count<wire::PathResponseFrame>(), 1U);
 }
 
+// A packet may bring the connection ID for the answer behind the question.
+TEST(Paths, AChallengeMayComeBeforeTheConnectionIdForItsAnswer) {
+  AdversaryConfig config;
+  config.parameters = [](wire::TransportParameters& p) { p.active_connection_id_limit = 4; };
+  Scene scene(Side::server, config);
+  const SocketAddress other = scene.adversary.second_address();
+  scene.begin();
+  Octets unused;  // An ID of the victim's, so that this is a move of the peer's own making.
+  scene.adversary.each([&](const Adversary::Heard&, const wire::Frame& frame) {
+    const auto* const one = std::get_if<wire::NewConnectionIdFrame>(&frame);
+    if (one == nullptr) return;
+    const Bytes id = one->connection_id.bytes();
+    unused.assign(id.begin(), id.end());
+  });
+  ASSERT_FALSE(unused.empty());
+  const Octets frames = join({{0x1a}, Octets(8, 7), {0x18, 1, 0, 8}, Octets(8, 1), Octets(16, 1)});
+  scene.adversary.send_raw(scene.adversary.packet(kOneRtt, frames, {.dcid = unused}), other);
+  scene.run(20ms);
+  const auto response = scene.adversary.last<wire::PathResponseFrame>();
+  ASSERT_TRUE(response.has_value());
+  EXPECT_TRUE(equal(response->data, Octets(8, 7)));
+}
+
 // [rfc9000-9-3]: who moves though it may not is not told by a stateless reset.
 TEST(Paths, AMoveThatIsNotAllowedIsNoReasonForAReset) {
   PeerConfig ours = small_limits();

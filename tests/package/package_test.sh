@@ -29,7 +29,7 @@ case $way in
     "$work/consumer" ;;
   add_subdirectory)
     "$cmake" -G Ninja -S "$here/add_subdirectory" -B "$work/build" -DQPEER_SOURCE="$source" \
-      -DCMAKE_CXX_COMPILER="$cxx" -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-O0 \
+      -DCMAKE_CXX_COMPILER="$cxx" -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-O0 -DQPEER_PCH=all \
       $(command -v ccache >/dev/null && echo -DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
     "$cmake" --build "$work/build"
     "$work/build/consumer" ;;

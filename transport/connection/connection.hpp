@@ -37,11 +37,12 @@
 #include "transport/base/random.hpp"
 #include "transport/base/time.hpp"
 #include "transport/connection/config.hpp"
-#include "transport/connection/crypto_stream.hpp"
+#include "transport/connection/early_data_state.hpp"
 #include "transport/connection/early_packets.hpp"
 #include "transport/connection/key_phases.hpp"
 #include "transport/connection/local_cids.hpp"
 #include "transport/connection/new_tokens.hpp"
+#include "transport/connection/number_space.hpp"
 #include "transport/connection/observed_addresses.hpp"
 #include "transport/connection/open_packet.hpp"
 #include "transport/connection/path_manager.hpp"
@@ -49,7 +50,6 @@
 #include "transport/connection/remote_cids.hpp"
 #include "transport/connection/setup.hpp"
 #include "transport/connection/version_choice.hpp"
-#include "transport/recovery/ack_tracker.hpp"
 #include "transport/recovery/recovery.hpp"
 #include "transport/stream/datagram_queue.hpp"
 #include "transport/stream/stream_set.hpp"
@@ -173,28 +173,7 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
  private:
   enum class Phase : u8 { open, closing, draining, drained };
 
-  /// What each packet number space keeps. RFC 9000 §12.3.
-  struct Space {
-    Space(Duration max_ack_delay, std::size_t crypto_buffer)
-        : acks(max_ack_delay), crypto(crypto_buffer) {}
-
-    AckTracker acks;
-    CryptoStream crypto;
-    crypto::PacketKeys send;  ///< Initial and Handshake only: 1-RTT keys live in key_phases_.
-    crypto::PacketKeys receive;
-    PacketNumber next_packet_number = 0;
-    bool discarded = false;
-  };
-  /// 0-RTT, of either side.
-  struct EarlyDataState {
-    crypto::EarlyData state = crypto::EarlyData::none;
-    crypto::PacketKeys keys;  ///< Client: to send, while it may. Server: to receive.
-    Instant keys_end = kNever;
-    wire::TransportParameters remembered;  ///< Client.
-    PacketNumber end = 0;                  ///< Client: rejected packets have lower numbers.
-    std::uint64_t bytes = 0;               ///< Of streams and datagrams sent, of streams received.
-    bool usable = false;                   ///< Streams can be used before the end of the handshake.
-  };
+  using Space = NumberSpace;
   struct PlainPacket;
   struct Train;
 

@@ -55,6 +55,9 @@ Result Connection::dispatch_frames(Instant now, const OpenPacket& packet, Dispat
     }
     if (phase_ == Phase::draining) break;
   }
+  // A path that we do not know needs a connection ID, which the same packet may bring.
+  for (const auto& challenge : arrival_.challenges) on_path_challenge(now, packet, challenge);
+  arrival_.challenges.clear();
   return {};
 }
 
@@ -97,7 +100,7 @@ Result Connection::on_frame(Instant now, const OpenPacket& packet, const F& fram
   } else if constexpr (std::is_same_v<F, wire::RetireConnectionIdFrame>) {
     return local_cids_.on_retire(frame.sequence_number, packet.destination_connection_id);
   } else if constexpr (std::is_same_v<F, wire::PathChallengeFrame>) {
-    on_path_challenge(now, packet, frame);
+    arrival_.challenges.push_back(frame);
   } else if constexpr (std::is_same_v<F, wire::PathResponseFrame>) {
     on_path_response(now, frame);
   } else if constexpr (std::is_same_v<F, wire::ConnectionCloseFrame>) {

@@ -8,10 +8,12 @@
 
 #include "transport/base/address.hpp"
 #include "transport/base/ids.hpp"
+#include "transport/base/inline_vector.hpp"
 #include "transport/base/time.hpp"
 #include "transport/connection/mtu_discovery.hpp"
 #include "transport/connection/path_validator.hpp"
 #include "transport/recovery/path_state.hpp"
+#include "transport/wire/frame.hpp"
 
 namespace qpeer::transport {
 
@@ -63,6 +65,8 @@ struct Arrival {
   Path address;
   std::size_t size = 0;
   NetworkPath* path = nullptr;
+  /// Of the packet that is being read; more than a responder keeps are of no use.
+  InlineVector<wire::PathChallengeFrame, PathResponder::kMaxPending> challenges{};
 };
 
 }  // namespace qpeer::transport

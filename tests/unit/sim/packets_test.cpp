@@ -54,7 +54,7 @@ TEST(PacketKinds, MarksWhatIsNoPacket) {
   auto cut = long_packet(0xe0, 1, false, 30);
   cut.pop_back();
   EXPECT_EQ(kinds_of({cut}), "?");
-  EXPECT_EQ(kinds_of({long_packet(0xc0, 1, true, 30), {0, 0, 0}}), "I?");
+  EXPECT_EQ(kinds_of({long_packet(0xc0, 1, true, 30), {0xc0, 0, 0}}), "I?");
   EXPECT_EQ(kinds_of({{0xc0, 0, 0}}), "?");
 }
 
