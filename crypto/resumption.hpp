@@ -25,8 +25,10 @@ enum class TicketUse : u8 { refuse, resume, resume_with_early_data };
 
 /// What a client's handshake may build on.
 struct Resumption {
-  /// What TlsHandler::on_tls_session told. What is not usable (damaged, too old, of another
-  /// name or trust, of a peer that verify_peer refuses now) is left aside: the handshake is full.
+  /// What TlsHandler::on_tls_session told. What is not usable (damaged, too old, of another name,
+  /// trust or identity of ours, of a peer that verify_peer refuses now) is left aside: the handshake
+  /// is full. A client without credentials cannot tell whether it wrote it: whoever can write where
+  /// it keeps sessions can be any server to it.
   Bytes session{};
   bool early_data = false;  ///< Offer early data if the session allows it.
 };

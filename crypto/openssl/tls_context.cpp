@@ -9,6 +9,7 @@
 
 #include "crypto/identity.hpp"
 #include "crypto/openssl/certificate.hpp"
+#include "crypto/openssl/hkdf.hpp"
 #include "crypto/openssl/tls_callbacks.hpp"
 #include "crypto/openssl/tls_session.hpp"
 
@@ -129,10 +130,12 @@ std::string configure(SSL_CTX* context, TlsConfig& config, std::vector<u8>& alpn
 
 }  // namespace
 
-OpensslContext::OpensslContext(TlsConfig config, Handle<ssl_ctx_st> context, std::vector<u8> alpn)
+OpensslContext::OpensslContext(TlsConfig config, Handle<ssl_ctx_st> context, std::vector<u8> alpn,
+                               const Secret& session_key)
     : config_(std::move(config)),
       alpn_(std::move(alpn)),
       trust_(trust_of(config_)),
+      session_key_(session_key),
       ticket_keys_(config_.tickets.key, config_.tickets.lifetime),
       context_(std::move(context)) {
   if (config_.tickets.key) OPENSSL_cleanse(config_.tickets.key->data(), 32);  // One copy will do.
@@ -154,12 +157,16 @@ std::expected<std::shared_ptr<TlsContext>, std::string> make_tls_context(TlsConf
   std::string wrong = configure(context.get(), config, alpn);
   ERR_clear_error();
   if (!wrong.empty()) return std::unexpected(std::move(wrong));
+  Secret session_key;
   if (config.credentials) {  // OpenSSL has the key; no need for a second copy.
     std::string& key = config.credentials->private_key_pem;
+    session_key = hmac(Hash::sha256, as_bytes(key),
+                       {as_bytes("qpeer session"), as_bytes(config.credentials->certificate_pem)});
     OPENSSL_cleanse(key.data(), key.size());
     key.clear();
   }
-  return std::make_shared<OpensslContext>(std::move(config), std::move(context), std::move(alpn));
+  return std::make_shared<OpensslContext>(std::move(config), std::move(context), std::move(alpn),
+                                          session_key);
 }
 
 }  // namespace qpeer::crypto

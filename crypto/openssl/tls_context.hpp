@@ -16,7 +16,8 @@ std::int64_t unix_time();
 class OpensslContext final : public TlsContext,
                              public std::enable_shared_from_this<OpensslContext> {
  public:
-  OpensslContext(TlsConfig config, Handle<ssl_ctx_st> context, std::vector<u8> alpn);
+  OpensslContext(TlsConfig config, Handle<ssl_ctx_st> context, std::vector<u8> alpn,
+                 const Secret& session_key);
 
   using TlsContext::new_session;
   std::unique_ptr<TlsSession> new_session(Side side, std::string_view server_name,
@@ -29,6 +30,9 @@ class OpensslContext final : public TlsContext,
   Bytes alpn() const { return alpn_; }
   /// Differs where another peer would be believed: a session made under another is not resumed.
   const std::array<u8, 32>& trust() const { return trust_; }
+  /// Follows from the credentials, so that only a client that has them can write a session for
+  /// itself; empty without any.
+  Bytes session_key() const { return session_key_.bytes(); }
   const TicketKeys& ticket_keys() const { return ticket_keys_; }
   ReplayRegister& replay_register() const { return *config_.tickets.replay_register; }
 
@@ -36,6 +40,7 @@ class OpensslContext final : public TlsContext,
   TlsConfig config_;
   std::vector<u8> alpn_;
   std::array<u8, 32> trust_;
+  Secret session_key_;
   TicketKeys ticket_keys_;
   Handle<ssl_ctx_st> context_;
 };

@@ -1,12 +1,14 @@
 // Sessions that go out to the application and come back, tickets as the server sees them, early data.
 // RFC 8446 §2.2, §4.2.10, §8; RFC 9001 §4.5, §4.6.
 //
-//   session, as the client keeps it    1 format | 32 bound to | DER of OpenSSL's SSL_SESSION
+//   session, as the client keeps it    1 format | 32 bound to | 32 tag | DER of OpenSSL's SSL_SESSION
 //   ticket data, in the server's       8 id of the replay register | TlsHandler::tls_ticket_data()
 //
 // OpenSSL asks nobody about the certificate of a resumed session: it was good once. So it is judged
 // here, before the session is offered, and before a ticket is taken. Who is refused goes through a
-// full handshake, where the certificate itself is.
+// full handshake, where the certificate itself is. Since a session speaks for its peer, and for us
+// with the certificate that we showed, its tag is made with our private key: a client that has one
+// takes nothing that another identity, or whoever else can write where it keeps it, wrote.
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
@@ -15,13 +17,18 @@
 
 #include "crypto/identity.hpp"
 #include "crypto/openssl/certificate.hpp"
+#include "crypto/openssl/hkdf.hpp"
 #include "crypto/openssl/tls_session.hpp"
 
 namespace qpeer::crypto {
 namespace {
 
-constexpr u8 kFormat = 1;
-constexpr std::size_t kPrefixSize = 1 + 32;
+constexpr u8 kFormat = 2;
+constexpr std::size_t kTagOffset = 1 + 32;
+constexpr std::size_t kPrefixSize = kTagOffset + 32;
+
+/// RFC 8446 §4.6.1: no session is kept for longer, whatever its server says.
+constexpr std::uint64_t kLongestLifetime = 604'800;
 
 // RFC 8446 §4.1.3: the random that makes a ServerHello a HelloRetryRequest.
 constexpr std::array<u8, 32> kHelloRetryRandom{
@@ -35,6 +42,12 @@ std::array<u8, 32> bound_to(const OpensslContext& context, std::string_view serv
   hash.update(context.trust());
   hash.update(as_bytes(server_name));
   return hash.finish();
+}
+
+/// The tag of a session of this client, however it came here.
+Secret tag_of(const OpensslContext& context, Bytes kept) {
+  return hmac(Hash::sha256, context.session_key(),
+              {kept.first(kTagOffset), kept.subspan(kPrefixSize)});
 }
 
 std::string_view alpn_of(const SSL_SESSION* session) {
@@ -69,7 +82,8 @@ std::int64_t unix_time() {
 void OpensslSession::resume(const Resumption& resumption) {
   const Bytes kept = resumption.session;
   if (kept.size() <= kPrefixSize || kept.size() > kMaxSessionSize || kept[0] != kFormat ||
-      !equal(kept.subspan(1, 32), bound_to(*context_, server_name_))) {
+      !equal(kept.subspan(1, 32), bound_to(*context_, server_name_)) ||
+      !equal(kept.subspan(kTagOffset, 32), tag_of(*context_, kept).bytes())) {
     return;
   }
   const Bytes encoded = kept.subspan(kPrefixSize);
@@ -78,11 +92,8 @@ void OpensslSession::resume(const Resumption& resumption) {
       d2i_SSL_SESSION(nullptr, &at, static_cast<long>(encoded.size()))};
   SSL* const ssl = ssl_.get();
   const auto& trust = context_->trust();
-  // OpenSSL compares what it would send with the session and fails where they differ. The session
-  // was made under this name (bound_to), but does not say so if its server did not acknowledge it.
-  const char* const name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+  // It was made under this name, though it does not say so if its server did not acknowledge that.
   if (session == nullptr || at != encoded.data() + encoded.size() || !is_usable(session.get()) ||
-      SSL_SESSION_set1_hostname(session.get(), name) != 1 ||
       SSL_SESSION_set1_id_context(session.get(), trust.data(), trust.size()) != 1 ||
       SSL_set_session(ssl, session.get()) != 1) {
     return;
@@ -106,8 +117,9 @@ bool OpensslSession::is_usable(SSL_SESSION* session) const {
   if (std::ranges::find(config.cipher_suites, suite) == config.cipher_suites.end()) return false;
   if (std::ranges::find(config.alpn, alpn_of(session)) == config.alpn.end()) return false;
   const std::int64_t age = unix_time() - SSL_SESSION_get_time_ex(session);
-  const auto lifetime = SSL_SESSION_get_ticket_lifetime_hint(session);
-  return age >= 0 && static_cast<std::uint64_t>(age) < lifetime && believes(session);
+  const std::uint64_t lifetime = SSL_SESSION_get_ticket_lifetime_hint(session);
+  return age >= 0 && static_cast<std::uint64_t>(age) < std::min(lifetime, kLongestLifetime) &&
+         believes(session);
 }
 
 /// Whether the certificate that the session remembers would be good now: its chain was, under the
@@ -134,7 +146,9 @@ void OpensslSession::on_new_session(SSL_SESSION* session) {
   out.byte(kFormat);
   out.bytes(bound_to(*context_, server_name_));
   unsigned char* at = kept.data() + kPrefixSize;
-  if (i2d_SSL_SESSION(session, &at) == size) handler_.on_tls_session(kept);
+  if (i2d_SSL_SESSION(session, &at) != size) return;
+  out.bytes(tag_of(*context_, kept).bytes());
+  handler_.on_tls_session(kept);
 }
 
 /// RFC 8446 §4.2.10: no early data goes with the ClientHello that follows a HelloRetryRequest. OpenSSL

@@ -307,7 +307,7 @@ SIMULATE(Resumption, GarbageIsLeftAside) {
   auto other_version = *decoded;
   other_version.version = Version::v2;  // [rfc9369-5-1]
   bad.push_back(other_version.encode());
-  for (const std::size_t at : {0UL, 5UL, 32UL, 33UL}) {
+  for (std::size_t at = 0; at < decoded->session.size(); at += 29) {
     auto changed = *decoded;  // With a checksum that is right.
     changed.session[at] ^= 0x55;
     bad.push_back(changed.encode());
@@ -319,16 +319,6 @@ SIMULATE(Resumption, GarbageIsLeftAside) {
     ASSERT_TRUE(run_until([&] { return session.connected(); }, 5s));
     EXPECT_FALSE(session.connection().is_resumed());
     session.closes(0, "");
-    run_for(1s);
-  }
-  // Somebody who can do even that can make it fail, no more.
-  for (std::size_t at = 34; at < decoded->session.size(); at += 3) {
-    auto changed = *decoded;
-    changed.session[at] ^= 0x55;
-    reunion.ticket = changed.encode();
-    Session& session = reunion.again(10);
-    ASSERT_TRUE(run_until([&] { return session.connected() || session.closed(); }, 5s)) << at;
-    if (!session.closed()) session.closes(0, "");
     run_for(1s);
   }
 }

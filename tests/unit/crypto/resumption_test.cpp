@@ -4,8 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 
+#include "crypto/openssl/hkdf.hpp"
 #include "tls_pair.hpp"
 
 namespace qpeer::crypto {
@@ -34,10 +36,38 @@ struct Acquaintance {
     return TlsPair(client, server, name, {.session = session, .early_data = true});
   }
 
+  /// Both of a mutual handshake's sides, but the client shows nothing: whoever knows the layout of
+  /// its sessions can write one.
+  static Acquaintance anonymous() {
+    TlsConfig client_config = early_config();
+    client_config.credentials.reset();
+    TlsConfig server_config = early_config();
+    server_config.mutual = false;
+    return Acquaintance(client_config, server_config);
+  }
+
   std::shared_ptr<TlsContext> client;
   std::shared_ptr<TlsContext> server;
   std::vector<u8> session;
 };
+
+/// A session of a client without credentials: 1 format | 32 bound to | 32 tag | DER of OpenSSL's.
+constexpr std::size_t kTagAt = 1 + 32;
+constexpr std::size_t kDerAt = kTagAt + 32;
+
+/// Makes the tag right again after a change.
+void seal(std::vector<u8>& session) {
+  const Bytes all(session);
+  const Secret tag = hmac(Hash::sha256, {}, {all.first(kTagAt), all.subspan(kDerAt)});
+  copy(tag.bytes(), MutableBytes(session).subspan(kTagAt, 32));
+}
+
+/// Replaces bytes that are there once by as many others.
+void replace(std::vector<u8>& session, Bytes before, Bytes after) {
+  const auto found = std::ranges::search(session, before);
+  ASSERT_EQ(found.size(), after.size());
+  std::ranges::copy(after, found.begin());
+}
 
 // [rfc9001-4.6.1-1]: the client takes a ticket for early data only as [rfc9001-4.6.1-2] wants it.
 TEST(Resumption, YieldsEarlySecretsThatAgree) {
@@ -65,9 +95,9 @@ TEST(Resumption, YieldsEarlySecretsThatAgree) {
 
 // As many servers do: the session then does not say under which name it was made.
 TEST(Resumption, TakesSessionsOfServersThatDoNotAcknowledgeTheName) {
-  Acquaintance known;
-  // 33 bytes of ours, then DER: a SEQUENCE with a length of two bytes, in it the name under tag 6.
-  constexpr std::size_t kLengthAt = 33 + 2;
+  Acquaintance known = Acquaintance::anonymous();
+  // DER: a SEQUENCE with a length of two bytes, in it the name under tag 6.
+  constexpr std::size_t kLengthAt = kDerAt + 2;
   const std::string_view name = "\xa6\x0d\x04\x0bserver.test";
   auto& session = known.session;
   const auto found = std::ranges::search(session, as_bytes(name));
@@ -77,10 +107,83 @@ TEST(Resumption, TakesSessionsOfServersThatDoNotAcknowledgeTheName) {
   const std::size_t length = session.size() - kLengthAt - 2;
   session[kLengthAt] = static_cast<u8>(length >> 8);
   session[kLengthAt + 1] = static_cast<u8>(length);
+  seal(session);
   TlsPair pair = known.again();
   pair.run();
-  ASSERT_TRUE(pair.complete());
+  ASSERT_TRUE(pair.complete()) << pair.client_code();
   EXPECT_EQ(pair.client.session->early_data(), EarlyData::accepted);
+}
+
+// RFC 8446 §4.6.1: seven days at the most, whatever the server said and for how long it meant it.
+TEST(Resumption, KeepsNoSessionForMoreThanAWeek) {
+  constexpr std::int64_t kDay = 86'400;
+  const auto number = [](u8 tag, std::int64_t value, u8 size) {
+    std::vector<u8> out{tag, static_cast<u8>(2 + size), 0x02, size};
+    for (int shift = 8 * (size - 1); shift >= 0; shift -= 8) {
+      out.push_back(static_cast<u8>(value >> shift));
+    }
+    return out;
+  };
+  for (const bool old : {false, true}) {
+    Acquaintance known = Acquaintance::anonymous();
+    const std::int64_t now =
+        std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now())
+            .time_since_epoch()
+            .count();
+    // It says nine days; its time is under tag 1, its lifetime under tag 9.
+    replace(known.session, number(0xa9, kDay, 3), number(0xa9, 9 * kDay, 3));
+    const auto time = std::ranges::search(known.session, std::vector<u8>{0xa1, 6, 2, 4});
+    ASSERT_EQ(time.size(), 4U);
+    const auto made = number(0xa1, now - (old ? 7 * kDay + 60 : 7 * kDay - 60), 4);
+    std::ranges::copy(made, time.begin());
+    seal(known.session);
+    TlsPair pair = known.again();
+    pair.run();
+    EXPECT_TRUE(pair.complete());
+    EXPECT_EQ(pair.client.secret(kEarly, Direction::send) == nullptr, old);
+  }
+}
+
+// A ticket brings the certificate that it was given for: with another identity it would speak for
+// the one before.
+TEST(Resumption, NobodyComesBackAsSomebodyElse) {
+  static const auto kOther = generate_credentials(KeyType::ed25519, "other.test");
+  const Acquaintance known;
+  TlsConfig other = Acquaintance::early_config();
+  other.credentials = kOther;
+  TlsPair pair(context_of(other), known.server, "server.test",
+               {.session = known.session, .early_data = true});
+  pair.run();
+  ASSERT_TRUE(pair.complete());
+  EXPECT_FALSE(pair.server.session->is_resumed());
+  const auto shown = check_credentials(kOther);
+  ASSERT_TRUE(shown.has_value());
+  EXPECT_EQ(pair.server.session->peer_certificate().spki_sha256, *shown);
+}
+
+// Hostile input: who can write to the file of a client that has a key, but does not have the key, is
+// not believed to be whoever the session names.
+TEST(Resumption, TakesOnlyWhatThisClientWrote) {
+  const Acquaintance known;
+  for (std::size_t at = 0; at < known.session.size(); ++at) {
+    auto changed = known.session;
+    changed[at] ^= 0x01;
+    TlsPeer client(known.client, Side::client, "server.test", "parameters",
+                   {.session = changed, .early_data = true});
+    ASSERT_TRUE(client.session->start().has_value());
+    EXPECT_EQ(client.secret(kEarly, Direction::send), nullptr) << at;
+  }
+  // A session of the same trust and the same name, as the attacker's own client has one.
+  Acquaintance planted = Acquaintance::anonymous();
+  auto forged = known.session;
+  forged.resize(kDerAt);
+  const Bytes der = Bytes(planted.session).subspan(kDerAt);
+  forged.insert(forged.end(), der.begin(), der.end());
+  seal(forged);
+  TlsPair pair(known.client, known.server, "server.test", {.session = forged, .early_data = true});
+  pair.run();
+  EXPECT_TRUE(pair.complete());
+  EXPECT_FALSE(pair.client.session->is_resumed());
 }
 
 // What makes a session good for a handshake, but not for early data; the handshake goes on.
