@@ -165,11 +165,13 @@ std::expected<ConnectionHandle, ConnectError> Endpoint::connect(Instant now,
                         .early_data = options.early_data};
   if (auto stored = StoredToken::decode(options.address_token);
       stored && stored->applies_to(remote, options.server_name, setup.version)) {
-    // RFC 9287 §3.1 [rfc9287-3.1-2], [rfc9287-3.1-3].
-    const Duration unix_time = now.time_since_epoch() + impl.config.clock_offset;
-    const Duration age = unix_time - std::chrono::seconds(stored->received);
+    // RFC 9287 §3.1 [rfc9287-3.1-2], [rfc9287-3.1-3]. Compared in whole seconds: what a file says may
+    // be no time that a Duration can tell.
+    const auto unix_time =
+        std::chrono::floor<std::chrono::seconds>(now.time_since_epoch() + impl.config.clock_offset);
     setup.token_greases_quic_bit =
-        stored->grease_quic_bit && age >= Duration{} && age < std::chrono::hours(24 * 7);
+        stored->grease_quic_bit && stored->received <= unix_time.count() &&
+        stored->received > (unix_time - std::chrono::hours(24 * 7)).count();
     setup.token = std::move(stored->token);
   }
   impl.start(entry, now, options.connection, std::move(setup));
