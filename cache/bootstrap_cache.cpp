@@ -38,7 +38,11 @@ bool is_candidate(const CacheEntry& entry) {
 /// What an entry has from the one that it replaces. The older one is empty then.
 void inherit(CacheEntry& entry, CacheEntry& older) {
   entry.first_reached = std::min(entry.first_reached, older.first_reached);
-  if (entry.ticket.empty()) entry.ticket = std::move(older.ticket);
+  for (auto* ticket : {&older.ticket, &older.spare_ticket}) {
+    if (ticket->empty() || *ticket == entry.ticket) continue;
+    auto& place = entry.ticket.empty() ? entry.ticket : entry.spare_ticket;
+    if (place.empty()) place = std::move(*ticket);
+  }
   if (entry.address_token.empty()) entry.address_token = std::move(older.address_token);
 }
 
@@ -86,14 +90,28 @@ void BootstrapCache::forget(const PeerId& id) {
   ++revision_;
 }
 
-void BootstrapCache::set_resumption(const PeerId& id, std::vector<u8> ticket,
-                                    std::vector<u8> address_token) {
+void BootstrapCache::add_ticket(const PeerId& id, std::vector<u8> ticket) {
   const auto known = at(id);
-  if (known == entries_.end()) return;
+  if (known == entries_.end() || ticket.empty() || ticket.size() > config_.max_ticket) return;
+  if (!known->ticket.empty()) known->spare_ticket = std::move(known->ticket);
   known->ticket = std::move(ticket);
-  known->address_token = std::move(address_token);
-  limit(*known);
   ++revision_;
+}
+
+void BootstrapCache::set_address_token(const PeerId& id, std::vector<u8> address_token) {
+  const auto known = at(id);
+  if (known == entries_.end() || address_token.size() > config_.max_address_token) return;
+  known->address_token = std::move(address_token);
+  ++revision_;
+}
+
+Resumption BootstrapCache::take_resumption(const PeerId& id) {
+  const auto known = at(id);
+  if (known == entries_.end()) return {};
+  if (known->ticket.empty() && known->address_token.empty()) return {};
+  ++revision_;
+  return {.ticket = std::exchange(known->ticket, std::exchange(known->spare_ticket, {})),
+          .address_token = std::exchange(known->address_token, {})};
 }
 
 void BootstrapCache::merge(std::span<const CacheEntry> entries) {
@@ -207,6 +225,8 @@ BootstrapCache::Iterator BootstrapCache::victim_for(const SocketAddress& address
 void BootstrapCache::limit(CacheEntry& entry) const {
   keep_at_most(entry.certificate, config_.max_certificate);
   keep_at_most(entry.ticket, config_.max_ticket);
+  keep_at_most(entry.spare_ticket, config_.max_ticket);
+  if (entry.ticket.empty()) entry.ticket = std::exchange(entry.spare_ticket, {});
   keep_at_most(entry.address_token, config_.max_address_token);
   entry.last_reached = std::max<std::int64_t>(entry.last_reached, 0);
   entry.first_reached = std::clamp<std::int64_t>(entry.first_reached, 0, entry.last_reached);

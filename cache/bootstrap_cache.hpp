@@ -40,8 +40,9 @@ struct CacheEntry {
   std::int64_t last_reached = 0;
   Evidence evidence = Evidence::dialled;
   std::uint32_t failures = 0;       ///< Since it was last reached.
-  std::vector<u8> ticket{};         ///< TLS resumption, opaque. A secret.
-  std::vector<u8> address_token{};  ///< Of NEW_TOKEN, opaque. A secret.
+  std::vector<u8> ticket{};         ///< TLS resumption, opaque. A secret, for one connection.
+  std::vector<u8> spare_ticket{};   ///< For the one after, should that connection not come about.
+  std::vector<u8> address_token{};  ///< Of NEW_TOKEN, opaque. A secret, for one connection.
 
   friend bool operator==(const CacheEntry&, const CacheEntry&) = default;
 };
@@ -49,10 +50,16 @@ struct CacheEntry {
 struct CacheConfig {
   std::size_t capacity = 200;
   std::size_t prefix_share = 8;  ///< A prefix may have capacity / prefix_share; 1 is no limit.
-  // A larger blob is not kept; its entry is. Together they bound the memory: about 5 MiB.
+  // A larger blob is not kept; its entry is. Together they bound the memory: about 7 MiB.
   std::size_t max_certificate = 16 << 10;
-  std::size_t max_ticket = 8 << 10;
+  std::size_t max_ticket = 8 << 10;  ///< Each of the two.
   std::size_t max_address_token = 1 << 10;
+};
+
+/// What makes one connection faster: of each nothing when there is none.
+struct Resumption {
+  std::vector<u8> ticket{};
+  std::vector<u8> address_token{};
 };
 
 /// At most CacheConfig::capacity entries; each id once, each address once.
@@ -61,16 +68,20 @@ class BootstrapCache {
   explicit BootstrapCache(CacheConfig config = {}) : config_(config) {}
 
   /// We reached a node: inserts it, or refreshes what is known of it. Failures count from zero;
-  /// first_reached stays, and so do a ticket and a token when the new ones are empty. Another
-  /// entry at this address goes. Returns false for what cannot be a candidate: no id, no address,
+  /// first_reached stays, and so do tickets that there is room for, and a token when the new one is
+  /// empty. Another entry at this address goes. Returns false for what cannot be a candidate: no id, no address,
   /// port 0, 0.0.0.0 or [::], or no capacity.
   bool on_reached(CacheEntry entry);
   /// We did not reach it. Does nothing for an unknown id.
   void on_failed(const PeerId& id);
   /// Takes it out, and keeps merge() from bringing it back until it is reached again.
   void forget(const PeerId& id);
-  /// Keeps (or, with empty ones, clears) what makes the next connection faster.
-  void set_resumption(const PeerId& id, std::vector<u8> ticket, std::vector<u8> address_token);
+  /// Keeps what makes a later connection faster: the two newest tickets, the newest token. Each does
+  /// nothing for an unknown id.
+  void add_ticket(const PeerId& id, std::vector<u8> ticket);
+  void set_address_token(const PeerId& id, std::vector<u8> address_token);
+  /// For one connection: what it shows is not shown again.
+  Resumption take_resumption(const PeerId& id);
 
   /// Takes in what somebody else knows, an earlier run or another process. Of one id, and of one
   /// address, the entry that was reached last is kept; ours when both are as old, with the larger

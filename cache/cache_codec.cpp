@@ -28,8 +28,9 @@ enum class Field : u8 {
   failures,
   ticket,
   address_token,
+  spare_ticket,
 };
-constexpr std::size_t kFields = 10;
+constexpr std::size_t kFields = 11;
 
 // --- writing -------------------------------------------------------------------------------------
 
@@ -84,6 +85,7 @@ class FileWriter {
     varint(entry.failures);
     blob(Field::ticket, entry.ticket);
     blob(Field::address_token, entry.address_token);
+    blob(Field::spare_ticket, entry.spare_ticket);
     Writer length{MutableBytes(out_).subspan(begin, 4)};
     length.u32(static_cast<std::uint32_t>(out_.size() - begin - 4));
   }
@@ -160,6 +162,9 @@ bool read_field(Field type, Bytes value, CacheEntry& entry) {
       break;
     case Field::address_token:
       entry.address_token = owned(in.rest());
+      break;
+    case Field::spare_ticket:
+      entry.spare_ticket = owned(in.rest());
       break;
   }
   return in.ok() && in.empty();

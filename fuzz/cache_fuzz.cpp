@@ -42,6 +42,7 @@ void use(const std::vector<CacheEntry>& entries) {
   std::vector<CacheEntry> open = cache.entries();
   for (CacheEntry& entry : open) {
     entry.ticket.clear();
+    entry.spare_ticket.clear();
     entry.address_token.clear();
   }
   check(import_text(export_text(cache.entries())) == open);

@@ -178,6 +178,7 @@ void add_caches(Corpus& corpus) {
   full.evidence = cache::Evidence::dialled_back;
   full.failures = 3;
   full.ticket.assign(20, 1);
+  full.spare_ticket.assign(15, 3);
   full.address_token.assign(10, 2);
   constexpr std::size_t kMagicSize = 8;
   constexpr std::size_t kChecksumSize = 32;

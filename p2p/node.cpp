@@ -156,11 +156,12 @@ void Node::Implementation::on_endpoint_event(Port port, const transport::Endpoin
       return on_closed(slot, event.event.close);
     case Kind::session_ticket:
       return on_session_ticket(links[slot], event.event.session_ticket);
+    case Kind::new_token:
+      return on_new_token(links[slot], event.event.address_token);
     case Kind::early_data_accepted:
     case Kind::early_data_rejected:
     case Kind::connected:
     case Kind::confirmed:
-    case Kind::new_token:
     case Kind::path_validated:
     case Kind::path_failed:
     case Kind::path_changed:

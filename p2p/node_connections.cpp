@@ -93,11 +93,13 @@ std::expected<Node::Implementation::Slot, std::string> Node::Implementation::dia
   if (!candidate.id && tls.checks_names()) options.server_name = candidate.server_name;
   // A dial-back has to prove the key itself.
   const bool resumes = candidate.id && purpose == Purpose::link && port == Port::first;
-  if (const auto* known = resumes ? cache.find(*candidate.id) : nullptr) {
-    options.session_ticket = known->ticket;
+  if (resumes) {
+    // RFC 9001 §4.5 [rfc9001-4.5-1], RFC 9000 §8.1.3 [rfc9000-8.1.3-13]: once, so that nobody can
+    // tell that we are the same.
+    cache::Resumption kept = cache.take_resumption(*candidate.id);
+    options.session_ticket = std::move(kept.ticket);
+    options.address_token = std::move(kept.address_token);
     options.early_data = transport::EarlyDataPolicy::resend;
-    // RFC 9001 §4.5 [rfc9001-4.5-1]: once, so that nobody can tell that we are the same.
-    if (!known->ticket.empty()) cache.set_resumption(known->id, {}, known->address_token);
   }
   const auto handle = endpoint(port).connect(now, candidate.address, options);
   if (!handle) return std::unexpected(std::string(to_string(handle.error())));
@@ -174,10 +176,16 @@ void Node::Implementation::on_dialled(Link& link) {
 
 void Node::Implementation::on_session_ticket(Link& link, std::vector<u8> ticket) {
   if (!link.dialled) return;
-  const cache::CacheEntry* known = cache.find(link.peer);
-  if (known != nullptr)
-    return cache.set_resumption(link.peer, std::move(ticket), known->address_token);
+  if (cache.find(link.peer) != nullptr) return cache.add_ticket(link.peer, std::move(ticket));
+  if (!link.ticket.empty()) link.spare_ticket = std::move(link.ticket);
   link.ticket = std::move(ticket);
+}
+
+void Node::Implementation::on_new_token(Link& link, std::vector<u8> address_token) {
+  if (cache.find(link.peer) != nullptr) {
+    return cache.set_address_token(link.peer, std::move(address_token));
+  }
+  link.address_token = std::move(address_token);
 }
 
 void Node::Implementation::on_accepted(Link& link) {

@@ -148,7 +148,9 @@ void Node::Implementation::on_reached(const Link& link, cache::Evidence evidence
                     .first_reached = unix_now,
                     .last_reached = unix_now,
                     .evidence = evidence,
-                    .ticket = link.ticket});
+                    .ticket = link.ticket,
+                    .spare_ticket = link.spare_ticket,
+                    .address_token = link.address_token});
 }
 
 }  // namespace qpeer::p2p

@@ -75,7 +75,10 @@ struct Node::Implementation {
     PeerId peer{};       ///< Known from the end of the handshake.
     Slot owner = kNone;  ///< Its Peer, once introduced.
 
-    std::vector<u8> ticket{};  ///< Of the acceptor, for the cache once it is in there.
+    // Of the acceptor, for the cache once it is in there.
+    std::vector<u8> ticket{};
+    std::vector<u8> spare_ticket{};
+    std::vector<u8> address_token{};
     std::optional<StreamId> control{};
     ControlReader reader{};
     std::vector<u8> control_out{};
@@ -187,6 +190,7 @@ struct Node::Implementation {
   void on_accepted(Link& link);
   void read_early(Slot slot);
   void on_session_ticket(Link& link, std::vector<u8> ticket);
+  void on_new_token(Link& link, std::vector<u8> address_token);
   /// Closes, and forgets: `why` goes to whoever waits for this connection.
   void end(Slot slot, ErrorCode code, std::string_view reason, const std::string& why);
   void end(Slot slot, ErrorCode code, std::string_view reason) {

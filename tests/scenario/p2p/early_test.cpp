@@ -1,5 +1,8 @@
 // A restarted peer comes back with its introduction in the first flight. RFC 9001 §4.6, §9.2.
+#include <utility>
+
 #include "tests/scenario/p2p/world.hpp"
+#include "tests/sim/packets.hpp"
 
 namespace qpeer::sim {
 namespace {
@@ -30,15 +33,54 @@ SimPeer& returning_client(PeerWorld& network, SimPeer& node) {
 SIMULATE_PEERS(Early, ARestartedPeerIntroducesItselfInTheFirstFlight) {
   SimPeer& node = network.node(real_tls());
   SimPeer& client = returning_client(network, node);
-  // [rfc9001-4.5-1]: the ticket is used up.
-  EXPECT_TRUE(client.cache().entries().at(0).ticket.empty());
+  // [rfc9001-4.5-1]: the ticket is used up, and the other one of its connection takes its place.
+  EXPECT_FALSE(client.cache().entries().at(0).ticket.empty());
+  EXPECT_TRUE(client.cache().entries().at(0).spare_ticket.empty());
   ASSERT_TRUE(run_until([&] { return !client.all<p2p::Bootstrapped>().empty(); }, 5s));
   EXPECT_GT(client.all<p2p::Bootstrapped>().at(0).early_bytes, 20U);
   EXPECT_TRUE(node.is_linked_to(client));
   run_for(1s);
-  EXPECT_FALSE(client.cache().entries().at(0).ticket.empty()) << "a new one came";
+  EXPECT_FALSE(client.cache().entries().at(0).spare_ticket.empty()) << "a new one came";
   client.requests(node, "how are you");
   EXPECT_TRUE(run_until([&] { return client.responses.size() == 1; }, 5s));
+}
+
+// [rfc9001-4.5-1]: nobody answered, but a ticket that was shown is not shown again: there is another.
+SIMULATE_PEERS(Early, ADialThatFailedCostsTheNextOneNothing) {
+  SimPeer& node = network.node(real_tls());
+  SimPeer& client = network.client(real_tls());
+  client.bootstraps({node});
+  ASSERT_TRUE(run_until(client.linked(node), 5s));
+  run_for(1s);
+  client.crashes();
+  run_for(40s);
+  client.restarts();
+  client.events.clear();
+  network.cuts(client.host(), node.host());
+  client.bootstraps({});
+  ASSERT_TRUE(run_until([&] { return client.bootstrap_failures.size() == 1; }, 60s));
+  network.mends(client.host(), node.host());
+  client.bootstraps({});
+  ASSERT_TRUE(run_until([&] { return !client.all<p2p::Bootstrapped>().empty(); }, 5s));
+  EXPECT_GT(client.all<p2p::Bootstrapped>().at(0).early_bytes, 20U);
+}
+
+// [rfc9000-8.1.3-13], [rfc9000-8.1.3-14]: its address was proved the last time.
+SIMULATE_PEERS(Early, ALoadedNodeAsksAPeerThatComesBackForNoRetry) {
+  SimPeerConfig loaded = real_tls();
+  loaded.node.endpoint.retry = transport::RetryPolicy::always;
+  SimPeer& node = network.node(loaded);
+  int retries = 0;
+  network.on_send([&](const Passing& datagram) {
+    retries += packet_kinds(datagram.payload).starts_with('R') ? 1 : 0;
+  });
+  SimPeer& client = returning_client(network, node);
+  EXPECT_GE(std::exchange(retries, 0), 1);
+  EXPECT_TRUE(client.cache().entries().at(0).address_token.empty()) << "it is shown once";
+  ASSERT_TRUE(run_until(client.linked(node), 5s));
+  run_for(1s);
+  EXPECT_EQ(retries, 0);
+  EXPECT_FALSE(client.cache().entries().at(0).address_token.empty()) << "a new one came";
 }
 
 SIMULATE_PEERS(Early, NodesComeBackSoToo) {

@@ -122,18 +122,55 @@ TEST(BootstrapCache, BlobsHaveLimits) {
     EXPECT_TRUE(cache.find(id_of(number))->ticket.empty());
     EXPECT_TRUE(cache.find(id_of(number))->address_token.empty());
   }
-  cache.set_resumption(id_of(1), std::vector<u8>(limits.max_ticket + 1), {1});
-  EXPECT_TRUE(cache.find(id_of(1))->ticket.empty());
+  cache.add_ticket(id_of(1), std::vector<u8>(limits.max_ticket + 1));
+  cache.set_address_token(id_of(1), {1});
+  cache.set_address_token(id_of(1), std::vector<u8>(limits.max_address_token + 1));
+  EXPECT_EQ(cache.find(id_of(1))->ticket.size(), limits.max_ticket) << "as it was";
   EXPECT_EQ(cache.find(id_of(1))->address_token, std::vector<u8>{1});
+  CacheEntry spare = entry_of(4, 1000);
+  spare.ticket.resize(limits.max_ticket + 1);
+  spare.spare_ticket = {1};
+  cache.on_reached(spare);
+  EXPECT_EQ(cache.find(id_of(4))->ticket, std::vector<u8>{1});
 }
 
-TEST(BootstrapCache, ResumptionIsSetAndCleared) {
+TEST(BootstrapCache, TicketsAndTokensAreTakenOnce) {
+  using Blob = std::vector<u8>;
   BootstrapCache cache = with(1);
-  cache.set_resumption(id_of(0), {1, 2}, {3});
-  EXPECT_EQ(cache.find(id_of(0))->ticket, (std::vector<u8>{1, 2}));
-  cache.set_resumption(id_of(0), {}, {});
-  EXPECT_TRUE(cache.find(id_of(0))->ticket.empty());
-  EXPECT_TRUE(cache.find(id_of(0))->address_token.empty());
+  const PeerId id = id_of(0);
+  for (const u8 each : {1, 2, 3}) cache.add_ticket(id, {each});  // Two are kept.
+  cache.set_address_token(id, {4});
+  cache.set_address_token(id, {5});
+  const std::uint64_t before = cache.revision();
+  auto taken = cache.take_resumption(id);
+  EXPECT_EQ(taken.ticket, Blob{3});
+  EXPECT_EQ(taken.address_token, Blob{5});
+  taken = cache.take_resumption(id);
+  EXPECT_EQ(taken.ticket, Blob{2});
+  EXPECT_TRUE(taken.address_token.empty());
+  EXPECT_EQ(cache.revision(), before + 2);
+  EXPECT_TRUE(cache.take_resumption(id).ticket.empty());
+  EXPECT_TRUE(cache.take_resumption(id_of(9)).ticket.empty());
+  EXPECT_EQ(cache.revision(), before + 2) << "nothing was taken";
+}
+
+// The newest first, and none of them twice.
+TEST(BootstrapCache, TicketsOfAnEntryThatIsReplacedAreKept) {
+  using Blob = std::vector<u8>;
+  BootstrapCache cache = with(1);
+  cache.add_ticket(id_of(0), {1});
+  cache.add_ticket(id_of(0), {2});
+  CacheEntry again = *cache.find(id_of(0));
+  again.spare_ticket.clear();
+  again.last_reached += 1;
+  cache.on_reached(again);
+  EXPECT_EQ(cache.find(id_of(0))->ticket, Blob{2});
+  EXPECT_EQ(cache.find(id_of(0))->spare_ticket, Blob{1});
+  again.ticket = {3};
+  again.last_reached += 1;
+  cache.merge(std::vector{again});
+  EXPECT_EQ(cache.find(id_of(0))->ticket, Blob{3});
+  EXPECT_EQ(cache.find(id_of(0))->spare_ticket, Blob{2});
 }
 
 TEST(BootstrapCache, RevisionCountsChangesOnly) {
@@ -141,7 +178,8 @@ TEST(BootstrapCache, RevisionCountsChangesOnly) {
   std::uint64_t last = cache.revision();
   const auto changed = [&] { return std::exchange(last, cache.revision()) != last; };
   cache.on_failed(id_of(9));
-  cache.set_resumption(id_of(9), {1}, {});
+  cache.add_ticket(id_of(9), {1});
+  cache.set_address_token(id_of(9), {1});
   cache.merge(BootstrapCache(cache));
   cache.clamp_times(1001);
   EXPECT_FALSE(changed());
@@ -149,7 +187,9 @@ TEST(BootstrapCache, RevisionCountsChangesOnly) {
   EXPECT_TRUE(changed());
   cache.on_failed(id_of(1));
   EXPECT_TRUE(changed());
-  cache.set_resumption(id_of(1), {1}, {});
+  cache.add_ticket(id_of(1), {1});
+  EXPECT_TRUE(changed());
+  cache.set_address_token(id_of(1), {1});
   EXPECT_TRUE(changed());
   cache.merge(with(3));
   EXPECT_TRUE(changed());
@@ -179,7 +219,7 @@ TEST(BootstrapCacheMerge, TheOneReachedLastWins) {
   BootstrapCache ours;
   ours.on_reached(entry_of(1, 1000));
   ours.on_reached(entry_of(2, 3000));
-  ours.set_resumption(id_of(1), {9}, {});
+  ours.add_ticket(id_of(1), {9});
   CacheEntry newer = entry_of(1, 2000);
   newer.failures = 3;
   newer.first_reached = 1500;

@@ -23,6 +23,7 @@ std::vector<CacheEntry> some_entries() {
   full.evidence = Evidence::dialled_back;
   full.failures = std::numeric_limits<std::uint32_t>::max();
   full.ticket.assign(1'500, 7);
+  full.spare_ticket.assign(1'400, 9);
   full.address_token.assign(100, 8);
   CacheEntry bare = entry_of(2, std::numeric_limits<std::int64_t>::max());
   bare.certificate = {};
@@ -99,7 +100,7 @@ TEST(CacheCodec, ANewerMajorVersionIsToldFromDamage) {
 }
 
 TEST(CacheCodec, WhatANewerMinorVersionAddsIsSkipped) {
-  const Input unknown = join({field(10, as_bytes("something")), field(63, {}), field(0, {})});
+  const Input unknown = join({field(11, as_bytes("something")), field(63, {}), field(0, {})});
   const auto decoded =
       decode(file_with(join({unknown, needed(), unknown}), 1, 7, as_bytes("more")));
   ASSERT_TRUE(decoded);
@@ -108,7 +109,16 @@ TEST(CacheCodec, WhatANewerMinorVersionAddsIsSkipped) {
   EXPECT_EQ(decoded->entries[0].id, id_of(1));
   EXPECT_EQ(decoded->entries[0].address, *SocketAddress::parse("192.0.2.1:443"));
   EXPECT_EQ(decoded->entries[0].last_reached, 9);
-  EXPECT_EQ(error_of(file_with(needed(), 1, 0, as_bytes("more"))), DecodeError::damaged);
+  EXPECT_EQ(error_of(file_with(needed(), 1, 1, as_bytes("more"))), DecodeError::damaged);
+}
+
+// What the first version wrote, which knew one ticket.
+TEST(CacheCodec, OlderFilesAreRead) {
+  const auto decoded = decode(file_with(join({needed(), field(8, as_bytes("one"))})));
+  ASSERT_TRUE(decoded);
+  EXPECT_EQ(decoded->minor_version, 0);
+  EXPECT_EQ(as_text(decoded->entries.at(0).ticket), "one");
+  EXPECT_TRUE(decoded->entries.at(0).spare_ticket.empty());
 }
 
 TEST(CacheCodec, EvidenceOfAnUnknownKindIsOfTheOrdinaryOne) {
@@ -123,7 +133,8 @@ TEST(CacheCodec, AnEntryThatLacksOrRepeatsAFieldIsDamage) {
   for (const Input& fields :
        {Input{}, join({address_field(), time_field()}), join({id_field(), time_field()}),
         join({id_field(), address_field()}), join({needed(), id_field()}),
-        join({needed(), field(8, {}), field(8, {})})}) {
+        join({needed(), field(8, {}), field(8, {})}),
+        join({needed(), field(10, {}), field(10, {})})}) {
     EXPECT_FALSE(decode(file_with(fields)));
   }
 }

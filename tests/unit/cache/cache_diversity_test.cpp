@@ -169,6 +169,7 @@ void expect_rules(const BootstrapCache& cache) {
     EXPECT_TRUE(addresses.insert(entry.address).second);
     EXPECT_LE(entry.first_reached, entry.last_reached);
     EXPECT_LE(entry.ticket.size(), cache.config().max_ticket);
+    EXPECT_LE(entry.spare_ticket.size(), cache.config().max_ticket);
     EXPECT_EQ(cache.find(entry.id), &entry);
   }
   EXPECT_LE(cache.size(), cache.config().capacity);
@@ -194,7 +195,9 @@ class RandomCalls {
       case 1:
         return cache.forget(id);
       case 2:
-        return cache.set_resumption(id, std::vector<u8>(draw(12)), std::vector<u8>(draw(3)));
+        cache.add_ticket(id, std::vector<u8>(draw(12)));
+        if (draw(2) == 0) (void)cache.take_resumption(id);
+        return cache.set_address_token(id, std::vector<u8>(draw(3)));
       case 3:
         return cache.merge(other);
       case 4:

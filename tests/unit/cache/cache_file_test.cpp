@@ -78,7 +78,8 @@ TEST_F(CacheFileTest, MissingIsEmptyWithoutAWord) {
 
 TEST_F(CacheFileTest, HoldsWhatWasSavedForItsOwnerOnly) {
   BootstrapCache cache = holding({1, 2});
-  cache.set_resumption(id_of(1), {1, 2, 3}, {4});
+  cache.add_ticket(id_of(1), {1, 2, 3});
+  cache.set_address_token(id_of(1), {4});
   cache.on_failed(id_of(2));
   EXPECT_EQ(save(cache), "");
   EXPECT_EQ(file().load().entries, cache.entries());
@@ -188,7 +189,7 @@ TEST_F(CacheFileTest, AFullDiskLosesNothing) {
     const rlimit limit{.rlim_cur = 4'000, .rlim_max = 4'000};
     if (::setrlimit(RLIMIT_FSIZE, &limit) != 0) return 2;
     BootstrapCache large = holding({2});
-    large.set_resumption(id_of(2), std::vector<u8>(5'000), {});
+    large.add_ticket(id_of(2), std::vector<u8>(5'000));
     return save(large) == path + ": cannot write: File too large" ? 0 : 3;
   });
   EXPECT_EQ(status, 0);
