@@ -225,6 +225,20 @@ TEST_P(Frames, Crypto) {
        varints({0x06, 4'095, 1, 0}), goes_on()},
   };
   run_cases(GetParam(), cases, {}, ours);
+  // By default: of who sends Initials nothing is known yet.
+  const std::vector<FrameCase> by_default{
+      {"rfc9000-7.5-3", "more than is buffered, Initial", kInitial, varints({0x06, 16 << 10, 1, 0}),
+       closes(crypto_buffer_exceeded, 0x06)},
+      {"rfc9000-7.5-1", "the last byte that is buffered, Initial", kInitial,
+       varints({0x06, (16 << 10) - 1, 1, 0}), goes_on()},
+      {"rfc9000-7.5-3", "more than is buffered, Handshake", kHandshake,
+       varints({0x06, 64 << 10, 1, 0}), closes(crypto_buffer_exceeded, 0x06)},
+      {"rfc9000-7.5-1", "the last byte that is buffered, Handshake", kHandshake,
+       varints({0x06, (64 << 10) - 1, 1, 0}), goes_on()},
+      {"rfc9000-7.5-3", "more than is buffered, 1-RTT", kOneRtt,
+       varints({0x06, (64 << 10) + 5'000, 1, 0}), closes(crypto_buffer_exceeded, 0x06)},
+  };
+  run_cases(GetParam(), by_default);
 }
 
 TEST_P(Frames, Datagrams) {

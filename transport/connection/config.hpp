@@ -85,7 +85,9 @@ struct ConnectionConfig {
   std::size_t new_tokens = 1;
   /// Client: how many of the server's tokens are told as `new_token` events; more are ignored.
   std::size_t max_new_tokens = 8;
-  std::size_t crypto_buffer = 64 << 10;  ///< Out-of-order handshake bytes kept a level. §7.5.
+  /// Out-of-order handshake bytes kept a level, 4096 at least; of Initials no more than 16 KiB.
+  /// RFC 9000 §7.5.
+  std::size_t crypto_buffer = 64 << 10;
   /// Called with max_datagram_size; unset means NewReno.
   std::function<std::unique_ptr<CongestionController>(std::uint16_t)> congestion_controller{};
 };

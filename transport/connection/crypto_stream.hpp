@@ -19,6 +19,10 @@ namespace qpeer::transport {
 
 class CryptoStream {
  public:
+  /// Enough for a ClientHello of any kind. At this level nothing is known of the sender, and a byte
+  /// far ahead costs all that lies before it.
+  static constexpr std::size_t kMaxInitial = 16 << 10;
+
   /// `limit`: how far ahead of what was consumed the peer may send, at least 4096 bytes.
   explicit CryptoStream(std::size_t limit = 64 << 10) : limit_(limit) {}
 

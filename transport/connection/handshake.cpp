@@ -40,7 +40,7 @@ void Connection::start_anew(Instant now) {
   remote_cids_.replace_initial(ConnectionId(id));
   if (early_data_.state == crypto::EarlyData::offered) reject_early_data(now);
   recovery_.reset_space(now, kInitial, *this);
-  space(kInitial).crypto = CryptoStream(config_.crypto_buffer);
+  space(kInitial).crypto.clear();
   start_handshake(now);
 }
 

@@ -106,5 +106,19 @@ TEST(CryptoStream, BuffersUpToItsLimitAndNoByteMore) {
   EXPECT_EQ(result.error().code, TransportErrorCode::crypto_buffer_exceeded);
 }
 
+// Each at its offset, so many that no handshake makes them: [rfc9000-7.5-3].
+TEST(CryptoStream, TakesAThousandPiecesAndNotMore) {
+  const auto data = pattern(1);
+  CryptoStream stream;
+  for (std::uint64_t i = 0; i < IntervalSet::kDefaultMaxRanges; ++i) {
+    ASSERT_TRUE(stream.on_frame({.offset = 2 * i + 1, .data = data}));
+  }
+  EXPECT_TRUE(stream.on_frame({.offset = 1, .data = data})) << "a repeat is no further piece";
+  const Result result =
+      stream.on_frame({.offset = 2 * IntervalSet::kDefaultMaxRanges + 1, .data = data});
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, TransportErrorCode::crypto_buffer_exceeded);
+}
+
 }  // namespace
 }  // namespace qpeer::transport
