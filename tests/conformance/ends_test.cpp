@@ -155,6 +155,16 @@ TEST_P(Ends, EachErrorCodeHasItsCause) {
   NullKeys fragile({.integrity_limit = 3});
   const std::vector<Cause> causes{
       {flow_control_error, 0x0e, [&](Scene& s) { send_all(s, stream(ids.bidi(), 1'000, 1)); }},
+      {internal_error,
+       0x0e,  // More gaps than anybody's network makes: it is we who cannot go on.
+       [&](Scene& s) {
+         for (std::uint64_t i = 0; i <= 4'096; ++i) {
+           s.adversary.send(kOneRtt, stream(ids.bidi(), 2 * i + 1, 1));
+         }
+         s.run();
+       },
+       {},
+       [](PeerConfig& p) { p.connection.streams = p.endpoint.connection.streams = {}; }},
       {stream_limit_error, 0x0e, [&](Scene& s) { send_all(s, stream(ids.bidi(4), 0, 1)); }},
       {stream_state_error, 0x0e, [&](Scene& s) { send_all(s, stream(ids.victim_uni(), 0, 1)); }},
       {final_size_error, 0x04,
@@ -228,6 +238,8 @@ TEST(EndsOfServers, ErrorCodesBeforeThereIsAConnection) {
   const auto refusal = refused.adversary.last<wire::ConnectionCloseFrame>();
   ASSERT_TRUE(refusal.has_value());
   EXPECT_EQ(refusal->error_code, std::to_underlying(connection_refused));
+  EXPECT_FALSE(refusal->application);
+  EXPECT_EQ(refusal->frame_type, 0U);
   // RFC 9001 §8.1 [rfc9001-8.1-2] [rfc9001-8.1-6]
   Scene foreign(Side::server, {.tls = {.alpn = {"another"}}});
   foreign.begin();

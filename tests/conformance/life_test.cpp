@@ -24,7 +24,7 @@ void speaks(Scene& scene) {
 // [rfc9000-12.3-2] numbers grow, [rfc9000-12.4-1] packets have frames, [rfc9000-12.4-5] of types in
 // their shortest form, [rfc9000-12.5-3] [rfc9000-12.5-5] in packets that may hold them,
 // [rfc9000-17.2-8] [rfc9000-17.3.1-2] with reserved bits of zero, [rfc9000-17.4-2] [rfc9000-17.4-3]
-// and no spinning; [rfc9000-12.2-4] a datagram has one connection ID. [rfc9000-19.7-1]
+// and no spinning, on any path [rfc9000-17.4-4]; [rfc9000-12.2-4] a datagram has one connection ID. [rfc9000-19.7-1]
 // [rfc9000-19.7-3]: tokens are a server's, and have bytes; [rfc9000-11.2-1] streams are reset only
 // by the application; [rfc9000-14.1-1] [rfc9000-14.1-2] Initials that ask for an answer come in
 // datagrams of 1200 bytes.
@@ -343,6 +343,24 @@ TEST_P(Life, EachConnectionIdServes) {
   }
 }
 
+// [rfc9000-7.5-5]: handshake bytes that came before are discarded, but their packet is acknowledged.
+TEST_P(Life, PacketsWithStaleHandshakeBytesAreAcknowledged) {
+  AdversaryConfig config{.stage = Stage::initial};
+  Scene scene(GetParam(), config);
+  scene.begin();
+  const Octets hello = scene.adversary.held(kInitial);
+  ASSERT_GT(hello.size(), 20U);
+  const Octets first = join({varints({0x06, 0, 10}), {hello.begin(), hello.begin() + 10}});
+  for (int i = 0; i < 3; ++i) {
+    const PacketNumber number = scene.adversary.next_number(kInitial);
+    scene.send(kInitial, first);
+    EXPECT_TRUE(scene.adversary.acknowledged(kInitial, number)) << i;
+  }
+  scene.adversary.release(kInitial);
+  scene.run();
+  EXPECT_FALSE(scene.victim.has_session() && scene.victim.session().closed());
+}
+
 // --- keys ----------------------------------------------------------------------------------------
 
 // [rfc9001-6.2-1] [rfc9001-6.2-2]: an update is followed before its packet is acknowledged, and
@@ -367,7 +385,8 @@ TEST_P(Life, KeyUpdatesAreFollowed) {
   }
 }
 
-// [rfc9001-5.5-1]: old keys serve no new numbers: they are not even tried.
+// [rfc9001-5.5-1] [rfc9001-6.4-2]: old keys serve no new numbers: they are not even tried, so that
+// nothing is opened that would have to end the connection.
 TEST_P(Life, OldKeysOnNewNumbersAreDropped) {
   Scene scene(GetParam());
   scene.begin();

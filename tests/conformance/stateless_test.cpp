@@ -227,6 +227,8 @@ TEST(PacketsOfClients, ThatUseARetryTokenTwice) {
   const auto close = scene.adversary.last<wire::ConnectionCloseFrame>();
   ASSERT_TRUE(close.has_value());
   EXPECT_EQ(close->error_code, std::to_underlying(invalid_token));
+  EXPECT_FALSE(close->application);
+  EXPECT_EQ(close->frame_type, 0U);
   EXPECT_EQ(scene.victim.endpoint().stats().accepted, 0U);
 }
 
