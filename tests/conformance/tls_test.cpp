@@ -48,7 +48,7 @@ void send_spoiled(Scene& scene, EncryptionLevel level) {
   scene.run();
 }
 
-// [rfc9001-4.8-1] [rfc9000-20.1-1]: the code tells the alert, whatever level it happened at.
+// [rfc9001-4.8-1]: the code tells the alert, whatever level it happened at.
 TEST_P(Tls, EachAlertIsAnErrorCode) {
   struct Case {
     std::string_view what;
