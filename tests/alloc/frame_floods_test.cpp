@@ -13,7 +13,7 @@ void reads(Scene& scene) { scene.victim.reads = true; }
 
 // --- streams -------------------------------------------------------------------------------------
 
-// [rfc9000-21.7-1] [rfc9000-21.7-2]
+// [rfc9000-21.7-1]
 TEST(Floods, OfStreams) {
   const std::vector<Flood> floods{
       {"single bytes at odd offsets, the same 4000 again and again", Side::server, 400 << 10,
