@@ -16,12 +16,12 @@ bool Line::is_lost(Instant now) {
   return lost;
 }
 
-void Line::enqueue(Instant now, Bytes datagram, Ecn ecn) {
+bool Line::enqueue(Instant now, Bytes datagram, Ecn ecn) {
   const auto waiting = std::ranges::count_if(
       travelling_, [&](const Traveller& traveller) { return traveller.departure > now; });
   if (config_.rate != 0 && static_cast<std::size_t>(waiting) > config_.queue) {
     ++stats_.overflowed;
-    return;
+    return false;
   }
   const auto takes =
       config_.rate == 0 ? Duration{} : Duration(datagram.size() * 8 * 1'000'000'000 / config_.rate);
@@ -40,20 +40,23 @@ void Line::enqueue(Instant now, Bytes datagram, Ecn ecn) {
         static_cast<u8>(std::uniform_int_distribution<unsigned>(1, 255)(random_));
   }
   travelling_.push_back(std::move(traveller));
+  return true;
 }
 
-void Line::push(Instant now, Bytes datagram, Ecn ecn) {
+bool Line::push(Instant now, Bytes datagram, Ecn ecn) {
   if (!begin_) begin_ = now;
   ++stats_.datagrams;
   stats_.bytes += datagram.size();
   if (is_lost(now)) {
     ++stats_.lost;
-    return;
+    return false;
   }
-  enqueue(now, datagram, ecn);
-  if (!chance(config_.duplication)) return;
-  ++stats_.duplicated;
-  enqueue(now, datagram, ecn);
+  const bool fits = enqueue(now, datagram, ecn);
+  if (chance(config_.duplication)) {
+    ++stats_.duplicated;
+    enqueue(now, datagram, ecn);
+  }
+  return fits;
 }
 
 std::optional<Parcel> Line::pop(Instant now) {

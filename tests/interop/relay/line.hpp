@@ -50,7 +50,8 @@ class Line {
  public:
   Line(LineConfig config, std::uint64_t seed) : config_(std::move(config)), random_(seed) {}
 
-  void push(Instant now, Bytes datagram, Ecn ecn);
+  /// False when it is lost at once.
+  bool push(Instant now, Bytes datagram, Ecn ecn);
   /// The next that has arrived by now.
   std::optional<Parcel> pop(Instant now);
   /// When the next arrives.
@@ -70,7 +71,7 @@ class Line {
     return std::uniform_int_distribution<unsigned>(0, 99)(random_) < percent;
   }
   bool is_lost(Instant now);
-  void enqueue(Instant now, Bytes datagram, Ecn ecn);
+  bool enqueue(Instant now, Bytes datagram, Ecn ecn);
 
   LineConfig config_;
   std::mt19937_64 random_;

@@ -99,6 +99,7 @@ int main(int argc, char** argv) {
   arguments.seconds("--rebind-every", "S", config.rebind_every, "from then on (default: 5)");
   arguments.toggle("--ce", config.mark_ce, "mark all that is ECN-capable as congested");
   arguments.number("--seed", "N", config.seed, 0, UINT32_MAX, "of the accidents (default: 1)");
+  arguments.toggle("--trace", config.trace, "tell of each datagram, on standard error");
   const std::span<char* const> words(argv, static_cast<std::size_t>(argc));
   if (const auto status = arguments.parse(words.subspan(1))) return *status;
   if (!config.listen.valid()) return arguments.misuse("--listen is missing");

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
+#include <cstdio>
 #include <utility>
-
-#include "transport/io/system_clock.hpp"
 
 namespace qpeer::relay {
 namespace {
@@ -103,7 +103,8 @@ void Relay::on_client_ready() {
     Flow* const flow = flow_of(datagram.path.remote);
     if (flow == nullptr) return;
     tap_.from_client(flow->number, datagram.payload, datagram.ecn);
-    flow->to_server->push(io::now(), datagram.payload, datagram.ecn);
+    const bool carried = flow->to_server->push(io::now(), datagram.payload, datagram.ecn);
+    trace(*flow, true, datagram.payload, carried);
   });
   deliver(io::now());
 }
@@ -114,7 +115,8 @@ void Relay::on_server_ready(Flow& flow) {
     tap_.from_server(flow.proof, datagram.payload, datagram.ecn);
     if (flow.rebinds != 0 && !flow.answered) ++answered_rebinds_;
     flow.answered = true;
-    flow.to_client->push(io::now(), datagram.payload, datagram.ecn);
+    const bool carried = flow.to_client->push(io::now(), datagram.payload, datagram.ecn);
+    trace(flow, false, datagram.payload, carried);
   });
   deliver(io::now());
 }
@@ -160,6 +162,15 @@ void Relay::arm() {
     next = std::min({next, flow->to_server->next_deadline(), flow->to_client->next_deadline()});
   }
   timer_.set(next);
+}
+
+// Columns: seconds, the client, which way, bytes, packets.
+void Relay::trace(const Flow& flow, bool from_client, Bytes datagram, bool carried) const {
+  if (!config_.trace) return;
+  fmt::print(stderr, "{:.3f} {}.{} {} {} {}{}\n",
+             std::chrono::duration<double>(io::now() - begin_).count(), flow.number, flow.rebinds,
+             from_client ? "->" : "<-", datagram.size(), outline(datagram),
+             carried ? "" : " (lost)");
 }
 
 std::string Relay::report() const {

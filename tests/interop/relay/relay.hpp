@@ -18,6 +18,7 @@
 #include "tests/interop/relay/wiretap.hpp"
 #include "transport/base/address.hpp"
 #include "transport/io/event_loop.hpp"
+#include "transport/io/system_clock.hpp"
 #include "transport/io/udp_socket.hpp"
 
 namespace qpeer::relay {
@@ -34,6 +35,7 @@ struct RelayConfig {
   Duration rebind_every = 5s;
   bool mark_ce = false;  ///< ECT becomes CE, as a congested router does.
   std::uint64_t seed = 1;
+  bool trace = false;  ///< Tell of each datagram, on standard error.
 };
 
 /// Single-threaded; the loop must outlive it.
@@ -66,6 +68,7 @@ class Relay {
   void deliver(Instant now);
   void rebind(Instant now);
   void arm();
+  void trace(const Flow& flow, bool from_client, Bytes datagram, bool carried) const;
   template <class F>
   void receive(io::UdpSocket& socket, F&& on_datagram);
   static void send(io::UdpSocket& socket, const SocketAddress& to, const Parcel& parcel);
@@ -77,6 +80,7 @@ class Relay {
   std::vector<u8> slab_;
   std::map<SocketAddress, std::unique_ptr<Flow>> flows_;
   Wiretap tap_;
+  Instant begin_ = io::now();
   Instant next_rebind_ = kNever;
   std::uint64_t rebinds_ = 0;
   std::uint64_t answered_rebinds_ = 0;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <string_view>
 
 #include "transport/wire/header.hpp"
 
@@ -61,6 +62,23 @@ void count(const wire::ProtectedHeader& header, Sightings& seen) {
   }
 }
 
+std::string_view name_of(PacketType type) {
+  switch (type) {
+    case PacketType::initial:
+      return "Initial";
+    case PacketType::zero_rtt:
+      return "0-RTT";
+    case PacketType::handshake:
+      return "Handshake";
+    case PacketType::retry:
+      return "Retry";
+    case PacketType::one_rtt:
+      return "1-RTT";
+    default:
+      return "other";
+  }
+}
+
 }  // namespace
 
 void Wiretap::from_client(std::uint64_t flow, Bytes datagram, Ecn ecn) {
@@ -92,6 +110,17 @@ void Wiretap::from_server(Proof& proof, Bytes datagram, Ecn ecn) {
   proof.to_client += datagram.size();
   const std::uint64_t received = std::max<std::uint64_t>(proof.to_server, 1);
   amplification_ = std::max(amplification_, proof.to_client * 100 / received);
+}
+
+std::string outline(Bytes datagram) {
+  std::string out;
+  Sightings seen;
+  walk(datagram, seen, [&](const wire::ProtectedHeader& header) {
+    if (!out.empty()) out += ' ';
+    out += name_of(header.type);
+  });
+  if (seen.version_negotiation != 0) return "Version Negotiation";
+  return out.empty() ? "other" : out;
 }
 
 std::string describe(const Sightings& seen, const std::string& prefix) {

@@ -61,6 +61,9 @@ class Wiretap {
   std::uint64_t amplification_ = 0;
 };
 
+/// The packets of a datagram by name, such as "Initial Handshake".
+[[nodiscard]] std::string outline(Bytes datagram);
+
 /// "name value" lines, each name with `prefix` in front.
 [[nodiscard]] std::string describe(const Sightings& sightings, const std::string& prefix);
 

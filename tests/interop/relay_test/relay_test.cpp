@@ -65,6 +65,9 @@ TEST(Line, LosesWhatIsListed) {
   Line line({.lost = {2, 3}}, 1);
   EXPECT_EQ(arrivals(line, 5), 3U);
   EXPECT_EQ(line.stats().lost, 2U);
+  Line first({.lost = {1}}, 1);
+  EXPECT_FALSE(first.push(Instant{}, kDatagram, Ecn::not_ect));
+  EXPECT_TRUE(first.push(Instant{}, kDatagram, Ecn::not_ect));
 }
 
 TEST(Line, IsABlackHoleAtTimes) {
@@ -135,6 +138,20 @@ TEST(Wiretap, CountsReservedVersionsAndNegotiation) {
   EXPECT_EQ(tap.client().other_version, 1U);
   EXPECT_EQ(tap.connections(), 0U);
   EXPECT_EQ(tap.server().version_negotiation, 1U);
+}
+
+TEST(Outline, NamesThePacketsOfADatagram) {
+  auto both = datagram(wire::PacketType::initial, Version::v1, 140);
+  EXPECT_EQ(outline(both), "Initial");
+  const auto header = wire::decode_header(both, 0, true);
+  ASSERT_TRUE(header);
+  both.resize(header->size);  // Without the padding.
+  const auto second = datagram(wire::PacketType::handshake, Version::v2, 140);
+  both.insert(both.end(), second.begin(), second.end());
+  EXPECT_EQ(outline(both), "Initial Handshake");
+  EXPECT_EQ(outline(datagram(wire::PacketType::initial, Version::negotiation, 140)),
+            "Version Negotiation");
+  EXPECT_EQ(outline(datagram(wire::PacketType::initial, Version{0x1a2a3a4a}, 140)), "other");
 }
 
 TEST(Wiretap, MeasuresAmplificationUntilTheAddressIsProved) {
