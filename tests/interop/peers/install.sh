@@ -77,7 +77,7 @@ debian() {
   unpack_new "$folder/debs/debian13" "$folder/debian13"
 }
 
-# go_program NAME: $here/NAME.go, against the packaged sources alone
+# go_program NAME: $here/NAME.go with hq.go, against the packaged sources alone
 go_program() {
   local go=$folder/go/usr/lib/go-1.24
   prepare_apt
@@ -87,7 +87,7 @@ go_program() {
     unavailable "the packages of Go could not be downloaded"
   unpack_new "$folder/debs/go" "$folder/go"
   GOROOT=$go GOPATH=$folder/go/usr/share/gocode GOCACHE=$folder/go/cache GO111MODULE=off GOTOOLCHAIN=local \
-    GOFLAGS=-buildvcs=false CGO_ENABLED=0 quietly "$go/bin/go" build -o "$folder/bin/$1" "$here/$1.go"
+    GOFLAGS=-buildvcs=false CGO_ENABLED=0 quietly "$go/bin/go" build -o "$folder/bin/$1" "$here/hq.go" "$here/$1.go"
 }
 
 npm_package() { # npm_package FOLDER PACKAGE
@@ -146,8 +146,8 @@ make_quiche() {
 fingerprint() { # fingerprint PEER: changes when what makes it does
   local files=("$here/install.sh")
   case $1 in
-    quic-go) files+=("$here/qgo.go") ;;
-    xnet) files+=("$here/xnq.go") ;;
+    quic-go) files+=("$here/hq.go" "$here/qgo.go") ;;
+    xnet) files+=("$here/hq.go" "$here/xnq.go") ;;
     quiche) files+=("$here/quiche.mjs") ;;
   esac
   cat "${files[@]}" | sha256sum

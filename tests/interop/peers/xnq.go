@@ -1,4 +1,4 @@
-// xnq: golang.org/x/net/quic as a peer that speaks hq-interop.
+// xnq: golang.org/x/net/quic as a peer that speaks hq-interop; see hq.go.
 //
 //	xnq server [-retry] ADDR WWW KEY CERT
 //	xnq client -ca FILE ADDR OUT-DIR PATH...
@@ -7,57 +7,19 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
-	"flag"
-	"fmt"
-	"io"
 	"log"
 	"net"
-	"os"
-	"path"
-	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
 	"golang.org/x/net/quic"
 )
 
-var (
-	retry = flag.Bool("retry", false, "server: answer each first Initial with Retry")
-	ca    = flag.String("ca", "", "client: authorities")
-)
+func main() { run(serve, fetch) }
 
-func must[T any](v T, err error) T {
-	if err != nil {
-		log.Fatal(err)
-	}
-	return v
-}
-
-func main() {
-	if len(os.Args) < 2 {
-		log.Fatal("usage: xnq server|client [flags] ADDR ...")
-	}
-	mode := os.Args[1]
-	flag.CommandLine.Parse(os.Args[2:])
-	switch {
-	case mode == "server" && flag.NArg() == 4:
-		serve(flag.Arg(0), flag.Arg(1), flag.Arg(2), flag.Arg(3))
-	case mode == "client" && flag.NArg() >= 3:
-		fetch(flag.Arg(0), flag.Arg(1), flag.Args()[2:])
-	default:
-		log.Fatal("wrong mode or number of arguments")
-	}
-}
-
-func serve(addr, www, key, cert string) {
+func serve(addr, www string, tc *tls.Config) {
 	endpoint := must(quic.Listen("udp", addr, &quic.Config{
-		TLSConfig: &tls.Config{
-			MinVersion:   tls.VersionTLS13,
-			NextProtos:   []string{"hq-interop"},
-			Certificates: []tls.Certificate{must(tls.LoadX509KeyPair(cert, key))},
-		},
+		TLSConfig:                tc,
 		HandshakeTimeout:         30 * time.Second,
 		RequireAddressValidation: *retry,
 	}))
@@ -80,26 +42,14 @@ func serveConnection(conn *quic.Conn, www string) {
 		}
 		go func() {
 			defer stream.Close()
-			request, _ := io.ReadAll(io.LimitReader(stream, 4096))
-			words := strings.Fields(string(request))
-			if len(words) != 2 || words[0] != "GET" {
+			if answer(stream, www) != nil {
 				stream.Reset(1)
-				return
 			}
-			file, err := os.Open(filepath.Join(www, filepath.Clean("/"+words[1])))
-			if err != nil {
-				stream.Reset(2)
-				return
-			}
-			defer file.Close()
-			io.Copy(stream, file)
 		}()
 	}
 }
 
-func fetch(addr, out string, paths []string) {
-	tc := &tls.Config{MinVersion: tls.VersionTLS13, NextProtos: []string{"hq-interop"}, ServerName: "localhost", RootCAs: x509.NewCertPool()}
-	tc.RootCAs.AppendCertsFromPEM(must(os.ReadFile(*ca)))
+func fetch(addr, out string, paths []string, tc *tls.Config) {
 	ctx := context.Background()
 	server := must(net.ResolveUDPAddr("udp", addr))
 	endpoint := must(quic.Listen("udp", net.JoinHostPort(server.IP.String(), "0"), nil))
@@ -110,11 +60,9 @@ func fetch(addr, out string, paths []string) {
 		go func() {
 			defer all.Done()
 			stream := must(conn.NewStream(ctx))
-			fmt.Fprintf(stream, "GET %s\r\n", name)
+			request(stream, name)
 			stream.CloseWrite()
-			file := must(os.Create(filepath.Join(out, path.Base(name))))
-			must(io.Copy(file, stream))
-			file.Close()
+			save(stream, out, name)
 			stream.Close()
 		}()
 	}
