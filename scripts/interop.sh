@@ -4,17 +4,20 @@ set -euo pipefail
 export LC_ALL=C
 usage() {
   cat <<'HELP'
-usage: scripts/interop.sh [--all] [--case NAME]... [--bin DIR] [--list] [PEER...]
+usage: scripts/interop.sh [--all] [--jobs N] [--dashes] [--case NAME]... [--bin DIR] [--list] [PEER...]
 Runs qpeer-hq as client and as server against other QUIC stacks, with a relay in between that delays, loses,
 corrupts and rebinds, and that watches: a cell is green when every file arrives with the right SHA-256 and
 what its case asks for was seen. The last line is "interop: G green, R red of N".
 Peers are installed when they are missing, from Debian's packages and npm, into the user's cache folder.
-  --all         all peers, and the cases in full size; writes docs/interop.md
+  --all         all peers, and the cases in full size; writes docs/interop.md. With PEER or --case only
+                those cells are run, and the page keeps the others as they are
+  --jobs N      so many peers at a time (default: 1)
+  --dashes      tries also what a peer is known not to do
   --case NAME   only this case (may be repeated)
   --bin DIR     the folder of qpeer-hq and qpeer-relay (default: build/release/bin)
   --list        print the names of peers and cases
   PEER...       only these (default: ngtcp2)
-QPEER_INTEROP_LOGS=DIR keeps what every program said. Exit status: 0 all green, 1 something red, 2 wrong
+QPEER_INTEROP_LOGS=DIR keeps what every program said, and what the relay saw of each datagram. Exit status: 0 all green, 1 something red, 2 wrong
 usage, 77 no peer can be had here.
 HELP
 }
@@ -35,10 +38,15 @@ misuse() {
 }
 is_one_of() { case " ${2//$'\n'/ } " in *" $1 "*) true ;; *) false ;; esac; }
 
-all= bin=$root/build/release/bin wanted=() cases=()
+all= dashes= jobs=1 bin=$root/build/release/bin wanted=() cases=()
 while [ $# -gt 0 ]; do
   case $1 in
     --all) all=1 ;;
+    --dashes) dashes=1 ;;
+    --jobs)
+      [[ ${2-} =~ ^[1-9]$ ]] || misuse "--jobs wants a number from 1 to 9"
+      jobs=$2
+      shift ;;
     --case)
       is_one_of "${2-}" "$CASES" || misuse "no case '${2-}' (see --list)"
       cases+=("$2")
@@ -61,6 +69,8 @@ done
 for program in qpeer-hq qpeer-relay; do
   [ -x "$bin/$program" ] || misuse "$bin/$program is missing: build it, or give --bin"
 done
+whole= # All that the page shows is run.
+if [ -n "$all" ] && [ ${#wanted[@]} = 0 ] && [ ${#cases[@]} = 0 ]; then whole=1; fi
 if [ ${#wanted[@]} = 0 ]; then
   if [ -n "$all" ]; then read -r -a wanted <<<"$PEERS"; else wanted=(ngtcp2); fi
 fi
@@ -68,12 +78,11 @@ fi
 [ ${#cases[@]} -gt 0 ] || cases=($CASES)
 
 begin_processes interop
-www=$scratch/www
+www=$scratch/www certificates=$scratch/certificates tally=$scratch/tally
 logs=${QPEER_INTEROP_LOGS:-$scratch/logs}
-results=$root/build/interop # One file a cell, so that the page can be made of several runs.
+results=$root/build/interop # One file a cell: colour, what was run and when, cause.
+if [ -n "$whole" ]; then rm -rf "$results"; fi
 mkdir -p "$www" "$logs" "$results"
-helpers=()
-
 # --- files ----------------------------------------------------------------------------------------
 long_names=()
 make_files() {
@@ -88,7 +97,7 @@ make_files() {
     printf '%-32d' "$i" >"$www/$name"
     long_names+=("$name")
   done
-  "$tests/certificates.sh" "$scratch/certificates"
+  "$tests/certificates.sh" "$certificates"
 }
 
 # --- one cell -------------------------------------------------------------------------------------
@@ -103,7 +112,7 @@ start_on_port() {
   done
   return 1
 }
-relay() { command=("$bin/qpeer-relay" --listen "$(literal "$host"):$port" --to "$(literal "$host"):$behind" "${line[@]}"); }
+relay() { command=("$bin/qpeer-relay" --listen "$(literal "$host"):$port" --to "$(literal "$host"):$behind" "${line[@]}" ${QPEER_INTEROP_LOGS:+--trace}); }
 
 # run_client NAME LOG FILE...: one process that fetches these
 run_client() {
@@ -138,7 +147,7 @@ run_clients() {
         break
       fi
     done
-    cat "$log".client-* >"$log.client"
+    tail -n +1 "$log".client-* >"$log.client"
     rm -f "$log".client-*
   else # The second step finds in $state what the first remembered.
     run_client "$name" "$log.client-1" "${all_files[0]}"
@@ -168,18 +177,18 @@ verdict() {
   "check_$case"
 }
 
-# cell PEER ROLE-OF-THE-PEER: of the case $case; leaves a file in $results: green, red or "-", time, cause
+# cell PEER ROLE-OF-THE-PEER: of the case $case
 cell() {
-  local peer=$1 role=$2 log=$logs/$case.$2.$1 out=$scratch/out state=$scratch/state started why ours child
+  local peer=$1 role=$2 log=$logs/$case.$2.$1 out=$scratch/out state=$scratch/state started why ours child remark=
   local -A saw=()
-  local server_flags client_flags certificate key authorities=$scratch/certificates/ca.crt
+  local server_flags client_flags certificate key authorities=$certificates/ca.crt helpers=()
   rm -rf "$out" "$state"
   mkdir -p "$out" "$state"
   defaults
   "case_$case"
   peer_flags "$role" "$peer" "$case"
-  certificate=$scratch/certificates/$kind.crt key=$scratch/certificates/$kind.key
-  if [ "$role" = client ] && is_server_only "$peer"; then cannot="is a server only"; fi
+  certificate=$certificates/$kind.crt key=$certificates/$kind.key
+  if [ -n "$dashes" ]; then cannot=; fi
   if [ "$host" = ::1 ] && ! grep -q ' lo$' /proc/net/if_inet6 2>/dev/null; then cannot="this machine has no IPv6"; fi
   if [ -n "$cannot" ]; then
     tell "-" 0 "$cannot"
@@ -194,22 +203,38 @@ cell() {
     verdict qpeer "$peer" >"$scratch/why"
   fi
   for child in "${helpers[@]}"; do stop_child "$child" || true; done
-  helpers=()
   if [ -s "$scratch/why" ]; then explain "$role" "$peer" "$case" >>"$scratch/why"; fi
-  why=$(paste -s -d ';' "$scratch/why" | sed 's/;/; /g')
-  if [ -z "$why" ]; then tell green $(((${EPOCHREALTIME/./} - started) / 1000)) ""
+  why=$(paste -s -d '\t' "$scratch/why" | sed 's/\t/; /g')
+  if [ -z "$why" ]; then tell green $(((${EPOCHREALTIME/./} - started) / 1000)) "$remark"
   else tell RED $(((${EPOCHREALTIME/./} - started) / 1000)) "$why"; fi
 }
 
-green=0 red=0
 tell() { # tell COLOUR MILLISECONDS CAUSE
-  case $1 in
-    green) green=$((green + 1)) ;;
-    RED) red=$((red + 1)) ;;
-  esac
-  printf '%-6s %-7s %-20s %-5s %6d ms  %s\n' "$role" "$peer" "$case" "$1" "$2" "$3"
-  if [ "$1" = RED ]; then tail -q -n 3 "$log.client" "$log.server" 2>/dev/null | cut -c 1-160 | sed 's/^/    /' || true; fi
-  if [ -n "$all" ]; then printf '%s\t%s\n' "$1" "$3" >"$results/$peer.$role.$case"; fi
+  local more=
+  echo "$1" >>"$tally"
+  if [ "$1" = RED ]; then
+    more=$(tail -q -n 3 "$log.client" "$log.server" 2>/dev/null | cut -c 1-160 | sed 's/^/    /') || true
+    more=$'\n'$more
+  fi
+  printf '%-6s %-8s %-20s %-5s %6d ms  %s\n' "$role" "$peer" "$case" "$1" "$2" "$3$more"
+  if [ -n "$all" ]; then printf '%s\t%s\t%s\n' "$1" "$what" "$3" >"$results/$peer.$role.$case"; fi
+}
+
+# cells PEER: all of them; in a subshell, which has a scratch folder and children of its own
+cells() {
+  local peer=$1 case
+  begin_processes "interop-$peer"
+  for case in "${cases[@]}"; do
+    kill -0 $$ || return # Nobody waits any more.
+    cell "$peer" server
+    is_server_only "$peer" || cell "$peer" client
+  done
+}
+
+version_of_qpeer() {
+  local version
+  version=$(sed -n 's/^project(qpeer VERSION \([0-9.]*\).*/\1/p' "$root/CMakeLists.txt")
+  echo "qpeer $version$(git -C "$root" describe --always --dirty=+ --abbrev=10 2>/dev/null | sed 's/^/ at /')"
 }
 
 # --- all of it ------------------------------------------------------------------------------------
@@ -227,13 +252,22 @@ for peer in "${wanted[@]}"; do
 done
 [ ${#installed[@]} -gt 0 ] || { echo "interop.sh: no peer can be had here" >&2; exit 77; }
 make_files
+what="$(version_of_qpeer), $(date -u +%F)"
+: >"$tally"
 echo "role and name of the peer, case:"
+await_cells() { # of one peer
+  local ended
+  wait -n -p ended || exit 1
+  forget_child "$ended"
+}
 for peer in "${installed[@]}"; do
-  for case in "${cases[@]}"; do
-    cell "$peer" server
-    is_server_only "$peer" || cell "$peer" client
-  done
+  [ ${#CHILDREN[@]} -lt "$jobs" ] || await_cells
+  cells "$peer" &
+  CHILDREN+=($!)
 done
+while [ ${#CHILDREN[@]} -gt 0 ]; do await_cells; done
+green=$(grep -c green "$tally") || true
+red=$(grep -c RED "$tally") || true
 if [ -n "$all" ]; then "$tests/page.sh" "$results" >"$root/docs/interop.md"; fi
 echo "interop: $green green, $red red of $((green + red))"
-[ $red = 0 ] && [ $green -gt 0 ]
+[ "$red" = 0 ] && [ "$green" -gt 0 ]

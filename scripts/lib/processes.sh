@@ -8,7 +8,8 @@
 CHILDREN=() # process ids
 scratch=    # the folder
 
-begin_processes() { # begin_processes NAME: makes $scratch, arms the traps
+begin_processes() { # begin_processes NAME: makes $scratch, arms the traps; a subshell may have its own
+  CHILDREN=()
   scratch=$(mktemp -d "${TMPDIR:-/tmp}/qpeer-$1.XXXXXX")
   trap end_processes EXIT
   trap 'exit 129' HUP
@@ -43,18 +44,23 @@ stop_child() {
 
 # await_child PID [SECONDS]: the same for one that is to go by itself
 await_child() {
-  local pid=$1 status=0 other left=() ticks=$((${2-6} * 20))
+  local pid=$1 status=0 ticks=$((${2-6} * 20))
   for ((; ticks > 0; --ticks)); do
     kill -0 "$pid" 2>/dev/null || break
     sleep 0.05
   done
   kill -KILL "$pid" 2>/dev/null || true
   wait "$pid" 2>/dev/null || status=$?
+  forget_child "$pid"
+  return $status
+}
+
+forget_child() { # forget_child PID: that ended
+  local other left=()
   for other in "${CHILDREN[@]}"; do
-    if [ "$other" != "$pid" ]; then left+=("$other"); fi
+    if [ "$other" != "$1" ]; then left+=("$other"); fi
   done
   CHILDREN=("${left[@]}")
-  return $status
 }
 
 # run_child SECONDS LOG COMMAND...: runs it to its end, both outputs into LOG; 124 when it took too long

@@ -13,7 +13,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 . "$root/tests/interop/peers/cases.sh"
 
 colour() { cut -f 1 "$results/$1" 2>/dev/null || true; }
-cause() { cut -f 2- "$results/$1"; }
+cause() { cut -f 3- "$results/$1"; }
 
 present=()
 for peer in $PEERS; do if [ -e "$results/$peer.version" ]; then present+=("$peer"); fi; done
@@ -55,12 +55,16 @@ count() { # count COLOUR: cells
   echo $n
 }
 
-list() { # list COLOUR: the cells of that colour, those of one cause together
+tried() { # what was run and when; one unless the page was made of several runs
+  cat "$results"/*.server.* "$results"/*.client.* 2>/dev/null | cut -f 2 | sort -u | paste -s -d '\t' | sed 's/\t/; /g'
+}
+
+list() { # list COLOUR: the cells of that colour with something to tell, those of one cause together
   local peer role case
   for peer in "${present[@]}"; do
     for role in server client; do
       for case in $CASES; do
-        if [ "$(colour "$peer.$role.$case")" = "$1" ]; then
+        if [ "$(colour "$peer.$role.$case")" = "$1" ] && [ -n "$(cause "$peer.$role.$case")" ]; then
           printf '%s\t%s\t%s\n' "$peer as $role" "$(cause "$peer.$role.$case")" "$case"
         fi
       done
@@ -73,13 +77,17 @@ list() { # list COLOUR: the cells of that colour, those of one cause together
 cat <<PAGE
 # Interoperation with other stacks
 
-Made by \`scripts/interop.sh --all\`; do not edit. $(count green) cells are green, $(count RED) red.
+Made by \`scripts/interop.sh --all\`; do not edit. $(count green) cells are green, $(count RED) red, with $(tried).
 
 Between client and server there is always a relay (\`tests/interop/relay\`): 15 ms each way, 10 Mbit/s, a queue of
 25 datagrams, and whatever the case adds. The cases, their sizes and their time limits are those of the QUIC interop
 runner. A cell is green when all files arrived with the right SHA-256 and what the case is about was seen: the relay
 counts packet types, versions, ECN marks, connections, rebindings and bytes sent to unproved addresses, and our own
-program tells of ciphers, key updates, resumption and paths. A dash means that the peer cannot do it.
+program tells of ciphers, key updates, resumption and paths. A dash means that the peer cannot do it: \`--dashes\`
+tries those cells as well.
+
+In \`connectionmigration\` the client moves to another address of its own. In \`preferredaddress\` it moves to one that
+the server announced, past the relay; the interop runner calls that connectionmigration.
 
 | name | stack |
 |---|---|
@@ -89,9 +97,11 @@ printf '\n## qpeer as the client\n\n'
 matrix server "${present[@]}"
 printf '\n## qpeer as the server\n\n'
 matrix client "${clients[@]}"
-if [ "$(count RED)" != 0 ]; then
-  printf '\n## Red\n\n'
-  list RED
-fi
-printf '\n## What peers cannot do\n\n'
-list -
+section() { # section TITLE COLOUR
+  local lines
+  lines=$(list "$2")
+  if [ -n "$lines" ]; then printf '\n## %s\n\n%s\n' "$1" "$lines"; fi
+}
+section Red RED
+section "Green all the same" green
+section "What peers cannot do" -

@@ -29,6 +29,7 @@ struct GetOptions {
   std::string ca;
   std::string groups;
   Duration timeout = 10s;
+  Duration idle_timeout = 30s;
   std::uint64_t window = 0;
   SocketAddress migrate{};
   bool each = false;
@@ -226,6 +227,7 @@ Task<std::size_t> fetch_host(AsyncEndpoint& endpoint, const GetOptions& options,
                                  .server_name = host.urls.front().host,
                                  .connection = options.transport.connection()};
   connect_options.connection.handshake_timeout = options.timeout;
+  connect_options.connection.max_idle_timeout = options.idle_timeout;
   if (options.upgrade) connect_options.connection.preferred_version = Version::v2;
   if (options.window != 0) {
     connect_options.connection.streams.stream_receive_window = options.window;
@@ -292,6 +294,8 @@ int get_command(std::span<char* const> words) {
                  "trust only these authorities (default: trust anyone)");
   arguments.seconds("--timeout", "S", options.timeout,
                     "give up a handshake after this long (default: 10)");
+  arguments.seconds("--idle-timeout", "S", options.idle_timeout,
+                    "and a connection after so long a silence (default: 30)");
   arguments.toggle("--each", options.each, "a connection for each file, all at once");
   arguments.toggle("--resume", options.resume,
                    "the first file on one connection, the others on a second that resumes it");

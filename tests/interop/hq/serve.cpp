@@ -30,11 +30,13 @@ struct ServeOptions {
   std::uint16_t port = 443;
   std::string groups;
   Duration timeout = 10s;
+  Duration idle_timeout = 30s;
   bool retry = false;
   bool key_update = false;
   bool early_data = false;
   bool upgrade = false;
   SocketAddress preferred{};
+  Version only_version = Version::negotiation;
   bool quiet = false;
   cli::TransportOptions transport;
 };
@@ -148,9 +150,14 @@ std::expected<AsyncEndpointOptions, std::string> endpoint_options(const ServeOpt
   out.endpoint.retry = options.retry ? RetryPolicy::always : RetryPolicy::under_load;
   out.endpoint.connection = options.transport.connection();
   out.endpoint.connection.handshake_timeout = options.timeout;
+  out.endpoint.connection.max_idle_timeout = options.idle_timeout;
   if (options.preferred.valid()) out.more_binds.push_back(options.preferred);
   (options.preferred.is_ipv4() ? out.endpoint.connection.preferred_ipv4
                                : out.endpoint.connection.preferred_ipv6) = options.preferred;
+  if (options.only_version != Version::negotiation) {
+    out.endpoint.connection.versions = {};
+    out.endpoint.connection.versions.push_back(options.only_version);
+  }
   if (options.upgrade) out.endpoint.connection.preferred_version = Version::v2;
   return out;
 }
@@ -201,9 +208,13 @@ int serve_command(std::span<char* const> words) {
   arguments.toggle("--key-update", options.key_update, "update the keys as soon as possible");
   arguments.seconds("--timeout", "S", options.timeout,
                     "give up a handshake after this long (default: 10)");
+  arguments.seconds("--idle-timeout", "S", options.idle_timeout,
+                    "and a connection after so long a silence (default: 30)");
   arguments.text("--groups", "LIST", options.groups, "key exchange groups, as OpenSSL names them");
   arguments.toggle("--upgrade", options.upgrade,
                    "move clients that speak v2 as well from v1 to v2");
+  arguments.choice<Version>("--only-version", {{"v1", Version::v1}, {"v2", Version::v2}},
+                            options.only_version, "speak no other QUIC version");
   options.transport.declare_cipher(arguments);
   options.transport.declare_mtu(arguments);
   arguments.toggle("--quiet", options.quiet, "do not tell what is asked for");

@@ -9,18 +9,19 @@
 #   kind        of certificate;  host: 127.0.0.1 or ::1
 #   steps       1; 2 fetches the first file on one connection and the rest on another
 #   parallel    a process, or a connection, for each file, so many at once
+#   one_rtt_most   bytes of the client that a 0-RTT case lets pass in 1-RTT packets
 # check_NAME says nothing when what the relay (saw) and our program (said) show is what the case asks for,
 # else what is wrong. theirs_NAME_of_PEER in `peer_flags` has the peer's part.
 # shellcheck disable=SC2034,SC2154
 
 CASES="handshake transfer longrtt chacha20 multiplexing retry resumption zerortt blackhole keyupdate ecn
   amplificationlimit handshakeloss transferloss handshakecorruption transfercorruption ipv6 v2
-  versionnegotiation rebind-port rebind-addr connectionmigration"
+  versionnegotiation rebind-port rebind-addr connectionmigration preferredaddress"
 
 if_all() { if [ -n "$all" ]; then echo "$1"; else echo "$2"; fi; }
 
 defaults() {
-  files=(f1k) host=127.0.0.1 kind=p256 limit=60 steps=1 parallel=
+  files=(f1k) host=127.0.0.1 kind=p256 limit=60 steps=1 parallel= one_rtt_most=6000
   line=(--delay 0.015 --rate 10M --queue 25)
   ours_client=() ours_server=() theirs=() cannot=
 }
@@ -50,7 +51,8 @@ many_connections() {
   files=()
   for ((i = 1; i <= $(if_all 50 6); ++i)); do files+=("k$i"); done
   parallel=10 limit=$(if_all 300 60)
-  ours_client=(--each --timeout 60) ours_server=(--timeout 60)
+  # Nobody is to give up before the case does.
+  ours_client=(--each --timeout 60 --idle-timeout 60) ours_server=(--timeout 60 --idle-timeout 60)
 }
 case_handshakeloss() { many_connections; line+=(--loss 30 --burst 3); }
 case_handshakecorruption() { many_connections; line+=(--corrupt 30 --burst 3); }
@@ -68,6 +70,13 @@ case_rebind-addr() {
   line+=(--rebind address --first-rebind "$(if_all 1 0.4)" --rebind-every "$(if_all 5 2)")
 }
 case_connectionmigration() { files=("$(if_all f2m f500k)"); ours_client=(--migrate 127.0.0.1); }
+# The server asks the client to come to a second address of its own: there the relay is not.
+case_preferredaddress() {
+  local port
+  free_udp_port
+  files=("$(if_all f2m f500k)") preferred=$host:$port
+  ours_server=(--preferred "$preferred")
+}
 
 # --- what must be seen ----------------------------------------------------------------------------
 expect() { # expect NAME OP VALUE...: of what the relay counted
@@ -88,7 +97,7 @@ check_zerortt() {
   expect client_zero_rtt -ge 1
   # All but the first request are early: the rest is acknowledgements and credit.
   expect client_zero_rtt_bytes -ge 7000
-  expect client_one_rtt_bytes -le 6000
+  expect client_one_rtt_bytes -le "$one_rtt_most"
   ours_said 'early data accepted'
 }
 check_blackhole() { one_connection; expect client_lost -ge 1; expect server_lost -ge 1; }
@@ -105,7 +114,11 @@ check_amplificationlimit() {
   one_connection
   expect client_lost -eq "$(if_all 6 3)"
   expect server_bytes -ge 5000
-  expect amplification -le 300
+  # The interop runner lets it pass up to four; ours has no excuse.
+  expect amplification -le "$(if [ "$role" = server ]; then echo 400; else echo 300; fi)"
+  if [ "${saw[amplification]:-0}" -gt 300 ]; then
+    remark="its server sends ${saw[amplification]} % of what it got to an unproved address, where RFC 9000 allows 300"
+  fi
 }
 check_handshakeloss() { expect connections -eq ${#files[@]}; expect client_lost -ge 1; expect server_lost -ge 1; }
 check_handshakecorruption() { expect client_corrupted -ge 1; expect server_corrupted -ge 1; }
@@ -120,10 +133,19 @@ check_v2() {
   expect server_handshake_v1 -eq 0
   expect client_handshake_v1 -eq 0
 }
-check_versionnegotiation() { expect server_version_negotiation -ge 1; expect client_other_version -ge 1; }
+check_versionnegotiation() {
+  expect server_version_negotiation -ge 1
+  expect client_handshake_v1 -ge 1
+}
 check_rebind-port() { one_connection; expect rebinds -ge 1; expect answered_rebinds -eq "${saw[rebinds]:-0}"; }
 check_rebind-addr() { check_rebind-port; }
 check_connectionmigration() { one_connection; expect flows -ge 2; }
+check_preferredaddress() {
+  one_connection
+  expect server_one_rtt -ge 1
+  expect server_one_rtt_bytes -le "$(if_all 500000 250000)"
+  ours_said '[1-9][0-9]* path changes'
+}
 
 # --- the peers' part: sets theirs, or cannot (the reason) -------------------------------------------
 peer_flags() { # peer_flags ROLE-OF-THE-PEER PEER CASE
@@ -138,14 +160,17 @@ peer_flags() { # peer_flags ROLE-OF-THE-PEER PEER CASE
     retry:server:aioquic | retry:server:quiche) theirs=(--retry) ;;
     retry:server:nginx) theirs=(retry) ;;
     retry:server:haproxy) theirs=(quic-force-retry) ;;
-    retry:server:deno) cannot="has no switch for Retry" ;;
-    retry:client:xnet) cannot="does not get through a Retry, not even its own server's" ;;
+    retry:server:deno) cannot="its API can accept, refuse or ignore a connection, but not send Retry" ;;
+    retry:client:xnet) cannot="keeps the Initial keys of before a Retry, which nobody can read then, its own server included" ;;
 
-    resumption:*:xnet | zerortt:*:xnet) cannot="has no session tickets" ;;
-    resumption:client:deno | zerortt:client:deno) cannot="keeps no session across connections" ;;
-    zerortt:server:nginx | zerortt:server:haproxy) cannot="this build takes no 0-RTT" ;;
+    resumption:*:xnet | zerortt:*:xnet) cannot="its server sends no session ticket, its client keeps none" ;;
+    zerortt:server:nginx | zerortt:server:haproxy) cannot="its tickets allow no early data: it runs on the TLS callbacks of stock OpenSSL" ;;
     resumption:client:quic-go) theirs=(-resume) steps=1 ;;
     zerortt:client:quic-go) theirs=(-0rtt) steps=1 ;;
+    resumption:client:deno) theirs=(--resume) steps=1 ;;
+    zerortt:client:deno)
+      theirs=(--0rtt) steps=1
+      one_rtt_most=12000 ;; # It looks for a larger MTU as soon as it can, twice.
     resumption:client:ngtcp2)
       theirs=("--session-file=$state/session" "--tp-file=$state/parameters" --wait-for-ticket --disable-early-data) ;;
     zerortt:client:ngtcp2) theirs=("--session-file=$state/session" "--tp-file=$state/parameters" --wait-for-ticket) ;;
@@ -155,37 +180,39 @@ peer_flags() { # peer_flags ROLE-OF-THE-PEER PEER CASE
     keyupdate:client:ngtcp2) theirs=(--key-update=100ms) ;;
     keyupdate:client:*) ours_server=(--key-update) ;;
 
-    v2:*:xnet | v2:*:deno | v2:*:quiche | v2:*:nginx) cannot="v1 only" ;;
+    v2:*:xnet | v2:*:deno | v2:*:quiche | v2:*:nginx) cannot="speaks v1 alone" ;;
     v2:server:ngtcp2) theirs=(--preferred-versions=v2) ;;
     v2:client:ngtcp2) theirs=(--version=v1 --available-versions=v2,v1 --preferred-versions=v2,v1) ;;
     v2:client:aioquic) theirs=(--negotiate-v2) ;;
-    v2:*:quic-go) cannot="no compatible version negotiation" ;;
+    v2:*:quic-go) cannot="stays with v1: it sends no version_information" ;;
 
     versionnegotiation:client:ngtcp2) theirs=(--version=0x1a2a3a4a --preferred-versions=v1) ;;
-    versionnegotiation:client:*) cannot="its client cannot begin with another version" ;;
+    versionnegotiation:client:quic-go) theirs=(-v2) ours_server=(--only-version v1) ;;
+    versionnegotiation:client:aioquic) theirs=(reserved) ;;
+    versionnegotiation:client:*) cannot="its client begins with v1 and knows no other" ;;
 
     ecn:*:aioquic | ecn:*:quiche | ecn:*:nginx | ecn:*:haproxy | ecn:*:xnet) cannot="does not mark with ECN" ;;
-    ecn:*:deno) cannot="" ;;
 
-    connectionmigration:server:quic-go) cannot="forbids active migration" ;;
+    connectionmigration:server:quic-go | connectionmigration:server:xnet | connectionmigration:server:haproxy)
+      cannot="forbids active migration by its transport parameter" ;;
     connectionmigration:client:ngtcp2) theirs=(--change-local-addr=100ms --delay-stream=200ms) ;;
     connectionmigration:client:quiche) theirs=(--migrate) ;;
-    connectionmigration:client:*) cannot="its client has no migration" ;;
-    connectionmigration:server:xnet | rebind-*:server:xnet) cannot="no migration: new ports are ignored" ;;
-    connectionmigration:server:haproxy | rebind-*:server:haproxy) cannot="does not follow to another port" ;;
+    connectionmigration:client:*) cannot="its API has no way to move a connection" ;;
+    rebind-*:server:xnet | rebind-*:server:haproxy) cannot="answers nothing that comes from another port" ;;
+
+    preferredaddress:server:ngtcp2) theirs=("--preferred-ipv4-addr=$preferred") ;;
+    preferredaddress:server:deno) cannot="answers from its first address what comes to the announced one" ;;
+    preferredaddress:client:ngtcp2) ;;
+    preferredaddress:server:*) cannot="announces no preferred address" ;;
+    preferredaddress:client:*) cannot="its client stays where it is" ;;
   esac
 }
 
 # --- what is known of red cells ---------------------------------------------------------------------
 explain() { # explain ROLE-OF-THE-PEER PEER CASE: words behind the observation, or nothing
   case $3:$1:$2 in
-    amplificationlimit:server:quic-go)
-      echo "quic-go looks at the limit before it sends a datagram of 1280 bytes, and so goes over it by part of one" ;;
-    rebind-*:server:nginx)
-      echo "nginx falls silent after the first rebinding; ngtcp2's client stalls there in the same way" ;;
-    connectionmigration:client:quiche)
-      echo "supposedly the challenge comes in one packet with, but before, the connection ID to answer it with:" \
-        "we drop it, and quiche sends no other" ;;
-    handshakeloss:client:quiche) echo "one client in fifty is left without its file; why is not known yet" ;;
+    handshakeloss:client:quiche)
+      echo "chance: each copy of a client's Finished was lost until it gave up; it sends few, as its probe time-out" \
+        "doubles, and spends every other probe on 1-RTT packets that no server can read yet" ;;
   esac
 }

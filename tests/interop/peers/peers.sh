@@ -98,10 +98,11 @@ server_aioquic() {
   debian_program /usr/bin/python3 "$examples/http3_server.py" "${flags[@]}" --host "$host" --port "$port" -c "$certificate" -k "$key"
   command=(env "STATIC_ROOT=$www" "${command[@]}")
 }
-client_aioquic() {
+client_aioquic() { # flags: "reserved" first, to begin with a version that nobody speaks
   urls
-  debian_program /usr/bin/python3 "$examples/http3_client.py" --legacy-http --ca-certs "$authorities" --output-dir "$out" \
-    "${flags[@]}" "${urls[@]}"
+  local program=("$examples/http3_client.py") words=("${flags[@]}")
+  if [ "${flags[0]-}" = reserved ]; then program=("$tests/peers/reserved_version.py" "${program[@]}") words=("${flags[@]:1}"); fi
+  debian_program /usr/bin/python3 "${program[@]}" --legacy-http --ca-certs "$authorities" --output-dir "$out" "${words[@]}" "${urls[@]}"
 }
 
 # --- npm ----------------------------------------------------------------------------------------
@@ -113,7 +114,7 @@ deno() {
 server_deno() { deno server "$host" "$port" "$www" "$key" "$certificate"; }
 client_deno() {
   paths
-  deno client "$host" "$port" "$out" "$authorities" "${paths[@]}"
+  deno client "$host" "$port" "$out" "$authorities" "${paths[@]}" "${flags[@]}"
 }
 server_quiche() {
   command=(node "$peers_folder/npm/quiche/quiche.mjs" server "$host" "$port" "$www" "$key" "$certificate" "${flags[@]}")

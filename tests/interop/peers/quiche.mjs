@@ -20,7 +20,7 @@ function configure(key, cert) {
   const config = quiche.Config.withBoringSslCtx(
     false, true, null, key && [fs.readFileSync(key)], cert && [fs.readFileSync(cert)], null);
   config.setApplicationProtos(['hq-interop']);
-  config.setMaxIdleTimeout(30000);
+  config.setMaxIdleTimeout(60000);
   config.setMaxRecvUdpPayloadSize(MTU);
   config.setMaxSendUdpPayloadSize(MTU);
   config.setInitialMaxData(1 << 24);
@@ -106,13 +106,18 @@ class Driver {
     for (let event; this.onPath && (event = this.conn.pathEventNext()) != null;) this.onPath(event);
     clearTimeout(this.timer);
     if (this.conn.isClosed()) {
-      this.over = true;
       const error = this.conn.peerError() ?? this.conn.localError();
-      this.finish(error && `${error.errorCode} ${Buffer.from(error.reason)}`);
+      this.leave(error && `${error.errorCode} ${Buffer.from(error.reason)}`);
       return;
     }
     const timeout = this.conn.timeout();
     if (timeout != null) this.timer = setTimeout(() => { this.conn.onTimeout(); this.pump(); }, timeout);
+  }
+
+  leave(error) {
+    clearTimeout(this.timer);
+    this.over = true;
+    this.finish(error);
   }
 
   issueCids(onCid = () => {}) {
@@ -217,6 +222,7 @@ function clientApp(driver, paths, begin) {
         if (process.env.SESSION && driver.conn.session()) fs.writeFileSync(process.env.SESSION, driver.conn.session());
         if (!driver.conn.isClosed()) driver.conn.close(true, 0, Buffer.alloc(0));
         driver.pump();
+        setTimeout(() => driver.leave(), 20); // Draining can last minutes: three probe time-outs, backed off.
       }, 100);
     },
   };
@@ -259,7 +265,7 @@ async function fetchAll(socket, paths) {
   driver.pump();
   if (flags.includes('--migrate')) await migrate(driver, local);
   const error = await driver.done;
-  if (error) console.log('closed', error);
+  console.log('closed', error ?? '', 'established', conn.isEstablished(), 'timed out', conn.isTimedOut(), JSON.stringify(conn.stats()));
   socket.close();
   process.exitCode = driver.arrived ? 0 : 1;
 }
