@@ -48,8 +48,19 @@ Result RemoteCids::on_frame(const wire::NewConnectionIdFrame& frame) {
                   kNewConnectionId);
     }
   }
-  // It was used, and retired by us, and this is a late copy.
-  if (was_seen(frame.sequence_number)) return {};
+  // Else it was used, and retired by us, and this is a late copy.
+  if (!was_seen(frame.sequence_number)) add(frame);
+  // RFC 9000 §5.1.1 [rfc9000-5.1.1-6], §5.1.2 [rfc9000-5.1.2-7]: more than we said we keep, or more
+  // retirements owed than a peer that plays fair can cause; [rfc9000-5.1.2-6] that is far more than
+  // twice the limit.
+  if (active_.size() > limit_ || retirements_.size() > 4 * limit_) {
+    return fail(TransportErrorCode::connection_id_limit_error, "too many connection IDs",
+                kNewConnectionId);
+  }
+  return {};
+}
+
+void RemoteCids::add(const wire::NewConnectionIdFrame& frame) {
   // RFC 9000 §19.15 [rfc9000-19.15-9]: too old already: retire at once, unless that was done.
   if (frame.sequence_number < retire_prior_to_) {
     retire(frame.sequence_number);
@@ -71,13 +82,6 @@ Result RemoteCids::on_frame(const wire::NewConnectionIdFrame& frame) {
       return true;
     });
   }
-  // RFC 9000 §5.1.1 [rfc9000-5.1.1-6], §5.1.2 [rfc9000-5.1.2-7]: more than we said we keep, or more retirements owed
-  // than a peer that plays fair can cause.
-  if (active_.size() > limit_ || retirements_.size() > 4 * limit_) {
-    return fail(TransportErrorCode::connection_id_limit_error, "too many connection IDs",
-                kNewConnectionId);
-  }
-  return {};
 }
 
 // RFC 9000 §10.3.1 [rfc9000-10.3.1-3]: tokens of IDs not used yet, or no more, end nothing.
@@ -125,6 +129,10 @@ std::optional<std::uint64_t> RemoteCids::take() {
   if (unused == active_.end()) return std::nullopt;
   set_in_use(*unused);
   return unused->sequence_number;
+}
+
+std::size_t RemoteCids::unused() const {
+  return static_cast<std::size_t>(std::ranges::count(active_, false, &Entry::in_use));
 }
 
 const ConnectionId* RemoteCids::find(std::uint64_t sequence_number) const {

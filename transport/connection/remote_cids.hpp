@@ -42,6 +42,8 @@ class RemoteCids {
   /// A fresh ID for another path, by its sequence number; nullopt when the peer gave us none.
   /// A zero-length one serves all paths.
   std::optional<std::uint64_t> take();
+  /// How many take() could give.
+  [[nodiscard]] std::size_t unused() const;
   /// The ID with this number, unless it is retired.
   [[nodiscard]] const ConnectionId* find(std::uint64_t sequence_number) const;
   /// Makes an ID current that take() gave. The one used until now stays with its path.
@@ -65,6 +67,7 @@ class RemoteCids {
     std::uint64_t sequence_number = 0;
     bool to_send = true;
   };
+  void add(const wire::NewConnectionIdFrame& frame);
   /// Once for each, whatever copies of the frame are on their way.
   void retire(std::uint64_t sequence_number);
   /// Whether a frame with this number came before. Of those far behind nothing is known: yes.

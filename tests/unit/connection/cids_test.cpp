@@ -215,6 +215,25 @@ TEST(RemoteCids, OwedRetirementsAreBoundedWhateverIsSaidToBeLost) {
   EXPECT_LT(number, 12U);
 }
 
+// [rfc9000-5.1.2-5]: nor do those of numbers so old that nobody knows any more whether they came
+// before. [rfc9000-5.1.2-6]: twice the limit of IDs is no fault yet.
+TEST(RemoteCids, OwedRetirementsOfTheDistantPastAreBounded) {
+  constexpr std::uint64_t kLimit = 4;
+  CountingIssuer issuer;
+  RemoteCids cids(issuer, id_of(255), kLimit);
+  ASSERT_TRUE(cids.on_frame(offer(150)));
+  Result result;
+  std::uint64_t number = 1;
+  for (; result && number < 80; ++number) {
+    result = cids.on_frame(offer(number));
+    write(cids);
+  }
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, TransportErrorCode::connection_id_limit_error);
+  EXPECT_GT(number, 2 * kLimit);
+  EXPECT_LT(number, 5 * kLimit);
+}
+
 TEST(RemoteCids, WhatIsAcknowledgedIsNotRetiredAgain) {
   CountingIssuer issuer;
   RemoteCids cids(issuer, id_of(100), 2);
