@@ -39,6 +39,7 @@ class CongestionController {
   virtual void on_loss(const LossSample& sample) = 0;
   virtual void on_ecn_ce(Instant now, Instant largest_acked_sent_at) = 0;
   virtual void on_mtu_changed(std::uint16_t max_datagram_size) = 0;
+  /// Bytes. One datagram may be on its way even if this is less.
   [[nodiscard]] virtual std::uint64_t window() const = 0;
   /// Bytes a second; nullopt lets the pacer derive it from window and RTT (RFC 9002 §7.7).
   [[nodiscard]] virtual std::optional<std::uint64_t> pacing_rate() const = 0;

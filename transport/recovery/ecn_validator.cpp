@@ -23,8 +23,11 @@ bool EcnValidator::plausible(const Space& space, std::uint64_t newly_marked,
 
 bool EcnValidator::on_ack(PacketNumberSpace space, std::uint64_t newly_marked,
                           const std::optional<wire::EcnCounts>& counts) {
-  if (state_ == State::failed) return false;
   Space& counted = spaces_[static_cast<std::size_t>(space)];
+  if (state_ == State::failed) {
+    if (counts) counted.counts = *counts;  // For the path that comes after this one.
+    return false;
+  }
   // RFC 9000 §13.4.2.2 [rfc9000-13.4.2.2-1], [rfc9000-13.4.2.2-4]: no marks from here on.
   if (!counts) {
     if (newly_marked != 0) state_ = State::failed;

@@ -24,7 +24,7 @@ struct RecoveryConfig {
 
 struct PathState {
   /// Of packets that left over a path without such a state: probing packets. RFC 9000 §9.1.
-  static constexpr u8 kNoTag = 0;
+  static constexpr std::uint16_t kNoTag = 0;
 
   PathState(const RecoveryConfig& config, std::unique_ptr<CongestionController> congestion)
       : controller(std::move(congestion)),
@@ -37,7 +37,7 @@ struct PathState {
   Pacer pacer;
   EcnValidator ecn;
   std::uint16_t max_datagram_size;
-  u8 tag = kNoTag;  ///< Tells its packets from those of other paths.
+  std::uint16_t tag = kNoTag;  ///< Tells its packets from those of other paths.
   bool application_limited = false;
   /// One packet may leave beyond the window that a loss just reduced. RFC 9002 §7.3.2.
   bool recovery_packet = false;

@@ -35,12 +35,15 @@ const Recovery::Space& Recovery::at(PacketNumberSpace space) const {
 
 // --- sending -----------------------------------------------------------------------------------
 
+std::uint64_t Recovery::window() const {
+  return std::max<std::uint64_t>(path_->controller->window(), path_->max_datagram_size);
+}
+
 Pacer::Rate Recovery::pacing() const {
   if (const auto rate = path_->controller->pacing_rate()) {
     return Pacer::rate_of(*rate, path_->max_datagram_size);
   }
-  return Pacer::rate_of(path_->controller->window(), path_->rtt.smoothed(),
-                        path_->max_datagram_size);
+  return Pacer::rate_of(window(), path_->rtt.smoothed(), path_->max_datagram_size);
 }
 
 std::uint64_t Recovery::window_allowance() const {
@@ -48,9 +51,9 @@ std::uint64_t Recovery::window_allowance() const {
     if (space.sent.full()) return 0;
   }
   // RFC 9002 §7 [rfc9002-7-3]: the flight stays within the window.
-  const std::uint64_t window = path_->controller->window();
+  const std::uint64_t most = window();
   const std::uint64_t flight = bytes_in_flight();
-  const std::uint64_t room = window > flight ? window - flight : 0;
+  const std::uint64_t room = most > flight ? most - flight : 0;
   if (room >= path_->max_datagram_size) return room;
   return path_->recovery_packet ? path_->max_datagram_size : 0;
 }

@@ -150,6 +150,8 @@ class Recovery {
   [[nodiscard]] Space& at(PacketNumberSpace space);
   [[nodiscard]] const Space& at(PacketNumberSpace space) const;
   [[nodiscard]] Pto::Conditions pto_conditions(Instant now) const;
+  /// What the controller says, but a datagram at least: with less nothing would ever come back.
+  [[nodiscard]] std::uint64_t window() const;
   [[nodiscard]] Pacer::Rate pacing() const;
   /// What the window alone allows: a datagram at least, or 0.
   [[nodiscard]] std::uint64_t window_allowance() const;
@@ -172,7 +174,7 @@ class Recovery {
   bool peer_validated_address_;
   bool has_handshake_keys_ = false;
   bool handshake_confirmed_ = false;
-  u8 last_tag_ = PathState::kNoTag;
+  std::uint16_t last_tag_ = PathState::kNoTag;
   Duration max_ack_delay_ = 25ms;  ///< The default of RFC 9000 §18.2.
   std::unique_ptr<PathState> path_;
   Pto pto_;

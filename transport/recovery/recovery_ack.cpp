@@ -20,7 +20,7 @@ struct Recovery::Acknowledged {
 void Recovery::acknowledge(PacketNumberSpace id, PacketNumber smallest, PacketNumber largest,
                            Acknowledged& newly, FateHandler& fates) {
   SentPackets& sent = at(id).sent;
-  const u8 path = path_->tag;
+  const std::uint16_t path = path_->tag;
   const auto end = sent.end_index();
   for (auto i = sent.lower_bound(smallest); i != end; ++i) {
     const SentPacket& packet = sent[i];
@@ -88,7 +88,8 @@ std::expected<AckOutcome, TransportError> Recovery::on_ack(Instant now, PacketNu
     update_rtt(now, id, newly.largest_sent_at, ack_delay);
   }
   // RFC 9000 §13.4.2.1 [rfc9000-13.4.2.1-1]: older ACKs say nothing of ECN.
-  if (rises && path_->ecn.on_ack(id, newly.marked, ack.ecn)) {
+  // RFC 9000 §9.4 [rfc9000-9.4-1]: where nothing of this path was acknowledged, another was congested.
+  if (rises && path_->ecn.on_ack(id, newly.marked, ack.ecn) && newly.marked != 0) {
     path_->controller->on_ecn_ce(now, newly.largest_sent_at);
   }
   space.sent.forget_resolved();

@@ -21,8 +21,8 @@ void SentPackets::add(Instant now, const SentPacketInfo& info, std::span<const S
                     .sent_at = now,
                     .first_frame = frames_.end_index(),
                     .size = info.size,
-                    .frame_count = static_cast<u8>(frames.size()),
                     .path = info.other_path ? PathState::kNoTag : path_,
+                    .frame_count = static_cast<u8>(frames.size()),
                     .ack_eliciting = info.ack_eliciting && !info.other_path,
                     .in_flight = info.in_flight,
                     .mtu_probe = info.mtu_probe,
@@ -33,7 +33,7 @@ void SentPackets::add(Instant now, const SentPacketInfo& info, std::span<const S
   if (packet.ack_eliciting) ++ack_eliciting_;
 }
 
-void SentPackets::set_path(u8 tag) {
+void SentPackets::set_path(std::uint16_t tag) {
   path_ = tag;
   bytes_in_flight_ = 0;
   for (Index at = begin_index(); at != end_index(); ++at) {

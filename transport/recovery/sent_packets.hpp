@@ -31,8 +31,8 @@ struct SentPacket {
   Instant sent_at;
   std::uint64_t first_frame = 0;
   std::uint16_t size = 0;
+  std::uint16_t path = 0;  ///< PathState::tag.
   u8 frame_count = 0;
-  u8 path = 0;  ///< PathState::tag.
   State state = State::outstanding;
   bool ack_eliciting : 1 = false;
   bool in_flight : 1 = false;
@@ -60,8 +60,8 @@ class SentPackets {
   void add(Instant now, const SentPacketInfo& info, std::span<const SentFrame> frames);
 
   /// The path that packets leave over from now on; the sums below are of its packets alone.
-  void set_path(u8 tag);
-  [[nodiscard]] u8 path() const { return path_; }
+  void set_path(std::uint16_t tag);
+  [[nodiscard]] std::uint16_t path() const { return path_; }
 
   /// Whether all these numbers were sent, as far as we remember: numbers below the first we leave
   /// unjudged, since another path may have used them. RFC 9000 §13.1.
@@ -105,7 +105,7 @@ class SentPackets {
   std::size_t skip_count_ = 0;
   std::uint64_t bytes_in_flight_ = 0;
   std::size_t ack_eliciting_ = 0;  ///< Over any path.
-  u8 path_ = 0;
+  std::uint16_t path_ = 0;
 };
 
 }  // namespace qpeer::transport

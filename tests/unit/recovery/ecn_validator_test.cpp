@@ -59,6 +59,19 @@ TEST(EcnValidator, FailsOnCountsThatCannotBe) {
   EXPECT_EQ(later.state(), State::failed);
 }
 
+// [rfc9000-9.4-1]: the peer counts over all paths, also over one where we do not mark.
+TEST(EcnValidator, CountsGoOnWhereMarksFailed) {
+  EcnValidator failed = with_marked(5);
+  EXPECT_FALSE(failed.on_ack(kApplication, 4, wire::EcnCounts{.ect0 = 3}));
+  ASSERT_EQ(failed.state(), State::failed);
+  EXPECT_FALSE(failed.on_ack(kApplication, 0, wire::EcnCounts{.ect0 = 3, .ce = 2}));
+  EcnValidator next{true};
+  next.continue_counts_of(failed);
+  next.on_sent(kApplication, Ecn::ect0);
+  EXPECT_FALSE(next.on_ack(kApplication, 1, wire::EcnCounts{.ect0 = 3, .ce = 2}));
+  EXPECT_EQ(next.state(), State::failed) << "its mark was cleared on the way";
+}
+
 TEST(EcnValidator, TellsOfEachRiseOfCongestionOnce) {
   EcnValidator validator = with_marked(8);
   EXPECT_TRUE(validator.on_ack(kApplication, 3, wire::EcnCounts{.ect0 = 2, .ce = 1}));
