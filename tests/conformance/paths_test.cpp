@@ -47,7 +47,7 @@ struct Elsewhere {
 };
 
 // [rfc9000-8.2.1-4]: no challenge is like another; [rfc9000-9.4-4] [rfc9000-8.2.1-3] they come no
-// faster than a first flight would be repeated; [rfc9000-8-1] and all of it is not more than three
+// faster than a first flight would be repeated, [rfc9000-8.2.1-2] one a packet; [rfc9000-8-1] and all of it is not more than three
 // times what came from there.
 TEST(Paths, ChallengesAreUnpredictableAndRare) {
   Elsewhere scene;
@@ -57,6 +57,11 @@ TEST(Paths, ChallengesAreUnpredictableAndRare) {
   EXPECT_GE(challenges.size(), 2U);
   EXPECT_EQ(std::set(challenges.begin(), challenges.end()).size(), challenges.size());
   EXPECT_LE(scene.sent_there, 3 * came);
+  std::set<PacketNumber> packets;
+  scene.scene.adversary.each([&](const Adversary::Heard& packet, const wire::Frame& frame) {
+    if (!std::holds_alternative<wire::PathChallengeFrame>(frame)) return;
+    EXPECT_TRUE(packets.insert(packet.number).second);
+  });
   ASSERT_FALSE(scene.times.empty());
   std::set<Instant> moments(scene.times.begin(), scene.times.end());
   std::optional<Instant> before;
@@ -66,6 +71,54 @@ TEST(Paths, ChallengesAreUnpredictableAndRare) {
     before = each;
   }
   EXPECT_LE(quick, 1U) << "the acknowledgement may come between";
+}
+
+// [rfc9000-8.2.1-3]: who flaps between two addresses faster than answers come does not set off a
+// challenge each time, nor is it for ever unproved.
+TEST(Paths, FlappingAddressesAreProvedAllTheSame) {
+  Elsewhere scene(small_limits(), false);
+  std::set<Octets> answered;
+  std::vector<std::pair<Instant, Octets>> answers;
+  PeerNetwork& network = scene.scene.network;
+  for (int i = 0; i < 40; ++i) {
+    if (i % 2 == 0) {
+      scene.send(join({kPing, zeros(100)}));
+    } else {
+      scene.scene.adversary.send(kOneRtt, kPing);
+    }
+    scene.scene.run(5ms);
+    for (const Octets& data : scene.challenges()) {
+      if (answered.insert(data).second) answers.emplace_back(network.now() + 20ms, data);
+    }
+    for (auto& [at, data] : answers) {
+      if (data.empty() || network.now() < at) continue;
+      scene.scene.adversary.send(kOneRtt, join({{0x1b}, data}));
+      data.clear();
+    }
+  }
+  scene.send(kPing);
+  scene.scene.run(1ms);
+  scene.sent_home = scene.sent_there = 0;
+  scene.scene.victim.session().sends(9'000);
+  scene.scene.run(11ms);
+  EXPECT_GT(scene.sent_there, 5'000U) << "it was proved while it flapped";
+}
+
+// What may not be sent for want of credit wakes nobody: a deadline that has passed and stays would
+// keep the server busy for as long as the address is unproved. [rfc9000-8.1-2]
+TEST(Paths, AnAcknowledgementWithoutCreditWaitsQuietly) {
+  Elsewhere scene(small_limits(), false);
+  scene.send(kPing);  // Its credit is used up by the challenge.
+  scene.scene.run(10ms);
+  // A probe, which moves nothing back, but asks for an acknowledgement.
+  const PacketNumber probe = scene.scene.adversary.next_number(kOneRtt);
+  scene.scene.send(kOneRtt, join({{0x1a}, Octets(8, 7)}));
+  scene.scene.run(2s);  // The simulator ends machines that spin.
+  EXPECT_LT(scene.sent_there, 200U);
+  EXPECT_FALSE(scene.scene.adversary.acknowledged(kOneRtt, probe));
+  scene.scene.adversary.send(kOneRtt, kPing);
+  scene.scene.run(100ms);
+  EXPECT_TRUE(scene.scene.adversary.acknowledged(kOneRtt, probe));
 }
 
 // [rfc9000-8.2.2-4] [rfc9000-8.2.3-1]: an answer counts, whatever path it took. It is nothing but an
@@ -101,6 +154,36 @@ TEST(Paths, AnswersToAnUnprovedAddressStaySmall) {
   ASSERT_TRUE(response.has_value());
   EXPECT_TRUE(equal(response->data, Octets(8, 7)));
   EXPECT_EQ(scene.scene.adversary.count<wire::PathResponseFrame>(), 1U);
+}
+
+// [rfc9000-9.6.3-5]: who is asked from an address that is new to it asks back.
+TEST(Paths, AProbeIsProbed) {
+  Elsewhere scene;
+  scene.send(join({{0x1a}, Octets(8, 7), zeros(1'200)}));
+  scene.scene.run(20ms);
+  EXPECT_EQ(scene.challenges().size(), 1U);
+  EXPECT_GE(scene.sent_there, 1'200U);
+  EXPECT_EQ(scene.sent_home, 0U) << "an acknowledgement may come later";
+}
+
+// [rfc9000-9.3.3-2]: on the path in use the answer comes with more than a probe has, so that it
+// brings the connection back to where it was asked.
+TEST(Paths, OnThePathInUseTheAnswerIsNoMereProbe) {
+  for (const Side side : {Side::client, Side::server}) {
+    Scene scene(side);
+    scene.begin();
+    scene.run(1s);
+    scene.adversary.forget();
+    scene.send(kOneRtt, join({{0x1a}, Octets(8, 7)}));
+    std::set<PacketNumber> answers;
+    std::set<PacketNumber> more;
+    scene.adversary.each([&](const Adversary::Heard& packet, const wire::Frame& frame) {
+      if (std::holds_alternative<wire::PathResponseFrame>(frame)) answers.insert(packet.number);
+      if (std::holds_alternative<wire::AckFrame>(frame)) more.insert(packet.number);
+    });
+    ASSERT_EQ(answers.size(), 1U);
+    EXPECT_TRUE(more.contains(*answers.begin()));
+  }
 }
 
 // A packet may bring the connection ID for the answer behind the question.

@@ -69,7 +69,7 @@ SIMULATE(Migration, IsRefusedWhereItMustNotBe) {
 }
 
 // [rfc9000-9.5-2], [rfc9000-9.5-3], [rfc9000-9.4-2], [rfc9000-8.2.1-5], [rfc9000-8.2.2-5],
-// [rfc9000-5.1.1-11]
+// [rfc9000-5.1.1-11], [rfc9000-9.5-7]
 SIMULATE(Migration, GoesOnOverAnotherAddressWithOtherIds) {
   auto [client, server] = network.pair(Link{.delay = 20ms, .rate = 50_mbit});
   const SocketAddress old = client.address();

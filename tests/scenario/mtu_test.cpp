@@ -52,15 +52,20 @@ SIMULATE(MtuDiscovery, IsOfNoUseToWhoSendsLittle) {
   EXPECT_LE(largest, 1'200U);
 }
 
-// RFC 9000 §18.2: max_udp_payload_size is not sent smaller by us, so the sizes are those of the
-// configuration.
+// [rfc9000-14.2-2]: who does not look for more sends no more than every path carries. RFC 9000 §18.2:
+// max_udp_payload_size is not sent smaller by us, so the sizes are those of the configuration.
 SIMULATE(MtuDiscovery, CanBeSwitchedOff) {
   PeerConfig config;
   config.connection.mtu_discovery.enabled = false;
   auto [client, server] = network.pair(Link{.delay = 5ms}, config);
+  std::size_t largest = 0;
+  network.on_send([&, from = client.address()](const Passing& datagram) {
+    if (datagram.from == from) largest = std::max(largest, datagram.payload.size());
+  });
   client.sends(1_MiB);
   ASSERT_TRUE(run_until(client.acknowledged(), 10s));
   EXPECT_EQ(client.session().stats().max_datagram_size, 1'200U);
+  EXPECT_EQ(largest, 1'200U);
 }
 
 // [rfc8899-4.3-1]: the path gets narrower; nothing large arrives any more, and nobody says so.

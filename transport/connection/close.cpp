@@ -133,8 +133,12 @@ Instant Connection::next_deadline() const {
   Instant next = std::min({recovery_.deadline(), idle_deadline_, keep_alive_deadline_,
                            handshake_deadline_, key_phases_.deadline(), early_data_.keys_end,
                            observed_addresses_.deadline(), paths_.deadline(now_)});
+  // RFC 9000 §8.1 [rfc9000-8.1-2]: what may not leave wakes nobody. Credit comes with a datagram, and
+  // then we are polled.
+  constexpr std::uint64_t kAnyAck = 128;
+  const bool may_acknowledge = paths_.active().allowance() >= std::max(kAnyAck, least_allowance());
   for (const Space& each : spaces_) {
-    if (!each.discarded) next = std::min(next, each.acks.deadline());
+    if (may_acknowledge && !each.discarded) next = std::min(next, each.acks.deadline());
   }
   if (has_frames()) next = std::min(next, recovery_.pacing_deadline(now_));
   return next;

@@ -69,7 +69,8 @@ Connection::Connection(Instant now, const ConnectionConfig& config, ConnectionSe
                    setup_.side == Side::client ? setup_.original_destination_connection_id
                                                : setup_.remote_connection_id,
                    config_.active_connection_id_limit),
-      paths_(setup_.side, config_.max_paths, {setup_.path, 0, make_mtu(setup_.path.remote)}),
+      paths_(setup_.side, config_.max_paths,
+             {setup_.path, 0, make_mtu(setup_.path.remote, config_.max_datagram_size)}),
       observed_addresses_(config_.address_discovery),
       skipped_packet_number_(random.uniform(256)),
       handshake_deadline_(config_.handshake_timeout > Duration{} ? now + config_.handshake_timeout

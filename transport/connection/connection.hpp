@@ -251,9 +251,9 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
 
   // migration.cpp
   void limit_datagram_size(const wire::TransportParameters& parameters);
-  [[nodiscard]] MtuDiscovery make_mtu(const SocketAddress& remote) const;
+  [[nodiscard]] MtuDiscovery make_mtu(const SocketAddress& remote, std::uint16_t start) const;
   std::unique_ptr<PathState> make_path_state(const NetworkPath& path);
-  NetworkPath* add_path(Instant now, const Path& address, std::uint64_t remote_cid);
+  NetworkPath& add_path(Instant now, const Path& address, std::uint64_t remote_cid);
   NetworkPath* add_peer_path(Instant now, const OpenPacket& packet);
   void drop_path(NetworkPath& path);
   void renew_path_cids();
@@ -265,16 +265,22 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
                          const wire::PathChallengeFrame& frame);
   void on_path_response(Instant now, const wire::PathResponseFrame& frame);
   void on_path_validated(Instant now, NetworkPath& path);
+  void abandon_moves();
+  void give_path_tokens(Instant now);
   void follow_peer(Instant now, const OpenPacket& packet);
   void switch_path(Instant now, NetworkPath& path);
   void on_path_deadline(Instant now);
   void return_from(Instant now, NetworkPath& path);
+  void on_mtu_probe_fate(const SentFrame& frame, Fate fate);
+  void look_for_black_hole(Instant now);
+
+  // moves.cpp
   [[nodiscard]] std::expected<void, PathError> may_migrate() const;
   std::expected<void, PathError> begin_path(Instant now, const SocketAddress& local,
                                             NetworkPath::Intent intent);
+  void supersede_moves(Instant now, const NetworkPath& wanted);
   void probe_preferred_address(Instant now);
-  void on_mtu_probe_fate(const SentFrame& frame, Fate fate);
-  void look_for_black_hole(Instant now);
+  void move_to_preferred(Instant now, const Path& address);
 
   // handshake.cpp
   void start_handshake(Instant now);
@@ -325,7 +331,6 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   [[nodiscard]] const Space& space(PacketNumberSpace which) const {
     return spaces_[static_cast<std::size_t>(which)];
   }
-
   Space& application_space() { return space(PacketNumberSpace::application); }
 
   ConnectionConfig config_;
@@ -368,8 +373,7 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   bool handshake_done_acknowledged_ = false;
   bool peer_packet_processed_ = false;  ///< Retry and Version Negotiation come too late then.
   bool ping_requested_ = false;
-  std::uint64_t pings_ =
-      0;  ///< Calls of ping(); SentFrame::offset of a PING is the last it serves.
+  std::uint64_t pings_ = 0;  ///< Calls of ping(); a PING's SentFrame::offset is the last it serves.
   std::uint64_t pings_answered_ = 0;
   std::uint64_t failed_opens_ = 0;
   std::uint64_t unanswered_acks_ = 0;  ///< Packets that only acknowledge, since the last other one.

@@ -7,7 +7,6 @@
 //   client   probe_path, migrate, preferred_address         --> challenge --> event, or migration
 #include <algorithm>
 
-#include "transport/base/address_kind.hpp"
 #include "transport/connection/connection.hpp"
 #include "transport/recovery/rtt.hpp"
 
@@ -32,12 +31,11 @@ std::uint16_t most_of(const wire::TransportParameters& parameters) {
 // --- paths ---------------------------------------------------------------------------------------
 
 /// Of what we may send ourselves; what the peer takes is not known in the beginning.
-MtuDiscovery Connection::make_mtu(const SocketAddress& remote) const {
+MtuDiscovery Connection::make_mtu(const SocketAddress& remote, std::uint16_t start) const {
   const MtuDiscoveryConfig& discovery = config_.mtu_discovery;
   const std::uint16_t most = static_cast<std::uint16_t>(discovery.max_datagram_size -
                                                         (remote.is_ipv6() ? kIpv6Excess : 0));
-  return {config_.max_datagram_size, discovery.enabled ? most : config_.max_datagram_size,
-          discovery.raise_interval};
+  return {start, discovery.enabled ? most : start, discovery.raise_interval};
 }
 
 void Connection::limit_datagram_size(const wire::TransportParameters& parameters) {
@@ -46,34 +44,36 @@ void Connection::limit_datagram_size(const wire::TransportParameters& parameters
   recovery_.set_max_datagram_size(mtu.size());
 }
 
-/// Another path, with an ID of its own; nullptr when there is no room.
-NetworkPath* Connection::add_path(Instant now, const Path& address, std::uint64_t remote_cid) {
-  NetworkPath& path = paths_.add({address, remote_cid, make_mtu(address.remote)});
+/// Another path, with an ID of its own. There must be room.
+NetworkPath& Connection::add_path(Instant now, const Path& address, std::uint64_t remote_cid) {
+  // RFC 9000 §14.2 [rfc9000-14.2-6]: what is known to fit the first path says nothing of this one.
+  const std::uint16_t start =
+      config_.mtu_discovery.enabled ? MtuDiscovery::kBase : config_.max_datagram_size;
+  NetworkPath& path = paths_.add({address, remote_cid, make_mtu(address.remote, start)});
   path.mtu.set_limit(most_of(peer_parameters_));
   path.idle_since = now;
   // RFC 9000 §8.1: the limit is for who answers. A client probes where it was told to, and sends no
   // more than probes before it has an answer.
   path.address_validated = setup_.side == Side::client || paths_.is_validated(address.remote);
-  return &path;
+  return path;
 }
 
 /// The path that the present packet came over, which is not known yet; nullptr when the limits, or
 /// want of connection IDs, do not allow it.
 NetworkPath* Connection::add_peer_path(Instant now, const OpenPacket& packet) {
   if (setup_.side == Side::client) return nullptr;
-  if (NetworkPath* const worst = paths_.dispensable()) drop_path(*worst);
-  if (paths_.full()) return nullptr;
-  NetworkPath& active = paths_.active();
-  auto cid = remote_cids_.take();
-  if (!cid) {
-    // RFC 9000 §9.5 [rfc9000-9.5-4]: a peer that did not change its own does not know that its
-    // address changed.
-    const bool rebound = packet.destination_connection_id == active.local_cid &&
-                         arrival_.address.local == active.address.local;
-    if (!rebound) return nullptr;
-    cid = active.remote_cid;
-  }
-  arrival_.path = add_path(now, arrival_.address, *cid);
+  NetworkPath* const worst = paths_.dispensable();
+  if (paths_.full() && worst == nullptr) return nullptr;
+  const NetworkPath& active = paths_.active();
+  // RFC 9000 §9.5 [rfc9000-9.5-4]: a peer that did not change its own ID does not know that its
+  // address changed. Or somebody copies its packets: the last unused ID is not for that, lest the
+  // peer cannot move when it must.
+  const bool rebound = packet.destination_connection_id == active.local_cid &&
+                       arrival_.address.local == active.address.local;
+  const auto cid = rebound && remote_cids_.unused() < 2 ? active.remote_cid : remote_cids_.take();
+  if (!cid) return nullptr;
+  if (worst != nullptr) drop_path(*worst);
+  arrival_.path = &add_path(now, arrival_.address, *cid);
   arrival_.path->on_received(arrival_.size);
   arrival_.path->local_cid = packet.destination_connection_id;
   return arrival_.path;
@@ -172,9 +172,7 @@ void Connection::on_path_response(Instant now, const wire::PathResponseFrame& fr
 void Connection::on_path_validated(Instant now, NetworkPath& path) {
   if (&path == &paths_.active()) {
     paths_.forget_fallback();
-    // RFC 9000 §9.3 [rfc9000-9.3-4].
-    if (!paths_.active().address.remote.same_host(setup_.path.remote)) give_new_tokens(now);
-    return;
+    return give_path_tokens(now);
   }
   switch (std::exchange(path.intent, Intent::none)) {
     case Intent::none:
@@ -183,10 +181,29 @@ void Connection::on_path_validated(Instant now, NetworkPath& path) {
       tell_path(ConnectionEvent::Kind::path_validated, path);
       break;
     case Intent::migrate:
+      if (path.address.remote != setup_.path.remote) abandon_moves();
+      switch_path(now, path);
+      break;
     case Intent::follow:
       switch_path(now, path);
       break;
   }
+}
+
+/// RFC 9000 §9.6.3 [rfc9000-9.6.3-2]: what goes to the preferred address goes nowhere else.
+void Connection::abandon_moves() {
+  for (std::size_t i = paths_.size(); i-- > 0;) {
+    NetworkPath& path = *paths_.all()[i];
+    if (path.intent == Intent::migrate) drop_path(path);
+  }
+}
+
+/// RFC 9000 §9.3 [rfc9000-9.3-4]: once for each address that is proved and in use. That of the
+/// handshake had its own.
+void Connection::give_path_tokens(Instant now) {
+  NetworkPath& path = paths_.active();
+  if (path.address.remote.same_host(setup_.path.remote)) return;
+  if (!std::exchange(path.has_tokens, true)) give_new_tokens(now);
 }
 
 /// The newest packet of the peer, and more than a probe, came over another path than the one in use.
@@ -217,6 +234,7 @@ void Connection::switch_path(Instant now, NetworkPath& path) {
     old.state = recovery_.change_path(now, std::move(path.state));
   } else {
     path.mtu = old.mtu;  // [rfc9000-9.4-3]: another port, the same way.
+    path.mtu.forget_probe();
   }
   recovery_.set_max_datagram_size(path.mtu.size());
   paths_.activate(now, path);
@@ -224,12 +242,14 @@ void Connection::switch_path(Instant now, NetworkPath& path) {
   ++stats_.path_changes;
   if (path.validated) {
     path.validator.stop();
+    give_path_tokens(now);
   } else if (!path.validator.is_active()) {
     validate_path(now, path);  // RFC 9000 §9 [rfc9000-9-4].
   }
   // RFC 9000 §9.3.3 [rfc9000-9.3.3-1]: is the peer still there? Then it says so with a packet that
-  // brings us back.
-  if (setup_.side == Side::server) validate_path(now, old);
+  // brings us back. Where that is being asked already, it is not asked anew: answers to what was
+  // asked count, and §8.2.1 [rfc9000-8.2.1-3] challenges stay rare however often the peer changes.
+  if (setup_.side == Side::server && !old.validator.is_active()) validate_path(now, old);
   // The peer follows a packet that is more than a probe.
   if (setup_.side == Side::client) ping_requested_ = true;
   update_amplification(now);
@@ -277,86 +297,6 @@ void Connection::return_from(Instant now, NetworkPath& path) {
   switch_path(now, *back);
   drop_path(path);
 }
-
-// --- what the application asks for ---------------------------------------------------------------
-
-std::expected<void, PathError> Connection::probe_path(Instant now, const SocketAddress& local) {
-  return begin_path(now, local, Intent::probe);
-}
-
-std::expected<void, PathError> Connection::migrate(Instant now, const SocketAddress& local) {
-  return begin_path(now, local, Intent::migrate);
-}
-
-std::expected<void, PathError> Connection::may_migrate() const {
-  if (phase_ != Phase::open) return std::unexpected(PathError::closed);
-  // RFC 9000 §9: servers stay where they are.
-  if (setup_.side == Side::server) return std::unexpected(PathError::not_client);
-  // RFC 9000 §9 [rfc9000-9-1].
-  if (!handshake_confirmed_) return std::unexpected(PathError::not_confirmed);
-  // RFC 9000 §9 [rfc9000-9-2], §18.2 [rfc9000-18.2-3]: it says so of the address that it had.
-  const bool moved = paths_.active().address.remote != setup_.path.remote;
-  if (peer_parameters_.disable_active_migration && !moved) {
-    return std::unexpected(PathError::disabled);
-  }
-  // RFC 9000 §9.5 [rfc9000-9.5-5]: nor where everybody on the way could tell who moved.
-  if (remote_cids_.current().empty() || local_cids_.initial().empty()) {
-    return std::unexpected(PathError::no_connection_id);
-  }
-  return {};
-}
-
-std::expected<void, PathError> Connection::begin_path(Instant now, const SocketAddress& local,
-                                                      NetworkPath::Intent intent) {
-  now_ = now;
-  if (const auto allowed = may_migrate(); !allowed) return allowed;
-  const SocketAddress remote = paths_.active().address.remote;
-  if (!local.valid() || local.is_ipv4() != remote.is_ipv4()) {
-    return std::unexpected(PathError::bad_address);
-  }
-  const Path address{.local = local, .remote = remote};
-  NetworkPath* path = paths_.find_exactly(address);
-  if (path == &paths_.active()) return std::unexpected(PathError::bad_address);
-  if (path == nullptr) {
-    if (NetworkPath* const worst = paths_.dispensable()) drop_path(*worst);
-    if (paths_.full()) return std::unexpected(PathError::too_many_paths);
-    // RFC 9000 §9.5 [rfc9000-9.5-2].
-    const auto cid = remote_cids_.take();
-    if (!cid) return std::unexpected(PathError::no_connection_id);
-    path = add_path(now, address, *cid);
-  }
-  if (path->validated && intent == Intent::migrate) {
-    path->intent = Intent::none;
-    switch_path(now, *path);
-    return {};
-  }
-  path->intent = intent;
-  if (!path->validator.is_active()) validate_path(now, *path);
-  return {};
-}
-
-/// Client, as the handshake is confirmed. RFC 9000 §9.6.1 [rfc9000-9.6.1-2], [rfc9000-9.6.1-3],
-/// §9.6.2 [rfc9000-9.6.2-1].
-void Connection::probe_preferred_address(Instant now) {
-  if (!config_.use_preferred_address || !peer_parameters_.preferred_address) return;
-  const Path& current = paths_.active().address;
-  // RFC 9000 §9.6.3 [rfc9000-9.6.3-6]: the family that is known to work.
-  const SocketAddress& remote = current.remote.is_ipv4() ? peer_parameters_.preferred_address->ipv4
-                                                         : peer_parameters_.preferred_address->ipv6;
-  if (!remote.valid() || remote.port() == 0 || remote == current.remote) return;
-  // RFC 9000 §21.5.6 [rfc9000-21.5.6-2]: a server elsewhere must not send us to our own machine.
-  if (remote.is_wildcard() || is_multicast(remote) ||
-      (is_loopback(remote) && !is_loopback(current.remote))) {
-    return;
-  }
-  const auto cid = remote_cids_.take();
-  if (!cid || paths_.full()) return;
-  NetworkPath* const path = add_path(now, {.local = current.local, .remote = remote}, *cid);
-  path->intent = Intent::migrate;
-  validate_path(now, *path);
-}
-
-bool Connection::rotate_connection_ids() { return usable() && local_cids_.rotate(); }
 
 // --- sizes ---------------------------------------------------------------------------------------
 

@@ -49,7 +49,7 @@ void MtuDiscovery::on_probe_lost(Instant now, std::uint64_t probe) {
 bool MtuDiscovery::on_black_hole(Instant now) {
   ceiling_ = candidate_ = limit_;
   lost_ = 0;
-  search_at_ = now + raise_interval_;
+  search_at_ = now + std::min(raise_interval_, kBlackHoleRest);
   if (size_ == kBase) return false;
   size_ = kBase;
   return true;

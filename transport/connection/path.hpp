@@ -52,8 +52,9 @@ struct NetworkPath {
   bool address_validated = false;  ///< The peer is at this address.
   std::uint64_t received = 0;      ///< Counted while the address is not validated.
   std::uint64_t sent = 0;
-  Instant idle_since{};   ///< When it last did anything, while another one is in use.
-  Duration round_trip{};  ///< Of a challenge; 0 when unknown.
+  bool has_tokens = false;  ///< The peer was given address tokens for here.
+  Instant idle_since{};     ///< When it last did anything, while another one is in use.
+  Duration round_trip{};    ///< Of a challenge; 0 when unknown.
   PathValidator validator;
   PathResponder responder;
   MtuDiscovery mtu;

@@ -54,8 +54,8 @@ class PathManager {
   [[nodiscard]] Instant deadline(Instant now) const;
   /// A path other than the active one that has something to send now, and may.
   [[nodiscard]] NetworkPath* next_to_probe(Instant now) const;
-  /// Less than this is not worth a datagram.
-  static constexpr std::uint64_t kLeastAllowance = 64;
+  /// Less than this is not worth a datagram: a packet to the longest connection ID with some frames.
+  static constexpr std::uint64_t kLeastAllowance = 80;
 
  private:
   [[nodiscard]] bool is_kept(const NetworkPath& path) const {
