@@ -139,7 +139,7 @@ check_versionnegotiation() {
 }
 check_rebind-port() { one_connection; expect rebinds -ge 1; expect answered_rebinds -eq "${saw[rebinds]:-0}"; }
 check_rebind-addr() { check_rebind-port; }
-check_connectionmigration() { one_connection; expect flows -ge 2; }
+check_connectionmigration() { one_connection; expect flows -ge 2; ours_said '[1-9][0-9]* path changes'; }
 check_preferredaddress() {
   one_connection
   expect server_one_rtt -ge 1
@@ -197,6 +197,7 @@ peer_flags() { # peer_flags ROLE-OF-THE-PEER PEER CASE
       cannot="forbids active migration by its transport parameter" ;;
     connectionmigration:client:ngtcp2) theirs=(--change-local-addr=100ms --delay-stream=200ms) ;;
     connectionmigration:client:quiche) theirs=(--migrate) ;;
+    connectionmigration:client:aioquic) theirs=(migrate) ;;
     connectionmigration:client:*) cannot="its API has no way to move a connection" ;;
     rebind-*:server:xnet | rebind-*:server:haproxy) cannot="answers nothing that comes from another port" ;;
 
@@ -211,6 +212,8 @@ peer_flags() { # peer_flags ROLE-OF-THE-PEER PEER CASE
 # --- what is known of red cells ---------------------------------------------------------------------
 explain() { # explain ROLE-OF-THE-PEER PEER CASE: words behind the observation, or nothing
   case $3:$1:$2 in
+    connectionmigration:server:aioquic)
+      echo "it answers a PATH_CHALLENGE only on the path in use, so that a client which probes first cannot move" ;;
     handshakeloss:client:quiche)
       echo "chance: each copy of a client's Finished was lost until it gave up; it sends few, as its probe time-out" \
         "doubles, and spends every other probe on 1-RTT packets that no server can read yet" ;;

@@ -98,10 +98,12 @@ server_aioquic() {
   debian_program /usr/bin/python3 "$examples/http3_server.py" "${flags[@]}" --host "$host" --port "$port" -c "$certificate" -k "$key"
   command=(env "STATIC_ROOT=$www" "${command[@]}")
 }
-client_aioquic() { # flags: "reserved" first, to begin with a version that nobody speaks
+client_aioquic() { # flags: a word of aioquic_client.py first, or none
   urls
   local program=("$examples/http3_client.py") words=("${flags[@]}")
-  if [ "${flags[0]-}" = reserved ]; then program=("$tests/peers/reserved_version.py" "${program[@]}") words=("${flags[@]:1}"); fi
+  case ${flags[0]-} in
+    reserved | migrate) program=("$tests/peers/aioquic_client.py" "${flags[0]}" "${program[@]}") words=("${flags[@]:1}") ;;
+  esac
   debian_program /usr/bin/python3 "${program[@]}" --legacy-http --ca-certs "$authorities" --output-dir "$out" "${words[@]}" "${urls[@]}"
 }
 

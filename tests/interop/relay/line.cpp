@@ -25,9 +25,9 @@ bool Line::enqueue(Instant now, Bytes datagram, Ecn ecn) {
   }
   const auto takes =
       config_.rate == 0 ? Duration{} : Duration(datagram.size() * 8 * 1'000'000'000 / config_.rate);
-  free_at_ = std::max(now, free_at_) + takes;
-  Traveller traveller{.departure = free_at_,
-                      .arrival = free_at_ + config_.delay,
+  bottleneck_->free_at = std::max(now, bottleneck_->free_at) + takes;
+  Traveller traveller{.departure = bottleneck_->free_at,
+                      .arrival = bottleneck_->free_at + config_.delay,
                       .parcel = {.bytes{datagram.begin(), datagram.end()}, .ecn = ecn}};
   const bool may = config_.burst == 0 || corruptions_in_a_row_ < config_.burst;
   const bool corrupted = chance(config_.corruption) && may && !datagram.empty();

@@ -8,8 +8,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <random>
+#include <utility>
 #include <vector>
 
 #include "transport/base/bytes.hpp"
@@ -46,9 +48,16 @@ struct Parcel {
   Ecn ecn = Ecn::not_ect;
 };
 
+/// What the lines of several clients have in common: one sends after the other.
+struct Bottleneck {
+  Instant free_at{};
+};
+
 class Line {
  public:
-  Line(LineConfig config, std::uint64_t seed) : config_(std::move(config)), random_(seed) {}
+  Line(LineConfig config, std::uint64_t seed,
+       std::shared_ptr<Bottleneck> bottleneck = std::make_shared<Bottleneck>())
+      : config_(std::move(config)), random_(seed), bottleneck_(std::move(bottleneck)) {}
 
   /// False when it is lost at once.
   bool push(Instant now, Bytes datagram, Ecn ecn);
@@ -77,7 +86,7 @@ class Line {
   std::mt19937_64 random_;
   LineStats stats_;
   std::optional<Instant> begin_;  // Of the first datagram.
-  Instant free_at_{};             // When the bottleneck is.
+  std::shared_ptr<Bottleneck> bottleneck_;
   unsigned losses_in_a_row_ = 0;
   unsigned corruptions_in_a_row_ = 0;
   std::deque<Traveller> travelling_;

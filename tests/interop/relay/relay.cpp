@@ -81,8 +81,8 @@ Relay::Flow* Relay::flow_of(const SocketAddress& client) {
   flow->number = flows_.size();
   flow->client = client;
   const std::uint64_t seed = config_.seed * 1'000'003 + flow->number * 2;
-  flow->to_server = std::make_unique<Line>(config_.to_server, seed);
-  flow->to_client = std::make_unique<Line>(config_.to_client, seed + 1);
+  flow->to_server = std::make_unique<Line>(config_.to_server, seed, up_);
+  flow->to_client = std::make_unique<Line>(config_.to_client, seed + 1, down_);
   if (open_towards_server(*flow)) return nullptr;
   if (config_.rebind != Rebind::never && flows_.empty()) {
     next_rebind_ = io::now() + config_.first_rebind;
@@ -130,18 +130,27 @@ void Relay::send(io::UdpSocket& socket, const SocketAddress& to, const Parcel& p
   (void)socket.send(transmit, parcel.bytes);
 }
 
+Relay::Flow* Relay::next_flow(std::unique_ptr<Line> Flow::* line) const {
+  const auto next = std::ranges::min_element(
+      flows_, {}, [&](const auto& entry) { return (entry.second.get()->*line)->next_deadline(); });
+  return next == flows_.end() ? nullptr : next->second.get();
+}
+
+// What left the bottleneck first arrives first, whoever sent it.
 void Relay::deliver(Instant now) {
   if (next_rebind_ <= now) rebind(now);
-  for (const auto& [client, flow] : flows_) {
-    while (auto parcel = flow->to_server->pop(now)) {
-      if (config_.mark_ce && parcel->ecn != Ecn::not_ect) parcel->ecn = Ecn::ce;
-      tap_.at_server(flow->proof, parcel->bytes);
-      send(*flow->socket, config_.server, *parcel);
-    }
-    while (auto parcel = flow->to_client->pop(now)) {
-      if (config_.mark_ce && parcel->ecn != Ecn::not_ect) parcel->ecn = Ecn::ce;
-      send(door_, client, *parcel);
-    }
+  while (Flow* const flow = next_flow(&Flow::to_server)) {
+    auto parcel = flow->to_server->pop(now);
+    if (!parcel) break;
+    if (config_.mark_ce && parcel->ecn != Ecn::not_ect) parcel->ecn = Ecn::ce;
+    tap_.at_server(flow->proof, parcel->bytes);
+    send(*flow->socket, config_.server, *parcel);
+  }
+  while (Flow* const flow = next_flow(&Flow::to_client)) {
+    auto parcel = flow->to_client->pop(now);
+    if (!parcel) break;
+    if (config_.mark_ce && parcel->ecn != Ecn::not_ect) parcel->ecn = Ecn::ce;
+    send(door_, flow->client, *parcel);
   }
   arm();
 }

@@ -1,7 +1,7 @@
 // A relay between clients and one server: every client address gets a socket of its own towards the
-// server, as behind a NAT, and its datagrams travel over a bad line in each direction. A rebinding
-// gives all clients new sockets, so that the server sees another port or address; what it still
-// sends to the old ones is lost.
+// server, as behind a NAT, and its datagrams travel over a bad line in each direction; the lines of
+// all clients share one bottleneck. A rebinding gives all clients new sockets, so that the server
+// sees another port or address; what it still sends to the old ones is lost.
 #pragma once
 
 #include <cstdint>
@@ -65,6 +65,8 @@ class Relay {
   void on_client_ready();
   void on_server_ready(Flow& flow);
   Flow* flow_of(const SocketAddress& client);
+  /// The flow whose line, by that member, delivers next.
+  Flow* next_flow(std::unique_ptr<Line> Flow::* line) const;
   void deliver(Instant now);
   void rebind(Instant now);
   void arm();
@@ -78,6 +80,8 @@ class Relay {
   io::UdpSocket door_;
   io::Watch door_watch_;
   std::vector<u8> slab_;
+  std::shared_ptr<Bottleneck> up_ = std::make_shared<Bottleneck>();
+  std::shared_ptr<Bottleneck> down_ = std::make_shared<Bottleneck>();
   std::map<SocketAddress, std::unique_ptr<Flow>> flows_;
   Wiretap tap_;
   Instant begin_ = io::now();

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -39,6 +40,16 @@ TEST(Line, DelaysByItsTimeAndByTheBottleneck) {
   EXPECT_EQ(line.next_deadline(), Instant{} + 17ms);
   ASSERT_TRUE(line.pop(Instant{} + 17ms));
   EXPECT_EQ(line.next_deadline(), kNever);
+}
+
+TEST(Line, SharesItsBottleneckWithAnother) {
+  const auto bottleneck = std::make_shared<Bottleneck>();
+  Line one({.rate = 10'000'000}, 1, bottleneck);
+  Line other({.rate = 10'000'000}, 2, bottleneck);
+  one.push(Instant{}, kDatagram, Ecn::not_ect);
+  other.push(Instant{}, Bytes(kDatagram).first(10), Ecn::not_ect);
+  EXPECT_EQ(one.next_deadline(), Instant{} + 1ms);
+  EXPECT_EQ(other.next_deadline(), Instant{} + 1'008us);
 }
 
 TEST(Line, LosesWhatTheQueueCannotHold) {
