@@ -194,6 +194,38 @@ SIMULATE(FlowControl, SlowReaderHoldsTheWriterWithBoundedMemory) {
   EXPECT_TRUE(run_until(client.acknowledged(), 5s));
 }
 
+// [rfc9000-4.1-5]: a reader who takes his time is no reason to end; one who is gone is.
+SIMULATE(FlowControl, WhoIsHeldUpKeepsTheConnectionAlive) {
+  for (const bool of_stream : {true, false}) {
+    PeerConfig config;
+    for (auto* each : {&config.connection, &config.endpoint.connection}) {
+      each->max_idle_timeout = 4s;
+      (of_stream ? each->streams.stream_receive_window : each->streams.receive_window) = 10'000;
+    }
+    auto [client, server] = network.pair(Link{}, config, config);
+    client.sends(100'000);
+    server.reads = false;
+    run_for(60s);
+    ASSERT_FALSE(client.closed()() || server.closed()());
+    // Now and then, not all the time.
+    EXPECT_LT(client.session().stats().packets_sent, 100U);
+    server.reads = true;
+    server.session().reads(1_MiB);
+    ASSERT_TRUE(run_until(server.received(100'000), 5s));
+    // Nobody is held up any more.
+    run_for(5s);
+    EXPECT_TRUE(client.closed()() && server.closed()());
+
+    auto [widow, dead] = network.pair(Link{}, config, config);
+    widow.sends(100'000);
+    dead.reads = false;
+    run_for(10s);
+    dead.crash();
+    run_for(10s);
+    EXPECT_TRUE(widow.closed()());
+  }
+}
+
 SIMULATE(FlowControl, OneStalledStreamDoesNotStallTheOthers) {
   PeerConfig config;
   for (auto* each : {&config.connection, &config.endpoint.connection}) {

@@ -108,6 +108,7 @@ Duration Connection::idle_timeout() const {
 void Connection::restart_idle_timer(Instant now) {
   const Duration timeout = idle_timeout();
   idle_deadline_ = timeout == Duration{} ? kNever : now + timeout;
+  blocked_deadline_ = timeout == Duration{} ? kNever : now + timeout / 2;
   idle_restarted_by_send_ = false;
   if (config_.keep_alive > Duration{} && handshake_complete_) {
     keep_alive_deadline_ = now + keep_alive_interval();
@@ -140,6 +141,7 @@ Instant Connection::next_deadline() const {
   for (const Space& each : spaces_) {
     if (may_acknowledge && !each.discarded) next = std::min(next, each.acks.deadline());
   }
+  if (streams_.may_be_blocked()) next = std::min(next, blocked_deadline_);
   if (has_frames()) next = std::min(next, recovery_.pacing_deadline(now_));
   return next;
 }
@@ -161,6 +163,11 @@ void Connection::on_deadline(Instant now) {
   if (now >= keep_alive_deadline_) {
     ping_requested_ = true;
     keep_alive_deadline_ = now + keep_alive_interval();
+  }
+  if (now >= blocked_deadline_) {
+    // RFC 9000 §4.1 [rfc9000-4.1-5]: who waits for a slow reader is not gone.
+    if (!recovery_.ack_eliciting_in_flight()) streams_.repeat_blocked();
+    blocked_deadline_ = now + idle_timeout() / 2;
   }
   if (now >= recovery_.deadline()) {
     recovery_.on_deadline(now, *this);

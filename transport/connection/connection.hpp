@@ -389,6 +389,7 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   Instant closing_ends_ = kNever;
   Instant idle_deadline_ = kNever;
   Instant keep_alive_deadline_ = kNever;
+  Instant blocked_deadline_ = kNever;  ///< Counts while the peer's limits hold data up.
   Instant handshake_deadline_ = kNever;
   bool idle_restarted_by_send_ = false;
 

@@ -73,6 +73,8 @@ class BlockedSignal {
     told_ = limit;
     pending_ = true;
   }
+  /// Tells it once more.
+  void repeat() { pending_ = told_.has_value(); }
   /// Nothing blocks us any more.
   void on_unblocked() { pending_ = false; }
   void on_sent() { pending_ = false; }

@@ -46,6 +46,12 @@ class SendStream {
   // --- sending ---
   /// Also notes when the stream's limit is what blocks it.
   [[nodiscard]] Need need(std::uint64_t connection_credit);
+  /// The peer's limit of this stream is what holds it up.
+  [[nodiscard]] bool is_limited() const {
+    return state_.can_send() && buffer_.next() < buffer_.end() &&
+           buffer_.next() >= max_stream_data_;
+  }
+  void repeat_blocked() { blocked_.repeat(); }
   [[nodiscard]] bool has_control() const { return reset_pending_ || blocked_.pending(); }
   void write_reset(PacketWriter& out, StreamId id);
   void write_blocked(PacketWriter& out, StreamId id);
@@ -63,9 +69,6 @@ class SendStream {
 
  private:
   enum class Fin : u8 { none, wanted, sent, acked };
-  [[nodiscard]] bool is_limited() const {
-    return buffer_.next() < buffer_.end() && buffer_.next() >= max_stream_data_;
-  }
   [[nodiscard]] std::uint64_t range_end(std::uint64_t connection_credit) const;
 
   SendBuffer buffer_;

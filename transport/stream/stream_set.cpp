@@ -184,9 +184,14 @@ void StreamSet::refresh(Stream& stream) {
   if (stream.sends && stream.send.take_writable(config_.send_buffer)) {
     post(stream, StreamEvent::Kind::writable);
   }
-  scheduler_.update(stream, send_credit_.available());
+  schedule(stream);
   if (scheduler_.has_starved()) data_blocked_.on_blocked(send_credit_.limit());
   if (stream.done() && stream.events == 0) retire(stream);
+}
+
+void StreamSet::schedule(Stream& stream) {
+  scheduler_.update(stream, send_credit_.available());
+  any_limited_ = any_limited_ || (stream.sends && stream.send.is_limited());
 }
 
 void StreamSet::abandon() {

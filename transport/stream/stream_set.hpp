@@ -88,6 +88,10 @@ class StreamSet {
   [[nodiscard]] bool has_frames() const;
   void write_frames(PacketWriter& out);
   void on_fate(const SentFrame& frame, Fate fate);
+  /// Whether the peer's limits hold data up, or did when repeat_blocked() was last called.
+  [[nodiscard]] bool may_be_blocked() const { return scheduler_.has_starved() || any_limited_; }
+  /// Tells the peer of each of its limits that holds data up, once more. RFC 9000 §4.1.
+  void repeat_blocked();
 
   // --- figures ---------------------------------------------------------------------------------
 
@@ -111,6 +115,7 @@ class StreamSet {
   [[nodiscard]] const PeerReset* find_reset(StreamId id) const;
   void post(Stream& stream, StreamEvent::Kind event);
   void refresh(Stream& stream);
+  void schedule(Stream& stream);
   void retire(Stream& stream);
 
   void write_stream_control(PacketWriter& out);
@@ -131,6 +136,7 @@ class StreamSet {
   SendCredit send_credit_;
   RecvCredit recv_credit_;
   BlockedSignal data_blocked_;
+  bool any_limited_ = false;             // By its own limit, since repeat_blocked().
   std::array<LocalStreams, 2> local_;    // By kind().
   std::array<RemoteStreams, 2> remote_;  // By kind().
   std::array<bool, 2> can_open_{};       // Events not told yet, by kind().

@@ -80,13 +80,24 @@ void StreamSet::write_data(PacketWriter& out) {
         stream.send.write_stream(out, stream.id, send_credit_.available());
     if (!written.any) return;  // No room.
     send_credit_.use(written.credit);
-    scheduler_.update(stream, send_credit_.available());
+    schedule(stream);
     if (scheduler_.has_ready() && &scheduler_.ready() == &stream) scheduler_.rotate();
     if (written.credit != 0 && send_credit_.available() == 0) {
       scheduler_.on_starvation();
       if (scheduler_.has_starved()) data_blocked_.on_blocked(send_credit_.limit());
     }
   }
+}
+
+// RFC 9000 §4.1 [rfc9000-4.1-5].
+void StreamSet::repeat_blocked() {
+  if (scheduler_.has_starved()) data_blocked_.repeat();
+  if (!std::exchange(any_limited_, false)) return;
+  streams_.for_each([&](Stream& stream) {
+    if (!stream.sends || stream.held || !stream.send.is_limited()) return;
+    stream.send.repeat_blocked();
+    schedule(stream);
+  });
 }
 
 // RFC 9000 §13.3: what was lost is told again as it is now, if it still matters. Frames whose keys
