@@ -61,6 +61,9 @@ Task<std::expected<Report, std::string>> fetch(Dialled& dialled, const GetOption
   if (!answer->found) co_return Error("the node refused it: " + visible(answer->text));
   auto file = AtomicFile::create(folder_of(options.out));
   if (!file) co_return Error("cannot write " + options.out + ": " + file.error());
+  if (const auto free = file->can_replace(name_in_folder(options.out)); !free) {
+    co_return Error("cannot write " + options.out + ": " + free.error());
+  }
   const auto sum = co_await fetch_body(*stream, options, *file, answer->size);
   if (!sum) co_return Error(sum.error());
   const auto named = file->commit(name_in_folder(options.out), AtomicFile::Collision::replace);

@@ -51,6 +51,10 @@ expect 1 "$qpeer" get missing -o back/missing --from "$peer"
 says "the node refused it: there is no such file"
 expect 1 "$qpeer" get data -o nowhere/data --from "$peer"
 says "cannot write nowhere/data"
+mkfifo back/pipe
+expect 1 "$qpeer" get data -o back/pipe --from "$peer"
+says "cannot write back/pipe: cannot name pipe: Not a regular file"
+test -p back/pipe && rm back/pipe
 only back data
 expect 0 "$qpeer" request files --to "$peer"
 says "name with spaces"

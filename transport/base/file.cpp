@@ -164,9 +164,16 @@ TemporaryFile::~TemporaryFile() {
   if (!name_.empty()) ::unlinkat(folder_.get(), name_.c_str(), 0);
 }
 
+FileResult TemporaryFile::can_replace(const std::string& name) const {
+  struct stat status{};
+  if (::fstatat(folder_.get(), name.c_str(), &status, 0) != 0 || S_ISREG(status.st_mode)) return {};
+  return std::unexpected("cannot name " + name + ": Not a regular file");
+}
+
 std::expected<bool, std::string> TemporaryFile::name_it(const std::string& name, Taken taken) {
   const int at = folder_.get();
   if (taken == Taken::replace) {
+    if (const auto free = can_replace(name); !free) return std::unexpected(free.error());
     if (::renameat(at, name_.c_str(), at, name.c_str()) != 0) {
       return std::unexpected(error_text("cannot name " + name));
     }

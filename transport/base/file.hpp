@@ -54,7 +54,8 @@ using FileResult = std::expected<void, std::string>;
                                                                    std::string_view contents);
 
 /// Gives `path` these contents, durably; what was there before stays until the new is whole, and
-/// when this fails. `mode` is what open(2) takes. A symbolic link is replaced, not followed.
+/// when this fails. `mode` is what open(2) takes. A symbolic link is replaced, not followed; what
+/// is no file (a folder, a device, a pipe), or a link to such, is left and told.
 [[nodiscard]] FileResult replace_file(const std::string& path, Bytes contents,
                                       unsigned mode = 0600);
 
@@ -73,6 +74,9 @@ class TemporaryFile {
   [[nodiscard]] int fd() const { return file_.get(); }
   /// How a name is taken that may be another's: whoever has it loses it, or the call says false.
   enum class Taken : u8 { replace, refuse };
+  /// Whether name_it() with Taken::replace would take this name: not from a folder, a device, a
+  /// pipe, nor from a link to one.
+  [[nodiscard]] FileResult can_replace(const std::string& name) const;
   /// Gives the file its name, which is in the same folder. False when the name is taken.
   [[nodiscard]] std::expected<bool, std::string> name_it(const std::string& name, Taken taken);
   /// Makes the contents durable, before name_it(); or the name, after it.

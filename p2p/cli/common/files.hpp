@@ -19,6 +19,10 @@ class AtomicFile {
   [[nodiscard]] static std::expected<AtomicFile, std::string> create(const std::string& folder);
 
   [[nodiscard]] FileResult write(Bytes data);
+  /// Whether commit() with Collision::replace would take this name: see TemporaryFile.
+  [[nodiscard]] FileResult can_replace(const std::string& name) const {
+    return file_.can_replace(name);
+  }
   /// What to do when the name is taken.
   enum class Collision : u8 { replace, number };
   /// Makes it durable, and gives it its name: `name`, or, with Collision::number, the first free

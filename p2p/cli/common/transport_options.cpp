@@ -44,8 +44,9 @@ void TransportOptions::declare_cipher(Arguments& arguments) {
 }
 
 void TransportOptions::declare_mtu(Arguments& arguments) {
-  arguments.number("--mtu", "BYTES", mtu, 1200, 65'000,
-                   "largest UDP payload sent (default: " + std::to_string(mtu) + ")");
+  arguments.number(
+      "--mtu", "BYTES", mtu, 1200, 65'000,
+      "UDP payload sent at first; more where it fits (default: " + std::to_string(mtu) + ")");
 }
 
 void TransportOptions::declare_version(Arguments& arguments) {

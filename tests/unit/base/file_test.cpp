@@ -74,8 +74,21 @@ TEST_F(ReplaceFile, AFolderOfThatNameStays) {
   ASSERT_EQ(::mkdir(at("a").c_str(), 0700), 0);
   const auto replaced = replace_file(at("a"), as_bytes("new"));
   ASSERT_FALSE(replaced);
-  EXPECT_EQ(replaced.error(), at("a") + ": cannot name a: Is a directory");
+  EXPECT_EQ(replaced.error(), at("a") + ": cannot name a: Not a regular file");
   EXPECT_EQ(files(), Names{"a"});
+}
+
+TEST_F(ReplaceFile, APipeOrDeviceStaysAndALinkToOne) {
+  ASSERT_EQ(::mkfifo(at("pipe").c_str(), 0600), 0);
+  ASSERT_EQ(::symlink("pipe", at("link").c_str()), 0);
+  ASSERT_EQ(::symlink("nothing", at("loose").c_str()), 0);
+  EXPECT_EQ(replace_file(at("pipe"), as_bytes("new")).error(),
+            at("pipe") + ": cannot name pipe: Not a regular file");
+  EXPECT_EQ(replace_file(at("link"), as_bytes("new")).error(),
+            at("link") + ": cannot name link: Not a regular file");
+  EXPECT_TRUE(replace_file(at("loose"), as_bytes("new")));
+  EXPECT_EQ(contents("loose"), "new");
+  EXPECT_EQ(files(), (Names{"link", "loose", "pipe"}));
 }
 
 TEST_F(ReplaceFile, AMissingFolderIsAnError) {
