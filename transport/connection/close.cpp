@@ -15,7 +15,7 @@ void Connection::close(Instant now, std::uint64_t error_code, std::string_view r
   now_ = now;
   if (phase_ != Phase::open) return;
   enter_closing(now, {.kind = CloseReason::Kind::local_application,
-                      .code = error_code,
+                      .code = std::min(error_code, kMaxVarint),
                       .reason = std::string(reason.substr(0, kMaxReason))});
 }
 

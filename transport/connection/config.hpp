@@ -88,7 +88,7 @@ struct ConnectionConfig {
   /// Out-of-order handshake bytes kept a level, 4096 at least; of Initials no more than 16 KiB.
   /// RFC 9000 §7.5.
   std::size_t crypto_buffer = 64 << 10;
-  /// Called with max_datagram_size; unset means NewReno.
+  /// Called with max_datagram_size, for each path; unset, or a null pointer, means NewReno.
   std::function<std::unique_ptr<CongestionController>(std::uint16_t)> congestion_controller{};
 };
 
@@ -122,6 +122,7 @@ enum class PathError : u8 {
   no_connection_id,  ///< The peer gave none that is unused; or one side has zero-length IDs.
   too_many_paths,
   bad_address,  ///< Not an address of the peer's family, or the one in use.
+  no_answer,    ///< Nothing came back over it: what async::AsyncConnection makes of `path_failed`.
 };
 std::string_view to_string(PathError error);
 

@@ -8,8 +8,10 @@ namespace qpeer::transport {
 
 std::unique_ptr<CongestionController> make_controller(const ConnectionConfig& config,
                                                       std::uint16_t max_datagram_size) {
-  return config.congestion_controller ? config.congestion_controller(max_datagram_size)
-                                      : make_new_reno(max_datagram_size);
+  if (config.congestion_controller) {
+    if (auto controller = config.congestion_controller(max_datagram_size)) return controller;
+  }
+  return make_new_reno(max_datagram_size);
 }
 
 namespace {
@@ -17,7 +19,7 @@ namespace {
 /// Far beyond any use, and a sum of some is still a time.
 constexpr Duration kLongest = std::chrono::hours(24 * 365 * 30);
 
-/// Values that the RFC does not allow become the nearest that it does.
+/// Values that the RFC does not allow, or with which nothing moves, become the nearest that will do.
 ConnectionConfig sanitized(ConnectionConfig config) {
   // No larger than what the Length field of our long headers can tell.
   config.max_datagram_size = std::clamp<std::uint16_t>(
@@ -33,6 +35,8 @@ ConnectionConfig sanitized(ConnectionConfig config) {
   }
   config.active_connection_id_limit =
       std::clamp<std::uint64_t>(config.active_connection_id_limit, 2, 16);
+  config.initial_rtt = std::clamp<Duration>(config.initial_rtt, 1ms, 60s);
+  config.streams.send_buffer = std::max<std::size_t>(config.streams.send_buffer, 1);
   config.crypto_buffer = std::max<std::size_t>(config.crypto_buffer, 4096);
   config.max_datagram_frame_size =
       std::min<std::uint64_t>(config.max_datagram_frame_size, DatagramRing::kMaxSize);
@@ -192,6 +196,8 @@ crypto::PeerCertificate Connection::peer_certificate() const { return tls_->peer
 
 std::string_view Connection::alpn() const { return tls_->alpn(); }
 
+std::string_view Connection::server_name() const { return tls_->server_name(); }
+
 std::string Connection::key_exchange_group() const { return tls_->group(); }
 
 ConnectionStats Connection::stats() const {
@@ -223,6 +229,8 @@ std::string_view to_string(PathError error) {
       return "too many paths are in use";
     case PathError::bad_address:
       return "no such path can be";
+    case PathError::no_answer:
+      return "the peer does not answer there";
   }
   return "unknown";
 }

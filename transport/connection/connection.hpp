@@ -116,7 +116,7 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   [[nodiscard]] bool receives_datagrams() const { return datagrams_.receives(); }
 
   /// Ends the connection at once with an application error code; what was not acknowledged is
-  /// lost. `reason` is cut to 256 bytes. RFC 9000 §10.2.
+  /// lost. `reason` is cut to 256 bytes; codes end at 2^62 - 1, here and for streams. RFC 9000 §10.2.
   void close(Instant now, std::uint64_t error_code, std::string_view reason);
   /// Sends a PING as soon as possible: its ACK gives a fresh RTT sample and one `pong` event. Several
   /// calls before it leaves share it, and have an event each.
@@ -152,6 +152,8 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   [[nodiscard]] const std::optional<CloseReason>& close_reason() const { return close_reason_; }
   [[nodiscard]] crypto::PeerCertificate peer_certificate() const;
   [[nodiscard]] std::string_view alpn() const;
+  /// What the client asked for (SNI); may be empty.
+  [[nodiscard]] std::string_view server_name() const;
   [[nodiscard]] crypto::CipherSuite cipher_suite() const { return cipher_suite_; }
   [[nodiscard]] std::string key_exchange_group() const;
   [[nodiscard]] const wire::TransportParameters& peer_parameters() const {

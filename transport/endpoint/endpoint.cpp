@@ -30,7 +30,7 @@ std::string_view to_string(ConnectError error) {
     case ConnectError::connection_limit:
       return "too many connections";
     case ConnectError::bad_configuration:
-      return "no TLS context was given";
+      return "no TLS context, or no version, was given";
     case ConnectError::shut_down:
       return "the endpoint is shut down";
     case ConnectError::zero_length_in_use:
@@ -143,7 +143,9 @@ std::expected<ConnectionHandle, ConnectError> Endpoint::connect(Instant now,
   if (!remote.valid() || remote.port() == 0 || remote.is_wildcard()) {
     return std::unexpected(ConnectError::bad_address);
   }
-  if (!options.tls) return std::unexpected(ConnectError::bad_configuration);
+  if (!options.tls || options.connection.version == Version::negotiation) {
+    return std::unexpected(ConnectError::bad_configuration);
+  }
   if (impl.open_entries >= impl.config.max_connections) {
     return std::unexpected(ConnectError::connection_limit);
   }

@@ -198,6 +198,18 @@ TEST_F(AsyncConnectionTest, KeysCanBeUpdatedWhileDataFlows) {
   run(loop, body());
 }
 
+TEST_F(AsyncConnectionTest, AnErrorCodeBeyondAllIsTheLargest) {
+  auto body = [this]() -> Task<void> {
+    Both both = co_await connect();
+    both.client.close(std::uint64_t{1} << 62);
+    const CloseReason here = co_await both.client.closed();
+    const CloseReason there = co_await both.server.closed();
+    EXPECT_EQ(here.code, (std::uint64_t{1} << 62) - 1);
+    EXPECT_EQ(there.code, here.code);
+  };
+  run(loop, body());
+}
+
 // --- the endpoint --------------------------------------------------------------------------------
 
 TEST_F(AsyncEndpointTest, ConnectTellsWhyItWasRefused) {
@@ -207,6 +219,27 @@ TEST_F(AsyncEndpointTest, ConnectTellsWhyItWasRefused) {
     const auto no_tls = co_await client->connect(server->local_address(), nullptr);
     EXPECT_EQ(no_tls.error().refused, transport::ConnectError::bad_configuration);
     EXPECT_FALSE(to_string(no_tls.error()).empty());
+  };
+  run(loop, body());
+}
+
+TEST_F(AsyncEndpointTest, NoConfigurationIsTooOdd) {
+  auto body = [this]() -> Task<void> {
+    connect_options.connection.version = Version::negotiation;
+    const auto no_version = co_await client->connect(server->local_address(), connect_options);
+    EXPECT_EQ(no_version.error().refused, transport::ConnectError::bad_configuration);
+    connect_options.connection.version = Version::v1;
+    for (const Duration initial_rtt : {Duration::min(), Duration{}}) {
+      connect_options.connection.initial_rtt = initial_rtt;
+      connect_options.connection.streams.send_buffer = 0;
+      connect_options.connection.congestion_controller = [](std::uint16_t) { return nullptr; };
+      Both both = co_await connect();
+      BothStreams streams = co_await open_stream(both);
+      (void)co_await streams.client.write(as_bytes("through the eye of a needle"));
+      (void)streams.client.finish();
+      const auto read = co_await streams.server.read_all(100);
+      EXPECT_EQ(as_text(*read), "through the eye of a needle");
+    }
   };
   run(loop, body());
 }
