@@ -26,6 +26,16 @@ std::expected<void, DatagramError> AsyncConnection::send_datagram(Bytes data) {
   return sent;
 }
 
+std::expected<void, DatagramError> AsyncConnection::send_early_datagram(Bytes data) {
+  auto* connection = state_->closed ? nullptr : state_->find();
+  if (connection == nullptr) return std::unexpected(DatagramError::closed);
+  const auto sent = connection->send_early_datagram(data);
+  if (sent) state_->wake();
+  return sent;
+}
+
+bool AsyncConnection::was_datagram_early() const { return state_->datagram_early; }
+
 std::optional<std::size_t> AsyncConnection::max_datagram_payload() const {
   const auto* connection = state_->closed ? nullptr : state_->find();
   return connection != nullptr ? connection->max_datagram_payload() : std::nullopt;
@@ -46,12 +56,11 @@ bool AsyncConnection::is_early(const AsyncStream& stream) const {
   return connection != nullptr && connection->is_early(stream.id());
 }
 
-std::expected<void, transport::PathError> AsyncConnection::migrate(const SocketAddress& local) {
+bool AsyncConnection::rotate_connection_ids() {
   auto* connection = state_->closed ? nullptr : state_->find();
-  if (connection == nullptr) return std::unexpected(transport::PathError::closed);
-  const auto begun = connection->migrate(io::now(), local);
+  if (connection == nullptr || !connection->rotate_connection_ids()) return false;
   state_->wake();
-  return begun;
+  return true;
 }
 
 bool AsyncConnection::initiate_key_update() {

@@ -22,6 +22,7 @@ namespace qpeer::async {
 using transport::CloseReason;
 using transport::ConnectionStats;
 using transport::DatagramError;
+using transport::PathError;
 
 namespace detail {
 
@@ -112,13 +113,38 @@ class [[nodiscard]] TicketOperation final : public Operation {
   std::expected<std::vector<u8>, StreamError> result_;
 };
 
+/// What AsyncConnection::probe_path and migrate give to co_await.
+class [[nodiscard]] PathOperation final : public Operation {
+ public:
+  enum class Kind : u8 { probe, migrate };
+  PathOperation(std::shared_ptr<ConnectionState> connection, Kind kind, const SocketAddress& local);
+  ~PathOperation();
+  PathOperation(const PathOperation&) = delete;
+  PathOperation& operator=(const PathOperation&) = delete;
+  std::expected<void, PathError> await_resume() const { return *result_; }
+
+ private:
+  friend ConnectionState;
+  bool attempt() override;
+  void begin();
+  void on_path_event(transport::ConnectionEvent::Kind event, const SocketAddress& local);
+  std::shared_ptr<ConnectionState> connection_;
+  Kind kind_;
+  SocketAddress local_;
+  bool begun_ = false;
+  std::optional<std::expected<void, PathError>> result_;
+};
+
 }  // namespace detail
 
-/// What the handshake settled.
+/// What the handshake settled; but for `local` and `remote`, which follow the path in use.
 struct ConnectionInfo {
+  SocketAddress
+      local;  ///< With the address unspecified (0.0.0.0, [::]) where the system chooses it.
   SocketAddress remote;
   Version version = Version::v1;
   std::string alpn;
+  std::string server_name;  ///< That the client asked for (SNI); empty when it named none.
   crypto::CipherSuite cipher_suite = crypto::CipherSuite::aes_128_gcm_sha256;
   std::string key_exchange_group;
   crypto::PeerCertificate peer_certificate;
@@ -146,7 +172,8 @@ class AsyncConnection {
   }
 
   /// Ends the connection at once: what the peer has not acknowledged is lost, so first await
-  /// AsyncStream::finished() of what matters. RFC 9000 §10.2.
+  /// AsyncStream::finished() of what matters. `reason` is cut to 256 bytes, codes end at 2^62 - 1.
+  /// RFC 9000 §10.2.
   void close(std::uint64_t error_code = 0, std::string_view reason = {});
   /// co_await: waits for the end, whoever brings it about.
   [[nodiscard]] detail::ClosedOperation closed() { return detail::ClosedOperation{state_}; }
@@ -165,6 +192,9 @@ class AsyncConnection {
   /// Sends an unreliable datagram, as far as the peer takes them: see
   /// transport::Connection::send_datagram. Never waits: a full queue is an error. RFC 9221.
   std::expected<void, DatagramError> send_datagram(Bytes data);
+  /// The same, even before the handshake is complete, as open_early_stream(): it may be replayed, and
+  /// is lost when the server rejects early data.
+  std::expected<void, DatagramError> send_early_datagram(Bytes data);
   /// The largest that can be sent now; nullopt when none can.
   [[nodiscard]] std::optional<std::size_t> max_datagram_payload() const;
   /// co_await: the next datagram of the peer, which may send them if our configuration has a
@@ -172,11 +202,14 @@ class AsyncConnection {
   [[nodiscard]] detail::DatagramOperation receive_datagram() {
     return detail::DatagramOperation{state_};
   }
+  /// Whether the one that receive_datagram() gave last came in early data, hence may be a replay.
+  [[nodiscard]] bool was_datagram_early() const;
   /// Where the peer says it sees us, if we asked (ConnectionConfig::address_discovery) and it told.
   [[nodiscard]] std::optional<SocketAddress> observed_address() const;
 
   /// The newest token of the server, for ConnectOptions::address_token of one later connection to
-  /// it; empty before it sent one, which it does soon after the handshake. A secret. RFC 9000 §8.1.3.
+  /// it; empty before it sent one, which it does soon after the handshake. A secret. The view is valid
+  /// until the loop turns. RFC 9000 §8.1.3.
   [[nodiscard]] Bytes address_token() const;
 
   // --- resumption and early data, RFC 9001 §4.5, §4.6 ---
@@ -193,9 +226,23 @@ class AsyncConnection {
   /// Whether some of what the peer sent on the stream came in early data, hence may be a replay.
   [[nodiscard]] bool is_early(const AsyncStream& stream) const;
 
-  /// Client: goes over to this local address, one of AsyncEndpoint::local_addresses(), if the peer can
-  /// be reached from there: see transport::Connection::migrate. RFC 9000 §9.2.
-  std::expected<void, transport::PathError> migrate(const SocketAddress& local);
+  // --- paths, RFC 9000 §9 ---
+
+  /// co_await, client: whether the peer can be reached from this local address, one of
+  /// AsyncEndpoint::local_addresses(). Waits for the handshake to be confirmed, then for the answer,
+  /// without which it says `no_answer` after some seconds; nothing else changes. The question stays
+  /// asked when nobody waits any more. RFC 9000 §9.1.
+  [[nodiscard]] detail::PathOperation probe_path(const SocketAddress& local) {
+    return {state_, detail::PathOperation::Kind::probe, local};
+  }
+  /// co_await, client: the same, and goes over to that path when it works; to one that was probed, at
+  /// once. On an error the connection stays where it is. RFC 9000 §9.2.
+  [[nodiscard]] detail::PathOperation migrate(const SocketAddress& local) {
+    return {state_, detail::PathOperation::Kind::migrate, local};
+  }
+  /// Gives the peer a new connection ID and asks it to retire all others; false when that is not
+  /// possible now. RFC 9000 §5.1.2.
+  bool rotate_connection_ids();
 
   /// Begins a key update; false when one is not possible now. RFC 9001 §6.
   bool initiate_key_update();

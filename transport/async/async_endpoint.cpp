@@ -53,13 +53,11 @@ ConnectOperation AsyncEndpoint::connect(const SocketAddress& remote,
 }
 
 std::expected<AsyncConnection, transport::ConnectError> AsyncEndpoint::connect_early(
-    const SocketAddress& remote, transport::ConnectOptions options) {
-  if (options.early_data == transport::EarlyDataPolicy::report) {
-    options.early_data = transport::EarlyDataPolicy::resend;
-  }
+    const SocketAddress& remote, const transport::ConnectOptions& options) {
   const auto handle = state_->machine.connect(io::now(), remote, options);
   if (!handle) return std::unexpected(handle.error());
   auto connection = std::make_shared<ConnectionState>(state_);
+  connection->reports_rejection = options.early_data == transport::EarlyDataPolicy::report;
   state_->add(*connection, *handle);
   state_->wake();
   return connection->make_handle();

@@ -29,7 +29,7 @@ namespace qpeer::async {
 struct AsyncEndpointOptions {
   /// Where to bind; unspecified is any address, IPv6 and IPv4, and a port that the system chooses.
   SocketAddress bind{};
-  /// Further sockets, each of another port, for connections to move to: AsyncConnection::migrate(),
+  /// Further sockets, likewise, each of another port, for connections to move to: AsyncConnection::migrate(),
   /// ConnectionConfig::preferred_ipv4. Connections begin on that of `bind`.
   std::vector<SocketAddress> more_binds{};
   /// With `server_tls` the endpoint accepts connections.
@@ -103,9 +103,10 @@ class AsyncEndpoint {
                                                  std::string_view server_name = {});
   /// The connection before its handshake is complete: to send on its early streams what may be
   /// replayed, as options.early_data and options.session_ticket allow. What a server rejects is sent
-  /// again by the library (EarlyDataPolicy::report is for the machine below). RFC 9001 §4.6.
+  /// again by the library; with EarlyDataPolicy::report it is not, but the early streams say `closed`,
+  /// early_data_accepted() says false, and others can be opened. RFC 9001 §4.6.
   std::expected<AsyncConnection, transport::ConnectError> connect_early(
-      const SocketAddress& remote, transport::ConnectOptions options);
+      const SocketAddress& remote, const transport::ConnectOptions& options);
   /// co_await: the next connection that a client made, its handshake complete or, where the server's
   /// TLS takes early data, such data on its way (see established()); nullopt once the endpoint shuts
   /// down or its socket failed.

@@ -22,6 +22,7 @@ void ConnectionState::on_event(transport::ConnectionEvent&& event) {
     case Kind::confirmed:
       confirmed = true;
       schedule(confirming);
+      schedule(moving);
       break;
     case Kind::stream:
       on_stream_event(event.stream);
@@ -46,13 +47,12 @@ void ConnectionState::on_event(transport::ConnectionEvent&& event) {
       break;
     case Kind::early_data_accepted:
     case Kind::early_data_rejected:
-      early_data_accepted = event.kind == Kind::early_data_accepted;
+      on_early_data(event.kind == Kind::early_data_accepted);
       break;
     case Kind::path_validated:
     case Kind::path_failed:
-      break;
     case Kind::path_changed:
-      info.remote = event.path.remote;
+      on_path_event(event);
       break;
     case Kind::closed:
       on_closed(std::move(event.close));
@@ -63,9 +63,11 @@ void ConnectionState::on_event(transport::ConnectionEvent&& event) {
 void ConnectionState::on_connected() {
   connected = true;
   if (const auto* connection = find()) {
-    info = {.remote = connection->path().remote,
+    info = {.local = connection->path().local,
+            .remote = connection->path().remote,
             .version = connection->version(),
             .alpn = std::string(connection->alpn()),
+            .server_name = std::string(connection->server_name()),
             .cipher_suite = connection->cipher_suite(),
             .key_exchange_group = connection->key_exchange_group(),
             .peer_certificate = connection->peer_certificate(),
@@ -74,6 +76,29 @@ void ConnectionState::on_connected() {
   schedule(connecting);
   // Streams that could not be opened early.
   for (WaitList& each : opening) schedule(each);
+}
+
+void ConnectionState::on_early_data(bool accepted) {
+  early_data_accepted = accepted;
+  if (accepted || !reports_rejection) return;
+  // Their IDs are free for others now; their handles say `closed`.
+  while (!streams.empty()) {
+    rejected_streams.push_back(streams.extract(streams.begin()));
+    StreamState& stream = rejected_streams.back().mapped();
+    stream.rejected = true;
+    stream.on_over();
+  }
+}
+
+void ConnectionState::on_path_event(const transport::ConnectionEvent& event) {
+  if (event.kind == transport::ConnectionEvent::Kind::path_changed) {
+    info.local = event.path.local;
+    info.remote = event.path.remote;
+  }
+  for (PathOperation* operation : path_operations) {
+    operation->on_path_event(event.kind, event.path.local);
+  }
+  schedule(moving);
 }
 
 void ConnectionState::on_stream_event(const transport::StreamEvent& event) {
@@ -98,8 +123,8 @@ void ConnectionState::on_closed(CloseReason reason) {
   if (closed) return;
   if (const auto* connection = find()) last_stats = connection->stats();
   closed = std::move(reason);
-  for (WaitList* list : {&connecting, &confirming, &closing, &pinging, &receiving, &ticketing,
-                         &opening[0], &opening[1], &accepting[0], &accepting[1]}) {
+  for (WaitList* list : {&connecting, &confirming, &closing, &moving, &pinging, &receiving,
+                         &ticketing, &opening[0], &opening[1], &accepting[0], &accepting[1]}) {
     schedule(*list);
   }
   for (auto& [id, stream] : streams) stream.on_over();
@@ -200,6 +225,7 @@ bool DatagramOperation::attempt() {
   // Also after the end: what came before it can be had.
   if (const auto data = connection->next_datagram()) {
     result_ = std::vector<u8>(data->begin(), data->end());
+    connection_->datagram_early = connection->was_datagram_early();
     return true;
   }
   if (connection->receives_datagrams()) return connection_->closed.has_value();
@@ -224,6 +250,53 @@ bool PingOperation::attempt() {
   }
   result_ = std::unexpected(StreamError::closed);
   return connection_->closed.has_value();
+}
+
+PathOperation::PathOperation(std::shared_ptr<ConnectionState> connection, Kind kind,
+                             const SocketAddress& local)
+    : Operation(connection->moving),
+      connection_(std::move(connection)),
+      kind_(kind),
+      local_(local) {
+  connection_->path_operations.push_back(this);
+  begin();
+}
+
+PathOperation::~PathOperation() { std::erase(connection_->path_operations, this); }
+
+void PathOperation::begin() {
+  auto* machine = connection_->closed ? nullptr : connection_->find();
+  if (machine == nullptr) {
+    result_ = std::unexpected(PathError::closed);
+    return;
+  }
+  // A socket of both families is bound to [::], whatever it speaks to the peer.
+  if (local_.is_wildcard() && machine->path().remote.is_ipv4()) {
+    local_ = SocketAddress::ipv4({}, local_.port());
+  }
+  const auto begun = kind_ == Kind::probe ? machine->probe_path(io::now(), local_)
+                                          : machine->migrate(io::now(), local_);
+  begun_ = begun.has_value();
+  if (begun_) connection_->wake();
+  if (!begun_ && begun.error() != PathError::not_confirmed) result_ = begun;
+}
+
+void PathOperation::on_path_event(transport::ConnectionEvent::Kind event,
+                                  const SocketAddress& local) {
+  using Event = transport::ConnectionEvent::Kind;
+  if (!begun_ || result_ || local != local_) return;
+  if (event == Event::path_failed) {
+    result_ = std::unexpected(PathError::no_answer);
+  } else if (event == Event::path_changed || kind_ == Kind::probe) {
+    result_.emplace();
+  } else {
+    begin();  // Somebody probed it meanwhile; now it takes no time.
+  }
+}
+
+bool PathOperation::attempt() {
+  if (!result_ && (!begun_ || connection_->closed)) begin();
+  return result_.has_value();
 }
 
 }  // namespace qpeer::async::detail

@@ -9,11 +9,12 @@ namespace qpeer::async::detail {
 namespace {
 
 // Any address: both families where there is IPv6, else IPv4 alone.
-std::expected<io::UdpSocket, std::error_code> bind(const AsyncEndpointOptions& options) {
-  if (options.bind.valid()) return io::UdpSocket::bind(options.bind, options.socket);
-  auto both = io::UdpSocket::bind(SocketAddress::ipv6({}, 0), options.socket);
+std::expected<io::UdpSocket, std::error_code> bind(const SocketAddress& address,
+                                                   const io::UdpOptions& options) {
+  if (address.valid()) return io::UdpSocket::bind(address, options);
+  auto both = io::UdpSocket::bind(SocketAddress::ipv6({}, 0), options);
   if (both) return both;
-  return io::UdpSocket::bind(SocketAddress::ipv4({}, 0), options.socket);
+  return io::UdpSocket::bind(SocketAddress::ipv4({}, 0), options);
 }
 
 /// Tokens are to outlive the process: they count in Unix time.
@@ -37,14 +38,14 @@ EndpointState::EndpointState(io::EventLoop& event_loop, const AsyncEndpointOptio
 
 std::expected<std::shared_ptr<EndpointState>, std::error_code> EndpointState::open(
     io::EventLoop& loop, const AsyncEndpointOptions& options) {
-  auto socket = bind(options);
+  auto socket = bind(options.bind, options.socket);
   if (!socket) return std::unexpected(socket.error());
   auto state = std::make_shared<EndpointState>(loop, options);
   state->capabilities = socket->capabilities();
   std::vector<io::UdpSocket> sockets;
   sockets.push_back(std::move(*socket));
   for (const SocketAddress& address : options.more_binds) {
-    socket = io::UdpSocket::bind(address, options.socket);
+    socket = bind(address, options.socket);
     if (!socket) return std::unexpected(socket.error());
     sockets.push_back(std::move(*socket));
   }

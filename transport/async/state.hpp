@@ -48,6 +48,10 @@ struct StreamState final : StreamCore {
 
   ConnectionState& connection;
   StreamId id;
+  bool rejected = false;  ///< The server knows nothing of it: EarlyDataPolicy::report.
+
+ private:
+  [[nodiscard]] transport::Connection* machine() const;
 };
 
 struct ConnectionState : std::enable_shared_from_this<ConnectionState> {
@@ -59,6 +63,8 @@ struct ConnectionState : std::enable_shared_from_this<ConnectionState> {
   void on_event(transport::ConnectionEvent&& event);
   void on_stream_event(const transport::StreamEvent& event);
   void on_connected();
+  void on_early_data(bool accepted);
+  void on_path_event(const transport::ConnectionEvent& event);
   void on_closed(CloseReason reason);
   /// The connection while it can still be asked anything, else nullptr.
   [[nodiscard]] transport::Connection* find() const;
@@ -77,16 +83,22 @@ struct ConnectionState : std::enable_shared_from_this<ConnectionState> {
   ConnectionStats last_stats;
   std::uint64_t pings = 0;
   std::uint64_t pongs = 0;  ///< In the order of the pings.
-  std::unordered_map<std::uint64_t, StreamState> streams;
+  using Streams = std::unordered_map<std::uint64_t, StreamState>;
+  Streams streams;
+  std::vector<Streams::node_type> rejected_streams;  ///< Whose handles are still there.
+  bool reports_rejection = false;
   static constexpr std::size_t kMaxTickets = 8;
   std::deque<std::vector<u8>> tickets;
   std::optional<bool> early_data_accepted;
+  bool datagram_early = false;
   WaitList ticketing;
   WaitList connecting;
   WaitList confirming;
   WaitList closing;
   std::optional<SocketAddress> observed_address;
   std::vector<u8> address_token;
+  std::vector<PathOperation*> path_operations;  ///< Those that are not destroyed.
+  WaitList moving;
   WaitList pinging;
   WaitList receiving;   ///< Datagrams.
   WaitList opening[2];  ///< By whether bidirectional.

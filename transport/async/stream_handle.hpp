@@ -97,7 +97,7 @@ class StreamHandle {
   /// co_await: waits for data and shows it where it lies, until the next call on the same connection
   /// or node; consume() takes it. Empty with `fin` is the end of the stream.
   [[nodiscard]] detail::PeekOperation peek() { return detail::PeekOperation{*core_}; }
-  /// Takes `size` bytes of what peek() showed.
+  /// Takes `size` bytes of what peek() showed; no more than that.
   void consume(std::size_t size);
 
   /// co_await: takes all of `data`, which must stay until then; waits while the send buffer is full.

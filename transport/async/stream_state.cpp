@@ -38,48 +38,57 @@ void StreamState::on_event(const transport::StreamEvent& event) {
 }
 
 std::expected<ReadView, StreamError> StreamState::peek_below() {
-  auto* machine = connection.find();
-  if (machine == nullptr) return std::unexpected(StreamError::closed);
-  return machine->peek(id);
+  auto* below = machine();
+  if (below == nullptr) return std::unexpected(StreamError::closed);
+  return below->peek(id);
 }
 
 void StreamState::consume_below(std::size_t size) {
-  if (auto* machine = connection.find()) machine->consume(id, size);
+  if (auto* below = machine()) below->consume(id, size);
 }
 
 std::expected<std::size_t, StreamError> StreamState::write_below(Bytes data) {
-  auto* machine = connection.find();
-  if (machine == nullptr) return std::unexpected(StreamError::closed);
-  return machine->write(id, data);
+  auto* below = machine();
+  if (below == nullptr) return std::unexpected(StreamError::closed);
+  return below->write(id, data);
 }
 
 std::expected<void, StreamError> StreamState::finish_below() {
-  auto* machine = connection.find();
-  if (machine == nullptr) return std::unexpected(StreamError::closed);
-  return machine->finish(id);
+  auto* below = machine();
+  if (below == nullptr) return std::unexpected(StreamError::closed);
+  return below->finish(id);
 }
 
 std::expected<void, StreamError> StreamState::reset_below(std::uint64_t error_code) {
-  auto* machine = connection.find();
-  if (machine == nullptr) return std::unexpected(StreamError::closed);
-  return machine->reset(id, error_code);
+  auto* below = machine();
+  if (below == nullptr) return std::unexpected(StreamError::closed);
+  return below->reset(id, error_code);
 }
 
 std::expected<void, StreamError> StreamState::stop_sending_below(std::uint64_t error_code) {
-  auto* machine = connection.find();
-  if (machine == nullptr) return std::unexpected(StreamError::closed);
-  return machine->stop_sending(id, error_code);
+  auto* below = machine();
+  if (below == nullptr) return std::unexpected(StreamError::closed);
+  return below->stop_sending(id, error_code);
 }
 
 std::uint64_t StreamState::reset_code_below() const {
-  const auto* machine = connection.find();
-  return machine == nullptr ? 0 : machine->reset_code(id);
+  const auto* below = machine();
+  return below == nullptr ? 0 : below->reset_code(id);
 }
 
-bool StreamState::is_over() const { return connection.closed.has_value(); }
+bool StreamState::is_over() const { return rejected || connection.closed.has_value(); }
 void StreamState::schedule(WaitList& waiting) { connection.schedule(waiting); }
 void StreamState::wake() { connection.wake(); }
-void StreamState::forget() noexcept { connection.streams.erase(id.value); }
+void StreamState::forget() noexcept {
+  if (!rejected) {
+    connection.streams.erase(id.value);
+    return;
+  }
+  std::erase_if(connection.rejected_streams, [this](auto& each) { return &each.mapped() == this; });
+}
+transport::Connection* StreamState::machine() const {
+  return rejected ? nullptr : connection.find();
+}
 
 }  // namespace detail
 

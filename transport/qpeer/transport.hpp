@@ -34,10 +34,13 @@
 //
 // Each of these calls gives a std::expected or std::optional; real programs look before they use
 // it. server_tls() makes a key that lasts as long as the process and client_tls() trusts any: see
-// crypto/tls_session.hpp for authorities, pinned keys and mutual authentication.
+// crypto/tls_session.hpp for authorities, pinned keys and mutual authentication, docs/transport.md
+// for the rest, and docs/examples/ for whole programs.
 #pragma once
 
+#include "crypto/authority.hpp"
 #include "crypto/identity.hpp"
+#include "crypto/static_key.hpp"
 #include "crypto/tls_session.hpp"
 #include "transport/async/async_connection.hpp"
 #include "transport/async/async_endpoint.hpp"
@@ -49,6 +52,7 @@
 #include "transport/base/address.hpp"
 #include "transport/base/bytes.hpp"
 #include "transport/base/error.hpp"
+#include "transport/base/file.hpp"
 #include "transport/base/time.hpp"
 #include "transport/endpoint/endpoint.hpp"
 #include "transport/io/event_loop.hpp"
@@ -74,11 +78,17 @@ using async::Task;
 using async::TaskGroup;
 using io::EventLoop;
 using transport::CloseReason;
+using transport::ConnectError;
 using transport::ConnectionConfig;
 using transport::ConnectionStats;
 using transport::ConnectOptions;
+using transport::DatagramError;
+using transport::EarlyDataPolicy;
 using transport::EndpointConfig;
+using transport::EndpointStats;
+using transport::PathError;
 using transport::RetryPolicy;
+using transport::StreamConfig;
 using transport::StreamError;
 
 }  // namespace qpeer

@@ -140,8 +140,8 @@ Task<void> migrate(AsyncEndpoint& endpoint, AsyncConnection connection) {
   const auto confirmed = co_await connection.confirmed();
   if (!confirmed) co_return;
   co_await sleep_for(endpoint.loop(), 100ms);
-  const auto begun = connection.migrate(endpoint.local_addresses().back());
-  if (!begun) cli::complain("qpeer-hq: no migration: {}", transport::to_string(begun.error()));
+  const auto moved = co_await connection.migrate(endpoint.local_addresses().back());
+  if (!moved) cli::complain("qpeer-hq: no migration: {}", transport::to_string(moved.error()));
 }
 
 // What a connection leaves for the next one.

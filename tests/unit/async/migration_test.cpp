@@ -25,32 +25,112 @@ class AsyncMigrationTest : public Loopback {
     EXPECT_EQ(as_text(*read), "after");
   }
 
+  /// With another choice of sockets.
+  void bind_client(SocketAddress first, SocketAddress second) {
+    auto opened = AsyncEndpoint::open(loop, {.bind = first, .more_binds = {second}});
+    ASSERT_TRUE(opened) << opened.error().message();
+    client.emplace(std::move(*opened));
+  }
+
   Task<void> move() {
     Both both = co_await connect();
-    EXPECT_EQ(both.client.migrate(client->local_addresses().back()),
-              std::unexpected(transport::PathError::not_confirmed));
-    (void)co_await both.client.confirmed();
-    // The server's further connection IDs may come a little later.
-    auto begun = both.client.migrate(client->local_addresses().back());
-    for (int i = 0; i < 100 && !begun; ++i) {
-      co_await sleep_for(loop, 10ms);
-      begun = both.client.migrate(client->local_addresses().back());
-    }
-    EXPECT_TRUE(begun.has_value());
+    const SocketAddress other = client->local_addresses().back();
+    const auto moved = co_await both.client.migrate(other);  // Waits until it may.
+    EXPECT_TRUE(moved.has_value());
+    EXPECT_EQ(both.client.info().local.port(), other.port());
     for (int i = 0; i < 100 && both.server.stats().path_changes == 0; ++i) {
       co_await exchange(both);
       co_await sleep_for(loop, 10ms);
     }
     EXPECT_EQ(both.client.stats().path_changes, 1U);
     EXPECT_EQ(both.server.stats().path_changes, 1U);
-    EXPECT_EQ(both.server.info().remote, client->local_addresses().back());
+    EXPECT_EQ(both.server.info().remote, SocketAddress::loopback4(other.port()));
   }
+
+  Task<void> wait_in_vain(Both& both, std::optional<PathError>& told) {
+    const auto probed = co_await both.client.probe_path(deaf);
+    EXPECT_FALSE(probed.has_value());
+    if (!probed) told = probed.error();
+  }
+
+  /// The server's answers go where no socket is.
+  [[nodiscard]] SocketAddress deaf_address() const {
+    return SocketAddress::ipv4({127, 0, 0, 2}, client->local_addresses().back().port());
+  }
+  SocketAddress deaf;
 };
 
 TEST_F(AsyncMigrationTest, AClientMovesToItsSecondSocket) {
   ASSERT_EQ(client->local_addresses().size(), 2U);
   EXPECT_EQ(client->local_addresses().front(), client->local_address());
   run(loop, move());
+}
+
+TEST_F(AsyncMigrationTest, SocketsOfAnyAddressWillDo) {
+  bind_client(SocketAddress::ipv4({}, 0), SocketAddress::ipv4({}, 0));
+  run(loop, move());
+  bind_client({}, {});  // Both families, where there are two.
+  run(loop, move());
+}
+
+TEST_F(AsyncMigrationTest, APathIsProbedAndThenTakenAtOnce) {
+  auto body = [this]() -> Task<void> {
+    Both both = co_await connect();
+    const SocketAddress other = client->local_addresses().back();
+    const auto probed = co_await both.client.probe_path(other);
+    EXPECT_TRUE(probed.has_value());
+    EXPECT_EQ(both.client.info().local, client->local_address());
+    EXPECT_EQ(both.client.stats().path_changes, 0U);
+    const auto moved = co_await both.client.migrate(other);
+    EXPECT_TRUE(moved.has_value());
+    EXPECT_EQ(both.client.info().local, other);
+    co_await exchange(both);
+  };
+  run(loop, body());
+}
+
+TEST_F(AsyncMigrationTest, WhatCannotBeIsTold) {
+  connect_options.connection.initial_rtt = 10ms;
+  auto body = [this]() -> Task<void> {
+    Both both = co_await connect();
+    deaf = deaf_address();
+    const auto of_server = co_await both.server.migrate(server->local_address());
+    EXPECT_EQ(of_server, std::unexpected(PathError::not_client));
+    const auto in_use = co_await both.client.migrate(client->local_address());
+    EXPECT_EQ(in_use, std::unexpected(PathError::bad_address));
+    const auto unheard = co_await both.client.migrate(deaf);
+    EXPECT_EQ(unheard, std::unexpected(PathError::no_answer));
+    EXPECT_EQ(both.client.info().local, client->local_address());
+    co_await exchange(both);
+    std::optional<PathError> told;
+    {
+      TaskGroup cancelled;
+      cancelled.spawn(wait_in_vain(both, told));
+      co_await sleep_for(loop, 1ms);
+    }
+    EXPECT_FALSE(told.has_value());
+    TaskGroup group;
+    group.spawn(wait_in_vain(both, told));
+    co_await sleep_for(loop, 1ms);
+    both.client.close();
+    co_await group.join();
+    EXPECT_EQ(told, PathError::closed);
+    const auto late = co_await both.client.migrate(client->local_addresses().back());
+    EXPECT_EQ(late, std::unexpected(PathError::closed));
+    EXPECT_FALSE(both.client.rotate_connection_ids());
+  };
+  run(loop, body());
+}
+
+TEST_F(AsyncMigrationTest, ConnectionIdsAreChangedOnDemand) {
+  auto body = [this]() -> Task<void> {
+    Both both = co_await connect();
+    (void)co_await both.client.confirmed();
+    EXPECT_TRUE(both.client.rotate_connection_ids());
+    EXPECT_TRUE(both.server.rotate_connection_ids());
+    co_await exchange(both);
+  };
+  run(loop, body());
 }
 
 TEST_F(AsyncMigrationTest, ASocketThatCannotBeHadFailsTheEndpoint) {

@@ -15,7 +15,8 @@ class AsyncResumptionTest : public Loopback {
     config.alpn = {std::string(kTestAlpn)};
     config.mutual = false;
     config.tickets.early_data = true;
-    open({.endpoint = {.server_tls = *crypto::make_tls_context(config)}});
+    open({.endpoint = {.connection = {.max_datagram_frame_size = 65'535},
+                       .server_tls = *crypto::make_tls_context(config)}});
   }
 
   /// What a first connection is given.
@@ -69,6 +70,60 @@ TEST_F(AsyncResumptionTest, RejectedItComesAgain) {
   connect_options.session_ticket = ticket;
   connect_options.early_data = transport::EarlyDataPolicy::resend;
   EXPECT_FALSE(run(loop, ask_early()));
+}
+
+TEST_F(AsyncResumptionTest, RejectedItIsReportedToWhomThatIsBetter) {
+  run(loop, become_acquainted());
+  const auto ticket = connect_options.session_ticket;
+  SetUp();  // Another server.
+  connect_options.session_ticket = ticket;
+  connect_options.early_data = EarlyDataPolicy::report;
+  auto body = [this]() -> Task<void> {
+    auto connection = client->connect_early(server->local_address(), connect_options);
+    auto first = co_await connection->open_early_stream();
+    auto other = co_await connection->open_early_stream();
+    (void)co_await first->write(as_bytes("early"));
+    (void)first->finish();
+    EXPECT_TRUE((co_await connection->established()).has_value());
+    EXPECT_EQ(connection->early_data_accepted(), false);
+    EXPECT_EQ((co_await first->read_all(9)).error(), StreamError::closed);
+    EXPECT_EQ((co_await first->finished()).error(), StreamError::closed);
+    EXPECT_EQ((co_await other->write(as_bytes("late"))).error(), StreamError::closed);
+    EXPECT_EQ(other->reset(1).error(), StreamError::closed);
+    auto second = co_await connection->open_stream();
+    EXPECT_EQ(second->id(), first->id());
+    {
+      const AsyncStream gone = std::move(*first);
+    }
+    (void)co_await second->write(as_bytes("again"));
+    (void)second->finish();
+    auto accepted = co_await server->accept();
+    auto incoming = co_await accepted->accept_stream();
+    const auto request = co_await incoming->read_all(9);
+    EXPECT_EQ(as_text(*request), "again");
+    EXPECT_FALSE(accepted->is_early(*incoming));
+    EXPECT_TRUE((co_await second->finished()).has_value());
+  };
+  run(loop, body());
+}
+
+TEST_F(AsyncResumptionTest, AnEarlyDatagramIsToldFromOthers) {
+  run(loop, become_acquainted());
+  auto body = [this]() -> Task<void> {
+    auto connection = client->connect_early(server->local_address(), connect_options);
+    EXPECT_EQ(connection->send_datagram(as_bytes("soon")), std::unexpected(DatagramError::closed));
+    EXPECT_TRUE(connection->send_early_datagram(as_bytes("early")).has_value());
+    auto accepted = co_await server->accept();
+    auto datagram = co_await accepted->receive_datagram();
+    EXPECT_EQ(as_text(*datagram), "early");
+    EXPECT_TRUE(accepted->was_datagram_early());
+    EXPECT_TRUE((co_await connection->established()).has_value());
+    EXPECT_TRUE(connection->send_datagram(as_bytes("late")).has_value());
+    datagram = co_await accepted->receive_datagram();
+    EXPECT_EQ(as_text(*datagram), "late");
+    EXPECT_FALSE(accepted->was_datagram_early());
+  };
+  run(loop, body());
 }
 
 TEST_F(AsyncResumptionTest, EarlyConnectionsEndAsOthersDo) {
