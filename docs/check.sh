@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # docs/check.sh: what README.md and docs/*.md say of the repository is so.
 #
-#   - a code block under the line <!-- path --> is that file, to the letter
+#   - a code block under the line <!-- path --> is that file, to the letter; one under <!-- from path -->
+#     is whole lines of it
 #   - relative links, and `paths/in/backticks` that begin with a folder of ours, exist
 #   - every flag of our scripts that is mentioned is one that the script knows
 set -euo pipefail
@@ -26,6 +27,16 @@ for page in README.md docs/*.md; do
       head -n 6 <<<"$difference"
     fi
   done < <(grep -n -E '^<!-- [^ ]+ -->$' "$page" || true)
+
+  while IFS=: read -r line marker; do
+    file=${marker#<!-- from }
+    file=${file% -->}
+    blocks=$((blocks + 1))
+    if [ ! -e "$file" ]; then fail "$page:$line: there is no $file"; continue; fi
+    excerpt=$(tail -n +$((line + 2)) "$page" | sed '/^```$/,$d')
+    whole=$(<"$file")
+    [[ $'\n'$whole$'\n' == *$'\n'"$excerpt"$'\n'* ]] || fail "$page:$line: $file does not say so"
+  done < <(grep -n -E '^<!-- from [^ ]+ -->$' "$page" || true)
 
   while read -r path; do
     [ -e "$path" ] || [ -e "$(dirname "$page")/$path" ] || fail "$page: the link '$path' leads nowhere"
