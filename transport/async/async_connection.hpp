@@ -236,7 +236,8 @@ class AsyncConnection {
     return {state_, detail::PathOperation::Kind::probe, local};
   }
   /// co_await, client: the same, and goes over to that path when it works; to one that was probed, at
-  /// once. On an error the connection stays where it is. RFC 9000 §9.2.
+  /// once. On an error the connection stays where it is. Of several the last counts; the others say
+  /// `superseded`. RFC 9000 §9.2.
   [[nodiscard]] detail::PathOperation migrate(const SocketAddress& local) {
     return {state_, detail::PathOperation::Kind::migrate, local};
   }

@@ -290,7 +290,7 @@ void PathOperation::on_path_event(transport::ConnectionEvent::Kind event,
   } else if (event == Event::path_changed || kind_ == Kind::probe) {
     result_.emplace();
   } else {
-    begin();  // Somebody probed it meanwhile; now it takes no time.
+    result_ = std::unexpected(PathError::superseded);  // The newest wish counts.
   }
 }
 

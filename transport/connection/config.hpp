@@ -122,7 +122,9 @@ enum class PathError : u8 {
   no_connection_id,  ///< The peer gave none that is unused; or one side has zero-length IDs.
   too_many_paths,
   bad_address,  ///< Not an address of the peer's family, or the one in use.
-  no_answer,    ///< Nothing came back over it: what async::AsyncConnection makes of `path_failed`.
+  // Told by async::AsyncConnection, for the machine has events.
+  no_answer,   ///< Nothing came back over it.
+  superseded,  ///< A later migrate() came in between.
 };
 std::string_view to_string(PathError error);
 

@@ -231,6 +231,8 @@ std::string_view to_string(PathError error) {
       return "no such path can be";
     case PathError::no_answer:
       return "the peer does not answer there";
+    case PathError::superseded:
+      return "another path was asked for meanwhile";
   }
   return "unknown";
 }

@@ -258,6 +258,7 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   NetworkPath& add_path(Instant now, const Path& address, std::uint64_t remote_cid);
   NetworkPath* add_peer_path(Instant now, const OpenPacket& packet);
   void drop_path(NetworkPath& path);
+  void give_up_path(NetworkPath& path);
   void renew_path_cids();
   void validate_path(Instant now, NetworkPath& path);
   void tell_path(ConnectionEvent::Kind kind, const NetworkPath& path);

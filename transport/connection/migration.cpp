@@ -86,6 +86,14 @@ void Connection::drop_path(NetworkPath& path) {
   paths_.remove(path);
 }
 
+/// The same, and tells who asked for it.
+void Connection::give_up_path(NetworkPath& path) {
+  if (path.intent == Intent::probe || path.intent == Intent::migrate) {
+    tell_path(ConnectionEvent::Kind::path_failed, path);
+  }
+  drop_path(path);
+}
+
 /// The peer has retired IDs that we use: each path gets another one.
 void Connection::renew_path_cids() {
   NetworkPath& active = paths_.active();
@@ -100,7 +108,7 @@ void Connection::renew_path_cids() {
     } else if (&path == paths_.fallback()) {
       path.remote_cid = remote_cids_.current_sequence_number();
     } else {
-      drop_path(path);
+      give_up_path(path);
     }
   }
 }
@@ -194,7 +202,7 @@ void Connection::on_path_validated(Instant now, NetworkPath& path) {
 void Connection::abandon_moves() {
   for (std::size_t i = paths_.size(); i-- > 0;) {
     NetworkPath& path = *paths_.all()[i];
-    if (path.intent == Intent::migrate) drop_path(path);
+    if (path.intent == Intent::migrate) give_up_path(path);
   }
 }
 
@@ -280,10 +288,7 @@ void Connection::on_path_deadline(Instant now) {
       continue;  // Nothing better is known.
     } else if (failed ||
                (!path.validator.is_active() && now >= path.idle_since + PathManager::kIdleTime)) {
-      if (failed && (path.intent == Intent::probe || path.intent == Intent::migrate)) {
-        tell_path(ConnectionEvent::Kind::path_failed, path);
-      }
-      drop_path(path);
+      give_up_path(path);
     }
     i = std::min(i, paths_.size());
   }

@@ -122,6 +122,48 @@ TEST_F(AsyncMigrationTest, WhatCannotBeIsTold) {
   run(loop, body());
 }
 
+TEST_F(AsyncMigrationTest, AQuestionWhoseConnectionIdIsTakenBackIsAnswered) {
+  connect_options.connection.initial_rtt = 10ms;
+  auto body = [this]() -> Task<void> {
+    Both both = co_await connect();
+    (void)co_await both.client.confirmed();
+    deaf = deaf_address();
+    std::optional<PathError> told;
+    TaskGroup group;
+    group.spawn(wait_in_vain(both, told));
+    co_await sleep_for(loop, 5ms);
+    EXPECT_TRUE(both.server.rotate_connection_ids());
+    for (int i = 0; i < 300 && !told; ++i) co_await sleep_for(loop, 10ms);
+    EXPECT_EQ(told, PathError::no_answer);
+    group.cancel();
+  };
+  run(loop, body());
+}
+
+TEST_F(AsyncMigrationTest, TheLastWishCounts) {
+  auto opened = AsyncEndpoint::open(
+      loop, {.bind = SocketAddress::loopback4(0),
+             .more_binds = {SocketAddress::loopback4(0), SocketAddress::loopback4(0)}});
+  ASSERT_TRUE(opened) << opened.error().message();
+  client.emplace(std::move(*opened));
+  auto body = [this]() -> Task<void> {
+    Both both = co_await connect();
+    (void)co_await both.client.confirmed();
+    auto first = [&]() -> Task<void> {
+      const auto moved = co_await both.client.migrate(client->local_addresses()[1]);
+      EXPECT_EQ(moved, std::unexpected(PathError::superseded));
+    };
+    TaskGroup group;
+    group.spawn(first());
+    const auto moved = co_await both.client.migrate(client->local_addresses()[2]);
+    EXPECT_TRUE(moved.has_value());
+    co_await group.join();
+    co_await exchange(both);
+    EXPECT_EQ(both.client.info().local, client->local_addresses()[2]);
+  };
+  run(loop, body());
+}
+
 TEST_F(AsyncMigrationTest, ConnectionIdsAreChangedOnDemand) {
   auto body = [this]() -> Task<void> {
     Both both = co_await connect();
