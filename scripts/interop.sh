@@ -12,7 +12,7 @@ Peers are installed when they are missing, from Debian's packages and npm, into 
   --all         all peers, and the cases in full size; writes docs/interop.md. With PEER or --case only
                 those cells are run, and the page keeps the others as they are
   --jobs N      so many peers at a time (default: 1)
-  --dashes      tries also what a peer is known not to do
+  --dashes      tries also what a peer is known not to do; not with --all
   --case NAME   only this case (may be repeated)
   --bin DIR     the folder of qpeer-hq and qpeer-relay (default: build/release/bin)
   --list        print the names of peers and cases
@@ -69,6 +69,7 @@ done
 for program in qpeer-hq qpeer-relay; do
   [ -x "$bin/$program" ] || misuse "$bin/$program is missing: build it, or give --bin"
 done
+[ -z "$all" ] || [ -z "$dashes" ] || misuse "--dashes is not for the page of --all"
 whole= # All that the page shows is run.
 if [ -n "$all" ] && [ ${#wanted[@]} = 0 ] && [ ${#cases[@]} = 0 ]; then whole=1; fi
 if [ ${#wanted[@]} = 0 ]; then
@@ -112,7 +113,9 @@ start_on_port() {
   done
   return 1
 }
-relay() { command=("$bin/qpeer-relay" --listen "$(literal "$host"):$port" --to "$(literal "$host"):$behind" "${line[@]}" ${QPEER_INTEROP_LOGS:+--trace}); }
+relay() { # With an Ethernet's MTU: on a loopback that lets 64 KB pass, two datagrams are a window.
+  command=("$bin/qpeer-relay" --listen "$(literal "$host"):$port" --to "$(literal "$host"):$behind" "${line[@]}" --mtu 1452 ${QPEER_INTEROP_LOGS:+--trace})
+}
 
 # run_client NAME LOG FILE...: one process that fetches these
 run_client() {

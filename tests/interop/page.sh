@@ -80,7 +80,7 @@ cat <<PAGE
 Made by \`scripts/interop.sh --all\`; do not edit. $(count green) cells are green, $(count RED) red, with $(tried).
 
 Between client and server there is always a relay (\`tests/interop/relay\`): 15 ms each way, 10 Mbit/s, a queue of
-25 datagrams, and whatever the case adds. The cases, their sizes and their time limits are those of the QUIC interop
+25 datagrams, an MTU of 1452 bytes of UDP payload, and whatever the case adds. The cases, their sizes and their time limits are those of the QUIC interop
 runner. A cell is green when all files arrived with the right SHA-256 and what the case is about was seen: the relay
 counts packet types, versions, ECN marks, connections, rebindings and bytes sent to unproved addresses, and our own
 program tells of ciphers, key updates, resumption and paths. A dash means that the peer cannot do it: \`--dashes\`

@@ -30,6 +30,7 @@ async function serve(key: string, cert: string) {
     cert: await Deno.readTextFile(cert),
     alpnProtocols: ["hq-interop"],
     maxConcurrentBidirectionalStreams: 100,
+    maxIdleTimeout: 60_000,
   });
   for await (const incoming of listener) {
     serveConnection(incoming).catch((e) => console.log("connection:", String(e)));
@@ -48,6 +49,7 @@ async function fetchAll(endpoint: Deno.QuicEndpoint, ca: string, paths: string[]
   const connection = await Deno.connectQuic({
     endpoint, // Remembers sessions.
     zeroRtt,
+    maxIdleTimeout: 60_000,
     hostname,
     port: Number(port),
     serverName: "localhost",

@@ -57,24 +57,28 @@ fill() { # fill TEMPLATE NAME=VALUE...: each @NAME@ is replaced
   printf '%s\n' "$text"
 }
 
+# Everyone gets a minute for the handshake, and for a silence, so that no program gives up before the case does: with
+# losses a probe time-out grows to tens of seconds.
+
 # --- qpeer --------------------------------------------------------------------------------------
 server_qpeer() {
-  command=("$bin/qpeer-hq" serve --www "$www" --cert "$certificate" --key "$key" --address "$host" --port "$port" "${flags[@]}")
+  command=("$bin/qpeer-hq" serve --www "$www" --cert "$certificate" --key "$key" --address "$host" --port "$port" \
+    --timeout 60 --idle-timeout 60 "${flags[@]}")
 }
 client_qpeer() {
   urls
-  command=("$bin/qpeer-hq" get -o "$out" --ca "$authorities" "${flags[@]}" "${urls[@]}")
+  command=("$bin/qpeer-hq" get -o "$out" --ca "$authorities" --timeout 60 --idle-timeout 60 "${flags[@]}" "${urls[@]}")
 }
 
 # --- ngtcp2 -------------------------------------------------------------------------------------
 server_ngtcp2() {
   command=("$ngtcp2/bin/h09server" --no-quic-dump --no-http-dump --mime-types-file=/dev/null -d "$www"
-    --handshake-timeout=60s "${flags[@]}" "$host" "$port" "$key" "$certificate")
+    --handshake-timeout=60s --timeout=60s "${flags[@]}" "$host" "$port" "$key" "$certificate")
 }
 client_ngtcp2() {
   urls
   command=("$ngtcp2/bin/h09client" --no-quic-dump --no-http-dump --exit-on-all-streams-close "--download=$out"
-    --handshake-timeout=60s "${flags[@]}" "$host" "$port" "${urls[@]}")
+    --handshake-timeout=60s --timeout=60s "${flags[@]}" "$host" "$port" "${urls[@]}")
 }
 
 # --- Go -----------------------------------------------------------------------------------------

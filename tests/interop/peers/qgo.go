@@ -27,7 +27,7 @@ var (
 func main() { run(serve, fetch) }
 
 func config() *quic.Config {
-	config := &quic.Config{Allow0RTT: true, MaxIdleTimeout: 60 * time.Second, HandshakeIdleTimeout: 30 * time.Second}
+	config := &quic.Config{Allow0RTT: true, MaxIdleTimeout: time.Minute, HandshakeIdleTimeout: 30 * time.Second}
 	if *v2 {
 		config.Versions = []quic.Version{quic.Version2, quic.Version1}
 	}

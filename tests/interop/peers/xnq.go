@@ -20,7 +20,8 @@ func main() { run(serve, fetch) }
 func serve(addr, www string, tc *tls.Config) {
 	endpoint := must(quic.Listen("udp", addr, &quic.Config{
 		TLSConfig:                tc,
-		HandshakeTimeout:         30 * time.Second,
+		HandshakeTimeout:         time.Minute,
+		MaxIdleTimeout:           time.Minute,
 		RequireAddressValidation: *retry,
 	}))
 	for {
@@ -53,7 +54,7 @@ func fetch(addr, out string, paths []string, tc *tls.Config) {
 	ctx := context.Background()
 	server := must(net.ResolveUDPAddr("udp", addr))
 	endpoint := must(quic.Listen("udp", net.JoinHostPort(server.IP.String(), "0"), nil))
-	conn := must(endpoint.Dial(ctx, "udp", addr, &quic.Config{TLSConfig: tc, HandshakeTimeout: 30 * time.Second}))
+	conn := must(endpoint.Dial(ctx, "udp", addr, &quic.Config{TLSConfig: tc, HandshakeTimeout: time.Minute, MaxIdleTimeout: time.Minute}))
 	var all sync.WaitGroup
 	for _, name := range paths {
 		all.Add(1)

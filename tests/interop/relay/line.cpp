@@ -47,6 +47,10 @@ bool Line::push(Instant now, Bytes datagram, Ecn ecn) {
   if (!begin_) begin_ = now;
   ++stats_.datagrams;
   stats_.bytes += datagram.size();
+  if (datagram.size() > config_.mtu) {
+    ++stats_.oversized;
+    return false;
+  }
   if (is_lost(now)) {
     ++stats_.lost;
     return false;

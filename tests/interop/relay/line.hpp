@@ -24,6 +24,7 @@ struct LineConfig {
   Duration delay{};          ///< One way.
   std::uint64_t rate = 0;    ///< Bits a second, of UDP payload; 0 is without a limit.
   std::size_t queue = 25;    ///< Datagrams that wait for the bottleneck; more are lost.
+  std::size_t mtu = 65'535;  ///< UDP payload; a larger datagram is lost.
   unsigned loss = 0;         ///< Percent, like the next two.
   unsigned corruption = 0;   ///< One byte is changed.
   unsigned duplication = 0;  ///< A copy follows at once.
@@ -39,6 +40,7 @@ struct LineStats {
   std::uint64_t bytes = 0;
   std::uint64_t lost = 0;  ///< By the list, by chance, in the black hole.
   std::uint64_t overflowed = 0;
+  std::uint64_t oversized = 0;
   std::uint64_t corrupted = 0;
   std::uint64_t duplicated = 0;
 };

@@ -80,6 +80,8 @@ int main(int argc, char** argv) {
   arguments.size("--rate", "BITS", line.rate, "bits a second, such as 10M (default: no limit)");
   arguments.number("--queue", "N", line.queue, 1, 100'000,
                    "datagrams that wait for the rate (default: 25)");
+  arguments.number("--mtu", "BYTES", line.mtu, 1, 65'535,
+                   "the largest UDP payload that arrives (default: 65535)");
   arguments.number("--loss", "PERCENT", line.loss, 0, 100, "datagrams that are lost");
   arguments.number("--corrupt", "PERCENT", line.corruption, 0, 100,
                    "datagrams with a changed byte");

@@ -21,10 +21,10 @@ SocketAddress source_towards(const SocketAddress& server, unsigned host) {
 
 std::string describe(const LineStats& stats, const std::string& prefix) {
   return fmt::format(
-      "{0}datagrams {1}\n{0}bytes {2}\n{0}lost {3}\n{0}overflowed {4}\n{0}corrupted {5}\n"
-      "{0}duplicated {6}\n",
-      prefix, stats.datagrams, stats.bytes, stats.lost, stats.overflowed, stats.corrupted,
-      stats.duplicated);
+      "{0}datagrams {1}\n{0}bytes {2}\n{0}lost {3}\n{0}overflowed {4}\n"
+      "{0}oversized {5}\n{0}corrupted {6}\n{0}duplicated {7}\n",
+      prefix, stats.datagrams, stats.bytes, stats.lost, stats.overflowed, stats.oversized,
+      stats.corrupted, stats.duplicated);
 }
 
 void add(LineStats& sum, const LineStats& more) {
@@ -32,6 +32,7 @@ void add(LineStats& sum, const LineStats& more) {
   sum.bytes += more.bytes;
   sum.lost += more.lost;
   sum.overflowed += more.overflowed;
+  sum.oversized += more.oversized;
   sum.corrupted += more.corrupted;
   sum.duplicated += more.duplicated;
 }
@@ -70,7 +71,7 @@ std::error_code Relay::open_towards_server(Flow& flow) {
   flow.proof = {};
   // A path that is not the first has rules of its own: RFC 9000 §9.3.
   flow.proof.proved = flow.rebinds != 0;
-  flow.answered = false;
+  flow.used = flow.answered = false;
   return {};
 }
 
@@ -102,6 +103,8 @@ void Relay::on_client_ready() {
   receive(door_, [&](const ReceivedDatagram& datagram) {
     Flow* const flow = flow_of(datagram.path.remote);
     if (flow == nullptr) return;
+    if (flow->rebinds != 0 && !flow->used) ++rebinds_;
+    flow->used = true;
     tap_.from_client(flow->number, datagram.payload, datagram.ecn);
     const bool carried = flow->to_server->push(io::now(), datagram.payload, datagram.ecn);
     trace(*flow, true, datagram.payload, carried);
@@ -157,7 +160,6 @@ void Relay::deliver(Instant now) {
 
 void Relay::rebind(Instant now) {
   next_rebind_ = now + config_.rebind_every;
-  ++rebinds_;
   for (const auto& [client, flow] : flows_) {
     ++flow->rebinds;
     // Without a new socket the flow keeps its old one, and answered_rebinds tells.

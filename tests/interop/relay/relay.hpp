@@ -55,6 +55,7 @@ class Relay {
     io::Watch watch;
     Proof proof;
     unsigned rebinds = 0;
+    bool used = false;      // By the client: the present socket.
     bool answered = false;  // From the server to the present socket.
     std::unique_ptr<Line> to_server;
     std::unique_ptr<Line> to_client;
@@ -86,7 +87,7 @@ class Relay {
   Wiretap tap_;
   Instant begin_ = io::now();
   Instant next_rebind_ = kNever;
-  std::uint64_t rebinds_ = 0;
+  std::uint64_t rebinds_ = 0;  // After which the client sent something.
   std::uint64_t answered_rebinds_ = 0;
   io::Timer timer_;
 };

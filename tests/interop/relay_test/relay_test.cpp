@@ -72,6 +72,13 @@ TEST(Line, LosesTheShareThatItIsToldAndNeverMoreInARow) {
   EXPECT_NEAR(static_cast<double>(line.stats().lost), 2'900, 200);
 }
 
+TEST(Line, LosesWhatIsLargerThanItsMtu) {
+  Line line({.mtu = 1'250}, 1);
+  EXPECT_TRUE(line.push(Instant{}, kDatagram, Ecn::not_ect));
+  EXPECT_FALSE(line.push(Instant{}, std::vector<u8>(1'251), Ecn::not_ect));
+  EXPECT_EQ(line.stats().oversized, 1U);
+}
+
 TEST(Line, LosesWhatIsListed) {
   Line line({.lost = {2, 3}}, 1);
   EXPECT_EQ(arrivals(line, 5), 3U);
