@@ -185,6 +185,21 @@ TEST_P(Packets, OfLevelsThatAreOver) {
   EXPECT_TRUE(scene.alive(kOneRtt));
 }
 
+// [rfc9001-4.9.1-1]: those of Initials go with the first Handshake packet that the client sends and the
+// server processes, long before the handshake is over.
+TEST_P(Packets, InitialsEndWithTheFirstHandshakePacket) {
+  // Even an acknowledgement would be a Handshake packet.
+  Scene scene(GetParam(), {.stage = Stage::handshake, .acknowledges = false});
+  scene.begin();
+  ASSERT_TRUE(scene.alive(kInitial));
+  ASSERT_TRUE(scene.alive(kHandshake));
+  EXPECT_FALSE(scene.victim.has_session() && scene.victim.session().connected());
+  const std::uint64_t before = scene.dropped(DropReason::keys_unavailable);
+  scene.send(kInitial, {0x1f});
+  EXPECT_EQ(scene.dropped(DropReason::keys_unavailable), before + 1);
+  EXPECT_TRUE(scene.alive(kHandshake));
+}
+
 // [rfc9001-5.7-1] [rfc9001-5.7-2] [rfc9001-5.7-5]: 1-RTT packets wait for the end of the handshake,
 // even where their keys are there; [rfc9000-13.1-1] nor are they acknowledged before, and
 // [rfc9000-13.2.5-2] the time that they waited is told.
