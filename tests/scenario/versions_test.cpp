@@ -9,6 +9,7 @@
 
 #include "tests/sim/packets.hpp"
 #include "tests/sim/peer_network.hpp"
+#include "transport/wire/header.hpp"
 
 namespace qpeer::sim {
 namespace {
@@ -109,6 +110,34 @@ SIMULATE(Versions, AServerMovesAClientToTheOneItPrefers) {
   EXPECT_EQ(log.from_server, (Order{"I2", "H2"}));
   client.sends(10_KiB);
   EXPECT_TRUE(run_until(server.received(10_KiB), 5s));
+}
+
+// [rfc9369-4.1-1], [rfc9369-4.1-4]: the keys of its answer follow from the ID that the Retry gave, also
+// when noise that looks like an answer made the client derive some before.
+SIMULATE(Versions, AServerMovesAClientAfterARetry) {
+  PeerConfig cautious = preferring(kV2);
+  cautious.endpoint.retry = RetryPolicy::always;
+  auto [client, server] = network.quiet_pair(Link{.delay = 50ms}, beginning_with(kV1), cautious);
+  std::vector<u8> noise;
+  network.on_send([&, &client = client, &server = server](const Passing& datagram) {
+    if (!noise.empty()) return;
+    Reader in{datagram.payload.subspan(5)};
+    in.bytes(in.byte());
+    const Bytes id = in.bytes(in.byte());
+    noise.resize(1'200);
+    Writer out{noise};
+    out.byte(wire::long_first_byte(wire::PacketType::initial, kV2, 0));
+    out.u32(static_cast<std::uint32_t>(kV2));
+    out.byte(static_cast<u8>(id.size()));
+    out.bytes(id);
+    out.u16(0);  // Neither a Source Connection ID nor a token.
+    out.varint_of_size(out.remaining() - 2, 2);
+    network.inject(server.address(), client.address(), noise);
+  });
+  client.connect(server);
+  ASSERT_TRUE(run_until(both_confirmed(client, server), 10s));
+  EXPECT_GE(server.endpoint().stats().retries_sent, 1U);
+  expect_version(client, server, kV2);
 }
 
 // [rfc9369-4.1-5]: half a ClientHello is acknowledged in its own version, for there is no other yet.

@@ -102,6 +102,7 @@ void Connection::install_initial_keys() {
   Space& initial = space(kInitial);
   initial.send = initial_keys(setup_.version, setup_.side);
   initial.receive = initial_keys(setup_.version, other(setup_.side));
+  switched_initial_receive_ = {};  // Of another ID, if there were any.
 }
 
 void Connection::on_tls_data(EncryptionLevel level, Bytes data) {
