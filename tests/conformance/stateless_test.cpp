@@ -1,5 +1,7 @@
 // Packets without state, and of no connection: Retry, Version Negotiation, what a server drops.
 // RFC 9000 §5.2.2, §6.2, §17.2.5.
+#include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "tests/conformance/scene.hpp"
@@ -117,6 +119,47 @@ TEST(PacketsOfServers, Retries) {
   for (std::size_t i = 2; i < flights.size(); ++i) {
     EXPECT_EQ(flights[i].token, (Octets{9, 9}));
     EXPECT_EQ(flights[i].dcid, kOther);
+  }
+}
+
+/// A Retry in answer to this.
+Octets retry_of(const FirstFlight& asked, const Octets& scid, const Octets& token) {
+  Octets out(1'500);
+  Writer writer{out};
+  wire::encode_retry(writer, Version::v1, asked.scid, scid, token);
+  NullKeys keys;
+  writer.bytes(keys.retry_integrity_tag(Version::v1, asked.dcid, writer.written()));
+  out.resize(writer.size());
+  return out;
+}
+
+// The token is in each Initial [rfc9000-8.1.2-1]: one that leaves room goes, and one that leaves none
+// ends the attempt at once, since nothing could follow.
+TEST(PacketsOfServers, RetriesWhoseTokenFillsTheInitials) {
+  for (const std::size_t size : {1'000U, 1'100U, 1'150U, 1'300U}) {
+    SCOPED_TRACE(size);
+    Scene scene(Side::client, {.stage = Stage::initial, .acknowledges = false});
+    std::vector<FirstFlight> flights;
+    scene.network.on_send([&](const Passing& datagram) {
+      flights.push_back(first_flight({datagram.payload.begin(), datagram.payload.end()}));
+    });
+    const Session& session = scene.victim.connect(scene.adversary.address());
+    scene.run(20ms);
+    ASSERT_EQ(flights.size(), 2U);
+    const Octets hello = hello_of(flights);
+    scene.adversary.send_raw(retry_of(std::exchange(flights, {})[0], kOther, zeros(size)));
+    scene.run(20ms);
+    const bool fits = size < 1'120;
+    ASSERT_EQ(session.closed(), !fits);
+    EXPECT_EQ(flights.empty(), !fits);
+    for (const FirstFlight& flight : flights) EXPECT_EQ(flight.token.size(), size);
+    if (fits) {
+      const Octets again = hello_of(flights);
+      EXPECT_TRUE(std::ranges::equal(Bytes(hello).first(again.size()), again));
+    } else {
+      EXPECT_EQ(session.close->kind, transport::CloseReason::Kind::local_transport);
+      EXPECT_EQ(session.close->code, std::to_underlying(TransportErrorCode::invalid_token));
+    }
   }
 }
 

@@ -202,6 +202,7 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
                Bytes header, MutableBytes sealed);
   void on_packet_authenticated(Instant now, const wire::ProtectedHeader& header);
   void receive_retry(Instant now, const wire::ProtectedHeader& header, Bytes packet);
+  [[nodiscard]] bool fits_initials(Bytes token) const;
   void receive_version_negotiation(Instant now, Bytes packet);
   [[nodiscard]] bool is_spoken(const wire::ProtectedHeader& header) const;
   crypto::PacketKeys& receive_keys(const wire::ProtectedHeader& header);

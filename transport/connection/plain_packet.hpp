@@ -10,6 +10,9 @@
 
 namespace qpeer::transport {
 
+/// Less room than this for frames is not worth a packet.
+inline constexpr std::size_t kLeastPayload = 32;
+
 /// A packet whose frames are written and whose protection is not there yet.
 struct Connection::PlainPacket {
   EncryptionLevel level = EncryptionLevel::one_rtt;

@@ -3,6 +3,7 @@
 
 #include "transport/connection/connection.hpp"
 #include "transport/connection/open_packet.hpp"
+#include "transport/connection/plain_packet.hpp"
 #include "transport/wire/packet_decoder.hpp"
 #include "transport/wire/packet_number.hpp"
 #include "transport/wire/retry_packet.hpp"
@@ -291,6 +292,17 @@ void Connection::on_packet_authenticated(Instant now, const wire::ProtectedHeade
   }
 }
 
+/// Whether an Initial of the size that every path carries has room for more than this token.
+bool Connection::fits_initials(Bytes token) const {
+  const wire::LongHeader header{.type = PacketType::initial,
+                                .version = setup_.version,
+                                .dcid = remote_cids_.current().bytes(),
+                                .scid = local_cids_.initial().bytes(),
+                                .token = token};
+  return wire::long_header_size(header) + kLeastPayload + crypto::kTagSize <=
+         wire::kMinInitialDatagramSize;
+}
+
 // RFC 9000 §17.2.5.2, §17.2.5.3; RFC 9001 §5.8.
 void Connection::receive_retry(Instant now, const wire::ProtectedHeader& header, Bytes packet) {
   const auto retry = wire::decode_retry(packet);
@@ -311,6 +323,11 @@ void Connection::receive_retry(Instant now, const wire::ProtectedHeader& header,
   // RFC 9000 §8.1.3 [rfc9000-8.1.3-2], [rfc9000-8.1.3-3]: it replaces any other, and is used here only.
   token_.assign(retry->token.begin(), retry->token.end());
   remote_cids_.replace_initial(retry->source_connection_id);
+  if (!fits_initials(token_)) {
+    return end_silently({.kind = CloseReason::Kind::local_transport,
+                         .code = static_cast<std::uint64_t>(TransportErrorCode::invalid_token),
+                         .reason = "the token of the Retry leaves no room in an Initial"});
+  }
   install_initial_keys();
   quic_bit_.set_random(false);  // RFC 9287 §3.1 [rfc9287-3.1-3]: the token that told so is gone.
   // [rfc9000-17.2.5.3-4]: packet numbers go on where they were.

@@ -199,7 +199,6 @@ bool Connection::has_frames() const {
 /// Writes the header at `at`; false when there is no room for it and any frames.
 bool Connection::begin_packet(EncryptionLevel level, const ConnectionId& destination,
                               MutableBytes storage, std::size_t at, PlainPacket& packet) {
-  constexpr std::size_t kLeast = 32;  // Less than this is not worth a packet.
   Space& number_space = space(space_of(level));
   if (space_of(level) == PacketNumberSpace::application &&
       number_space.next_packet_number == skipped_packet_number_) {
@@ -213,7 +212,8 @@ bool Connection::begin_packet(EncryptionLevel level, const ConnectionId& destina
   const Bytes dcid = destination.bytes();
   Writer out(storage.subspan(at));
   if (level == EncryptionLevel::one_rtt) {
-    if (out.remaining() < wire::short_header_size(dcid) + kLeast + crypto::kTagSize) return false;
+    if (out.remaining() < wire::short_header_size(dcid) + kLeastPayload + crypto::kTagSize)
+      return false;
     wire::encode_short_header(out, dcid, false, key_phases_.phase(), packet.packet_number_length,
                               quic_bit_.next(random_));
   } else {
@@ -224,7 +224,8 @@ bool Connection::begin_packet(EncryptionLevel level, const ConnectionId& destina
                                   .dcid = dcid,
                                   .scid = local_cids_.initial().bytes(),
                                   .token = token_};
-    if (out.remaining() < wire::long_header_size(header) + kLeast + crypto::kTagSize) return false;
+    const std::size_t least = wire::long_header_size(header) + kLeastPayload + crypto::kTagSize;
+    if (out.remaining() < least) return false;
     packet.length_position =
         wire::encode_long_header(out, header, packet.packet_number_length, quic_bit_.next(random_));
   }
