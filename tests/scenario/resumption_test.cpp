@@ -305,7 +305,7 @@ SIMULATE(Resumption, GarbageIsLeftAside) {
   bad.push_back(good);
   bad.back()[good.size() / 2] ^= 1;
   auto other_version = *decoded;
-  other_version.version = Version::v2;  // [rfc9369-5-1]
+  other_version.version = Version{7};  // Not one that we speak.
   bad.push_back(other_version.encode());
   for (std::size_t at = 0; at < decoded->session.size(); at += 29) {
     auto changed = *decoded;  // With a checksum that is right.
@@ -336,6 +336,36 @@ SIMULATE(Resumption, ATicketServesItsVersionOnly) {
   EXPECT_EQ(session.connection().version(), Version::v2);
   EXPECT_FALSE(session.connection().is_resumed());
   EXPECT_EQ(session.early_data_accepted, false);
+}
+
+// [rfc9369-5-1]: what was given in the version that the server moved the client to is shown in that
+// version, from the first packet on, whatever a client without a ticket begins with.
+SIMULATE(Resumption, ATicketOfTheNegotiatedVersionBeginsInIt) {
+  PeerConfig prefers_v2;
+  prefers_v2.endpoint.connection.preferred_version = Version::v2;
+  Reunion reunion(network, {}, {}, prefers_v2);
+  bool all_v2 = true;
+  network.on_send([&](const Passing& datagram) {
+    if ((datagram.payload[0] & 0x80) == 0) return;
+    all_v2 = all_v2 && Reader{datagram.payload.subspan(1)}.u32() == 0x6b3343cf;
+  });
+  Session& session = reunion.again(2'000);
+  ASSERT_TRUE(reunion.early_stream.has_value());
+  ASSERT_TRUE(reunion.arrives(2'000));
+  EXPECT_TRUE(session.connection().is_resumed());
+  EXPECT_EQ(session.early_data_accepted, true);
+  EXPECT_TRUE(all_v2);
+  // One who does not speak it any more begins without.
+  session.closes(0, "");
+  run_for(1s);
+  reunion.ticket = reunion.client.session().tickets.at(1);
+  reunion.client.config().connection.versions = {};
+  reunion.client.config().connection.versions.push_back(Version::v1);
+  Session& older = reunion.again(10);
+  EXPECT_FALSE(reunion.early_stream.has_value());
+  ASSERT_TRUE(run_until([&] { return older.connected(); }, 5s));
+  EXPECT_EQ(older.connection().version(), Version::v1);
+  EXPECT_FALSE(older.connection().is_resumed());
 }
 
 // Two servers with one key resume each other's sessions; early data stays where its ticket is from.

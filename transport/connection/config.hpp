@@ -33,8 +33,9 @@ struct Grease {
 };
 
 struct ConnectionConfig {
-  /// Client: the version to start with. A reserved one (0x?a?a?a?a) makes the server tell its own,
-  /// which costs a round trip. RFC 9000 §15.
+  /// Client: the version to start with, but for a connection with a ticket of another of `versions`,
+  /// which serves that one only. A reserved one (0x?a?a?a?a) makes the server tell its own, which
+  /// costs a round trip. RFC 9000 §15; RFC 9369 §5.
   Version version = Version::v1;
   /// The versions spoken, the most preferred first. RFC 9368 §3.
   VersionOrder versions = all_versions();

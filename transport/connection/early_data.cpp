@@ -4,6 +4,7 @@
 //              |          \--answer, HelloRetryRequest-> rejected       accepted; or none
 //              none: no ticket, not asked for, or not possible
 #include <algorithm>
+#include <utility>
 
 #include "transport/connection/connection.hpp"
 #include "transport/connection/session_ticket.hpp"
@@ -14,9 +15,7 @@ using crypto::EarlyData;
 
 /// For TLS. A view of tls_session_.
 crypto::Resumption Connection::read_ticket() {
-  if (setup_.side == Side::server || setup_.session_ticket.empty()) return {};
-  auto ticket = SessionTicket::decode(setup_.session_ticket);
-  setup_.session_ticket = {};
+  auto ticket = std::exchange(setup_.session_ticket, std::nullopt);
   // RFC 9369 §5 [rfc9369-5-1]: a ticket serves the version that it was given in.
   if (!ticket || ticket->version != setup_.version) return {};
   early_data_.remembered = ticket->parameters;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "transport/base/version.hpp"
 #include "transport/connection/config.hpp"
 #include "transport/connection/new_tokens.hpp"
+#include "transport/connection/session_ticket.hpp"
 #include "transport/recovery/congestion.hpp"
 
 namespace qpeer::transport {
@@ -43,7 +45,7 @@ struct ConnectionSetup {
   NewTokenSource* new_tokens = nullptr;
   /// What an Instant lacks to Unix time, if known.
   Duration clock_offset{};
-  std::vector<u8> session_ticket{};  ///< Client: of an earlier connection, or empty.
+  std::optional<SessionTicket> session_ticket{};       ///< Client: of an earlier connection.
   EarlyDataPolicy early_data = EarlyDataPolicy::none;  ///< Client.
   DropCounts* drops = nullptr;                         ///< Of the endpoint; may be null.
 };

@@ -21,6 +21,10 @@ crypto::ResetTokens::Key reset_key(const EndpointConfig& config, Random& random)
   return key;
 }
 
+bool speaks(const ConnectionConfig& config, Version version) {
+  return std::ranges::find(config.versions, version) != config.versions.end();
+}
+
 }  // namespace
 
 std::string_view to_string(ConnectError error) {
@@ -163,8 +167,14 @@ std::expected<ConnectionHandle, ConnectError> Endpoint::connect(Instant now,
                         .remote_connection_id = {},
                         .tls = options.tls,
                         .server_name = options.server_name,
-                        .session_ticket = options.session_ticket,
+                        .session_ticket = SessionTicket::decode(options.session_ticket),
                         .early_data = options.early_data};
+  // RFC 9369 §5 [rfc9369-5-1]: a ticket serves the version that it was given in, also where a server
+  // had moved us to that one.
+  if (setup.session_ticket && speaks(options.connection, setup.version) &&
+      speaks(options.connection, setup.session_ticket->version)) {
+    setup.version = setup.session_ticket->version;
+  }
   if (auto stored = StoredToken::decode(options.address_token);
       stored && stored->applies_to(remote, options.server_name, setup.version)) {
     // RFC 9287 §3.1 [rfc9287-3.1-2], [rfc9287-3.1-3]. Compared in whole seconds: what a file says may
