@@ -10,9 +10,11 @@
 
 #include "cache/cache_codec.hpp"
 #include "cache/cache_text.hpp"
+#include "crypto/identity.hpp"
 #include "p2p/control_messages.hpp"
 #include "tests/sim/fuzz_scenes.hpp"
 #include "tests/sim/packets.hpp"
+#include "transport/connection/session_ticket.hpp"
 #include "transport/wire/frame.hpp"
 #include "transport/wire/transport_parameters.hpp"
 
@@ -164,6 +166,36 @@ void add_tokens(Corpus& corpus) {
   corpus.add("address_token", {1, 0, 0xff});
   corpus.add("address_token", {2, 30, 1, 60, 0x80});
   corpus.add("address_token", Input(100, 7));
+  corpus.add("address_token", {0x80});
+  corpus.add("address_token", {0x81, 40, 1});
+  corpus.add("address_token", Input(80, 0x80));
+}
+
+/// What a client stores after a handshake with OpenSSL: the one input that is not the same each time.
+void add_tickets(Corpus& corpus) {
+  crypto::TlsConfig tls;
+  tls.credentials = crypto::generate_credentials(crypto::KeyType::ed25519, "server");
+  tls.alpn = {"sim"};
+  tls.mutual = false;
+  tls.tickets.early_data = true;
+  PeerConfig config;
+  config.real_server_tls = *crypto::make_tls_context(tls);
+  tls.credentials.reset();
+  config.real_client_tls = *crypto::make_tls_context(tls);
+  config.keys = &crypto::openssl_keys();
+  PeerNetwork network(1);
+  auto [client, server] = network.pair({}, config, config);
+  Session& session = client.session();
+  network.run_until([&] { return !session.tickets.empty() && !session.tokens.empty(); }, 5s);
+  const Bytes ticket = session.tickets.at(0);
+  constexpr std::size_t kTicketHeader = 1 + 8;
+  constexpr std::size_t kSessionHeader = 1 + 32 + 32;
+  corpus.add("session_ticket", join({Input{0}, ticket}));
+  corpus.add("session_ticket", join({Input{1}, ticket.subspan(kTicketHeader)}));
+  corpus.add("session_ticket", join({Input{2}, session.tokens.at(0)}));
+  const auto decoded = transport::SessionTicket::decode(ticket);
+  corpus.add("session_ticket",
+             join({Input{3}, Bytes(decoded.value().session).subspan(kSessionHeader)}));
 }
 
 void add_caches(Corpus& corpus) {
@@ -237,10 +269,19 @@ void add_endpoint_run(Corpus& corpus, u8 options, Version version, std::uint64_t
   config.keys = &keys;
   config.listens = false;
   config.connection.version = version;
+  config.tls.early_data = true;
+  config.early_data = transport::EarlyDataPolicy::resend;
   Peer& client = scene.network().add_peer(config, SocketAddress::ipv4({10, 1, 0, 1}, 443));
   client.checks = false;
   client.connect(scene.server()).sends(size);
   scene.network().run_until(client.acknowledged(), 2s);
+  if ((options & EndpointScene::kEarlyData) != 0 && !client.session().tickets.empty()) {
+    client.config().session_ticket = client.session().tickets.front();
+    client.session().closes(0, "");
+    Session& again = client.connect(scene.server());
+    again.sends_early(size);
+    scene.network().run_until([&] { return again.confirmed_at.has_value(); }, 2s);
+  }
   if (closes && !client.session().closed()) client.session().closes(1, "done");
   scene.network().run_for(1s);
   corpus.add("endpoint", recorder.input());
@@ -258,8 +299,11 @@ void add_endpoint_run(Corpus& corpus, u8 options, Version version, std::uint64_t
 }
 
 void add_endpoint_runs(Corpus& corpus) {
-  for (const u8 options : {u8{0}, EndpointScene::kAnyTag, EndpointScene::kRetryAlways,
-                           static_cast<u8>(EndpointScene::kAnyTag | EndpointScene::kDials)}) {
+  for (const u8 options :
+       {u8{0}, EndpointScene::kAnyTag, EndpointScene::kRetryAlways,
+        static_cast<u8>(EndpointScene::kAnyTag | EndpointScene::kDials),
+        static_cast<u8>(EndpointScene::kAnyTag | EndpointScene::kEarlyData),
+        static_cast<u8>(EndpointScene::kEarlyData | EndpointScene::kPrefersV2)}) {
     add_endpoint_run(corpus, options, Version::v1, 500, true);
     add_endpoint_run(corpus, options, Version::v1, 20'000, false);
     add_endpoint_run(corpus, options, Version::v2, 500, true);
@@ -276,11 +320,28 @@ Input packet_step(unsigned level, Bytes frames) {
 
 void add_connection_inputs(Corpus& corpus) {
   Input all_steps;
-  for (u8 options = 0; options < 32; ++options) {
+  const Input versions_step{0x60, 0, 4, 0x6b, 0x33, 0x43, 0xcf};
+  const Input retry_step{0x70, 0, 3, 1, 2, 3};
+  std::vector<u8> all_options;
+  for (u8 options = 0; options < 32; ++options) all_options.push_back(options);
+  // Of those who come back, and of a server that prefers version 2, a few moments: more seeds than
+  // a short run takes are none.
+  for (const u8 more : {ConnectionScene::kComesBack, ConnectionScene::kPrefersV2}) {
+    for (const u8 moment : {0, 2, 4}) {
+      all_options.push_back(static_cast<u8>(more | moment));
+      all_options.push_back(static_cast<u8>(more | moment | ConnectionScene::kAttackClient));
+    }
+  }
+  for (const u8 options : all_options) {
     const std::array<u8, 1> first{options};
+    if ((options & (ConnectionScene::kExtensions | ConnectionScene::kEstablished)) == 0) {
+      corpus.add("connection", join({first, versions_step, Input{0x05}}));
+      corpus.add("connection", join({first, retry_step, Input{0x05}}));
+    }
     for (const Family& family : families()) {
       for (const Input& frame : family.frames) {
-        for (const unsigned level : {0U, 2U, 3U}) {
+        for (const unsigned level : {0U, 1U, 2U, 3U}) {
+          if (options < 32 ? level == 1 : level > 1) continue;
           corpus.add("connection", join({first, packet_step(level, frame), Input{0x05}}));
         }
         const Input step = packet_step(3, frame);
@@ -305,6 +366,7 @@ int main(int count, char** arguments) {
   add_frames(corpus);
   add_parameters(corpus);
   add_tokens(corpus);
+  add_tickets(corpus);
   add_caches(corpus);
   add_control(corpus);
   add_endpoint_runs(corpus);

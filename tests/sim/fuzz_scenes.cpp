@@ -6,6 +6,9 @@
 #include <cstdlib>
 #include <utility>
 
+#include "transport/wire/header.hpp"
+#include "transport/wire/retry_packet.hpp"
+
 namespace qpeer::sim {
 namespace {
 
@@ -33,6 +36,11 @@ PeerConfig small_config(NullKeys& keys) {
 
 Duration time_of(unsigned t) { return t < 64 ? Duration(t * 1ms) : Duration((t - 63) * 1s); }
 
+void take_early_data(PeerConfig& config) {
+  config.tls.early_data = true;
+  config.early_data = transport::EarlyDataPolicy::resend;
+}
+
 /// A size of two bytes and as many bytes, or what is left of them.
 Bytes sized_bytes(Reader& in) {
   const std::size_t size = in.u16();
@@ -49,6 +57,8 @@ EndpointScene::EndpointScene(u8 options)
   config.endpoint.retry = (options & kRetryAlways) != 0 ? transport::RetryPolicy::always
                                                         : transport::RetryPolicy::under_load;
   config.endpoint.retry_above_handshakes = 4;
+  if ((options & kEarlyData) != 0) take_early_data(config);
+  if ((options & kPrefersV2) != 0) config.endpoint.connection.preferred_version = Version::v2;
   server_ = &network_.add_peer(config);
   server_->echoes = true;
   server_->checks = false;
@@ -101,19 +111,29 @@ ConnectionScene::ConnectionScene(u8 options) : keys_({.accept_any_tag = true}), 
       each->address_discovery = {.provide = true, .request = true};
     }
   }
-  auto [client, server] = network_.pair(Link{.delay = 5ms}, config, config);
+  if ((options & kPrefersV2) != 0) config.endpoint.connection.preferred_version = Version::v2;
+  if ((options & kComesBack) != 0) take_early_data(config);
+  auto [client, server] = network_.quiet_pair(Link{.delay = 5ms}, config, config);
   target_ = (options & kAttackClient) != 0 ? &client : &server;
   silent_ = (options & kAttackClient) != 0 ? &server : &client;
   client.checks = server.checks = false;
   network_.on_send([this](const Passing& datagram) { watch(datagram); });
+  client.connect(server);
+  if ((options & kComesBack) != 0) come_back(client, server);
   const unsigned progress = options >> 1 & 7;
   if (progress < 7) {
     network_.run_for(progress * 5ms);
   } else {
-    client.sends(10'000);
-    server.sends(10'000);
-    network_.run_until([&] { return client.received_bytes() + server.received_bytes() == 20'000; },
-                       10s);
+    const auto connected = [&] {
+      return server.sessions().size() == client.sessions().size() &&
+             client.sessions().back()->connected() && server.sessions().back()->connected();
+    };
+    network_.run_until(connected, 5s);
+    const std::uint64_t before = client.received_bytes() + server.received_bytes();
+    client.sessions().back()->sends(10'000);
+    server.sessions().back()->sends(10'000);
+    network_.run_until(
+        [&] { return client.received_bytes() + server.received_bytes() >= before + 20'000; }, 10s);
     network_.run_for(100ms);
   }
   network_.pipe(client, server).link.blocked = true;
@@ -130,6 +150,17 @@ void ConnectionScene::run(Bytes input) {
   if (scene.target_->endpoint().stats().connections != 0) std::abort();
 }
 
+/// A first connection, for its ticket, and the second, which the scene is about.
+void ConnectionScene::come_back(Peer& client, Peer& server) {
+  network_.run_until([&] { return !client.session().tickets.empty(); }, 5s);
+  client.session().closes(0, "");
+  network_.run_for(10s);
+  client.config().session_ticket = client.session().tickets.front();
+  short_destination_.clear();
+  original_destination_.clear();
+  client.connect(server).sends_early(5'000);
+}
+
 /// Learns from real datagrams how the target is addressed.
 void ConnectionScene::watch(const Passing& datagram) {
   const bool by_target = datagram.from == target_->address();
@@ -138,9 +169,16 @@ void ConnectionScene::watch(const Passing& datagram) {
     if (!by_target) short_destination_.assign(id.begin(), id.end());
     return;
   }
-  Reader in{Bytes(datagram.payload).subspan(5)};
+  Reader in{Bytes(datagram.payload).subspan(1)};
+  const Version version{in.u32()};
   Bytes destination = in.bytes(in.byte());
   Bytes source = in.bytes(in.byte());
+  if (wire::long_packet_type(datagram.payload[0], version) != wire::PacketType::zero_rtt) {
+    version_ = version;
+  }
+  if (original_destination_.empty()) {
+    original_destination_.assign(destination.begin(), destination.end());
+  }
   if (by_target) std::swap(destination, source);
   long_destination_.assign(destination.begin(), destination.end());
   long_source_.assign(source.begin(), source.end());
@@ -150,8 +188,12 @@ void ConnectionScene::watch(const Passing& datagram) {
 void ConnectionScene::step(Reader& in) {
   const u8 kind = in.byte();
   if ((kind & 0xc0) == 0) return network_.run_for(time_of((kind & 0x3f) * 2));
-  if ((kind & 0xc0) == 0x40) {
+  if ((kind & 0xe0) == 0x40) {
     act(kind & 0x0f);
+  } else if ((kind & 0xf0) == 0x60) {
+    send_versions(sized_bytes(in));
+  } else if ((kind & 0xf0) == 0x70) {
+    send_retry(sized_bytes(in));
   } else {
     send_packet(kind >> 5 & 3, kind >> 3 & 3, static_cast<Ecn>(kind >> 1 & 3), (kind & 1) != 0,
                 sized_bytes(in));
@@ -160,8 +202,8 @@ void ConnectionScene::step(Reader& in) {
 }
 
 void ConnectionScene::act(u8 what) {
-  if (!target_->has_session() || target_->session().closed()) return;
-  Session& session = target_->session();
+  if (!target_->has_session() || target_->sessions().back()->closed()) return;
+  Session& session = *target_->sessions().back();
   transport::Connection& connection = session.connection();
   const StreamId id{static_cast<std::uint64_t>(what & 3)};
   switch (what >> 2) {
@@ -190,6 +232,33 @@ void ConnectionScene::act(u8 what) {
   target_->wake();
 }
 
+void ConnectionScene::send_versions(Bytes versions) {
+  std::vector<u8> packet(1'600);
+  Writer out{packet};
+  out.byte(0xc0);
+  out.u32(0);
+  out.byte(static_cast<u8>(long_destination_.size()));
+  out.bytes(long_destination_);
+  out.byte(static_cast<u8>(original_destination_.size()));
+  out.bytes(original_destination_);
+  out.bytes(versions.first(std::min<std::size_t>(versions.size(), 1'000)));
+  inject(out.written());
+}
+
+void ConnectionScene::send_retry(Bytes token) {
+  std::vector<u8> packet(1'600);
+  Writer out{packet};
+  const ConnectionId source(std::array<u8, 8>{0x5e, 0x7e});
+  wire::encode_retry(out, version_, long_destination_, source.bytes(),
+                     token.first(std::min<std::size_t>(token.size(), 1'400)));
+  out.bytes(keys_.retry_integrity_tag(version_, original_destination_, out.written()));
+  inject(out.written());
+}
+
+void ConnectionScene::inject(Bytes datagram, Ecn ecn) {
+  network_.inject(silent_->address(), target_->address(), datagram, ecn);
+}
+
 void ConnectionScene::send_packet(unsigned level, unsigned number_mode, Ecn ecn, bool key_phase,
                                   Bytes frames) {
   frames = frames.first(std::min<std::size_t>(frames.size(), 1'400));
@@ -207,8 +276,13 @@ void ConnectionScene::send_packet(unsigned level, unsigned number_mode, Ecn ecn,
     out.byte(static_cast<u8>(0x43 | (key_phase ? 4 : 0)));
     out.bytes(short_destination_);
   } else {
-    out.byte(static_cast<u8>(0xc3 | level << 4));
-    out.u32(1);
+    constexpr std::array kTypes{wire::PacketType::initial, wire::PacketType::zero_rtt,
+                                wire::PacketType::handshake};
+    // Early data stays in the version that the client began with.
+    Version version = level == 1 ? Version::v1 : version_;
+    if (key_phase) version = version == Version::v1 ? Version::v2 : Version::v1;
+    out.byte(wire::long_first_byte(kTypes[level], version, 3));
+    out.u32(static_cast<std::uint32_t>(version));
     out.byte(static_cast<u8>(long_destination_.size()));
     out.bytes(long_destination_);
     out.byte(static_cast<u8>(long_source_.size()));
@@ -221,7 +295,7 @@ void ConnectionScene::send_packet(unsigned level, unsigned number_mode, Ecn ecn,
   out.zeros(payload - frames.size() + crypto::kTagSize);
   // A client's Initials, and all that elicits, come in datagrams of at least 1,200 bytes.
   const std::size_t size = level == 0 ? std::max<std::size_t>(out.size(), 1'200) : out.size();
-  network_.inject(silent_->address(), target_->address(), Bytes(packet).first(size), ecn);
+  inject(Bytes(packet).first(size), ecn);
 }
 
 }  // namespace qpeer::sim

@@ -6,62 +6,32 @@
 #include "crypto/identity.hpp"
 #include "tests/sim/null_keys.hpp"
 #include "tests/sim/seeded_random.hpp"
+#include "tests/sim/test_tls_wire.hpp"
 
 namespace qpeer::sim {
 namespace {
-
-// Message types, RFC 8446 §4, and the alerts used here, §6.
-enum class Message : u8 {
-  client_hello = 1,
-  server_hello = 2,
-  new_session_ticket = 4,
-  encrypted_extensions = 8,
-  certificate = 11,
-  certificate_request = 13,
-  finished = 20,
-};
-constexpr u8 kUnexpectedMessage = 10;
-constexpr u8 kBadCertificate = 42;
-constexpr u8 kDecodeError = 50;
-constexpr u8 kDecryptError = 51;
-constexpr u8 kMissingExtension = 109;
-constexpr u8 kCertificateRequired = 116;
-constexpr u8 kNoApplicationProtocol = 120;
-
-constexpr std::size_t kHeaderSize = 4;  // Type, and a length of three bytes.
-constexpr std::size_t kChecksumSize = 8;
-constexpr std::size_t kMaxMessage = 64 << 10;
-constexpr std::size_t kTicketSize = 233;
-constexpr std::size_t kFinishedSize = kHeaderSize + 8 + kChecksumSize;
-
-using TlsRandom = std::array<u8, 32>;
-
-std::unexpected<TransportError> alert(u8 code, std::string_view reason) {
-  return fail(crypto_error(code), reason);
-}
-
-void put_string(Writer& out, Bytes bytes) {
-  out.varint(bytes.size());
-  out.bytes(bytes);
-}
-
-Bytes get_string(Reader& in) { return in.bytes(in.varint()); }
 
 class TestTlsSession final : public crypto::TlsSession {
  public:
   TestTlsSession(std::shared_ptr<const TestTlsConfig> config, Random& random, Side side,
                  std::string_view server_name, Bytes transport_parameters,
-                 crypto::TlsHandler& handler)
+                 crypto::TlsHandler& handler, const crypto::Resumption& resumption)
       : config_(std::move(config)),
         handler_(handler),
         side_(side),
         server_name_(server_name),
-        parameters_(transport_parameters.begin(), transport_parameters.end()) {
+        parameters_(transport_parameters.begin(), transport_parameters.end()),
+        ticket_(resumption.session.begin(), resumption.session.end()),
+        offers_early_data_(config_->early_data && resumption.early_data && !ticket_.empty()) {
     random.fill_public(random_);
   }
 
   Result start() override {
     if (side_ == Side::client) send_client_hello();
+    if (offers_early_data_) {
+      early_data_ = crypto::EarlyData::offered;
+      secret(EncryptionLevel::zero_rtt, crypto::Direction::send);
+    }
     return {};
   }
 
@@ -72,6 +42,8 @@ class TestTlsSession final : public crypto::TlsSession {
   Result on_data(EncryptionLevel level, Bytes data) override;
   [[nodiscard]] bool is_complete() const override { return complete_; }
   [[nodiscard]] EncryptionLevel read_level() const override { return read_level_; }
+  [[nodiscard]] crypto::EarlyData early_data() const override { return early_data_; }
+  [[nodiscard]] bool is_resumed() const override { return resumed_; }
   [[nodiscard]] std::string_view alpn() const override { return alpn_; }
   [[nodiscard]] std::string_view server_name() const override { return server_name_; }
   [[nodiscard]] crypto::PeerCertificate peer_certificate() const override { return peer_; }
@@ -95,6 +67,7 @@ class TestTlsSession final : public crypto::TlsSession {
   Result on_certificate(Reader body);
   Result on_finished(Reader body, std::uint64_t expected);
   Result on_parameters(Bytes parameters);
+  void on_ticket(Bytes ticket, bool offers_early_data);
   void on_client_done();
 
   void send_client_hello();
@@ -110,6 +83,10 @@ class TestTlsSession final : public crypto::TlsSession {
   Side side_;
   std::string server_name_;
   std::vector<u8> parameters_;
+  std::vector<u8> ticket_;  ///< A client's.
+  bool offers_early_data_;
+  bool resumed_ = false;
+  crypto::EarlyData early_data_ = crypto::EarlyData::none;
   TlsRandom random_{};
   TlsRandom peer_random_{};
   crypto::CipherSuite suite_ = crypto::CipherSuite::aes_128_gcm_sha256;
@@ -181,8 +158,9 @@ Result TestTlsSession::on_message(Message type, Bytes message, Bytes body) {
       if (type == Message::finished) return on_finished(Reader{body}, transcript_before);
       break;
     case Expect::tickets:
-      if (type == Message::new_session_ticket && side_ == Side::client) return {};
-      break;
+      if (type != Message::new_session_ticket || side_ == Side::server) break;
+      if (Reader in{body}; config_->early_data) handler_.on_tls_session(get_string(in));
+      return {};
   }
   return alert(kUnexpectedMessage, "message out of order");
 }
@@ -192,6 +170,8 @@ Result TestTlsSession::on_client_hello(Reader body) {
   server_name_ = as_text(get_string(body));
   Reader offered{get_string(body)};
   const Bytes parameters = get_string(body);
+  const Bytes ticket = get_string(body);
+  const bool offers_early_data = body.byte() == 1;
   if (!body.ok()) return alert(kDecodeError, "malformed ClientHello");
   std::vector<std::string_view> names;
   while (!offered.empty()) names.push_back(as_text(get_string(offered)));
@@ -201,6 +181,7 @@ Result TestTlsSession::on_client_hello(Reader body) {
   if (alpn_.empty()) return alert(kNoApplicationProtocol, "no common application protocol");
   suite_ = config_->suite;
   if (const auto result = on_parameters(parameters); !result) return result;
+  if (config_->early_data && !ticket.empty()) on_ticket(ticket, offers_early_data);
   send_server_flight();
   return {};
 }
@@ -219,12 +200,18 @@ Result TestTlsSession::on_server_hello(Reader body) {
 Result TestTlsSession::on_encrypted_extensions(Reader body) {
   alpn_ = as_text(get_string(body));
   const Bytes parameters = get_string(body);
+  const u8 resumption = body.byte();
   if (!body.ok()) return alert(kDecodeError, "malformed EncryptedExtensions");
   if (std::ranges::find(config_->alpn, alpn_) == config_->alpn.end()) {
     return alert(kNoApplicationProtocol, "a protocol that was not offered");
   }
   expect_ = Expect::certificate_request_or_certificate;
-  return on_parameters(parameters);
+  resumed_ = resumption != 0;
+  const auto result = on_parameters(parameters);
+  if (offers_early_data_) {
+    early_data_ = resumption == 2 ? crypto::EarlyData::accepted : crypto::EarlyData::rejected;
+  }
+  return result;
 }
 
 Result TestTlsSession::on_certificate(Reader body) {
@@ -251,7 +238,10 @@ Result TestTlsSession::on_finished(Reader body, std::uint64_t expected) {
   complete_ = true;
   secret(EncryptionLevel::one_rtt, crypto::Direction::receive);
   for (std::size_t i = 0; side_ == Side::server && i < config_->tickets; ++i) {
-    send(EncryptionLevel::one_rtt, Message::new_session_ticket, kTicketSize, [](Writer&) {});
+    const std::vector<u8> data =
+        config_->early_data ? handler_.tls_ticket_data() : std::vector<u8>{};
+    send(EncryptionLevel::one_rtt, Message::new_session_ticket, kTicketSize,
+         [&data](Writer& out) { put_string(out, data); });
   }
   return {};
 }
@@ -259,6 +249,15 @@ Result TestTlsSession::on_finished(Reader body, std::uint64_t expected) {
 Result TestTlsSession::on_parameters(Bytes parameters) {
   if (parameters.empty()) return alert(kMissingExtension, "no transport parameters");
   return handler_.on_tls_transport_parameters(parameters);
+}
+
+/// The ticket is what we put into it, in the clear; certificates are shown all the same.
+void TestTlsSession::on_ticket(Bytes ticket, bool offers_early_data) {
+  const auto use = handler_.on_tls_ticket(ticket);
+  resumed_ = use != crypto::TicketUse::refuse;
+  if (!offers_early_data || use != crypto::TicketUse::resume_with_early_data) return;
+  early_data_ = crypto::EarlyData::accepted;
+  secret(EncryptionLevel::zero_rtt, crypto::Direction::receive);
 }
 
 // --- sending -----------------------------------------------------------------------------------
@@ -290,6 +289,8 @@ void TestTlsSession::send_client_hello() {
          for (const std::string& name : config_->alpn) put_string(list, as_bytes(name));
          put_string(out, list.written());
          put_string(out, config_->send_transport_parameters ? Bytes(parameters_) : Bytes());
+         put_string(out, ticket_);
+         out.byte(offers_early_data_ ? 1 : 0);
        });
 }
 
@@ -305,6 +306,7 @@ void TestTlsSession::send_server_flight() {
   send(EncryptionLevel::handshake, Message::encrypted_extensions, 0, [&](Writer& out) {
     put_string(out, as_bytes(alpn_));
     put_string(out, config_->send_transport_parameters ? Bytes(parameters_) : Bytes());
+    out.byte(early_data_ == crypto::EarlyData::accepted ? 2 : resumed_ ? 1 : 0);
     extensions_size = out.size() + kChecksumSize;
   });
   if (config_->mutual) {
@@ -333,7 +335,8 @@ void TestTlsSession::secret(EncryptionLevel level, crypto::Direction direction) 
   const bool by_client = (side_ == Side::client) == (direction == crypto::Direction::send);
   const TlsRandom& client = side_ == Side::client ? random_ : peer_random_;
   const TlsRandom& server = side_ == Side::client ? peer_random_ : random_;
-  std::uint64_t state = checksum(checksum(0, client), server);
+  std::uint64_t state = checksum(0, client);
+  if (level != EncryptionLevel::zero_rtt) state = checksum(state, server);
   state += std::to_underlying(level) * std::uint64_t{2} + (by_client ? 1 : 0);
   std::array<u8, 48> octets{};
   Writer out{octets};
@@ -350,9 +353,9 @@ class TestTlsContext final : public crypto::TlsContext {
   std::unique_ptr<crypto::TlsSession> new_session(Side side, std::string_view server_name,
                                                   Bytes transport_parameters,
                                                   crypto::TlsHandler& handler,
-                                                  const crypto::Resumption& /*none*/) override {
+                                                  const crypto::Resumption& resumption) override {
     return std::make_unique<TestTlsSession>(config_, random_, side, server_name,
-                                            transport_parameters, handler);
+                                            transport_parameters, handler, resumption);
   }
 
  private:

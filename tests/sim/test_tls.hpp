@@ -11,6 +11,9 @@
 //   1-RTT send, receive secrets                        1-RTT receive secret
 //                                     <- 1-RTT         NewSessionTicket
 //
+// With TestTlsConfig::early_data the ClientHello may bring a ticket, and the 0-RTT secrets follow it
+// at once; a server accepts what its handler accepts, as often as it comes.
+//
 // Every message carries a checksum: a changed one is alert 50 (decode_error).
 #pragma once
 
@@ -32,8 +35,9 @@ struct TestTlsConfig {
   std::size_t client_hello_size = 1'550;   ///< As with a post-quantum key share: two Initials.
   std::size_t server_flight_size = 1'000;  ///< EncryptedExtensions to Finished.
   std::size_t tickets = 2;                 ///< Of 233 bytes, after the handshake.
-  bool mutual = true;                      ///< As a server: ask for the client's certificate.
-  bool send_transport_parameters = true;   ///< False breaks the protocol on purpose.
+  bool early_data = false;  ///< Tickets resume, with early data; else they mean nothing.
+  bool mutual = true;       ///< As a server: ask for the client's certificate.
+  bool send_transport_parameters = true;  ///< False breaks the protocol on purpose.
   /// Last word on the peer's certificate; no is alert 42 (bad_certificate).
   std::function<bool(const crypto::PeerCertificate&)> verify_peer{};
 };

@@ -17,28 +17,42 @@ std::vector<u8> recorded_run(u8 options) {
   PeerConfig config;
   config.keys = &keys;
   config.listens = false;
+  config.tls.early_data = true;
+  config.early_data = transport::EarlyDataPolicy::resend;
   Peer& client = scene.network().add_peer(config, SocketAddress::ipv4({10, 1, 0, 0}, 443));
   client.checks = false;
   client.connect(scene.server()).sends(5'000);
   EXPECT_TRUE(scene.network().run_until(client.acknowledged(), 5s));
+  if ((options & EndpointScene::kEarlyData) != 0) {
+    client.config().session_ticket = client.session().tickets.at(0);
+    client.session().closes(0, "");
+    Session& again = client.connect(scene.server());
+    EXPECT_TRUE(again.sends_early(2'000).has_value());
+    EXPECT_TRUE(scene.network().run_until(
+        [&] { return again.unacknowledged == 0 && again.confirmed_at.has_value(); }, 5s));
+  }
   return recorder.input();
 }
 
 TEST(EndpointScene, RepeatsWhatWasRecorded) {
-  for (const u8 options : {u8{0}, EndpointScene::kAnyTag, EndpointScene::kRetryAlways}) {
+  constexpr u8 kNewer = EndpointScene::kEarlyData | EndpointScene::kPrefersV2;
+  for (const u8 options : {u8{0}, EndpointScene::kAnyTag, EndpointScene::kRetryAlways,
+                           EndpointScene::kEarlyData, EndpointScene::kPrefersV2, kNewer}) {
     const std::vector<u8> input = recorded_run(options);
+    const bool early = (options & EndpointScene::kEarlyData) != 0;
     EndpointScene scene(options);
     Reader in{Bytes(input).subspan(1)};
     while (!in.empty()) scene.step(in);
-    EXPECT_EQ(scene.server().endpoint().stats().connected, 1U);
-    EXPECT_EQ(scene.server().received_bytes(), 5'000U);
+    EXPECT_EQ(scene.server().endpoint().stats().connected, early ? 2U : 1U);
+    EXPECT_EQ(scene.server().received_bytes(), early ? 7'000U : 5'000U);
+    EXPECT_EQ(scene.server().sessions().back()->early_data_accepted.value_or(false), early);
     EndpointScene::run(input);
   }
 }
 
 TEST(EndpointScene, RandomChangesOfARecordingDoNoHarm) {
   SeededRandom random(1);
-  const std::vector<u8> input = recorded_run(EndpointScene::kAnyTag);
+  const std::vector<u8> input = recorded_run(EndpointScene::kAnyTag | EndpointScene::kEarlyData);
   for (int i = 0; i < 500; ++i) {
     std::vector<u8> changed = input;
     for (std::uint64_t n = 1 + random.below(20); n > 0; --n) {
@@ -56,8 +70,8 @@ std::optional<std::uint64_t> closes_with(u8 options, u8 level, std::vector<u8> f
   Reader in{step};
   scene.step(in);
   const auto& sessions = scene.target().sessions();
-  if (sessions.empty() || !sessions.front()->close) return std::nullopt;
-  return sessions.front()->close->code;
+  if (sessions.empty() || !sessions.back()->close) return std::nullopt;
+  return sessions.back()->close->code;
 }
 
 TEST(ConnectionScene, FramesGetThroughAtEveryLevel) {
@@ -85,6 +99,29 @@ TEST(ConnectionScene, FramesGetThroughAtEveryLevel) {
     EXPECT_EQ(
         closes_with(ConnectionScene::kEstablished | ConnectionScene::kExtensions, kOneRtt, frames),
         std::nullopt);
+  }
+}
+
+TEST(ConnectionScene, SomeComeBackAndSomeChangeTheirVersion) {
+  constexpr u8 kZeroRtt = 1;
+  constexpr u8 kServerWaits = ConnectionScene::kComesBack | 2;
+  EXPECT_EQ(closes_with(kServerWaits, kZeroRtt, {0x06, 0x00, 0x01, 0x00}), 0x0aU);  // CRYPTO
+  EXPECT_EQ(closes_with(kServerWaits, kZeroRtt, {0x01}), std::nullopt);
+  for (const u8 level : {u8{0}, u8{2}}) {
+    EXPECT_EQ(closes_with(kServerWaits | ConnectionScene::kPrefersV2, level, {0x1c, 2, 0, 0}), 2U);
+  }
+  for (const u8 step : {u8{0x60}, u8{0x70}}) {
+    ConnectionScene scene(ConnectionScene::kAttackClient | ConnectionScene::kComesBack);
+    const Session& session = *scene.target().sessions().back();
+    EXPECT_EQ(session.connection().early_data(), crypto::EarlyData::offered);
+    const std::vector<u8> version{step, 0, 4, 0x6b, 0x33, 0x43, 0xcf};
+    Reader in{version};
+    scene.step(in);
+    const bool refused = step == 0x60;
+    EXPECT_EQ(session.connection().version(), refused ? Version::v2 : Version::v1);
+    EXPECT_EQ(session.connection().early_data(),
+              refused ? crypto::EarlyData::rejected : crypto::EarlyData::offered);
+    EXPECT_EQ(session.stats().packets_dropped, 0U);
   }
 }
 
