@@ -139,8 +139,7 @@ class [[nodiscard]] PathOperation final : public Operation {
 
 /// What the handshake settled; but for `local` and `remote`, which follow the path in use.
 struct ConnectionInfo {
-  SocketAddress
-      local;  ///< With the address unspecified (0.0.0.0, [::]) where the system chooses it.
+  SocketAddress local;  ///< Its address may be 0.0.0.0 or [::], where the system chooses.
   SocketAddress remote;
   Version version = Version::v1;
   std::string alpn;
