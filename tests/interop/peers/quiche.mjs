@@ -180,7 +180,8 @@ function serve(socket, key, cert, retry) {
     connections.set(hex(scid), driver).set(hex(header.dcid), driver);
     driver.onPath = (event) => console.log('path', event.type);
     driver.done.then((error) => {
-      console.log('closed', error ?? '', 'resumed', conn.isResumed());
+      console.log('closed', error ?? '', 'resumed', conn.isResumed(), 'streams unsent', driver.outgoing.size,
+        JSON.stringify(conn.stats()), JSON.stringify(conn.pathStats()));
       for (const [cid, other] of connections) if (other === driver) connections.delete(cid);
     });
     return driver;
