@@ -216,6 +216,9 @@ peer_flags() { # peer_flags ROLE-OF-THE-PEER PEER CASE
 # --- what is known of red cells ---------------------------------------------------------------------
 explain() { # explain ROLE-OF-THE-PEER PEER CASE: words behind the observation, or nothing
   case $3:$1:$2 in
+    rebind-*:server:quiche)
+      echo "chance: packets that it sent to the old address just before it knew the new one are never declared lost, by its" \
+        "own figures, as each of its paths looks for losses by itself; what they carried is not sent again" ;;
     connectionmigration:server:aioquic)
       echo "it answers a PATH_CHALLENGE only on the path in use, so that a client which probes first cannot move" ;;
     handshakeloss:client:quiche)
