@@ -60,7 +60,9 @@ void run(const Flood& flood) {
     ADD_FAILURE() << to_string(*scene.victim.session().close);
   }
   EXPECT_LE(peak, flood.bound);
-  if (!flood.fills) EXPECT_LE(peak, early_peak + 4'096) << "grows";
+  if (!flood.fills) {
+    EXPECT_LE(peak, early_peak + 4'096) << "grows";
+  }
   EXPECT_LE(quickest_late, 4 * quickest_early + 2'000 * kBatch)
       << "each costs more than the one before";
 }
