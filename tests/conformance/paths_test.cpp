@@ -186,6 +186,30 @@ TEST(Paths, OnThePathInUseTheAnswerIsNoMereProbe) {
   }
 }
 
+// [rfc9000-8.2.2-2]: nor does an answer wait for a window that is full of what was lost as the path
+// changed. But the peer cannot make use of that at will.
+TEST(Paths, AFullWindowHoldsUpNoAnswer) {
+  for (const Side side : {Side::client, Side::server}) {
+    AdversaryConfig config{.acknowledges = false};
+    config.parameters = [](wire::TransportParameters& p) {
+      p.initial_max_data = p.initial_max_stream_data_bidi_remote = 1 << 20;
+      p.initial_max_streams_bidi = 4;
+    };
+    Scene scene(side, config);
+    scene.begin();
+    scene.victim.session().sends(100'000);
+    scene.run(5ms);
+    scene.adversary.forget();
+    const auto answers = [&] { return scene.adversary.count<wire::PathResponseFrame>(); };
+    for (u8 i = 0; i < 5; ++i) {
+      scene.adversary.send(kOneRtt, join({{0x1a}, Octets(8, i)}));
+      scene.run(i == 0 ? 21ms : 1ms);
+    }
+    scene.run(20ms);
+    EXPECT_EQ(answers(), 1U);
+  }
+}
+
 // A packet may bring the connection ID for the answer behind the question.
 TEST(Paths, AChallengeMayComeBeforeTheConnectionIdForItsAnswer) {
   AdversaryConfig config;

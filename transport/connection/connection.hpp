@@ -273,6 +273,7 @@ class Connection final : private crypto::TlsHandler, private FateHandler {
   void give_path_tokens(Instant now);
   void follow_peer(Instant now, const OpenPacket& packet);
   void switch_path(Instant now, NetworkPath& path);
+  void spare_cid(const NetworkPath& previous);
   void on_path_deadline(Instant now);
   void return_from(Instant now, NetworkPath& path);
   void on_mtu_probe_fate(const SentFrame& frame, Fate fate);

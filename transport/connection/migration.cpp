@@ -64,13 +64,16 @@ NetworkPath* Connection::add_peer_path(Instant now, const OpenPacket& packet) {
   if (setup_.side == Side::client) return nullptr;
   NetworkPath* const worst = paths_.dispensable();
   if (paths_.full() && worst == nullptr) return nullptr;
-  const NetworkPath& active = paths_.active();
   // RFC 9000 §9.5 [rfc9000-9.5-4]: a peer that did not change its own ID does not know that its
   // address changed. Or somebody copies its packets: the last unused ID is not for that, lest the
   // peer cannot move when it must.
-  const bool rebound = packet.destination_connection_id == active.local_cid &&
-                       arrival_.address.local == active.address.local;
-  const auto cid = rebound && remote_cids_.unused() < 2 ? active.remote_cid : remote_cids_.take();
+  const auto all = paths_.all();
+  const auto rebound = std::ranges::find_if(all, [&](const auto& path) {
+    return path->local_cid == packet.destination_connection_id &&
+           path->address.local == arrival_.address.local;
+  });
+  const bool shares = rebound != all.end() && remote_cids_.unused() < 2;
+  const auto cid = shares ? (*rebound)->remote_cid : remote_cids_.take();
   if (!cid) return nullptr;
   if (worst != nullptr) drop_path(*worst);
   arrival_.path = &add_path(now, arrival_.address, *cid);
@@ -257,12 +260,26 @@ void Connection::switch_path(Instant now, NetworkPath& path) {
   // RFC 9000 §9.3.3 [rfc9000-9.3.3-1]: is the peer still there? Then it says so with a packet that
   // brings us back. Where that is being asked already, it is not asked anew: answers to what was
   // asked count, and §8.2.1 [rfc9000-8.2.1-3] challenges stay rare however often the peer changes.
-  if (setup_.side == Side::server && !old.validator.is_active()) validate_path(now, old);
+  if (setup_.side == Side::server) {
+    if (!old.validator.is_active()) validate_path(now, old);
+    spare_cid(old);
+  }
   // The peer follows a packet that is more than a probe.
   if (setup_.side == Side::client) ping_requested_ = true;
   update_amplification(now);
   observed_addresses_.on_remote_address(now, path.address.remote);
   tell_path(ConnectionEvent::Kind::path_changed, path);
+}
+
+/// The next move of the peer needs a connection ID, and it gives one only for one that is retired,
+/// which can be told only while the path in use works: so that is done before the need. RFC 9000 §9.3:
+/// who changes paths may forget all others.
+void Connection::spare_cid(const NetworkPath& previous) {
+  if (remote_cids_.unused() != 0 || remote_cids_.owes_retirements()) return;
+  for (const auto& path : paths_.all()) {
+    if (paths_.is_kept(*path) || path.get() == &previous || paths_.shares_cid(*path)) continue;
+    return drop_path(*path);
+  }
 }
 
 std::unique_ptr<PathState> Connection::make_path_state(const NetworkPath& path) {

@@ -55,6 +55,7 @@ struct NetworkPath {
   bool has_tokens = false;  ///< The peer was given address tokens for here.
   Instant idle_since{};     ///< When it last did anything, while another one is in use.
   Duration round_trip{};    ///< Of a challenge; 0 when unknown.
+  Instant answers_at{};     ///< No answer leaves beyond the congestion window before.
   PathValidator validator;
   PathResponder responder;
   MtuDiscovery mtu;

@@ -57,11 +57,12 @@ class PathManager {
   /// Less than this is not worth a datagram: a packet to the longest connection ID with some frames.
   static constexpr std::uint64_t kLeastAllowance = 80;
 
- private:
+  /// In use, or the way back.
   [[nodiscard]] bool is_kept(const NetworkPath& path) const {
     return &path == active_ || &path == fallback_;
   }
 
+ private:
   Side side_;
   std::size_t limit_;
   std::vector<std::unique_ptr<NetworkPath>> paths_;  ///< In the order in which they came.

@@ -15,6 +15,14 @@ std::optional<Transmit> Connection::transmit_probe(Instant now, TransmitBuffer& 
   }
   if (NetworkPath* path = paths_.next_to_probe(now)) return transmit_path_probe(now, *path, out);
   NetworkPath& active = paths_.active();
+  // RFC 9000 §9.4: what a path is probed with need not wait for a window that may be full of what was
+  // lost when it changed. The peer sets no more of it off than one answer a PTO.
+  if (active.allowance() >= PathManager::kLeastAllowance &&
+      recovery_.send_allowance(now) < datagram_size()) {
+    const bool answers = active.responder.has_frames() && now >= active.answers_at;
+    if (answers) active.answers_at = now + recovery_.pto();
+    if (answers || active.validator.is_due(now)) return transmit_path_probe(now, active, out);
+  }
   const auto size = active.mtu.due(now);
   // While nothing comes back, what is known to arrive goes first.
   if (!size || !active.validated || recovery_.pto_count() != 0 || out.storage.size() < *size ||
@@ -72,7 +80,7 @@ std::optional<Transmit> Connection::transmit_single(Instant now, NetworkPath& pa
   std::ranges::fill(
       storage.subspan(packet.payload + frames.size(), packet.payload_size - frames.size()), u8{0});
   Train train;
-  if (&path == &paths_.active()) train.ecn = recovery_.ecn_mark();
+  if (!packet.info.other_path) train.ecn = recovery_.ecn_mark();
   finish_packet(now, packet, frames.sent_frames(), storage, train);
   flush_header_protection(train);
   path.on_sent(storage.size());

@@ -162,11 +162,10 @@ void Connection::receive_packet(Instant now, Instant received_at,
   const Result result = dispatch_frames(now, *opened, told);
   if (!result) return fail(now, result.error());
   if (number_space.discarded) return;
-  if (arrival_.path == &paths_.active()) {
-    if (level == EncryptionLevel::one_rtt) {
-      arrival_.path->local_cid = opened->destination_connection_id;
-    }
-  } else if (newest && !told.probing && phase_ == Phase::open) {
+  if (arrival_.path != nullptr && level == EncryptionLevel::one_rtt) {
+    arrival_.path->local_cid = opened->destination_connection_id;
+  }
+  if (arrival_.path != &paths_.active() && newest && !told.probing && phase_ == Phase::open) {
     follow_peer(now, *opened);  // RFC 9000 §9.3.
   }
   // RFC 9000 §13.1 [rfc9000-13.1-1]: acknowledged only once its frames are processed.

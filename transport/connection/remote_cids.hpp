@@ -51,6 +51,8 @@ class RemoteCids {
   /// The path that had it is gone. Not for the current one.
   void release(std::uint64_t sequence_number);
 
+  /// Whether the peer has yet to say that it knows of some that are retired.
+  [[nodiscard]] bool owes_retirements() const { return !retirements_.empty(); }
   [[nodiscard]] bool has_frames() const;
   void write_frames(PacketWriter& out);
   void on_fate(const SentFrame& frame, Fate fate);
