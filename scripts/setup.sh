@@ -94,36 +94,26 @@ header_version() { # header_version [ROOT]: the version that <openssl/opensslv.h
     sed -n 's/^#define OPENSSL_VERSION_STR "\(.*\)"/\1/p'
 }
 
-by_hand() { # die, with the way out
-  die "$1" "Build OpenSSL >= $OPENSSL_MINIMUM by hand and point OPENSSL_ROOT_DIR at it, then run scripts/setup.sh again:" \
+by_hand() { # by_hand TEXT LINE...: die, with the way out
+  die "$@" "Build OpenSSL >= $OPENSSL_MINIMUM by hand and point OPENSSL_ROOT_DIR at it, then run scripts/setup.sh again:" \
     "  ./Configure no-shared no-tests no-docs no-apps --libdir=lib --prefix=DIR && make -j2 && make install_sw" \
     "  export OPENSSL_ROOT_DIR=DIR"
 }
-
-download_source() { # download_source DIR: the unpacked source lands in DIR/source
-  local dir=$1 mirror found=
-  say "fetching the OpenSSL source of Debian $OPENSSL_SUITE"
-  for mirror in $(own_mirrors); do
-    private_apt_create "$dir" "deb-src $mirror $OPENSSL_SUITE" ||
-      by_hand "Debian's archive keyring ($PRIVATE_APT_KEYRING) is not here, so a download could not be checked."
-    if QUIETLY_LINES=2 private_apt "$dir" apt-get -q update; then found=1; break; fi
-  done
-  [ -n "$found" ] || by_hand "Debian $OPENSSL_SUITE cannot be had from the mirror of this machine's apt (no network, or not Debian?)."
-  mkdir "$dir/download"
-  (cd "$dir/download" && private_apt "$dir" apt-get -q source --download-only openssl) ||
-    by_hand "the OpenSSL source could not be downloaded."
-  quietly dpkg-source --no-check -x "$dir"/download/openssl_*.dsc "$dir/source" ||
-    by_hand "the OpenSSL source could not be unpacked."
+elsewhere() { # elsewhere TEXT: die, for the cache folder is no place to write
+  die "$1" "Name another place for what is made once, then run scripts/setup.sh again:" "  export XDG_CACHE_HOME=DIR"
 }
 
 build_openssl() { # build_openssl CACHE: build into CACHE/openssl-VERSION; a half-made one never shows
   local cache=$1 work version prefix free started=$SECONDS
   rm -rf "$cache"/making.*  # Left by a set-up that was killed; we hold the lock.
   free=$(df -Pk "$cache" | awk 'NR == 2 { print $4 }')
-  [ "$free" -ge 700000 ] || by_hand "the OpenSSL build needs 700 MB in $cache, of which only $((free / 1024)) MB are free."
-  work=$(mktemp -d "$cache/making.XXXXXX")
+  [ "$free" -ge 700000 ] || elsewhere "the OpenSSL build needs 700 MB in $cache, of which only $((free / 1024)) MB are free."
+  work=$(mktemp -d "$cache/making.XXXXXX") || elsewhere "the folder $cache cannot be written."
   trap 'rm -rf "$work"' EXIT
-  download_source "$work"
+  trap 'exit 130' INT TERM HUP
+  say "fetching the OpenSSL source of Debian $OPENSSL_SUITE"
+  private_apt_source "$work" "$OPENSSL_SUITE" openssl ||
+    by_hand "the OpenSSL source of Debian $OPENSSL_SUITE cannot be had (no network, or not Debian?). Tried:" "${tried[@]/#/  }"
   version=$(sed -n 's/^\(MAJOR\|MINOR\|PATCH\)=//p' "$work/source/VERSION.dat" | paste -sd.)
   at_least "$version" "$OPENSSL_MINIMUM" || by_hand "Debian $OPENSSL_SUITE offers only OpenSSL $version."
   prefix=$cache/openssl-$version
@@ -169,8 +159,8 @@ setup_openssl() {
       install_packages libssl-dev
       version=$(header_version)
     else
-      mkdir -p "$cache" 2>/dev/null || by_hand "the folder $cache cannot be made."
-      exec 9>"$cache/lock" || by_hand "the folder $cache cannot be written."
+      mkdir -p "$cache" 2>/dev/null || elsewhere "the folder $cache cannot be made."
+      { exec 9>"$cache/lock"; } 2>/dev/null || elsewhere "the folder $cache cannot be written."
       flock 9
       have_openssl "$cache/openssl" || build_openssl "$cache"
       exec 9>&-

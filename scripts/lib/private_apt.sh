@@ -8,6 +8,12 @@
 
 PRIVATE_APT_KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 
+# How a repository is checked, as an option of its line in sources.list; false when it cannot be. A test
+# replaces this function, and nothing else, to serve packages of its own.
+private_apt_trust() {
+  [ -e "$PRIVATE_APT_KEYRING" ] && echo "signed-by=$PRIVATE_APT_KEYRING"
+}
+
 own_codename() { # bookworm, trixie, ...
   # shellcheck source=/dev/null
   (. /etc/os-release && echo "${VERSION_CODENAME-}")
@@ -30,12 +36,12 @@ own_mirrors() {
 # private_apt_create DIR LINE...: a configuration in DIR with these sources, each "deb URI SUITE" or
 # "deb-src URI SUITE". False when a download could not be checked.
 private_apt_create() {
-  local dir=$1 line
+  local dir=$1 line trust
   shift
-  [ -e "$PRIVATE_APT_KEYRING" ] || return 1
-  rm -rf "$dir/lists"
+  trust=$(private_apt_trust) || return 1
+  rm -rf "$dir/lists" "$dir/preferences"
   mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial" "$dir/empty"
-  for line; do echo "${line%% *} [signed-by=$PRIVATE_APT_KEYRING] ${line#* } main"; done >"$dir/sources.list"
+  for line; do echo "${line%% *} [$trust] ${line#* } main"; done >"$dir/sources.list"
   cat >"$dir/apt.conf" <<CONF
 Dir::Etc::main "$dir/last.conf";
 Dir::Etc::sourcelist "$dir/sources.list";
@@ -44,7 +50,9 @@ Dir::Etc::preferences "$dir/preferences";
 Dir::Etc::preferencesparts "$dir/empty";
 Dir::State::lists "$dir/lists";
 Dir::Cache "$dir/cache";
-Acquire::Retries "3";
+Acquire::Retries "2";
+Acquire::http::Timeout "20";
+Acquire::https::Timeout "20";
 Acquire::Languages "none";
 APT::Sandbox::User "root";
 APT::Update::Error-Mode "any";
@@ -62,6 +70,74 @@ private_apt() { # private_apt DIR COMMAND...: run an apt command with the config
   local dir=$1
   shift
   APT_CONFIG=$dir/apt.conf quietly "$@"
+}
+
+# private_apt_repositories SUITE: "URI SUITE" lines, where that suite, its -security and its -updates may be
+# had, asking the servers that this machine's apt asks.
+private_apt_repositories() {
+  local suite=$1 uri
+  for uri in $(own_mirrors ""); do
+    printf '%s\n' "$uri $suite" "$uri $suite-updates"
+  done
+  for uri in $(own_mirrors -security); do echo "$uri $suite-security"; done
+}
+
+# private_apt_source DIR SUITE PACKAGE: the newest source package that can be had, verified and unpacked into
+# DIR/source. Every version that an index of the suite names is tried, newest first: a mirror may list what it
+# no longer has, or not yet. Sets $source_version; or, when false, $tried: a line for each thing tried.
+private_apt_source() {
+  local dir=$1 suite=$2 package=$3 number=0 repository offers='' version at status
+  tried=()
+  while read -r repository; do
+    at=$dir/repository-$((++number))
+    private_apt_create "$at" "deb-src $repository" || { tried+=("nothing: $PRIVATE_APT_KEYRING is missing"); return 1; }
+    status=0
+    private_apt "$at" timeout 120 apt-get -q update 2>"$dir/why" || status=$?
+    if [ $status != 0 ]; then
+      tried+=("$repository: $(last_error "$dir/why")")
+      continue
+    fi
+    offers+=$(APT_CONFIG=$at/apt.conf apt-cache showsrc --only-source "$package" 2>/dev/null |
+      sed -n "s#^Version: \(.*\)#\1|$at|$repository#p" | sort -u)$'\n'
+  done < <(private_apt_repositories "$suite")
+  while IFS='|' read -r version at repository; do
+    [ -n "$version" ] || continue
+    rm -rf "$dir/download" "$dir/source"
+    mkdir "$dir/download"
+    if (cd "$dir/download" && private_apt "$at" timeout 600 apt-get -q source --download-only "$package=$version" 2>"$dir/why") &&
+      quietly dpkg-source --no-check -x "$dir/download/${package}"_*.dsc "$dir/source" 2>"$dir/why"; then
+      source_version=$version
+      return 0
+    fi
+    tried+=("$package $version of $repository: $(last_error "$dir/why")")
+  done < <(printf '%s' "$offers" | sort -t '|' -k 1,1Vr -s)
+  [ ${#tried[@]} -gt 0 ] || tried=("nothing: this machine's apt names no mirror of Debian")
+  rm -rf "$dir/download" "$dir/source"
+  return 1
+}
+
+last_error() { # last_error FILE: what a failed command has to say, in one line
+  local line
+  line=$(grep -E '404|[Ee]rror|E: |Could not|No space|timed out|W: ' "$1" | grep -v 'E: Failed to fetch some archives' | tail -n 1)
+  if [ -z "$line" ]; then line=$(tail -n 1 "$1"); fi
+  echo "${line:-it failed without a word}" | sed -E 's/^[EW]: //; s/ +/ /g' | cut -c 1-300
+}
+
+# private_apt_packages DIR COMMAND...: an apt command that downloads packages. When the mirror has not what
+# its index names, that version is left out of account, and the command tried again with the next one.
+private_apt_packages() {
+  local dir=$1 missing rounds
+  shift
+  for ((rounds = 0; rounds < 20; ++rounds)); do
+    if private_apt "$dir" "$@" 2>"$dir/why"; then return 0; fi
+    missing=$(sed -n -E 's#^E: Failed to fetch [^ ]*/([^/_ ]+)_([^_ ]+)_[^_ ]+\.deb .*#\1 \2#p' "$dir/why" | sed 's/%7e/~/g; s/%3a/:/g; s/%2b/+/g' | sort -u)
+    [ -n "$missing" ] || break
+    while read -r package version; do # A file's name lacks the epoch.
+      printf 'Package: %s\nPin: version %s\nPin-Priority: -1\n\n' "$package" "$version" "$package" "*:$version"
+    done <<<"$missing" >>"$dir/preferences"
+  done
+  tail -n "${QUIETLY_LINES:-15}" "$dir/why" >&2
+  return 1
 }
 
 # unpack_packages TO FILE...: unpack package files into the folder TO without installing anything. tar
