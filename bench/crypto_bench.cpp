@@ -7,11 +7,11 @@
 #include <string>
 #include <vector>
 
-#include "crypto/address_token.hpp"
-#include "crypto/identity.hpp"
-#include "crypto/keys.hpp"
-#include "crypto/openssl/algorithms.hpp"
-#include "crypto/tls_session.hpp"
+#include "qpeer/crypto/address_token.hpp"
+#include "qpeer/crypto/identity.hpp"
+#include "qpeer/crypto/keys.hpp"
+#include "qpeer/crypto/openssl/algorithms.hpp"
+#include "qpeer/crypto/tls_session.hpp"
 
 // Only crypto/openssl includes OpenSSL's headers; the yardstick needs no more than these.
 extern "C" {

@@ -6,10 +6,10 @@
 
 #include <benchmark/benchmark.h>
 
-#include "crypto/identity.hpp"
-#include "tests/sim/seeded_random.hpp"
-#include "tests/sim/test_tls.hpp"
-#include "transport/endpoint/endpoint.hpp"
+#include "qpeer/crypto/identity.hpp"
+#include "qpeer/tests/sim/seeded_random.hpp"
+#include "qpeer/tests/sim/test_tls.hpp"
+#include "qpeer/transport/endpoint/endpoint.hpp"
 
 namespace qpeer {
 namespace {

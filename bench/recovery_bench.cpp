@@ -5,9 +5,9 @@
 #include <array>
 #include <span>
 
-#include "transport/recovery/ack_tracker.hpp"
-#include "transport/recovery/recovery.hpp"
-#include "transport/wire/ack_frame.hpp"
+#include "qpeer/transport/recovery/ack_tracker.hpp"
+#include "qpeer/transport/recovery/recovery.hpp"
+#include "qpeer/transport/wire/ack_frame.hpp"
 
 namespace qpeer::transport {
 namespace {

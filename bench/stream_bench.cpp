@@ -6,7 +6,7 @@
 #include <variant>
 #include <vector>
 
-#include "transport/stream/stream_set.hpp"
+#include "qpeer/transport/stream/stream_set.hpp"
 
 namespace qpeer::transport {
 namespace {

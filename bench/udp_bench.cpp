@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "transport/io/udp_socket.hpp"
+#include "qpeer/transport/io/udp_socket.hpp"
 
 namespace qpeer::io {
 namespace {

@@ -4,9 +4,9 @@
 #include <array>
 #include <vector>
 
-#include "transport/wire/frame_rules.hpp"
-#include "transport/wire/packet_decoder.hpp"
-#include "transport/wire/packet_number.hpp"
+#include "qpeer/transport/wire/frame_rules.hpp"
+#include "qpeer/transport/wire/packet_decoder.hpp"
+#include "qpeer/transport/wire/packet_number.hpp"
 
 namespace {
 

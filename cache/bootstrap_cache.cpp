@@ -1,4 +1,4 @@
-#include "cache/bootstrap_cache.hpp"
+#include "qpeer/cache/bootstrap_cache.hpp"
 
 #include <algorithm>
 #include <array>

@@ -19,9 +19,9 @@
 #include <span>
 #include <vector>
 
-#include "crypto/peer_id.hpp"
-#include "transport/base/address.hpp"
-#include "transport/base/bytes.hpp"
+#include "qpeer/crypto/peer_id.hpp"
+#include "qpeer/transport/base/address.hpp"
+#include "qpeer/transport/base/bytes.hpp"
 
 namespace qpeer::cache {
 

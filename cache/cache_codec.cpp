@@ -1,4 +1,4 @@
-#include "cache/cache_codec.hpp"
+#include "qpeer/cache/cache_codec.hpp"
 
 #include <algorithm>
 #include <array>
@@ -7,7 +7,7 @@
 #include <optional>
 #include <utility>
 
-#include "crypto/identity.hpp"
+#include "qpeer/crypto/identity.hpp"
 
 namespace qpeer::cache {
 namespace {

@@ -20,8 +20,8 @@
 #include <span>
 #include <vector>
 
-#include "cache/bootstrap_cache.hpp"
-#include "transport/base/bytes.hpp"
+#include "qpeer/cache/bootstrap_cache.hpp"
+#include "qpeer/transport/base/bytes.hpp"
 
 namespace qpeer::cache {
 

@@ -1,4 +1,4 @@
-#include "cache/cache_file.hpp"
+#include "qpeer/cache/cache_file.hpp"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,8 +9,8 @@
 #include <cstring>
 #include <memory>
 
-#include "cache/cache_codec.hpp"
-#include "transport/base/file.hpp"
+#include "qpeer/cache/cache_codec.hpp"
+#include "qpeer/transport/base/file.hpp"
 
 namespace qpeer::cache {
 namespace {

@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include "cache/bootstrap_cache.hpp"
+#include "qpeer/cache/bootstrap_cache.hpp"
 
 namespace qpeer::cache {
 

@@ -1,4 +1,4 @@
-#include "cache/cache_text.hpp"
+#include "qpeer/cache/cache_text.hpp"
 
 #include <fmt/format.h>
 

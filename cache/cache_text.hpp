@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include "cache/bootstrap_cache.hpp"
+#include "qpeer/cache/bootstrap_cache.hpp"
 
 namespace qpeer::cache {
 

@@ -7,13 +7,13 @@
 #include <memory>
 #include <optional>
 
-#include "transport/base/address.hpp"
-#include "transport/base/bytes.hpp"
-#include "transport/base/error.hpp"
-#include "transport/base/ids.hpp"
-#include "transport/base/random.hpp"
-#include "transport/base/time.hpp"
-#include "transport/base/version.hpp"
+#include "qpeer/transport/base/address.hpp"
+#include "qpeer/transport/base/bytes.hpp"
+#include "qpeer/transport/base/error.hpp"
+#include "qpeer/transport/base/ids.hpp"
+#include "qpeer/transport/base/random.hpp"
+#include "qpeer/transport/base/time.hpp"
+#include "qpeer/transport/base/version.hpp"
 
 namespace qpeer::crypto {
 

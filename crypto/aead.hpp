@@ -6,7 +6,7 @@
 #include <memory>
 #include <span>
 
-#include "transport/base/bytes.hpp"
+#include "qpeer/transport/base/bytes.hpp"
 
 namespace qpeer::crypto {
 

@@ -7,8 +7,8 @@
 #include <string>
 #include <string_view>
 
-#include "crypto/identity.hpp"
-#include "crypto/tls_session.hpp"
+#include "qpeer/crypto/identity.hpp"
+#include "qpeer/crypto/tls_session.hpp"
 
 namespace qpeer::crypto {
 

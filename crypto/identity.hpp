@@ -7,9 +7,9 @@
 #include <string>
 #include <string_view>
 
-#include "crypto/tls_session.hpp"
-#include "transport/base/bytes.hpp"
-#include "transport/base/random.hpp"
+#include "qpeer/crypto/tls_session.hpp"
+#include "qpeer/transport/base/bytes.hpp"
+#include "qpeer/transport/base/random.hpp"
 
 namespace qpeer::crypto {
 

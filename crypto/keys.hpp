@@ -4,10 +4,10 @@
 #include <array>
 #include <memory>
 
-#include "crypto/aead.hpp"
-#include "transport/base/bytes.hpp"
-#include "transport/base/ids.hpp"
-#include "transport/base/version.hpp"
+#include "qpeer/crypto/aead.hpp"
+#include "qpeer/transport/base/bytes.hpp"
+#include "qpeer/transport/base/ids.hpp"
+#include "qpeer/transport/base/version.hpp"
 
 namespace qpeer::crypto {
 

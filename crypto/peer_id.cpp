@@ -1,9 +1,9 @@
 // The text of a PeerId, and back.
-#include "crypto/peer_id.hpp"
+#include "qpeer/crypto/peer_id.hpp"
 
 #include <cstdint>
 
-#include "crypto/identity.hpp"
+#include "qpeer/crypto/identity.hpp"
 
 namespace qpeer {
 namespace {

@@ -15,7 +15,7 @@
 #include <string>
 #include <string_view>
 
-#include "transport/base/bytes.hpp"
+#include "qpeer/transport/base/bytes.hpp"
 
 namespace qpeer {
 

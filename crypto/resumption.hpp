@@ -8,7 +8,7 @@
 #include <memory>
 #include <optional>
 
-#include "transport/base/bytes.hpp"
+#include "qpeer/transport/base/bytes.hpp"
 
 namespace qpeer::crypto {
 

@@ -5,7 +5,7 @@
 #include <array>
 #include <string_view>
 
-#include "transport/base/bytes.hpp"
+#include "qpeer/transport/base/bytes.hpp"
 
 namespace qpeer::crypto {
 

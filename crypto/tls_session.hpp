@@ -11,11 +11,11 @@
 #include <string_view>
 #include <vector>
 
-#include "crypto/aead.hpp"
-#include "crypto/resumption.hpp"
-#include "transport/base/bytes.hpp"
-#include "transport/base/error.hpp"
-#include "transport/base/ids.hpp"
+#include "qpeer/crypto/aead.hpp"
+#include "qpeer/crypto/resumption.hpp"
+#include "qpeer/transport/base/bytes.hpp"
+#include "qpeer/transport/base/error.hpp"
+#include "qpeer/transport/base/ids.hpp"
 
 namespace qpeer::crypto {
 

@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <vector>
 
-#include "crypto/address_token.hpp"
+#include "qpeer/crypto/address_token.hpp"
 
 namespace {
 

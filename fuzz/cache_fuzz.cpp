@@ -5,10 +5,10 @@
 #include <set>
 #include <vector>
 
-#include "cache/bootstrap_cache.hpp"
-#include "cache/cache_codec.hpp"
-#include "cache/cache_text.hpp"
-#include "crypto/identity.hpp"
+#include "qpeer/cache/bootstrap_cache.hpp"
+#include "qpeer/cache/cache_codec.hpp"
+#include "qpeer/cache/cache_text.hpp"
+#include "qpeer/crypto/identity.hpp"
 
 namespace {
 

@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <vector>
 
-#include "p2p/control_reader.hpp"
+#include "qpeer/p2p/control_reader.hpp"
 
 using namespace qpeer;
 using namespace qpeer::p2p;

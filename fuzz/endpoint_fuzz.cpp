@@ -2,7 +2,7 @@
 // connection that stays once the world is silent.
 #include <gtest/gtest.h>
 
-#include "tests/sim/fuzz_scenes.hpp"
+#include "qpeer/tests/sim/fuzz_scenes.hpp"
 
 extern "C" int LLVMFuzzerInitialize(int*, char***) {
   GTEST_FLAG_SET(break_on_failure, true);  // The simulator's expectations count here too.

@@ -1,5 +1,5 @@
 // ACK frames: no range below zero, ranges fall, and encode_ack() gives the same ranges back.
-#include "fuzz/frames_fuzzing.hpp"
+#include "qpeer/fuzz/frames_fuzzing.hpp"
 
 using namespace qpeer;
 using namespace qpeer::fuzz;

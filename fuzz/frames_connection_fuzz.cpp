@@ -1,5 +1,5 @@
 // Frames about connection IDs, paths and the connection's end.
-#include "fuzz/frames_fuzzing.hpp"
+#include "qpeer/fuzz/frames_fuzzing.hpp"
 
 using namespace qpeer;
 using namespace qpeer::fuzz;

@@ -1,5 +1,5 @@
 // Frames of credit and of its lack: no more than 2^60 streams.
-#include "fuzz/frames_fuzzing.hpp"
+#include "qpeer/fuzz/frames_fuzzing.hpp"
 
 using namespace qpeer;
 using namespace qpeer::fuzz;

@@ -9,8 +9,8 @@
 #include <variant>
 #include <vector>
 
-#include "transport/base/bytes.hpp"
-#include "transport/wire/frame_rules.hpp"
+#include "qpeer/transport/base/bytes.hpp"
+#include "qpeer/transport/wire/frame_rules.hpp"
 
 namespace qpeer::fuzz {
 

@@ -1,5 +1,5 @@
 // PADDING, PING, NEW_TOKEN, DATAGRAM, OBSERVED_ADDRESS (0x80, and then its type goes on), and types that do not exist or are spelt too long.
-#include "fuzz/frames_fuzzing.hpp"
+#include "qpeer/fuzz/frames_fuzzing.hpp"
 
 using namespace qpeer;
 using namespace qpeer::fuzz;

@@ -1,5 +1,5 @@
 // STREAM, CRYPTO, RESET_STREAM, STOP_SENDING: no data ends past 2^62-1.
-#include "fuzz/frames_fuzzing.hpp"
+#include "qpeer/fuzz/frames_fuzzing.hpp"
 
 using namespace qpeer;
 using namespace qpeer::fuzz;

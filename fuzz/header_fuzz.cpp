@@ -6,11 +6,11 @@
 #include <cstdlib>
 #include <vector>
 
-#include "transport/wire/packet_decoder.hpp"
-#include "transport/wire/packet_number.hpp"
-#include "transport/wire/retry_packet.hpp"
-#include "transport/wire/stateless.hpp"
-#include "transport/wire/version_negotiation.hpp"
+#include "qpeer/transport/wire/packet_decoder.hpp"
+#include "qpeer/transport/wire/packet_number.hpp"
+#include "qpeer/transport/wire/retry_packet.hpp"
+#include "qpeer/transport/wire/stateless.hpp"
+#include "qpeer/transport/wire/version_negotiation.hpp"
 
 using namespace qpeer;
 using namespace qpeer::wire;

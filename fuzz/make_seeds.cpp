@@ -8,15 +8,15 @@
 #include <utility>
 #include <vector>
 
-#include "cache/cache_codec.hpp"
-#include "cache/cache_text.hpp"
-#include "crypto/identity.hpp"
-#include "p2p/control_messages.hpp"
-#include "tests/sim/fuzz_scenes.hpp"
-#include "tests/sim/packets.hpp"
-#include "transport/connection/session_ticket.hpp"
-#include "transport/wire/frame.hpp"
-#include "transport/wire/transport_parameters.hpp"
+#include "qpeer/cache/cache_codec.hpp"
+#include "qpeer/cache/cache_text.hpp"
+#include "qpeer/crypto/identity.hpp"
+#include "qpeer/p2p/control_messages.hpp"
+#include "qpeer/tests/sim/fuzz_scenes.hpp"
+#include "qpeer/tests/sim/packets.hpp"
+#include "qpeer/transport/connection/session_ticket.hpp"
+#include "qpeer/transport/wire/frame.hpp"
+#include "qpeer/transport/wire/transport_parameters.hpp"
 
 namespace {
 

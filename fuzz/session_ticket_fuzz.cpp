@@ -8,11 +8,11 @@
 #include <memory>
 #include <vector>
 
-#include "crypto/identity.hpp"
-#include "crypto/openssl/hkdf.hpp"
-#include "tests/sim/peer_network.hpp"
-#include "transport/connection/new_tokens.hpp"
-#include "transport/connection/session_ticket.hpp"
+#include "qpeer/crypto/identity.hpp"
+#include "qpeer/crypto/openssl/hkdf.hpp"
+#include "qpeer/tests/sim/peer_network.hpp"
+#include "qpeer/transport/connection/new_tokens.hpp"
+#include "qpeer/transport/connection/session_ticket.hpp"
 
 namespace {
 

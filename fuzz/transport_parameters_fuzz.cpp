@@ -2,8 +2,8 @@
 #include <cstdlib>
 #include <vector>
 
-#include "transport/wire/flow_frames.hpp"
-#include "transport/wire/transport_parameters.hpp"
+#include "qpeer/transport/wire/flow_frames.hpp"
+#include "qpeer/transport/wire/transport_parameters.hpp"
 
 using namespace qpeer;
 using wire::TransportParameters;

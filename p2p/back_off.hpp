@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "transport/base/random.hpp"
-#include "transport/base/time.hpp"
+#include "qpeer/transport/base/random.hpp"
+#include "qpeer/transport/base/time.hpp"
 
 namespace qpeer::p2p {
 

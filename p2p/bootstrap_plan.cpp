@@ -1,11 +1,11 @@
-#include "p2p/bootstrap_plan.hpp"
+#include "qpeer/p2p/bootstrap_plan.hpp"
 
 #include <algorithm>
 #include <chrono>
 #include <unordered_set>
 #include <utility>
 
-#include "transport/base/address_kind.hpp"
+#include "qpeer/transport/base/address_kind.hpp"
 
 namespace qpeer::p2p {
 namespace {

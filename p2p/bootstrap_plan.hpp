@@ -13,9 +13,9 @@
 #include <string>
 #include <vector>
 
-#include "crypto/peer_id.hpp"
-#include "transport/base/address.hpp"
-#include "transport/base/time.hpp"
+#include "qpeer/crypto/peer_id.hpp"
+#include "qpeer/transport/base/address.hpp"
+#include "qpeer/transport/base/time.hpp"
 
 namespace qpeer::p2p {
 

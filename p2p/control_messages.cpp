@@ -1,5 +1,5 @@
 // The codecs of the control messages.
-#include "p2p/control_messages.hpp"
+#include "qpeer/p2p/control_messages.hpp"
 
 #include <algorithm>
 

@@ -20,11 +20,11 @@
 #include <optional>
 #include <variant>
 
-#include "crypto/peer_id.hpp"
-#include "p2p/protocol.hpp"
-#include "transport/base/address.hpp"
-#include "transport/base/bytes.hpp"
-#include "transport/base/inline_vector.hpp"
+#include "qpeer/crypto/peer_id.hpp"
+#include "qpeer/p2p/protocol.hpp"
+#include "qpeer/transport/base/address.hpp"
+#include "qpeer/transport/base/bytes.hpp"
+#include "qpeer/transport/base/inline_vector.hpp"
 
 namespace qpeer::p2p {
 

@@ -1,4 +1,4 @@
-#include "p2p/control_reader.hpp"
+#include "qpeer/p2p/control_reader.hpp"
 
 #include <algorithm>
 

@@ -6,7 +6,7 @@
 #include <optional>
 #include <utility>
 
-#include "p2p/control_messages.hpp"
+#include "qpeer/p2p/control_messages.hpp"
 
 namespace qpeer::p2p {
 

@@ -1,8 +1,8 @@
-#include "p2p/dial_back_guard.hpp"
+#include "qpeer/p2p/dial_back_guard.hpp"
 
 #include <algorithm>
 
-#include "transport/base/address_kind.hpp"
+#include "qpeer/transport/base/address_kind.hpp"
 
 namespace qpeer::p2p {
 namespace {

@@ -11,8 +11,8 @@
 #include <optional>
 #include <span>
 
-#include "transport/base/address.hpp"
-#include "transport/base/time.hpp"
+#include "qpeer/transport/base/address.hpp"
+#include "qpeer/transport/base/time.hpp"
 
 namespace qpeer::p2p {
 

@@ -1,4 +1,4 @@
-#include "p2p/identity.hpp"
+#include "qpeer/p2p/identity.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -11,8 +11,8 @@
 #include <string_view>
 #include <utility>
 
-#include "crypto/identity.hpp"
-#include "transport/base/file.hpp"
+#include "qpeer/crypto/identity.hpp"
+#include "qpeer/transport/base/file.hpp"
 
 namespace qpeer::p2p {
 namespace {

@@ -4,8 +4,8 @@
 #include <expected>
 #include <string>
 
-#include "crypto/peer_id.hpp"
-#include "crypto/tls_session.hpp"
+#include "qpeer/crypto/peer_id.hpp"
+#include "qpeer/crypto/tls_session.hpp"
 
 namespace qpeer::p2p {
 

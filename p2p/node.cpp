@@ -1,9 +1,9 @@
-#include "p2p/node.hpp"
+#include "qpeer/p2p/node.hpp"
 
 #include <algorithm>
 #include <utility>
 
-#include "p2p/node_state.hpp"
+#include "qpeer/p2p/node_state.hpp"
 
 namespace qpeer::p2p {
 namespace {

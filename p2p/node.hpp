@@ -29,14 +29,14 @@
 #include <string_view>
 #include <vector>
 
-#include "cache/bootstrap_cache.hpp"
-#include "crypto/keys.hpp"
-#include "crypto/peer_id.hpp"
-#include "p2p/node_config.hpp"
-#include "p2p/node_event.hpp"
-#include "p2p/trust.hpp"
-#include "transport/base/datagram.hpp"
-#include "transport/base/random.hpp"
+#include "qpeer/cache/bootstrap_cache.hpp"
+#include "qpeer/crypto/keys.hpp"
+#include "qpeer/crypto/peer_id.hpp"
+#include "qpeer/p2p/node_config.hpp"
+#include "qpeer/p2p/node_event.hpp"
+#include "qpeer/p2p/trust.hpp"
+#include "qpeer/transport/base/datagram.hpp"
+#include "qpeer/transport/base/random.hpp"
 
 namespace qpeer::p2p {
 

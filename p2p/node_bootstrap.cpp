@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "p2p/node_state.hpp"
-#include "transport/base/address_kind.hpp"
+#include "qpeer/p2p/node_state.hpp"
+#include "qpeer/transport/base/address_kind.hpp"
 
 namespace qpeer::p2p {
 namespace {

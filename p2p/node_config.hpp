@@ -7,13 +7,13 @@
 #include <optional>
 #include <vector>
 
-#include "cache/bootstrap_cache.hpp"
-#include "p2p/bootstrap_plan.hpp"
-#include "p2p/dial_back_guard.hpp"
-#include "p2p/protocol.hpp"
-#include "transport/base/address.hpp"
-#include "transport/base/time.hpp"
-#include "transport/endpoint/endpoint.hpp"
+#include "qpeer/cache/bootstrap_cache.hpp"
+#include "qpeer/p2p/bootstrap_plan.hpp"
+#include "qpeer/p2p/dial_back_guard.hpp"
+#include "qpeer/p2p/protocol.hpp"
+#include "qpeer/transport/base/address.hpp"
+#include "qpeer/transport/base/time.hpp"
+#include "qpeer/transport/endpoint/endpoint.hpp"
 
 namespace qpeer::p2p {
 

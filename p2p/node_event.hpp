@@ -9,14 +9,14 @@
 #include <variant>
 #include <vector>
 
-#include "crypto/aead.hpp"
-#include "crypto/peer_id.hpp"
-#include "p2p/bootstrap_plan.hpp"
-#include "p2p/protocol.hpp"
-#include "transport/base/address.hpp"
-#include "transport/base/time.hpp"
-#include "transport/connection/config.hpp"
-#include "transport/stream/stream_types.hpp"
+#include "qpeer/crypto/aead.hpp"
+#include "qpeer/crypto/peer_id.hpp"
+#include "qpeer/p2p/bootstrap_plan.hpp"
+#include "qpeer/p2p/protocol.hpp"
+#include "qpeer/transport/base/address.hpp"
+#include "qpeer/transport/base/time.hpp"
+#include "qpeer/transport/connection/config.hpp"
+#include "qpeer/transport/stream/stream_types.hpp"
 
 namespace qpeer::p2p {
 

@@ -20,16 +20,16 @@
 #include <utility>
 #include <vector>
 
-#include "p2p/back_off.hpp"
-#include "p2p/control_messages.hpp"
-#include "p2p/control_reader.hpp"
-#include "p2p/dial_back_guard.hpp"
-#include "p2p/node.hpp"
-#include "p2p/own_address.hpp"
-#include "transport/base/deadline_heap.hpp"
-#include "transport/base/slab.hpp"
-#include "transport/connection/connection.hpp"
-#include "transport/endpoint/endpoint.hpp"
+#include "qpeer/p2p/back_off.hpp"
+#include "qpeer/p2p/control_messages.hpp"
+#include "qpeer/p2p/control_reader.hpp"
+#include "qpeer/p2p/dial_back_guard.hpp"
+#include "qpeer/p2p/node.hpp"
+#include "qpeer/p2p/own_address.hpp"
+#include "qpeer/transport/base/deadline_heap.hpp"
+#include "qpeer/transport/base/slab.hpp"
+#include "qpeer/transport/connection/connection.hpp"
+#include "qpeer/transport/endpoint/endpoint.hpp"
 
 namespace qpeer::p2p {
 

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "p2p/node_state.hpp"
+#include "qpeer/p2p/node_state.hpp"
 
 namespace qpeer::p2p {
 namespace {

@@ -1,8 +1,8 @@
-#include "p2p/own_address.hpp"
+#include "qpeer/p2p/own_address.hpp"
 
 #include <algorithm>
 
-#include "transport/base/address_kind.hpp"
+#include "qpeer/transport/base/address_kind.hpp"
 
 namespace qpeer::p2p {
 namespace {

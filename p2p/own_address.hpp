@@ -5,10 +5,10 @@
 #include <optional>
 #include <vector>
 
-#include "crypto/peer_id.hpp"
-#include "transport/base/address.hpp"
-#include "transport/base/inline_vector.hpp"
-#include "transport/base/time.hpp"
+#include "qpeer/crypto/peer_id.hpp"
+#include "qpeer/transport/base/address.hpp"
+#include "qpeer/transport/base/inline_vector.hpp"
+#include "qpeer/transport/base/time.hpp"
 
 namespace qpeer::p2p {
 

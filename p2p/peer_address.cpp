@@ -1,10 +1,10 @@
-#include "p2p/peer_address.hpp"
+#include "qpeer/p2p/peer_address.hpp"
 
 #include <algorithm>
 #include <utility>
 
-#include "transport/base/address.hpp"
-#include "transport/base/host_port.hpp"
+#include "qpeer/transport/base/address.hpp"
+#include "qpeer/transport/base/host_port.hpp"
 
 namespace qpeer::p2p {
 namespace {

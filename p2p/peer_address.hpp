@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "crypto/peer_id.hpp"
+#include "qpeer/crypto/peer_id.hpp"
 
 namespace qpeer::p2p {
 

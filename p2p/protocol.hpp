@@ -6,7 +6,7 @@
 #include <string_view>
 #include <utility>
 
-#include "transport/base/bytes.hpp"
+#include "qpeer/transport/base/bytes.hpp"
 
 namespace qpeer::p2p {
 

@@ -1,9 +1,9 @@
-#include "p2p/trust.hpp"
+#include "qpeer/p2p/trust.hpp"
 
 #include <algorithm>
 #include <utility>
 
-#include "crypto/identity.hpp"
+#include "qpeer/crypto/identity.hpp"
 
 namespace qpeer::p2p {
 namespace {

@@ -21,11 +21,11 @@
 #include <string_view>
 #include <vector>
 
-#include "crypto/aead.hpp"
-#include "crypto/peer_id.hpp"
-#include "crypto/tls_session.hpp"
-#include "p2p/identity.hpp"
-#include "transport/base/bytes.hpp"
+#include "qpeer/crypto/aead.hpp"
+#include "qpeer/crypto/peer_id.hpp"
+#include "qpeer/crypto/tls_session.hpp"
+#include "qpeer/p2p/identity.hpp"
+#include "qpeer/transport/base/bytes.hpp"
 
 namespace qpeer::p2p {
 

@@ -1,8 +1,8 @@
 // qpeer-perf client: its flags, and bulk transfer.
 #include <utility>
 
-#include "bench/perf/perf.hpp"
-#include "p2p/cli/common/program.hpp"
+#include "qpeer/bench/perf/perf.hpp"
+#include "qpeer/p2p/cli/common/program.hpp"
 
 namespace qpeer::perf {
 namespace {

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <vector>
 
-#include "bench/perf/perf.hpp"
-#include "p2p/cli/common/program.hpp"
-#include "transport/recovery/congestion.hpp"
+#include "qpeer/bench/perf/perf.hpp"
+#include "qpeer/p2p/cli/common/program.hpp"
+#include "qpeer/transport/recovery/congestion.hpp"
 
 namespace qpeer::perf {
 

@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-#include "bench/perf/perf.hpp"
+#include "qpeer/bench/perf/perf.hpp"
 
 int main(int argc, char** argv) {
   using namespace qpeer;

@@ -3,8 +3,8 @@
 #include <utility>
 #include <vector>
 
-#include "bench/perf/perf.hpp"
-#include "p2p/cli/common/program.hpp"
+#include "qpeer/bench/perf/perf.hpp"
+#include "qpeer/p2p/cli/common/program.hpp"
 
 namespace qpeer::perf {
 namespace {

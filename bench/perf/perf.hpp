@@ -2,7 +2,7 @@
 // stream: u64 (network order) size of the response, then anything, FIN; the response has that size.
 #pragma once
 
-#include <qpeer/transport.hpp>
+#include "qpeer/transport.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -12,8 +12,8 @@
 #include <string>
 #include <string_view>
 
-#include "p2p/cli/common/arguments.hpp"
-#include "p2p/cli/common/transport_options.hpp"
+#include "qpeer/p2p/cli/common/arguments.hpp"
+#include "qpeer/p2p/cli/common/transport_options.hpp"
 
 namespace qpeer::perf {
 

@@ -1,8 +1,8 @@
 // qpeer-perf server: answers, and tells what each connection cost.
 #include <utility>
 
-#include "bench/perf/perf.hpp"
-#include "p2p/cli/common/program.hpp"
+#include "qpeer/bench/perf/perf.hpp"
+#include "qpeer/p2p/cli/common/program.hpp"
 
 namespace qpeer::perf {
 namespace {

@@ -8,14 +8,14 @@
 // before, or in the next by somebody whose clock is ahead. Nonces are random, since whoever has the
 // master key seals under the same keys: 2^32 tokens an epoch leave a chance of 2^-33 for a second
 // use of one.
-#include "crypto/address_token.hpp"
+#include "qpeer/crypto/address_token.hpp"
 
 #include <openssl/crypto.h>
 
 #include <algorithm>
 
-#include "crypto/openssl/aead.hpp"
-#include "crypto/openssl/hkdf.hpp"
+#include "qpeer/crypto/openssl/aead.hpp"
+#include "qpeer/crypto/openssl/hkdf.hpp"
 
 namespace qpeer::crypto {
 namespace {

@@ -1,7 +1,7 @@
 // Packet protection by EVP. The context keeps the key; a packet brings only its nonce.
 //
 //   nonce = IV xor (4 bytes of zero, packet number in 8 bytes)           RFC 9001 §5.3
-#include "crypto/openssl/aead.hpp"
+#include "qpeer/crypto/openssl/aead.hpp"
 
 #include <openssl/core_names.h>
 #include <openssl/evp.h>

@@ -3,8 +3,8 @@
 
 #include <memory>
 
-#include "crypto/aead.hpp"
-#include "crypto/openssl/algorithms.hpp"
+#include "qpeer/crypto/aead.hpp"
+#include "qpeer/crypto/openssl/algorithms.hpp"
 
 namespace qpeer::crypto {
 

@@ -1,5 +1,5 @@
 // Fetches the algorithms of the three suites, and states their limits.
-#include "crypto/openssl/algorithms.hpp"
+#include "qpeer/crypto/openssl/algorithms.hpp"
 
 #include <openssl/evp.h>
 

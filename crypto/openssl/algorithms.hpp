@@ -4,8 +4,8 @@
 
 #include <cstddef>
 
-#include "crypto/aead.hpp"
-#include "crypto/openssl/handles.hpp"
+#include "qpeer/crypto/aead.hpp"
+#include "qpeer/crypto/openssl/handles.hpp"
 
 namespace qpeer::crypto {
 

@@ -1,4 +1,4 @@
-#include "crypto/authority.hpp"
+#include "qpeer/crypto/authority.hpp"
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "crypto/openssl/certificate.hpp"
-#include "crypto/openssl/certificate_builder.hpp"
+#include "qpeer/crypto/openssl/certificate.hpp"
+#include "qpeer/crypto/openssl/certificate_builder.hpp"
 
 namespace qpeer::crypto {
 namespace {

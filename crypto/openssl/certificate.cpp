@@ -1,5 +1,5 @@
 // Reads certificates and keys; finds the system's authorities.
-#include "crypto/openssl/certificate.hpp"
+#include "qpeer/crypto/openssl/certificate.hpp"
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
@@ -10,7 +10,7 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "crypto/identity.hpp"
+#include "qpeer/crypto/identity.hpp"
 
 namespace qpeer::crypto {
 namespace {

@@ -5,8 +5,8 @@
 #include <string_view>
 #include <vector>
 
-#include "crypto/openssl/handles.hpp"
-#include "crypto/tls_session.hpp"
+#include "qpeer/crypto/openssl/handles.hpp"
+#include "qpeer/crypto/tls_session.hpp"
 
 namespace qpeer::crypto {
 

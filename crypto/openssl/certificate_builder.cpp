@@ -1,4 +1,4 @@
-#include "crypto/openssl/certificate_builder.hpp"
+#include "qpeer/crypto/openssl/certificate_builder.hpp"
 
 #include <openssl/err.h>
 #include <openssl/evp.h>

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "crypto/identity.hpp"
-#include "crypto/openssl/handles.hpp"
-#include "crypto/tls_session.hpp"
+#include "qpeer/crypto/identity.hpp"
+#include "qpeer/crypto/openssl/handles.hpp"
+#include "qpeer/crypto/tls_session.hpp"
 
 namespace qpeer::crypto {
 

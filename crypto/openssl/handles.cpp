@@ -1,5 +1,5 @@
 // How each handle is released.
-#include "crypto/openssl/handles.hpp"
+#include "qpeer/crypto/openssl/handles.hpp"
 
 #include <openssl/evp.h>
 #include <openssl/ssl.h>

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "crypto/openssl/aead.hpp"
+#include "qpeer/crypto/openssl/aead.hpp"
 
 namespace qpeer::crypto {
 namespace {

@@ -1,5 +1,5 @@
 // HMAC by OpenSSL. HKDF-Expand up to one hash in size is a single HMAC, so it needs no KDF object.
-#include "crypto/openssl/hkdf.hpp"
+#include "qpeer/crypto/openssl/hkdf.hpp"
 
 #include <openssl/core_names.h>
 #include <openssl/evp.h>

@@ -5,8 +5,8 @@
 #include <initializer_list>
 #include <string_view>
 
-#include "crypto/keys.hpp"
-#include "crypto/openssl/algorithms.hpp"
+#include "qpeer/crypto/keys.hpp"
+#include "qpeer/crypto/openssl/algorithms.hpp"
 
 namespace qpeer::crypto {
 

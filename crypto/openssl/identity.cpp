@@ -1,5 +1,5 @@
 // Makes keys and self-signed certificates; hashes; OpenSSL's generators.
-#include "crypto/identity.hpp"
+#include "qpeer/crypto/identity.hpp"
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -8,8 +8,8 @@
 
 #include <climits>
 
-#include "crypto/openssl/certificate.hpp"
-#include "crypto/openssl/certificate_builder.hpp"
+#include "qpeer/crypto/openssl/certificate.hpp"
+#include "qpeer/crypto/openssl/certificate_builder.hpp"
 
 namespace qpeer::crypto {
 namespace {

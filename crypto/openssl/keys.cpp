@@ -1,5 +1,5 @@
 // From secrets to keys, for both versions of QUIC. RFC 9001 §5.1, §5.2, §5.8, §6.1; RFC 9369 §3.3.
-#include "crypto/keys.hpp"
+#include "qpeer/crypto/keys.hpp"
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -8,8 +8,8 @@
 
 #include <algorithm>
 
-#include "crypto/openssl/aead.hpp"
-#include "crypto/openssl/hkdf.hpp"
+#include "qpeer/crypto/openssl/aead.hpp"
+#include "qpeer/crypto/openssl/hkdf.hpp"
 
 namespace qpeer::crypto {
 namespace {

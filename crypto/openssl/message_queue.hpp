@@ -12,7 +12,7 @@
 #include <optional>
 #include <vector>
 
-#include "transport/base/bytes.hpp"
+#include "qpeer/transport/base/bytes.hpp"
 
 namespace qpeer::crypto {
 

@@ -5,9 +5,9 @@
 #include <mutex>
 #include <vector>
 
-#include "crypto/identity.hpp"
-#include "crypto/openssl/handles.hpp"
-#include "crypto/resumption.hpp"
+#include "qpeer/crypto/identity.hpp"
+#include "qpeer/crypto/openssl/handles.hpp"
+#include "qpeer/crypto/resumption.hpp"
 
 namespace qpeer::crypto {
 namespace {

@@ -1,6 +1,6 @@
-#include "crypto/static_key.hpp"
+#include "qpeer/crypto/static_key.hpp"
 
-#include "crypto/openssl/hkdf.hpp"
+#include "qpeer/crypto/openssl/hkdf.hpp"
 
 namespace qpeer::crypto {
 

@@ -1,5 +1,5 @@
 // Derives ticket keys and hands them to OpenSSL.
-#include "crypto/openssl/ticket_keys.hpp"
+#include "qpeer/crypto/openssl/ticket_keys.hpp"
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -9,7 +9,7 @@
 
 #include <algorithm>
 
-#include "crypto/openssl/handles.hpp"
+#include "qpeer/crypto/openssl/handles.hpp"
 
 namespace qpeer::crypto {
 

@@ -12,8 +12,8 @@
 #include <optional>
 #include <span>
 
-#include "crypto/keys.hpp"
-#include "transport/base/bytes.hpp"
+#include "qpeer/crypto/keys.hpp"
+#include "qpeer/transport/base/bytes.hpp"
 
 struct evp_cipher_ctx_st;
 struct evp_mac_ctx_st;

@@ -1,10 +1,10 @@
 // From OpenSSL's callbacks to OpensslSession. No exception may pass through C: all are noexcept.
-#include "crypto/openssl/tls_callbacks.hpp"
+#include "qpeer/crypto/openssl/tls_callbacks.hpp"
 
 #include <openssl/core_dispatch.h>
 #include <openssl/ssl.h>
 
-#include "crypto/openssl/tls_session.hpp"
+#include "qpeer/crypto/openssl/tls_session.hpp"
 
 namespace qpeer::crypto {
 namespace {

@@ -1,5 +1,5 @@
 // Turns a TlsConfig into an SSL_CTX, or says what is wrong with it.
-#include "crypto/openssl/tls_context.hpp"
+#include "qpeer/crypto/openssl/tls_context.hpp"
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
@@ -7,11 +7,11 @@
 
 #include <algorithm>
 
-#include "crypto/identity.hpp"
-#include "crypto/openssl/certificate.hpp"
-#include "crypto/openssl/hkdf.hpp"
-#include "crypto/openssl/tls_callbacks.hpp"
-#include "crypto/openssl/tls_session.hpp"
+#include "qpeer/crypto/identity.hpp"
+#include "qpeer/crypto/openssl/certificate.hpp"
+#include "qpeer/crypto/openssl/hkdf.hpp"
+#include "qpeer/crypto/openssl/tls_callbacks.hpp"
+#include "qpeer/crypto/openssl/tls_session.hpp"
 
 namespace qpeer::crypto {
 namespace {

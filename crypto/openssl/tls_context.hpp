@@ -1,9 +1,9 @@
 // One TLS configuration in OpenSSL's terms, shared by all sessions made from it.
 #pragma once
 
-#include "crypto/openssl/handles.hpp"
-#include "crypto/openssl/ticket_keys.hpp"
-#include "crypto/tls_session.hpp"
+#include "qpeer/crypto/openssl/handles.hpp"
+#include "qpeer/crypto/openssl/ticket_keys.hpp"
+#include "qpeer/crypto/tls_session.hpp"
 
 namespace qpeer::crypto {
 

@@ -15,10 +15,10 @@
 #include <algorithm>
 #include <chrono>
 
-#include "crypto/identity.hpp"
-#include "crypto/openssl/certificate.hpp"
-#include "crypto/openssl/hkdf.hpp"
-#include "crypto/openssl/tls_session.hpp"
+#include "qpeer/crypto/identity.hpp"
+#include "qpeer/crypto/openssl/certificate.hpp"
+#include "qpeer/crypto/openssl/hkdf.hpp"
+#include "qpeer/crypto/openssl/tls_session.hpp"
 
 namespace qpeer::crypto {
 namespace {

@@ -1,5 +1,5 @@
 // Drives one SSL: feeds it messages of the current level, notes what it yields, judges the outcome.
-#include "crypto/openssl/tls_session.hpp"
+#include "qpeer/crypto/openssl/tls_session.hpp"
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -7,8 +7,8 @@
 
 #include <algorithm>
 
-#include "crypto/openssl/certificate.hpp"
-#include "crypto/openssl/tls_callbacks.hpp"
+#include "qpeer/crypto/openssl/certificate.hpp"
+#include "qpeer/crypto/openssl/tls_callbacks.hpp"
 
 namespace qpeer::crypto {
 namespace {

@@ -9,9 +9,9 @@
 #include <optional>
 #include <string>
 
-#include "crypto/openssl/handles.hpp"
-#include "crypto/openssl/message_queue.hpp"
-#include "crypto/openssl/tls_context.hpp"
+#include "qpeer/crypto/openssl/handles.hpp"
+#include "qpeer/crypto/openssl/message_queue.hpp"
+#include "qpeer/crypto/openssl/tls_context.hpp"
 
 namespace qpeer::crypto {
 

@@ -1,8 +1,8 @@
 // What arrives, as far as somebody awaits it.
 #include <utility>
 
-#include "p2p/async/state.hpp"
-#include "transport/io/system_clock.hpp"
+#include "qpeer/p2p/async/state.hpp"
+#include "qpeer/transport/io/system_clock.hpp"
 
 namespace qpeer::p2p::detail {
 

@@ -1,9 +1,9 @@
-#include "p2p/async/async_node.hpp"
+#include "qpeer/p2p/async/async_node.hpp"
 
 #include <utility>
 
-#include "p2p/async/state.hpp"
-#include "transport/io/system_clock.hpp"
+#include "qpeer/p2p/async/state.hpp"
+#include "qpeer/transport/io/system_clock.hpp"
 
 namespace qpeer::p2p {
 

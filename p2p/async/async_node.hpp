@@ -26,15 +26,15 @@
 #include <variant>
 #include <vector>
 
-#include "p2p/async/node_options.hpp"
-#include "p2p/async/peer_stream.hpp"
-#include "p2p/async/peers.hpp"
-#include "p2p/node.hpp"
-#include "p2p/peer_address.hpp"
-#include "transport/async/task.hpp"
-#include "transport/async/waiting.hpp"
-#include "transport/base/address.hpp"
-#include "transport/io/event_loop.hpp"
+#include "qpeer/p2p/async/node_options.hpp"
+#include "qpeer/p2p/async/peer_stream.hpp"
+#include "qpeer/p2p/async/peers.hpp"
+#include "qpeer/p2p/node.hpp"
+#include "qpeer/p2p/peer_address.hpp"
+#include "qpeer/transport/async/task.hpp"
+#include "qpeer/transport/async/waiting.hpp"
+#include "qpeer/transport/base/address.hpp"
+#include "qpeer/transport/io/event_loop.hpp"
 
 namespace qpeer::p2p {
 

@@ -1,10 +1,10 @@
-#include "p2p/async/cache_saver.hpp"
+#include "qpeer/p2p/async/cache_saver.hpp"
 
 #include <cstdint>
 #include <utility>
 
-#include "cache/cache_file.hpp"
-#include "transport/io/system_clock.hpp"
+#include "qpeer/cache/cache_file.hpp"
+#include "qpeer/transport/io/system_clock.hpp"
 
 namespace qpeer::p2p::detail {
 

@@ -9,12 +9,12 @@
 #include <string_view>
 #include <vector>
 
-#include "cache/bootstrap_cache.hpp"
-#include "cache/cache_file.hpp"
-#include "transport/async/waiting.hpp"
-#include "transport/base/time.hpp"
-#include "transport/io/background.hpp"
-#include "transport/io/event_loop.hpp"
+#include "qpeer/cache/bootstrap_cache.hpp"
+#include "qpeer/cache/cache_file.hpp"
+#include "qpeer/transport/async/waiting.hpp"
+#include "qpeer/transport/base/time.hpp"
+#include "qpeer/transport/io/background.hpp"
+#include "qpeer/transport/io/event_loop.hpp"
 
 namespace qpeer::p2p::detail {
 

@@ -1,10 +1,10 @@
 // Links in the making, and the end of a node.
 #include <utility>
 
-#include "p2p/async/lookup.hpp"
-#include "p2p/async/state.hpp"
-#include "transport/async/sleep.hpp"
-#include "transport/io/system_clock.hpp"
+#include "qpeer/p2p/async/lookup.hpp"
+#include "qpeer/p2p/async/state.hpp"
+#include "qpeer/transport/async/sleep.hpp"
+#include "qpeer/transport/io/system_clock.hpp"
 
 namespace qpeer::p2p {
 

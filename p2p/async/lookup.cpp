@@ -1,13 +1,13 @@
-#include "p2p/async/lookup.hpp"
+#include "qpeer/p2p/async/lookup.hpp"
 
 #include <memory>
 #include <utility>
 
-#include "transport/async/task.hpp"
-#include "transport/base/address.hpp"
-#include "transport/base/host_port.hpp"
-#include "transport/io/resolve.hpp"
-#include "transport/io/system_clock.hpp"
+#include "qpeer/transport/async/task.hpp"
+#include "qpeer/transport/base/address.hpp"
+#include "qpeer/transport/base/host_port.hpp"
+#include "qpeer/transport/io/resolve.hpp"
+#include "qpeer/transport/io/system_clock.hpp"
 
 namespace qpeer::p2p::detail {
 

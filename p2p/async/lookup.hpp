@@ -8,12 +8,12 @@
 #include <string>
 #include <vector>
 
-#include "p2p/async/node_options.hpp"
-#include "p2p/bootstrap_plan.hpp"
-#include "p2p/peer_address.hpp"
-#include "transport/base/time.hpp"
-#include "transport/io/background.hpp"
-#include "transport/io/event_loop.hpp"
+#include "qpeer/p2p/async/node_options.hpp"
+#include "qpeer/p2p/bootstrap_plan.hpp"
+#include "qpeer/p2p/peer_address.hpp"
+#include "qpeer/transport/base/time.hpp"
+#include "qpeer/transport/io/background.hpp"
+#include "qpeer/transport/io/event_loop.hpp"
 
 namespace qpeer::p2p::detail {
 

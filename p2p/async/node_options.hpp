@@ -7,12 +7,12 @@
 #include <string_view>
 #include <vector>
 
-#include "p2p/identity.hpp"
-#include "p2p/node_config.hpp"
-#include "p2p/trust.hpp"
-#include "transport/base/address.hpp"
-#include "transport/base/time.hpp"
-#include "transport/io/udp_socket.hpp"
+#include "qpeer/p2p/identity.hpp"
+#include "qpeer/p2p/node_config.hpp"
+#include "qpeer/p2p/trust.hpp"
+#include "qpeer/transport/base/address.hpp"
+#include "qpeer/transport/base/time.hpp"
+#include "qpeer/transport/io/udp_socket.hpp"
 
 namespace qpeer::p2p {
 

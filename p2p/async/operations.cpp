@@ -1,10 +1,10 @@
-#include "p2p/async/operations.hpp"
+#include "qpeer/p2p/async/operations.hpp"
 
 #include <algorithm>
 #include <utility>
 
-#include "p2p/async/state.hpp"
-#include "transport/io/system_clock.hpp"
+#include "qpeer/p2p/async/state.hpp"
+#include "qpeer/transport/io/system_clock.hpp"
 
 namespace qpeer::p2p::detail {
 

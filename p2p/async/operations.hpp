@@ -9,10 +9,10 @@
 #include <optional>
 #include <vector>
 
-#include "p2p/node_event.hpp"
-#include "transport/async/waiting.hpp"
-#include "transport/base/bytes.hpp"
-#include "transport/stream/stream_types.hpp"
+#include "qpeer/p2p/node_event.hpp"
+#include "qpeer/transport/async/waiting.hpp"
+#include "qpeer/transport/base/bytes.hpp"
+#include "qpeer/transport/stream/stream_types.hpp"
 
 namespace qpeer::p2p {
 

@@ -4,9 +4,9 @@
 
 #include <memory>
 
-#include "p2p/async/operations.hpp"
-#include "p2p/node_event.hpp"
-#include "transport/async/stream_handle.hpp"
+#include "qpeer/p2p/async/operations.hpp"
+#include "qpeer/p2p/node_event.hpp"
+#include "qpeer/transport/async/stream_handle.hpp"
 
 namespace qpeer::p2p {
 

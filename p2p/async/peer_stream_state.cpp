@@ -1,8 +1,8 @@
 // A raw stream as the node knows it.
 #include <utility>
 
-#include "p2p/async/state.hpp"
-#include "transport/io/system_clock.hpp"
+#include "qpeer/p2p/async/state.hpp"
+#include "qpeer/transport/io/system_clock.hpp"
 
 namespace qpeer::p2p {
 namespace detail {

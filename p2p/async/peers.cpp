@@ -1,9 +1,9 @@
-#include "p2p/async/peers.hpp"
+#include "qpeer/p2p/async/peers.hpp"
 
 #include <utility>
 
-#include "p2p/async/state.hpp"
-#include "transport/io/system_clock.hpp"
+#include "qpeer/p2p/async/state.hpp"
+#include "qpeer/transport/io/system_clock.hpp"
 
 namespace qpeer::p2p {
 

@@ -11,11 +11,11 @@
 #include <optional>
 #include <vector>
 
-#include "p2p/async/operations.hpp"
-#include "p2p/async/peer_stream.hpp"
-#include "p2p/node_event.hpp"
-#include "transport/async/task.hpp"
-#include "transport/base/bytes.hpp"
+#include "qpeer/p2p/async/operations.hpp"
+#include "qpeer/p2p/async/peer_stream.hpp"
+#include "qpeer/p2p/node_event.hpp"
+#include "qpeer/transport/async/task.hpp"
+#include "qpeer/transport/base/bytes.hpp"
 
 namespace qpeer::p2p {
 

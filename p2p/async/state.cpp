@@ -1,12 +1,12 @@
-#include "p2p/async/state.hpp"
+#include "qpeer/p2p/async/state.hpp"
 
 #include <chrono>
 #include <utility>
 
-#include "crypto/identity.hpp"
-#include "crypto/keys.hpp"
-#include "crypto/static_key.hpp"
-#include "transport/io/system_clock.hpp"
+#include "qpeer/crypto/identity.hpp"
+#include "qpeer/crypto/keys.hpp"
+#include "qpeer/crypto/static_key.hpp"
+#include "qpeer/transport/io/system_clock.hpp"
 
 namespace qpeer::p2p::detail {
 namespace {

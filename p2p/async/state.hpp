@@ -22,20 +22,20 @@
 #include <variant>
 #include <vector>
 
-#include "p2p/async/async_node.hpp"
-#include "p2p/async/cache_saver.hpp"
-#include "p2p/async/node_options.hpp"
-#include "p2p/async/operations.hpp"
-#include "p2p/async/peer_stream.hpp"
-#include "p2p/async/peers.hpp"
-#include "p2p/node.hpp"
-#include "transport/async/stream_core.hpp"
-#include "transport/async/task.hpp"
-#include "transport/async/task_group.hpp"
-#include "transport/async/waiting.hpp"
-#include "transport/io/driver.hpp"
-#include "transport/io/event_loop.hpp"
-#include "transport/io/udp_socket.hpp"
+#include "qpeer/p2p/async/async_node.hpp"
+#include "qpeer/p2p/async/cache_saver.hpp"
+#include "qpeer/p2p/async/node_options.hpp"
+#include "qpeer/p2p/async/operations.hpp"
+#include "qpeer/p2p/async/peer_stream.hpp"
+#include "qpeer/p2p/async/peers.hpp"
+#include "qpeer/p2p/node.hpp"
+#include "qpeer/transport/async/stream_core.hpp"
+#include "qpeer/transport/async/task.hpp"
+#include "qpeer/transport/async/task_group.hpp"
+#include "qpeer/transport/async/waiting.hpp"
+#include "qpeer/transport/io/driver.hpp"
+#include "qpeer/transport/io/event_loop.hpp"
+#include "qpeer/transport/io/udp_socket.hpp"
 
 namespace qpeer::p2p::detail {
 

@@ -12,12 +12,12 @@
 #include <utility>
 #include <vector>
 
-#include "crypto/authority.hpp"
-#include "p2p/cli/commands.hpp"
-#include "p2p/cli/common/arguments.hpp"
-#include "p2p/cli/common/program.hpp"
-#include "p2p/identity.hpp"
-#include "transport/base/file.hpp"
+#include "qpeer/crypto/authority.hpp"
+#include "qpeer/p2p/cli/commands.hpp"
+#include "qpeer/p2p/cli/common/arguments.hpp"
+#include "qpeer/p2p/cli/common/program.hpp"
+#include "qpeer/p2p/identity.hpp"
+#include "qpeer/transport/base/file.hpp"
 
 namespace qpeer::cli {
 namespace {

@@ -12,13 +12,13 @@
 #include <string>
 #include <vector>
 
-#include "cache/bootstrap_cache.hpp"
-#include "cache/cache_file.hpp"
-#include "cache/cache_text.hpp"
-#include "p2p/cli/commands.hpp"
-#include "p2p/cli/common/arguments.hpp"
-#include "p2p/cli/common/program.hpp"
-#include "p2p/cli/common/reporter.hpp"
+#include "qpeer/cache/bootstrap_cache.hpp"
+#include "qpeer/cache/cache_file.hpp"
+#include "qpeer/cache/cache_text.hpp"
+#include "qpeer/p2p/cli/commands.hpp"
+#include "qpeer/p2p/cli/common/arguments.hpp"
+#include "qpeer/p2p/cli/common/program.hpp"
+#include "qpeer/p2p/cli/common/reporter.hpp"
 
 namespace qpeer::cli {
 namespace {

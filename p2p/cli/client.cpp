@@ -4,11 +4,11 @@
 #include <string>
 #include <utility>
 
-#include "p2p/cli/client_session.hpp"
-#include "p2p/cli/commands.hpp"
-#include "p2p/cli/common/arguments.hpp"
-#include "p2p/cli/common/peer_options.hpp"
-#include "p2p/cli/common/program.hpp"
+#include "qpeer/p2p/cli/client_session.hpp"
+#include "qpeer/p2p/cli/commands.hpp"
+#include "qpeer/p2p/cli/common/arguments.hpp"
+#include "qpeer/p2p/cli/common/peer_options.hpp"
+#include "qpeer/p2p/cli/common/program.hpp"
 
 namespace qpeer::cli {
 

@@ -1,8 +1,8 @@
-#include "p2p/cli/client_session.hpp"
+#include "qpeer/p2p/cli/client_session.hpp"
 
 #include <utility>
 
-#include "p2p/cli/common/peer_options.hpp"
+#include "qpeer/p2p/cli/common/peer_options.hpp"
 
 namespace qpeer::cli {
 namespace {

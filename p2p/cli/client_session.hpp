@@ -1,15 +1,15 @@
 // A client that stays: it joins, tells of its links, and asks what it is given to ask.
 #pragma once
 
-#include <qpeer/qpeer.hpp>
+#include "qpeer/qpeer.hpp"
 
 #include <deque>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "p2p/cli/common/line_reader.hpp"
-#include "p2p/cli/common/reporter.hpp"
+#include "qpeer/p2p/cli/common/line_reader.hpp"
+#include "qpeer/p2p/cli/common/reporter.hpp"
 
 namespace qpeer::cli {
 

@@ -1,8 +1,8 @@
-#include "p2p/cli/dial.hpp"
+#include "qpeer/p2p/cli/dial.hpp"
 
 #include <utility>
 
-#include "p2p/cli/common/program.hpp"
+#include "qpeer/p2p/cli/common/program.hpp"
 
 namespace qpeer::cli {
 namespace {

@@ -1,7 +1,7 @@
 // A client with a link to a node, for the commands that do one thing and end.
 #pragma once
 
-#include <qpeer/qpeer.hpp>
+#include "qpeer/qpeer.hpp"
 
 #include <expected>
 #include <functional>
@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "p2p/cli/common/arguments.hpp"
-#include "p2p/cli/common/peer_options.hpp"
+#include "qpeer/p2p/cli/common/arguments.hpp"
+#include "qpeer/p2p/cli/common/peer_options.hpp"
 
 namespace qpeer::cli {
 

@@ -1,10 +1,10 @@
 // qpeer id: prints who we are.
 #include <string>
 
-#include "p2p/cli/commands.hpp"
-#include "p2p/cli/common/arguments.hpp"
-#include "p2p/cli/common/identity_option.hpp"
-#include "p2p/cli/common/program.hpp"
+#include "qpeer/p2p/cli/commands.hpp"
+#include "qpeer/p2p/cli/common/arguments.hpp"
+#include "qpeer/p2p/cli/common/identity_option.hpp"
+#include "qpeer/p2p/cli/common/program.hpp"
 
 namespace qpeer::cli {
 

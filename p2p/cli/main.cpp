@@ -4,8 +4,8 @@
 #include <span>
 #include <string_view>
 
-#include "p2p/cli/commands.hpp"
-#include "p2p/cli/common/arguments.hpp"
+#include "qpeer/p2p/cli/commands.hpp"
+#include "qpeer/p2p/cli/common/arguments.hpp"
 
 namespace {
 

@@ -6,13 +6,13 @@
 #include <string>
 #include <utility>
 
-#include "p2p/cli/commands.hpp"
-#include "p2p/cli/common/arguments.hpp"
-#include "p2p/cli/common/files.hpp"
-#include "p2p/cli/common/peer_options.hpp"
-#include "p2p/cli/common/program.hpp"
-#include "p2p/cli/common/protocol.hpp"
-#include "p2p/cli/node_service.hpp"
+#include "qpeer/p2p/cli/commands.hpp"
+#include "qpeer/p2p/cli/common/arguments.hpp"
+#include "qpeer/p2p/cli/common/files.hpp"
+#include "qpeer/p2p/cli/common/peer_options.hpp"
+#include "qpeer/p2p/cli/common/program.hpp"
+#include "qpeer/p2p/cli/common/protocol.hpp"
+#include "qpeer/p2p/cli/node_service.hpp"
 
 namespace qpeer::cli {
 namespace {

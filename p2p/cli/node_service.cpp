@@ -1,9 +1,9 @@
-#include "p2p/cli/node_service.hpp"
+#include "qpeer/p2p/cli/node_service.hpp"
 
 #include <algorithm>
 #include <utility>
 
-#include "p2p/cli/common/peer_options.hpp"
+#include "qpeer/p2p/cli/common/peer_options.hpp"
 
 namespace qpeer::cli {
 namespace {

@@ -2,16 +2,16 @@
 // can reach it, it goes on as a client, if it may.
 #pragma once
 
-#include <qpeer/qpeer.hpp>
+#include "qpeer/qpeer.hpp"
 
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "p2p/cli/client_session.hpp"
-#include "p2p/cli/common/receiver.hpp"
-#include "p2p/cli/common/reporter.hpp"
+#include "qpeer/p2p/cli/client_session.hpp"
+#include "qpeer/p2p/cli/common/receiver.hpp"
+#include "qpeer/p2p/cli/common/reporter.hpp"
 
 namespace qpeer::cli {
 

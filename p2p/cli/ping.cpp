@@ -2,10 +2,10 @@
 #include <algorithm>
 #include <string>
 
-#include "p2p/cli/commands.hpp"
-#include "p2p/cli/common/program.hpp"
-#include "p2p/cli/common/reporter.hpp"
-#include "p2p/cli/dial.hpp"
+#include "qpeer/p2p/cli/commands.hpp"
+#include "qpeer/p2p/cli/common/program.hpp"
+#include "qpeer/p2p/cli/common/reporter.hpp"
+#include "qpeer/p2p/cli/dial.hpp"
 
 namespace qpeer::cli {
 namespace {

@@ -3,13 +3,13 @@
 #include <string>
 #include <utility>
 
-#include "p2p/cli/commands.hpp"
-#include "p2p/cli/common/files.hpp"
-#include "p2p/cli/common/program.hpp"
-#include "p2p/cli/common/protocol.hpp"
-#include "p2p/cli/common/reporter.hpp"
-#include "p2p/cli/common/transfer.hpp"
-#include "p2p/cli/dial.hpp"
+#include "qpeer/p2p/cli/commands.hpp"
+#include "qpeer/p2p/cli/common/files.hpp"
+#include "qpeer/p2p/cli/common/program.hpp"
+#include "qpeer/p2p/cli/common/protocol.hpp"
+#include "qpeer/p2p/cli/common/reporter.hpp"
+#include "qpeer/p2p/cli/common/transfer.hpp"
+#include "qpeer/p2p/cli/dial.hpp"
 
 namespace qpeer::cli {
 namespace {

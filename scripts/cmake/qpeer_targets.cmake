@@ -1,7 +1,20 @@
 # What the CMakeLists.txt files are written in: qpeer_layer, qpeer_library, qpeer_program.
 include(GNUInstallDirs)
 
-set(QPEER_INCLUDES "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/transport")
+# The front door: every include begins with qpeer/, which this folder resolves, for us, for install, and for
+# those who have our sources beside theirs. It holds links and nothing else of the checkout.
+set(QPEER_INCLUDES "${PROJECT_BINARY_DIR}/include")
+
+# qpeer_front_door(<path>...): each folder or header of the checkout appears as qpeer/<its name>.
+function(qpeer_front_door)
+  file(MAKE_DIRECTORY "${QPEER_INCLUDES}/qpeer")
+  foreach(path IN LISTS ARGN)
+    get_filename_component(name ${path} NAME)
+    file(CREATE_LINK "${PROJECT_SOURCE_DIR}/${path}" "${QPEER_INCLUDES}/qpeer/${name}" SYMBOLIC)
+  endforeach()
+endfunction()
+qpeer_front_door(transport crypto cache p2p transport/qpeer/qpeer.hpp transport/qpeer/transport.hpp)
+
 set(QPEER_STANDARD_HEADERS <algorithm> <array> <cstddef> <cstdint> <expected> <functional> <memory> <optional>
     <span> <string> <string_view> <utility> <vector>)
 set(QPEER_LAYERS "" CACHE INTERNAL "the layers, low to high")
@@ -94,8 +107,7 @@ function(qpeer_library)
   target_compile_features(qpeer PUBLIC cxx_std_23)
   target_include_directories(qpeer PUBLIC
     "$<BUILD_INTERFACE:${QPEER_INCLUDES}>"
-    $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>
-    $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/qpeer>)
+    $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
   target_link_libraries(qpeer PUBLIC fmt::fmt Threads::Threads PRIVATE OpenSSL::SSL OpenSSL::Crypto)
 endfunction()
 

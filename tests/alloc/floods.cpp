@@ -1,4 +1,4 @@
-#include "tests/alloc/floods.hpp"
+#include "qpeer/tests/alloc/floods.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -6,7 +6,7 @@
 #include <ctime>
 #include <utility>
 
-#include "tests/sim/counting_new.hpp"
+#include "qpeer/tests/sim/counting_new.hpp"
 
 namespace qpeer::sim {
 namespace {

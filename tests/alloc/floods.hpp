@@ -10,7 +10,7 @@
 #include <span>
 #include <string_view>
 
-#include "tests/conformance/scene.hpp"
+#include "qpeer/tests/conformance/scene.hpp"
 
 namespace qpeer::sim {
 

@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/alloc/floods.hpp"
+#include "qpeer/tests/alloc/floods.hpp"
 
 namespace qpeer::sim {
 namespace {

@@ -3,8 +3,8 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/sim/counting_new.hpp"
-#include "tests/sim/peer_network.hpp"
+#include "qpeer/tests/sim/counting_new.hpp"
+#include "qpeer/tests/sim/peer_network.hpp"
 
 namespace qpeer::sim {
 namespace {

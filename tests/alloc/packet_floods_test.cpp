@@ -7,9 +7,9 @@
 #include <gtest/gtest.h>
 #include <malloc.h>
 
-#include "crypto/identity.hpp"
-#include "tests/alloc/floods.hpp"
-#include "tests/sim/counting_new.hpp"
+#include "qpeer/crypto/identity.hpp"
+#include "qpeer/tests/alloc/floods.hpp"
+#include "qpeer/tests/sim/counting_new.hpp"
 
 namespace qpeer::sim {
 namespace {

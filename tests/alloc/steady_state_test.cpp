@@ -5,10 +5,10 @@
 
 #include <gtest/gtest.h>
 
-#include "crypto/keys.hpp"
-#include "tests/sim/counting_new.hpp"
-#include "tests/sim/counting_new_operators.hpp"
-#include "tests/sim/peer_network.hpp"
+#include "qpeer/crypto/keys.hpp"
+#include "qpeer/tests/sim/counting_new.hpp"
+#include "qpeer/tests/sim/counting_new_operators.hpp"
+#include "qpeer/tests/sim/peer_network.hpp"
 
 namespace qpeer::sim {
 namespace {

@@ -3,9 +3,9 @@
 #include <memory>
 #include <vector>
 
-#include "crypto/identity.hpp"
-#include "tests/conformance/scene.hpp"
-#include "transport/connection/session_ticket.hpp"
+#include "qpeer/crypto/identity.hpp"
+#include "qpeer/tests/conformance/scene.hpp"
+#include "qpeer/transport/connection/session_ticket.hpp"
 
 namespace qpeer::sim {
 namespace {

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/conformance/scene.hpp"
+#include "qpeer/tests/conformance/scene.hpp"
 
 namespace qpeer::sim {
 namespace {

@@ -5,8 +5,8 @@
 #include <set>
 #include <vector>
 
-#include "tests/conformance/scene.hpp"
-#include "transport/wire/frame_rules.hpp"
+#include "qpeer/tests/conformance/scene.hpp"
+#include "qpeer/transport/wire/frame_rules.hpp"
 
 namespace qpeer::sim {
 namespace {

@@ -1,4 +1,4 @@
-#include "tests/conformance/scene.hpp"
+#include "qpeer/tests/conformance/scene.hpp"
 
 #include <utility>
 

@@ -10,9 +10,9 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/sim/adversary.hpp"
-#include "tests/sim/peer_network.hpp"
-#include "transport/wire/frame_type.hpp"
+#include "qpeer/tests/sim/adversary.hpp"
+#include "qpeer/tests/sim/peer_network.hpp"
+#include "qpeer/transport/wire/frame_type.hpp"
 
 namespace qpeer::sim {
 

@@ -4,10 +4,10 @@
 #include <utility>
 #include <vector>
 
-#include "tests/conformance/scene.hpp"
-#include "transport/wire/frame_rules.hpp"
-#include "transport/wire/retry_packet.hpp"
-#include "transport/wire/version_negotiation.hpp"
+#include "qpeer/tests/conformance/scene.hpp"
+#include "qpeer/transport/wire/frame_rules.hpp"
+#include "qpeer/transport/wire/retry_packet.hpp"
+#include "qpeer/transport/wire/version_negotiation.hpp"
 
 namespace qpeer::sim {
 namespace {

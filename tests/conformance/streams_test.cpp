@@ -1,7 +1,7 @@
 // What a peer may not do with streams and flow control. RFC 9000 §3, §4, §19.4 to §19.14.
 #include <vector>
 
-#include "tests/conformance/scene.hpp"
+#include "qpeer/tests/conformance/scene.hpp"
 
 namespace qpeer::sim {
 namespace {

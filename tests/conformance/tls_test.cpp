@@ -4,8 +4,8 @@
 #include <memory>
 #include <vector>
 
-#include "crypto/identity.hpp"
-#include "tests/conformance/scene.hpp"
+#include "qpeer/crypto/identity.hpp"
+#include "qpeer/tests/conformance/scene.hpp"
 
 namespace qpeer::sim {
 namespace {

@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-#include "tests/conformance/scene.hpp"
+#include "qpeer/tests/conformance/scene.hpp"
 
 namespace qpeer::sim {
 namespace {

@@ -1,4 +1,4 @@
-#include "tests/hostile/attacker.hpp"
+#include "qpeer/tests/hostile/attacker.hpp"
 
 #include <algorithm>
 #include <utility>

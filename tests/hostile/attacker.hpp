@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "tests/sim/network.hpp"
-#include "tests/sim/seeded_random.hpp"
+#include "qpeer/tests/sim/network.hpp"
+#include "qpeer/tests/sim/seeded_random.hpp"
 
 namespace qpeer::sim {
 

@@ -7,11 +7,11 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/sim/counting_new.hpp"
-#include "tests/sim/null_keys.hpp"
-#include "tests/sim/packets.hpp"
-#include "tests/sim/peer_network.hpp"
-#include "transport/wire/header.hpp"
+#include "qpeer/tests/sim/counting_new.hpp"
+#include "qpeer/tests/sim/null_keys.hpp"
+#include "qpeer/tests/sim/packets.hpp"
+#include "qpeer/tests/sim/peer_network.hpp"
+#include "qpeer/transport/wire/header.hpp"
 
 namespace qpeer::sim {
 namespace {

@@ -6,10 +6,10 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/hostile/attacker.hpp"
-#include "tests/sim/counting_new.hpp"
-#include "tests/sim/counting_new_operators.hpp"
-#include "tests/sim/peer_network.hpp"
+#include "qpeer/tests/hostile/attacker.hpp"
+#include "qpeer/tests/sim/counting_new.hpp"
+#include "qpeer/tests/sim/counting_new_operators.hpp"
+#include "qpeer/tests/sim/peer_network.hpp"
 
 namespace qpeer::sim {
 namespace {

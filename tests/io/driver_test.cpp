@@ -1,5 +1,5 @@
 // The driver, with toy machines on real sockets.
-#include "transport/io/driver.hpp"
+#include "qpeer/transport/io/driver.hpp"
 
 #include <gtest/gtest.h>
 
@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "tests/io/toy_machine.hpp"
-#include "tests/io/udp_fixture.hpp"
+#include "qpeer/tests/io/toy_machine.hpp"
+#include "qpeer/tests/io/udp_fixture.hpp"
 
 namespace qpeer::io {
 namespace {

@@ -1,6 +1,6 @@
 // Nodes and clients as processes run them: a loop and a thread each, any address, both families.
 #include <gtest/gtest.h>
-#include <qpeer/qpeer.hpp>
+#include "qpeer/qpeer.hpp"
 
 #include <atomic>
 #include <optional>
@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "tests/io/udp_fixture.hpp"
+#include "qpeer/tests/io/udp_fixture.hpp"
 
 namespace qpeer::p2p {
 namespace {

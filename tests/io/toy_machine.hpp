@@ -9,9 +9,9 @@
 #include <string>
 #include <utility>
 
-#include "tests/io/udp_fixture.hpp"
-#include "transport/base/datagram.hpp"
-#include "transport/io/driver.hpp"
+#include "qpeer/tests/io/udp_fixture.hpp"
+#include "qpeer/transport/base/datagram.hpp"
+#include "qpeer/transport/io/driver.hpp"
 
 namespace qpeer::io::testing_support {
 

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <array>
 
-#include "tests/io/udp_fixture.hpp"
+#include "qpeer/tests/io/udp_fixture.hpp"
 
 namespace qpeer::io {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <cstdio>
 
-#include "crypto/identity.hpp"
+#include <qpeer/crypto/identity.hpp>
 
 int main() {
   const auto digest = qpeer::crypto::sha256({});

@@ -5,8 +5,8 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/sim/packets.hpp"
-#include "tests/sim/peer_network.hpp"
+#include "qpeer/tests/sim/packets.hpp"
+#include "qpeer/tests/sim/peer_network.hpp"
 
 namespace qpeer::sim {
 namespace {

@@ -2,8 +2,8 @@
 // RFC 9000 §7.4.1, §17.2.3; RFC 9001 §4.9.3; RFC 9221 §3.
 #include <gtest/gtest.h>
 
-#include "tests/scenario/reunion.hpp"
-#include "transport/wire/header.hpp"
+#include "qpeer/tests/scenario/reunion.hpp"
+#include "qpeer/transport/wire/header.hpp"
 
 namespace qpeer::sim {
 namespace {

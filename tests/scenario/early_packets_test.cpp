@@ -3,9 +3,9 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/sim/packets.hpp"
-#include "tests/sim/peer_network.hpp"
-#include "transport/connection/early_packets.hpp"
+#include "qpeer/tests/sim/packets.hpp"
+#include "qpeer/tests/sim/peer_network.hpp"
+#include "qpeer/transport/connection/early_packets.hpp"
 
 namespace qpeer::sim {
 namespace {

@@ -1,7 +1,7 @@
 // Ends that come at the edge of a setting: refusals, resets in disguise, time-outs of zero.
 #include <gtest/gtest.h>
 
-#include "tests/sim/peer_network.hpp"
+#include "qpeer/tests/sim/peer_network.hpp"
 
 namespace qpeer::sim {
 namespace {

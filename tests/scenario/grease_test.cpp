@@ -5,9 +5,9 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/sim/packets.hpp"
-#include "tests/sim/peer_network.hpp"
-#include "transport/connection/new_tokens.hpp"
+#include "qpeer/tests/sim/packets.hpp"
+#include "qpeer/tests/sim/peer_network.hpp"
+#include "qpeer/transport/connection/new_tokens.hpp"
 
 namespace qpeer::sim {
 namespace {

@@ -6,7 +6,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/sim/peer_network.hpp"
+#include "qpeer/tests/sim/peer_network.hpp"
 
 namespace qpeer::sim {
 namespace {

@@ -6,9 +6,9 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/sim/peer_network.hpp"
-#include "transport/wire/frame.hpp"
-#include "transport/wire/frame_rules.hpp"
+#include "qpeer/tests/sim/peer_network.hpp"
+#include "qpeer/transport/wire/frame.hpp"
+#include "qpeer/transport/wire/frame_rules.hpp"
 
 namespace qpeer::sim {
 namespace {

@@ -3,8 +3,8 @@
 
 #include <gtest/gtest.h>
 
-#include "crypto/identity.hpp"
-#include "tests/sim/peer_network.hpp"
+#include "qpeer/crypto/identity.hpp"
+#include "qpeer/tests/sim/peer_network.hpp"
 
 namespace qpeer::sim {
 namespace {

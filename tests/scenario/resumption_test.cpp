@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <string>
 
-#include "tests/scenario/reunion.hpp"
-#include "tests/sim/packets.hpp"
+#include "qpeer/tests/scenario/reunion.hpp"
+#include "qpeer/tests/sim/packets.hpp"
 
 namespace qpeer::sim {
 namespace {

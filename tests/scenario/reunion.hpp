@@ -7,9 +7,9 @@
 #include <optional>
 #include <vector>
 
-#include "crypto/identity.hpp"
-#include "tests/sim/peer_network.hpp"
-#include "transport/connection/session_ticket.hpp"
+#include "qpeer/crypto/identity.hpp"
+#include "qpeer/tests/sim/peer_network.hpp"
+#include "qpeer/transport/connection/session_ticket.hpp"
 
 namespace qpeer::sim {
 using transport::EarlyDataPolicy;

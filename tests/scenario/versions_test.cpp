@@ -7,9 +7,9 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/sim/packets.hpp"
-#include "tests/sim/peer_network.hpp"
-#include "transport/wire/header.hpp"
+#include "qpeer/tests/sim/packets.hpp"
+#include "qpeer/tests/sim/peer_network.hpp"
+#include "qpeer/transport/wire/header.hpp"
 
 namespace qpeer::sim {
 namespace {

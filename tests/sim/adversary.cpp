@@ -1,12 +1,12 @@
-#include "tests/sim/adversary.hpp"
+#include "qpeer/tests/sim/adversary.hpp"
 
 #include <algorithm>
 #include <utility>
 #include <variant>
 
-#include "transport/wire/frame_rules.hpp"
-#include "transport/wire/packet_decoder.hpp"
-#include "transport/wire/packet_number.hpp"
+#include "qpeer/transport/wire/frame_rules.hpp"
+#include "qpeer/transport/wire/packet_decoder.hpp"
+#include "qpeer/transport/wire/packet_number.hpp"
 
 namespace qpeer::sim {
 namespace {

@@ -13,14 +13,14 @@
 #include <optional>
 #include <vector>
 
-#include "crypto/keys.hpp"
-#include "tests/sim/network.hpp"
-#include "tests/sim/null_keys.hpp"
-#include "tests/sim/seeded_random.hpp"
-#include "tests/sim/test_tls.hpp"
-#include "transport/wire/frame.hpp"
-#include "transport/wire/header.hpp"
-#include "transport/wire/transport_parameters.hpp"
+#include "qpeer/crypto/keys.hpp"
+#include "qpeer/tests/sim/network.hpp"
+#include "qpeer/tests/sim/null_keys.hpp"
+#include "qpeer/tests/sim/seeded_random.hpp"
+#include "qpeer/tests/sim/test_tls.hpp"
+#include "qpeer/transport/wire/frame.hpp"
+#include "qpeer/transport/wire/header.hpp"
+#include "qpeer/transport/wire/transport_parameters.hpp"
 
 namespace qpeer::sim {
 

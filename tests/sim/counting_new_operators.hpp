@@ -11,7 +11,7 @@
 #include <execinfo.h>
 #endif
 
-#include "tests/sim/counting_new.hpp"
+#include "qpeer/tests/sim/counting_new.hpp"
 
 namespace qpeer::sim {
 

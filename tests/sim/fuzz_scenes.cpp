@@ -1,4 +1,4 @@
-#include "tests/sim/fuzz_scenes.hpp"
+#include "qpeer/tests/sim/fuzz_scenes.hpp"
 
 #include <algorithm>
 #include <array>
@@ -6,8 +6,8 @@
 #include <cstdlib>
 #include <utility>
 
-#include "transport/wire/header.hpp"
-#include "transport/wire/retry_packet.hpp"
+#include "qpeer/transport/wire/header.hpp"
+#include "qpeer/transport/wire/retry_packet.hpp"
 
 namespace qpeer::sim {
 namespace {

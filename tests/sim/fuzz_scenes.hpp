@@ -24,7 +24,7 @@
 #include <memory>
 #include <vector>
 
-#include "tests/sim/peer_network.hpp"
+#include "qpeer/tests/sim/peer_network.hpp"
 
 namespace qpeer::sim {
 

@@ -1,4 +1,4 @@
-#include "tests/sim/link.hpp"
+#include "qpeer/tests/sim/link.hpp"
 
 #include <algorithm>
 

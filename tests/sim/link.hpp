@@ -9,9 +9,9 @@
 #include <limits>
 #include <set>
 
-#include "tests/sim/seeded_random.hpp"
-#include "tests/sim/units.hpp"
-#include "transport/base/datagram.hpp"
+#include "qpeer/tests/sim/seeded_random.hpp"
+#include "qpeer/tests/sim/units.hpp"
+#include "qpeer/transport/base/datagram.hpp"
 
 namespace qpeer::sim {
 

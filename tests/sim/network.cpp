@@ -1,4 +1,4 @@
-#include "tests/sim/network.hpp"
+#include "qpeer/tests/sim/network.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include "tests/sim/packets.hpp"
+#include "qpeer/tests/sim/packets.hpp"
 
 namespace qpeer::sim {
 namespace {

@@ -13,9 +13,9 @@
 #include <utility>
 #include <vector>
 
-#include "tests/sim/link.hpp"
-#include "tests/sim/seeded_random.hpp"
-#include "transport/base/datagram.hpp"
+#include "qpeer/tests/sim/link.hpp"
+#include "qpeer/tests/sim/seeded_random.hpp"
+#include "qpeer/transport/base/datagram.hpp"
 
 namespace qpeer::sim {
 

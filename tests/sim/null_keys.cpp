@@ -1,10 +1,10 @@
-#include "tests/sim/null_keys.hpp"
+#include "qpeer/tests/sim/null_keys.hpp"
 
 #include <bit>
 #include <cstring>
 #include <utility>
 
-#include "tests/sim/seeded_random.hpp"
+#include "qpeer/tests/sim/seeded_random.hpp"
 
 namespace qpeer::sim {
 namespace {

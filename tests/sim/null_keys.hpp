@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "crypto/keys.hpp"
+#include "qpeer/crypto/keys.hpp"
 
 namespace qpeer::sim {
 

@@ -1,6 +1,6 @@
-#include "tests/sim/packets.hpp"
+#include "qpeer/tests/sim/packets.hpp"
 
-#include "transport/base/version.hpp"
+#include "qpeer/transport/base/version.hpp"
 
 namespace qpeer::sim {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "transport/base/bytes.hpp"
+#include "qpeer/transport/base/bytes.hpp"
 
 namespace qpeer::sim {
 

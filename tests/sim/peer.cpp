@@ -1,4 +1,4 @@
-#include "tests/sim/peer.hpp"
+#include "qpeer/tests/sim/peer.hpp"
 
 #include <algorithm>
 #include <cstdlib>

@@ -13,10 +13,10 @@
 #include <utility>
 #include <vector>
 
-#include "tests/sim/network.hpp"
-#include "tests/sim/null_keys.hpp"
-#include "tests/sim/test_tls.hpp"
-#include "transport/endpoint/endpoint.hpp"
+#include "qpeer/tests/sim/network.hpp"
+#include "qpeer/tests/sim/null_keys.hpp"
+#include "qpeer/tests/sim/test_tls.hpp"
+#include "qpeer/transport/endpoint/endpoint.hpp"
 
 namespace qpeer::sim {
 

@@ -11,9 +11,9 @@
 #include <utility>
 #include <vector>
 
-#include "tests/sim/network.hpp"
-#include "tests/sim/peer.hpp"
-#include "tests/sim/simulate.hpp"
+#include "qpeer/tests/sim/network.hpp"
+#include "qpeer/tests/sim/peer.hpp"
+#include "qpeer/tests/sim/simulate.hpp"
 
 namespace qpeer::sim {
 

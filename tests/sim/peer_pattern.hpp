@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <vector>
 
-#include "tests/sim/seeded_random.hpp"
-#include "transport/base/bytes.hpp"
-#include "transport/base/ids.hpp"
+#include "qpeer/tests/sim/seeded_random.hpp"
+#include "qpeer/transport/base/bytes.hpp"
+#include "qpeer/transport/base/ids.hpp"
 
 namespace qpeer::sim {
 

@@ -5,7 +5,7 @@
 #include <bit>
 #include <cstdint>
 
-#include "transport/base/random.hpp"
+#include "qpeer/transport/base/random.hpp"
 
 namespace qpeer::sim {
 

@@ -1,5 +1,5 @@
 // One connection of a Peer, and what a scenario does on it.
-#include "tests/sim/peer.hpp"
+#include "qpeer/tests/sim/peer.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -7,7 +7,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/sim/peer_pattern.hpp"
+#include "qpeer/tests/sim/peer_pattern.hpp"
 
 namespace qpeer::sim {
 

@@ -1,4 +1,4 @@
-#include "tests/sim/simulate.hpp"
+#include "qpeer/tests/sim/simulate.hpp"
 
 #include <cstdlib>
 #include <random>

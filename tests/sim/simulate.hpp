@@ -11,7 +11,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/sim/network.hpp"
+#include "qpeer/tests/sim/network.hpp"
 
 namespace qpeer::sim {
 

@@ -1,12 +1,12 @@
-#include "tests/sim/test_tls.hpp"
+#include "qpeer/tests/sim/test_tls.hpp"
 
 #include <algorithm>
 #include <utility>
 
-#include "crypto/identity.hpp"
-#include "tests/sim/null_keys.hpp"
-#include "tests/sim/seeded_random.hpp"
-#include "tests/sim/test_tls_wire.hpp"
+#include "qpeer/crypto/identity.hpp"
+#include "qpeer/tests/sim/null_keys.hpp"
+#include "qpeer/tests/sim/seeded_random.hpp"
+#include "qpeer/tests/sim/test_tls_wire.hpp"
 
 namespace qpeer::sim {
 namespace {

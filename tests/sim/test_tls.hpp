@@ -23,8 +23,8 @@
 #include <string>
 #include <vector>
 
-#include "crypto/tls_session.hpp"
-#include "transport/base/random.hpp"
+#include "qpeer/crypto/tls_session.hpp"
+#include "qpeer/transport/base/random.hpp"
 
 namespace qpeer::sim {
 

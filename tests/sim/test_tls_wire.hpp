@@ -6,8 +6,8 @@
 #include <expected>
 #include <string_view>
 
-#include "transport/base/bytes.hpp"
-#include "transport/base/error.hpp"
+#include "qpeer/transport/base/bytes.hpp"
+#include "qpeer/transport/base/error.hpp"
 
 namespace qpeer::sim {
 

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "transport/base/time.hpp"
+#include "qpeer/transport/base/time.hpp"
 
 namespace qpeer::sim {
 

@@ -3,7 +3,7 @@
 #
 #   - a layer includes only layers below it; only crypto/openssl/*.cpp includes OpenSSL, only
 #     transport/io/*.cpp includes socket headers; p2p/ and cache/ reach io/ only in their wrappers
-#   - quoted includes are rooted at the repository, and the file is there
+#   - every include of ours begins with qpeer/ and goes on from the top of the repository, and is there
 #   - a source includes the header of its own name first (so building it proves that header complete)
 #   - the core reads no clock, no random device, takes no lock, throws nothing
 #   - a header opens with #pragma once; files over 400 lines are told (not an error)
@@ -69,23 +69,27 @@ FNR == 1 {
   else close(own)
 }
 own != "" && /^[ \t]*#[ \t]*(include|define)/ {
-  if ($0 !~ /^#include "/ || index($0, "\"" own "\"") == 0) breach("the first include must be \"" own "\"")
+  if (index($0, "#include \"qpeer/" own "\"") != 1) breach("the first include must be \"qpeer/" own "\"")
   own = ""
 }
 /^#pragma once/ { pending = "" }
 /^[ \t]*#[ \t]*include[ \t]*"/ {
   split($0, quoted, "\"")
-  target = layer_of(quoted[2])
-  if (target == "") breach("include \"" quoted[2] "\" is not rooted at the repository")
-  else if (!((layer, target) in allowed)) breach(layer " may not include " target " (" quoted[2] ")")
-  else if ((getline line < quoted[2]) < 0) breach("include \"" quoted[2] "\" does not exist")
-  close(quoted[2])
+  file = quoted[2]
+  rooted = sub(/^qpeer\//, "", file)
+  if (file !~ /\//) file = "transport/qpeer/" file  # What all of a layer is included by.
+  target = layer_of(file)
+  if (!rooted || target == "") breach("include \"" quoted[2] "\" does not begin with qpeer/ and a folder of ours")
+  else if (!((layer, target) in allowed)) breach(layer " may not include " target " (" file ")")
+  else if ((getline line < file) < 0) breach("include \"" quoted[2] "\" does not exist")
+  close(file)
 }
 /^[ \t]*#[ \t]*include[ \t]*</ {
   name = $0
   sub(/^[^<]*</, "", name); sub(/>.*/, "", name)
   if (name ~ /^openssl\// && !(layer == "openssl" && is_cpp))
     breach("only crypto/openssl/*.cpp includes OpenSSL (" name ")")
+  if (name ~ /^qpeer\//) breach("our own includes are quoted (" name ")")
   if (name ~ sockets && !(layer == "io" && is_cpp))
     breach("only transport/io/*.cpp includes socket headers (" name ")")
   if (name ~ /^(format|print|generator|iostream)$/) breach("<" name "> is not used in qpeer")

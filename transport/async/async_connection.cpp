@@ -1,9 +1,9 @@
-#include "transport/async/async_connection.hpp"
+#include "qpeer/transport/async/async_connection.hpp"
 
 #include <utility>
 
-#include "transport/async/state.hpp"
-#include "transport/io/system_clock.hpp"
+#include "qpeer/transport/async/state.hpp"
+#include "qpeer/transport/io/system_clock.hpp"
 
 namespace qpeer::async {
 

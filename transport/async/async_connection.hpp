@@ -10,12 +10,12 @@
 #include <utility>
 #include <vector>
 
-#include "crypto/tls_session.hpp"
-#include "transport/async/async_stream.hpp"
-#include "transport/async/waiting.hpp"
-#include "transport/base/address.hpp"
-#include "transport/base/version.hpp"
-#include "transport/connection/config.hpp"
+#include "qpeer/crypto/tls_session.hpp"
+#include "qpeer/transport/async/async_stream.hpp"
+#include "qpeer/transport/async/waiting.hpp"
+#include "qpeer/transport/base/address.hpp"
+#include "qpeer/transport/base/version.hpp"
+#include "qpeer/transport/connection/config.hpp"
 
 namespace qpeer::async {
 

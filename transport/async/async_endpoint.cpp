@@ -1,10 +1,10 @@
-#include "transport/async/async_endpoint.hpp"
+#include "qpeer/transport/async/async_endpoint.hpp"
 
 #include <utility>
 
-#include "transport/async/sleep.hpp"
-#include "transport/async/state.hpp"
-#include "transport/io/system_clock.hpp"
+#include "qpeer/transport/async/sleep.hpp"
+#include "qpeer/transport/async/state.hpp"
+#include "qpeer/transport/io/system_clock.hpp"
 
 namespace qpeer::async {
 

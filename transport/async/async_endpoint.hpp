@@ -16,13 +16,13 @@
 #include <system_error>
 #include <vector>
 
-#include "transport/async/async_connection.hpp"
-#include "transport/async/task.hpp"
-#include "transport/async/waiting.hpp"
-#include "transport/base/address.hpp"
-#include "transport/endpoint/endpoint.hpp"
-#include "transport/io/event_loop.hpp"
-#include "transport/io/udp_socket.hpp"
+#include "qpeer/transport/async/async_connection.hpp"
+#include "qpeer/transport/async/task.hpp"
+#include "qpeer/transport/async/waiting.hpp"
+#include "qpeer/transport/base/address.hpp"
+#include "qpeer/transport/endpoint/endpoint.hpp"
+#include "qpeer/transport/io/event_loop.hpp"
+#include "qpeer/transport/io/udp_socket.hpp"
 
 namespace qpeer::async {
 

@@ -3,8 +3,8 @@
 
 #include <memory>
 
-#include "transport/async/stream_handle.hpp"
-#include "transport/base/ids.hpp"
+#include "qpeer/transport/async/stream_handle.hpp"
+#include "qpeer/transport/base/ids.hpp"
 
 namespace qpeer::async {
 

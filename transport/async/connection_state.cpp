@@ -1,7 +1,7 @@
 #include <utility>
 
-#include "transport/async/state.hpp"
-#include "transport/io/system_clock.hpp"
+#include "qpeer/transport/async/state.hpp"
+#include "qpeer/transport/io/system_clock.hpp"
 
 namespace qpeer::async::detail {
 

@@ -1,9 +1,9 @@
 #include <utility>
 #include <vector>
 
-#include "crypto/identity.hpp"
-#include "transport/async/state.hpp"
-#include "transport/io/system_clock.hpp"
+#include "qpeer/crypto/identity.hpp"
+#include "qpeer/transport/async/state.hpp"
+#include "qpeer/transport/io/system_clock.hpp"
 
 namespace qpeer::async::detail {
 namespace {

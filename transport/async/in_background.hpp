@@ -7,9 +7,9 @@
 #include <type_traits>
 #include <utility>
 
-#include "transport/async/task.hpp"
-#include "transport/io/background.hpp"
-#include "transport/io/event_loop.hpp"
+#include "qpeer/transport/async/task.hpp"
+#include "qpeer/transport/io/background.hpp"
+#include "qpeer/transport/io/event_loop.hpp"
 
 namespace qpeer::async {
 

@@ -1,8 +1,8 @@
-#include "transport/async/quick_tls.hpp"
+#include "qpeer/transport/async/quick_tls.hpp"
 
 #include <utility>
 
-#include "crypto/identity.hpp"
+#include "qpeer/crypto/identity.hpp"
 
 namespace qpeer::async {
 namespace {

@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "crypto/tls_session.hpp"
+#include "qpeer/crypto/tls_session.hpp"
 
 namespace qpeer::async {
 

@@ -3,10 +3,10 @@
 
 #include <coroutine>
 
-#include "transport/async/task.hpp"
-#include "transport/base/time.hpp"
-#include "transport/io/event_loop.hpp"
-#include "transport/io/system_clock.hpp"
+#include "qpeer/transport/async/task.hpp"
+#include "qpeer/transport/base/time.hpp"
+#include "qpeer/transport/io/event_loop.hpp"
+#include "qpeer/transport/io/system_clock.hpp"
 
 namespace qpeer::async {
 

@@ -19,14 +19,14 @@
 #include <unordered_map>
 #include <vector>
 
-#include "transport/async/async_connection.hpp"
-#include "transport/async/async_endpoint.hpp"
-#include "transport/async/async_stream.hpp"
-#include "transport/async/stream_core.hpp"
-#include "transport/async/waiting.hpp"
-#include "transport/endpoint/endpoint.hpp"
-#include "transport/io/driver.hpp"
-#include "transport/io/event_loop.hpp"
+#include "qpeer/transport/async/async_connection.hpp"
+#include "qpeer/transport/async/async_endpoint.hpp"
+#include "qpeer/transport/async/async_stream.hpp"
+#include "qpeer/transport/async/stream_core.hpp"
+#include "qpeer/transport/async/waiting.hpp"
+#include "qpeer/transport/endpoint/endpoint.hpp"
+#include "qpeer/transport/io/driver.hpp"
+#include "qpeer/transport/io/event_loop.hpp"
 
 namespace qpeer::async::detail {
 

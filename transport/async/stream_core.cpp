@@ -1,4 +1,4 @@
-#include "transport/async/stream_core.hpp"
+#include "qpeer/transport/async/stream_core.hpp"
 
 namespace qpeer::async::detail {
 

@@ -7,9 +7,9 @@
 #include <expected>
 #include <optional>
 
-#include "transport/async/waiting.hpp"
-#include "transport/base/bytes.hpp"
-#include "transport/stream/stream_types.hpp"
+#include "qpeer/transport/async/waiting.hpp"
+#include "qpeer/transport/base/bytes.hpp"
+#include "qpeer/transport/stream/stream_types.hpp"
 
 namespace qpeer::async::detail {
 

@@ -1,10 +1,10 @@
-#include "transport/async/stream_handle.hpp"
+#include "qpeer/transport/async/stream_handle.hpp"
 
 #include <algorithm>
 #include <cassert>
 #include <utility>
 
-#include "transport/async/stream_core.hpp"
+#include "qpeer/transport/async/stream_core.hpp"
 
 namespace qpeer::async {
 

@@ -6,10 +6,10 @@
 #include <memory>
 #include <vector>
 
-#include "transport/async/task.hpp"
-#include "transport/async/waiting.hpp"
-#include "transport/base/bytes.hpp"
-#include "transport/stream/stream_types.hpp"
+#include "qpeer/transport/async/task.hpp"
+#include "qpeer/transport/async/waiting.hpp"
+#include "qpeer/transport/base/bytes.hpp"
+#include "qpeer/transport/stream/stream_types.hpp"
 
 namespace qpeer::async {
 

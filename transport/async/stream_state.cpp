@@ -1,7 +1,7 @@
 // A stream as its connection knows it.
 #include <utility>
 
-#include "transport/async/state.hpp"
+#include "qpeer/transport/async/state.hpp"
 
 namespace qpeer::async {
 namespace detail {

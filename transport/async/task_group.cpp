@@ -1,4 +1,4 @@
-#include "transport/async/task_group.hpp"
+#include "qpeer/transport/async/task_group.hpp"
 
 namespace qpeer::async {
 

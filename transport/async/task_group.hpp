@@ -10,9 +10,9 @@
 #include <type_traits>
 #include <utility>
 
-#include "transport/async/task.hpp"
-#include "transport/async/waiting.hpp"
-#include "transport/io/event_loop.hpp"
+#include "qpeer/transport/async/task.hpp"
+#include "qpeer/transport/async/waiting.hpp"
+#include "qpeer/transport/io/event_loop.hpp"
 
 namespace qpeer::async {
 

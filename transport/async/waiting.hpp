@@ -12,7 +12,7 @@
 #include <cassert>
 #include <coroutine>
 
-#include "transport/async/task.hpp"
+#include "qpeer/transport/async/task.hpp"
 
 namespace qpeer::async {
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <array>
 
-#include "transport/base/address.hpp"
+#include "qpeer/transport/base/address.hpp"
 
 namespace qpeer {
 

@@ -13,7 +13,7 @@
 #include <string_view>
 #include <type_traits>
 
-#include "transport/base/varint.hpp"
+#include "qpeer/transport/base/varint.hpp"
 
 namespace qpeer {
 

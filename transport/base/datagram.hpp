@@ -6,9 +6,9 @@
 #include <cstdint>
 #include <optional>
 
-#include "transport/base/address.hpp"
-#include "transport/base/bytes.hpp"
-#include "transport/base/time.hpp"
+#include "qpeer/transport/base/address.hpp"
+#include "qpeer/transport/base/bytes.hpp"
+#include "qpeer/transport/base/time.hpp"
 
 namespace qpeer {
 

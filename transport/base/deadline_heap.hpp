@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "transport/base/time.hpp"
+#include "qpeer/transport/base/time.hpp"
 
 namespace qpeer {
 

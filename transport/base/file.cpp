@@ -1,4 +1,4 @@
-#include "transport/base/file.hpp"
+#include "qpeer/transport/base/file.hpp"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "transport/base/host_port.hpp"
+#include "qpeer/transport/base/host_port.hpp"
 
 #include <algorithm>
 #include <charconv>

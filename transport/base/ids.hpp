@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <functional>
 
-#include "transport/base/bytes.hpp"
+#include "qpeer/transport/base/bytes.hpp"
 
 namespace qpeer {
 

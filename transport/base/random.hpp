@@ -4,7 +4,7 @@
 #include <array>
 #include <cstdint>
 
-#include "transport/base/bytes.hpp"
+#include "qpeer/transport/base/bytes.hpp"
 
 namespace qpeer {
 

@@ -1,7 +1,7 @@
 // The ends of a connection: immediate close, draining, time-outs. RFC 9000 §10; and all deadlines.
 #include <algorithm>
 
-#include "transport/connection/connection.hpp"
+#include "qpeer/transport/connection/connection.hpp"
 
 namespace qpeer::transport {
 namespace {

@@ -10,16 +10,16 @@
 #include <string_view>
 #include <vector>
 
-#include "transport/base/address.hpp"
-#include "transport/base/error.hpp"
-#include "transport/base/time.hpp"
-#include "transport/base/version.hpp"
-#include "transport/connection/mtu_discovery.hpp"
-#include "transport/connection/version_choice.hpp"
-#include "transport/recovery/congestion.hpp"
-#include "transport/stream/datagram_queue.hpp"
-#include "transport/stream/stream_set.hpp"
-#include "transport/wire/transport_parameters.hpp"
+#include "qpeer/transport/base/address.hpp"
+#include "qpeer/transport/base/error.hpp"
+#include "qpeer/transport/base/time.hpp"
+#include "qpeer/transport/base/version.hpp"
+#include "qpeer/transport/connection/mtu_discovery.hpp"
+#include "qpeer/transport/connection/version_choice.hpp"
+#include "qpeer/transport/recovery/congestion.hpp"
+#include "qpeer/transport/stream/datagram_queue.hpp"
+#include "qpeer/transport/stream/stream_set.hpp"
+#include "qpeer/transport/wire/transport_parameters.hpp"
 
 namespace qpeer::transport {
 

@@ -1,8 +1,8 @@
-#include "transport/connection/connection.hpp"
+#include "qpeer/transport/connection/connection.hpp"
 
 #include <algorithm>
 
-#include "transport/wire/header.hpp"
+#include "qpeer/transport/wire/header.hpp"
 
 namespace qpeer::transport {
 

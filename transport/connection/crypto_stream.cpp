@@ -1,4 +1,4 @@
-#include "transport/connection/crypto_stream.hpp"
+#include "qpeer/transport/connection/crypto_stream.hpp"
 
 #include <algorithm>
 

@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "transport/connection/connection.hpp"
-#include "transport/connection/session_ticket.hpp"
+#include "qpeer/transport/connection/connection.hpp"
+#include "qpeer/transport/connection/session_ticket.hpp"
 
 namespace qpeer::transport {
 

@@ -3,11 +3,11 @@
 
 #include <cstdint>
 
-#include "crypto/keys.hpp"
-#include "crypto/resumption.hpp"
-#include "transport/base/ids.hpp"
-#include "transport/base/time.hpp"
-#include "transport/wire/transport_parameters.hpp"
+#include "qpeer/crypto/keys.hpp"
+#include "qpeer/crypto/resumption.hpp"
+#include "qpeer/transport/base/ids.hpp"
+#include "qpeer/transport/base/time.hpp"
+#include "qpeer/transport/wire/transport_parameters.hpp"
 
 namespace qpeer::transport {
 

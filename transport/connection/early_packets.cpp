@@ -1,4 +1,4 @@
-#include "transport/connection/early_packets.hpp"
+#include "qpeer/transport/connection/early_packets.hpp"
 
 #include <utility>
 

@@ -4,10 +4,10 @@
 #include <cstddef>
 #include <vector>
 
-#include "transport/base/bytes.hpp"
-#include "transport/base/datagram.hpp"
-#include "transport/base/ids.hpp"
-#include "transport/base/time.hpp"
+#include "qpeer/transport/base/bytes.hpp"
+#include "qpeer/transport/base/datagram.hpp"
+#include "qpeer/transport/base/ids.hpp"
+#include "qpeer/transport/base/time.hpp"
 
 namespace qpeer::transport {
 

@@ -3,9 +3,9 @@
 #include <type_traits>
 #include <variant>
 
-#include "transport/connection/connection.hpp"
-#include "transport/connection/open_packet.hpp"
-#include "transport/wire/frame_rules.hpp"
+#include "qpeer/transport/connection/connection.hpp"
+#include "qpeer/transport/connection/open_packet.hpp"
+#include "qpeer/transport/wire/frame_rules.hpp"
 
 namespace qpeer::transport {
 namespace {

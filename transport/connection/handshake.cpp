@@ -1,7 +1,7 @@
 // TLS messages in and out, keys as they come and go, transport parameters. RFC 9001 §4; RFC 9000 §7.
 #include <algorithm>
 
-#include "transport/connection/connection.hpp"
+#include "qpeer/transport/connection/connection.hpp"
 
 namespace qpeer::transport {
 namespace {

@@ -1,4 +1,4 @@
-#include "transport/connection/key_phases.hpp"
+#include "qpeer/transport/connection/key_phases.hpp"
 
 #include <algorithm>
 #include <utility>

@@ -10,11 +10,11 @@
 #include <memory>
 #include <optional>
 
-#include "crypto/keys.hpp"
-#include "transport/base/error.hpp"
-#include "transport/base/ids.hpp"
-#include "transport/base/time.hpp"
-#include "transport/base/version.hpp"
+#include "qpeer/crypto/keys.hpp"
+#include "qpeer/transport/base/error.hpp"
+#include "qpeer/transport/base/ids.hpp"
+#include "qpeer/transport/base/time.hpp"
+#include "qpeer/transport/base/version.hpp"
 
 namespace qpeer::transport {
 

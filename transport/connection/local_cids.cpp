@@ -1,8 +1,8 @@
-#include "transport/connection/local_cids.hpp"
+#include "qpeer/transport/connection/local_cids.hpp"
 
 #include <algorithm>
 
-#include "transport/wire/frame.hpp"
+#include "qpeer/transport/wire/frame.hpp"
 
 namespace qpeer::transport {
 

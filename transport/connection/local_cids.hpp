@@ -6,10 +6,10 @@
 #include <cstdint>
 #include <optional>
 
-#include "transport/base/error.hpp"
-#include "transport/base/ids.hpp"
-#include "transport/recovery/packet_writer.hpp"
-#include "transport/recovery/sent_frame.hpp"
+#include "qpeer/transport/base/error.hpp"
+#include "qpeer/transport/base/ids.hpp"
+#include "qpeer/transport/recovery/packet_writer.hpp"
+#include "qpeer/transport/recovery/sent_frame.hpp"
 
 namespace qpeer::transport {
 

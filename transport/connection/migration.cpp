@@ -7,8 +7,8 @@
 //   client   probe_path, migrate, preferred_address         --> challenge --> event, or migration
 #include <algorithm>
 
-#include "transport/connection/connection.hpp"
-#include "transport/recovery/rtt.hpp"
+#include "qpeer/transport/connection/connection.hpp"
+#include "qpeer/transport/recovery/rtt.hpp"
 
 namespace qpeer::transport {
 namespace {

@@ -2,8 +2,8 @@
 // RFC 9000 §9.1, §9.2, §9.6.
 #include <algorithm>
 
-#include "transport/base/address_kind.hpp"
-#include "transport/connection/connection.hpp"
+#include "qpeer/transport/base/address_kind.hpp"
+#include "qpeer/transport/connection/connection.hpp"
 
 namespace qpeer::transport {
 namespace {

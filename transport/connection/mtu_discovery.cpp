@@ -1,4 +1,4 @@
-#include "transport/connection/mtu_discovery.hpp"
+#include "qpeer/transport/connection/mtu_discovery.hpp"
 
 #include <algorithm>
 

@@ -11,8 +11,8 @@
 #include <cstdint>
 #include <optional>
 
-#include "transport/base/bytes.hpp"
-#include "transport/base/time.hpp"
+#include "qpeer/transport/base/bytes.hpp"
+#include "qpeer/transport/base/time.hpp"
 
 namespace qpeer::transport {
 

@@ -1,6 +1,6 @@
-#include "transport/connection/new_tokens.hpp"
+#include "qpeer/transport/connection/new_tokens.hpp"
 
-#include "transport/wire/frame.hpp"
+#include "qpeer/transport/wire/frame.hpp"
 
 namespace qpeer::transport {
 namespace {

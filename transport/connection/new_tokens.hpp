@@ -10,12 +10,12 @@
 #include <string_view>
 #include <vector>
 
-#include "transport/base/address.hpp"
-#include "transport/base/bytes.hpp"
-#include "transport/base/time.hpp"
-#include "transport/base/version.hpp"
-#include "transport/recovery/packet_writer.hpp"
-#include "transport/recovery/sent_frame.hpp"
+#include "qpeer/transport/base/address.hpp"
+#include "qpeer/transport/base/bytes.hpp"
+#include "qpeer/transport/base/time.hpp"
+#include "qpeer/transport/base/version.hpp"
+#include "qpeer/transport/recovery/packet_writer.hpp"
+#include "qpeer/transport/recovery/sent_frame.hpp"
 
 namespace qpeer::transport {
 

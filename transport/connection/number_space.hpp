@@ -3,11 +3,11 @@
 
 #include <cstddef>
 
-#include "crypto/keys.hpp"
-#include "transport/base/ids.hpp"
-#include "transport/base/time.hpp"
-#include "transport/connection/crypto_stream.hpp"
-#include "transport/recovery/ack_tracker.hpp"
+#include "qpeer/crypto/keys.hpp"
+#include "qpeer/transport/base/ids.hpp"
+#include "qpeer/transport/base/time.hpp"
+#include "qpeer/transport/connection/crypto_stream.hpp"
+#include "qpeer/transport/recovery/ack_tracker.hpp"
 
 namespace qpeer::transport {
 

@@ -1,8 +1,8 @@
-#include "transport/connection/observed_addresses.hpp"
+#include "qpeer/transport/connection/observed_addresses.hpp"
 
 #include <algorithm>
 
-#include "transport/base/address_kind.hpp"
+#include "qpeer/transport/base/address_kind.hpp"
 
 namespace qpeer::transport {
 

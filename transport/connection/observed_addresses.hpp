@@ -9,13 +9,13 @@
 #include <cstdint>
 #include <optional>
 
-#include "transport/base/address.hpp"
-#include "transport/base/error.hpp"
-#include "transport/base/time.hpp"
-#include "transport/recovery/packet_writer.hpp"
-#include "transport/recovery/sent_frame.hpp"
-#include "transport/wire/frame.hpp"
-#include "transport/wire/transport_parameters.hpp"
+#include "qpeer/transport/base/address.hpp"
+#include "qpeer/transport/base/error.hpp"
+#include "qpeer/transport/base/time.hpp"
+#include "qpeer/transport/recovery/packet_writer.hpp"
+#include "qpeer/transport/recovery/sent_frame.hpp"
+#include "qpeer/transport/wire/frame.hpp"
+#include "qpeer/transport/wire/transport_parameters.hpp"
 
 namespace qpeer::transport {
 

@@ -1,9 +1,9 @@
 // One received packet whose protection is gone: what the frames of it need to know of it.
 #pragma once
 
-#include "transport/base/datagram.hpp"
-#include "transport/base/ids.hpp"
-#include "transport/wire/packet_type.hpp"
+#include "qpeer/transport/base/datagram.hpp"
+#include "qpeer/transport/base/ids.hpp"
+#include "qpeer/transport/wire/packet_type.hpp"
 
 namespace qpeer::transport {
 

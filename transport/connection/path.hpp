@@ -6,14 +6,14 @@
 #include <limits>
 #include <memory>
 
-#include "transport/base/address.hpp"
-#include "transport/base/ids.hpp"
-#include "transport/base/inline_vector.hpp"
-#include "transport/base/time.hpp"
-#include "transport/connection/mtu_discovery.hpp"
-#include "transport/connection/path_validator.hpp"
-#include "transport/recovery/path_state.hpp"
-#include "transport/wire/frame.hpp"
+#include "qpeer/transport/base/address.hpp"
+#include "qpeer/transport/base/ids.hpp"
+#include "qpeer/transport/base/inline_vector.hpp"
+#include "qpeer/transport/base/time.hpp"
+#include "qpeer/transport/connection/mtu_discovery.hpp"
+#include "qpeer/transport/connection/path_validator.hpp"
+#include "qpeer/transport/recovery/path_state.hpp"
+#include "qpeer/transport/wire/frame.hpp"
 
 namespace qpeer::transport {
 

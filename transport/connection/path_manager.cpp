@@ -1,4 +1,4 @@
-#include "transport/connection/path_manager.hpp"
+#include "qpeer/transport/connection/path_manager.hpp"
 
 #include <algorithm>
 #include <cassert>

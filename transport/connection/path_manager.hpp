@@ -10,7 +10,7 @@
 #include <span>
 #include <vector>
 
-#include "transport/connection/path.hpp"
+#include "qpeer/transport/connection/path.hpp"
 
 namespace qpeer::transport {
 

@@ -1,4 +1,4 @@
-#include "transport/connection/path_validator.hpp"
+#include "qpeer/transport/connection/path_validator.hpp"
 
 namespace qpeer::transport {
 

@@ -11,10 +11,10 @@
 #include <cstdint>
 #include <optional>
 
-#include "transport/base/random.hpp"
-#include "transport/base/time.hpp"
-#include "transport/recovery/packet_writer.hpp"
-#include "transport/wire/frame.hpp"
+#include "qpeer/transport/base/random.hpp"
+#include "qpeer/transport/base/time.hpp"
+#include "qpeer/transport/recovery/packet_writer.hpp"
+#include "qpeer/transport/wire/frame.hpp"
 
 namespace qpeer::transport {
 

@@ -5,8 +5,8 @@
 #include <array>
 #include <cstddef>
 
-#include "transport/base/datagram.hpp"
-#include "transport/connection/connection.hpp"
+#include "qpeer/transport/base/datagram.hpp"
+#include "qpeer/transport/connection/connection.hpp"
 
 namespace qpeer::transport {
 

@@ -2,9 +2,9 @@
 // RFC 9000 §8.2, §9.1, §14.4.
 #include <algorithm>
 
-#include "transport/connection/connection.hpp"
-#include "transport/connection/plain_packet.hpp"
-#include "transport/wire/packet_decoder.hpp"
+#include "qpeer/transport/connection/connection.hpp"
+#include "qpeer/transport/connection/plain_packet.hpp"
+#include "qpeer/transport/wire/packet_decoder.hpp"
 
 namespace qpeer::transport {
 

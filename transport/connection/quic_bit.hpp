@@ -5,8 +5,8 @@
 #include <array>
 #include <cstdint>
 
-#include "transport/base/bytes.hpp"
-#include "transport/base/random.hpp"
+#include "qpeer/transport/base/bytes.hpp"
+#include "qpeer/transport/base/random.hpp"
 
 namespace qpeer::transport {
 

@@ -1,13 +1,13 @@
 // From a datagram to authenticated frames. RFC 9000 §12.2, §12.3, §5.2; RFC 9001 §5.3, §5.4, §5.5.
 #include <algorithm>
 
-#include "transport/connection/connection.hpp"
-#include "transport/connection/open_packet.hpp"
-#include "transport/connection/plain_packet.hpp"
-#include "transport/wire/packet_decoder.hpp"
-#include "transport/wire/packet_number.hpp"
-#include "transport/wire/retry_packet.hpp"
-#include "transport/wire/version_negotiation.hpp"
+#include "qpeer/transport/connection/connection.hpp"
+#include "qpeer/transport/connection/open_packet.hpp"
+#include "qpeer/transport/connection/plain_packet.hpp"
+#include "qpeer/transport/wire/packet_decoder.hpp"
+#include "qpeer/transport/wire/packet_number.hpp"
+#include "qpeer/transport/wire/retry_packet.hpp"
+#include "qpeer/transport/wire/version_negotiation.hpp"
 
 namespace qpeer::transport {
 namespace {

@@ -1,4 +1,4 @@
-#include "transport/connection/remote_cids.hpp"
+#include "qpeer/transport/connection/remote_cids.hpp"
 
 #include <algorithm>
 

@@ -7,12 +7,12 @@
 #include <optional>
 #include <vector>
 
-#include "transport/base/error.hpp"
-#include "transport/base/ids.hpp"
-#include "transport/connection/local_cids.hpp"
-#include "transport/recovery/packet_writer.hpp"
-#include "transport/recovery/sent_frame.hpp"
-#include "transport/wire/frame.hpp"
+#include "qpeer/transport/base/error.hpp"
+#include "qpeer/transport/base/ids.hpp"
+#include "qpeer/transport/connection/local_cids.hpp"
+#include "qpeer/transport/recovery/packet_writer.hpp"
+#include "qpeer/transport/recovery/sent_frame.hpp"
+#include "qpeer/transport/wire/frame.hpp"
 
 namespace qpeer::transport {
 

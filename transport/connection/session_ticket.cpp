@@ -1,8 +1,8 @@
-#include "transport/connection/session_ticket.hpp"
+#include "qpeer/transport/connection/session_ticket.hpp"
 
 #include <array>
 
-#include "crypto/identity.hpp"
+#include "qpeer/crypto/identity.hpp"
 
 namespace qpeer::transport {
 namespace {

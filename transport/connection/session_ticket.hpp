@@ -9,9 +9,9 @@
 #include <optional>
 #include <vector>
 
-#include "transport/base/bytes.hpp"
-#include "transport/base/version.hpp"
-#include "transport/wire/transport_parameters.hpp"
+#include "qpeer/transport/base/bytes.hpp"
+#include "qpeer/transport/base/version.hpp"
+#include "qpeer/transport/wire/transport_parameters.hpp"
 
 namespace qpeer::transport {
 

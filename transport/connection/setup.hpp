@@ -7,15 +7,15 @@
 #include <string>
 #include <vector>
 
-#include "crypto/tls_session.hpp"
-#include "transport/base/address.hpp"
-#include "transport/base/ids.hpp"
-#include "transport/base/time.hpp"
-#include "transport/base/version.hpp"
-#include "transport/connection/config.hpp"
-#include "transport/connection/new_tokens.hpp"
-#include "transport/connection/session_ticket.hpp"
-#include "transport/recovery/congestion.hpp"
+#include "qpeer/crypto/tls_session.hpp"
+#include "qpeer/transport/base/address.hpp"
+#include "qpeer/transport/base/ids.hpp"
+#include "qpeer/transport/base/time.hpp"
+#include "qpeer/transport/base/version.hpp"
+#include "qpeer/transport/connection/config.hpp"
+#include "qpeer/transport/connection/new_tokens.hpp"
+#include "qpeer/transport/connection/session_ticket.hpp"
+#include "qpeer/transport/recovery/congestion.hpp"
 
 namespace qpeer::transport {
 

@@ -9,13 +9,13 @@
 #include <algorithm>
 #include <array>
 
-#include "transport/connection/connection.hpp"
-#include "transport/connection/plain_packet.hpp"
-#include "transport/recovery/packet_writer.hpp"
-#include "transport/wire/header.hpp"
-#include "transport/wire/packet_decoder.hpp"
-#include "transport/wire/packet_number.hpp"
-#include "transport/wire/stateless.hpp"
+#include "qpeer/transport/connection/connection.hpp"
+#include "qpeer/transport/connection/plain_packet.hpp"
+#include "qpeer/transport/recovery/packet_writer.hpp"
+#include "qpeer/transport/wire/header.hpp"
+#include "qpeer/transport/wire/packet_decoder.hpp"
+#include "qpeer/transport/wire/packet_number.hpp"
+#include "qpeer/transport/wire/stateless.hpp"
 
 namespace qpeer::transport {
 namespace {

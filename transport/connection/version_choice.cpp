@@ -1,4 +1,4 @@
-#include "transport/connection/version_choice.hpp"
+#include "qpeer/transport/connection/version_choice.hpp"
 
 #include <algorithm>
 

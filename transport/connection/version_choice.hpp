@@ -10,12 +10,12 @@
 
 #include <optional>
 
-#include "transport/base/error.hpp"
-#include "transport/base/ids.hpp"
-#include "transport/base/inline_vector.hpp"
-#include "transport/base/version.hpp"
-#include "transport/wire/transport_parameters.hpp"
-#include "transport/wire/version_negotiation.hpp"
+#include "qpeer/transport/base/error.hpp"
+#include "qpeer/transport/base/ids.hpp"
+#include "qpeer/transport/base/inline_vector.hpp"
+#include "qpeer/transport/base/version.hpp"
+#include "qpeer/transport/wire/transport_parameters.hpp"
+#include "qpeer/transport/wire/version_negotiation.hpp"
 
 namespace qpeer::transport {
 

@@ -2,10 +2,10 @@
 // without state, or noise. RFC 9000 §5.2.2, §6.1, §8.1.2, §10.3, §14.1.
 #include <algorithm>
 
-#include "transport/endpoint/implementation.hpp"
-#include "transport/wire/packet_decoder.hpp"
-#include "transport/wire/packet_number.hpp"
-#include "transport/wire/stateless.hpp"
+#include "qpeer/transport/endpoint/implementation.hpp"
+#include "qpeer/transport/wire/packet_decoder.hpp"
+#include "qpeer/transport/wire/packet_number.hpp"
+#include "qpeer/transport/wire/stateless.hpp"
 
 namespace qpeer::transport {
 

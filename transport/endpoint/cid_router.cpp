@@ -1,4 +1,4 @@
-#include "transport/endpoint/cid_router.hpp"
+#include "qpeer/transport/endpoint/cid_router.hpp"
 
 #include <bit>
 

@@ -9,8 +9,8 @@
 #include <optional>
 #include <unordered_map>
 
-#include "transport/base/ids.hpp"
-#include "transport/base/random.hpp"
+#include "qpeer/transport/base/ids.hpp"
+#include "qpeer/transport/base/random.hpp"
 
 namespace qpeer::transport {
 

@@ -1,10 +1,10 @@
-#include "transport/endpoint/endpoint.hpp"
+#include "qpeer/transport/endpoint/endpoint.hpp"
 
 #include <algorithm>
 #include <utility>
 
-#include "transport/endpoint/implementation.hpp"
-#include "transport/wire/stateless.hpp"
+#include "qpeer/transport/endpoint/implementation.hpp"
+#include "qpeer/transport/wire/stateless.hpp"
 
 namespace qpeer::transport {
 namespace {

@@ -10,13 +10,13 @@
 #include <string>
 #include <vector>
 
-#include "crypto/address_token.hpp"
-#include "crypto/keys.hpp"
-#include "crypto/tls_session.hpp"
-#include "transport/base/datagram.hpp"
-#include "transport/base/random.hpp"
-#include "transport/connection/config.hpp"
-#include "transport/connection/connection.hpp"
+#include "qpeer/crypto/address_token.hpp"
+#include "qpeer/crypto/keys.hpp"
+#include "qpeer/crypto/tls_session.hpp"
+#include "qpeer/transport/base/datagram.hpp"
+#include "qpeer/transport/base/random.hpp"
+#include "qpeer/transport/connection/config.hpp"
+#include "qpeer/transport/connection/connection.hpp"
 
 namespace qpeer::transport {
 

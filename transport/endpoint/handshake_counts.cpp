@@ -1,6 +1,6 @@
-#include "transport/endpoint/handshake_counts.hpp"
+#include "qpeer/transport/endpoint/handshake_counts.hpp"
 
-#include "transport/base/bytes.hpp"
+#include "qpeer/transport/base/bytes.hpp"
 
 namespace qpeer::transport {
 

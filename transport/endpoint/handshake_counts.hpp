@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <map>
 
-#include "transport/base/address.hpp"
+#include "qpeer/transport/base/address.hpp"
 
 namespace qpeer::transport {
 

@@ -14,13 +14,13 @@
 #include <optional>
 #include <vector>
 
-#include "transport/base/deadline_heap.hpp"
-#include "transport/base/ring.hpp"
-#include "transport/endpoint/cid_router.hpp"
-#include "transport/endpoint/endpoint.hpp"
-#include "transport/endpoint/handshake_counts.hpp"
-#include "transport/endpoint/stateless_answers.hpp"
-#include "transport/endpoint/used_tokens.hpp"
+#include "qpeer/transport/base/deadline_heap.hpp"
+#include "qpeer/transport/base/ring.hpp"
+#include "qpeer/transport/endpoint/cid_router.hpp"
+#include "qpeer/transport/endpoint/endpoint.hpp"
+#include "qpeer/transport/endpoint/handshake_counts.hpp"
+#include "qpeer/transport/endpoint/stateless_answers.hpp"
+#include "qpeer/transport/endpoint/used_tokens.hpp"
 
 namespace qpeer::transport {
 

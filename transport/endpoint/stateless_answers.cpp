@@ -1,13 +1,13 @@
-#include "transport/endpoint/stateless_answers.hpp"
+#include "qpeer/transport/endpoint/stateless_answers.hpp"
 
 #include <algorithm>
 
-#include "transport/wire/frame.hpp"
-#include "transport/wire/packet_decoder.hpp"
-#include "transport/wire/packet_number.hpp"
-#include "transport/wire/retry_packet.hpp"
-#include "transport/wire/stateless.hpp"
-#include "transport/wire/version_negotiation.hpp"
+#include "qpeer/transport/wire/frame.hpp"
+#include "qpeer/transport/wire/packet_decoder.hpp"
+#include "qpeer/transport/wire/packet_number.hpp"
+#include "qpeer/transport/wire/retry_packet.hpp"
+#include "qpeer/transport/wire/stateless.hpp"
+#include "qpeer/transport/wire/version_negotiation.hpp"
 
 namespace qpeer::transport {
 

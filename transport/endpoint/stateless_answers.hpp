@@ -7,14 +7,14 @@
 #include <cstdint>
 #include <optional>
 
-#include "crypto/address_token.hpp"
-#include "crypto/keys.hpp"
-#include "transport/base/datagram.hpp"
-#include "transport/base/error.hpp"
-#include "transport/base/random.hpp"
-#include "transport/base/ring.hpp"
-#include "transport/connection/config.hpp"
-#include "transport/wire/header.hpp"
+#include "qpeer/crypto/address_token.hpp"
+#include "qpeer/crypto/keys.hpp"
+#include "qpeer/transport/base/datagram.hpp"
+#include "qpeer/transport/base/error.hpp"
+#include "qpeer/transport/base/random.hpp"
+#include "qpeer/transport/base/ring.hpp"
+#include "qpeer/transport/connection/config.hpp"
+#include "qpeer/transport/wire/header.hpp"
 
 namespace qpeer::transport {
 

@@ -1,4 +1,4 @@
-#include "transport/endpoint/used_tokens.hpp"
+#include "qpeer/transport/endpoint/used_tokens.hpp"
 
 #include <algorithm>
 #include <bit>

@@ -9,8 +9,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "transport/base/bytes.hpp"
-#include "transport/base/time.hpp"
+#include "qpeer/transport/base/bytes.hpp"
+#include "qpeer/transport/base/time.hpp"
 
 namespace qpeer::transport {
 

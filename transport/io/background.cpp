@@ -1,4 +1,4 @@
-#include "transport/io/background.hpp"
+#include "qpeer/transport/io/background.hpp"
 
 #include <pthread.h>
 #include <sys/eventfd.h>

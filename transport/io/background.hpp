@@ -4,7 +4,7 @@
 #include <functional>
 #include <memory>
 
-#include "transport/io/event_loop.hpp"
+#include "qpeer/transport/io/event_loop.hpp"
 
 namespace qpeer::io {
 

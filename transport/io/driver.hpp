@@ -28,10 +28,10 @@
 #include <utility>
 #include <vector>
 
-#include "transport/base/datagram.hpp"
-#include "transport/io/event_loop.hpp"
-#include "transport/io/system_clock.hpp"
-#include "transport/io/udp_socket.hpp"
+#include "qpeer/transport/base/datagram.hpp"
+#include "qpeer/transport/io/event_loop.hpp"
+#include "qpeer/transport/io/system_clock.hpp"
+#include "qpeer/transport/io/udp_socket.hpp"
 
 namespace qpeer::io {
 

@@ -1,4 +1,4 @@
-#include "transport/io/event_loop.hpp"
+#include "qpeer/transport/io/event_loop.hpp"
 
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -10,7 +10,7 @@
 #include <array>
 #include <cerrno>
 
-#include "transport/io/system_clock.hpp"
+#include "qpeer/transport/io/system_clock.hpp"
 
 namespace qpeer::io {
 namespace {

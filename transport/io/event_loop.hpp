@@ -16,8 +16,8 @@
 #include <utility>
 #include <vector>
 
-#include "transport/base/bytes.hpp"
-#include "transport/base/time.hpp"
+#include "qpeer/transport/base/bytes.hpp"
+#include "qpeer/transport/base/time.hpp"
 
 struct epoll_event;
 

@@ -1,4 +1,4 @@
-#include "transport/io/resolve.hpp"
+#include "qpeer/transport/io/resolve.hpp"
 
 #include <netdb.h>
 #include <sys/socket.h>
@@ -9,7 +9,7 @@
 #include <memory>
 #include <system_error>
 
-#include "transport/io/udp_cmsg.hpp"
+#include "qpeer/transport/io/udp_cmsg.hpp"
 
 namespace qpeer::io {
 

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "transport/base/address.hpp"
+#include "qpeer/transport/base/address.hpp"
 
 namespace qpeer::io {
 

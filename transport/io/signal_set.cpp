@@ -1,4 +1,4 @@
-#include "transport/io/signal_set.hpp"
+#include "qpeer/transport/io/signal_set.hpp"
 
 #include <sys/signalfd.h>
 #include <unistd.h>

@@ -7,7 +7,7 @@
 #include <span>
 #include <system_error>
 
-#include "transport/io/event_loop.hpp"
+#include "qpeer/transport/io/event_loop.hpp"
 
 namespace qpeer::io {
 

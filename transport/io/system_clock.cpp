@@ -1,4 +1,4 @@
-#include "transport/io/system_clock.hpp"
+#include "qpeer/transport/io/system_clock.hpp"
 
 namespace qpeer::io {
 

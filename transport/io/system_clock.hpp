@@ -1,7 +1,7 @@
 // The only clock of the project. Whoever drives a machine reads it; no machine does.
 #pragma once
 
-#include "transport/base/time.hpp"
+#include "qpeer/transport/base/time.hpp"
 
 namespace qpeer::io {
 

@@ -1,4 +1,4 @@
-#include "transport/io/udp_cmsg.hpp"
+#include "qpeer/transport/io/udp_cmsg.hpp"
 
 #include <netinet/in.h>
 #include <netinet/udp.h>

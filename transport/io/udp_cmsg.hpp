@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "transport/base/datagram.hpp"
+#include "qpeer/transport/base/datagram.hpp"
 
 struct msghdr;
 struct sockaddr_storage;

@@ -1,4 +1,4 @@
-#include "transport/io/udp_offload.hpp"
+#include "qpeer/transport/io/udp_offload.hpp"
 
 #include <netinet/in.h>
 #include <netinet/udp.h>
@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <limits>
 
-#include "transport/io/udp_cmsg.hpp"
+#include "qpeer/transport/io/udp_cmsg.hpp"
 
 namespace qpeer::io {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <system_error>
 
-#include "transport/io/udp_socket.hpp"
+#include "qpeer/transport/io/udp_socket.hpp"
 
 namespace qpeer::io {
 

@@ -1,12 +1,12 @@
-#include "transport/io/udp_socket.hpp"
+#include "qpeer/transport/io/udp_socket.hpp"
 
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
 
-#include "transport/io/udp_cmsg.hpp"
-#include "transport/io/udp_offload.hpp"
+#include "qpeer/transport/io/udp_cmsg.hpp"
+#include "qpeer/transport/io/udp_offload.hpp"
 
 namespace qpeer::io {
 namespace {

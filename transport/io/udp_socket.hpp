@@ -16,7 +16,7 @@
 #include <system_error>
 #include <utility>
 
-#include "transport/base/datagram.hpp"
+#include "qpeer/transport/base/datagram.hpp"
 
 namespace qpeer::io {
 

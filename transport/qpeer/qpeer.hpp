@@ -15,18 +15,18 @@
 // See docs/guide.md, and docs/examples/ for whole programs.
 #pragma once
 
-#include <qpeer/transport.hpp>
+#include "qpeer/transport.hpp"
 
-#include "crypto/peer_id.hpp"
-#include "p2p/async/async_node.hpp"
-#include "p2p/async/node_options.hpp"
-#include "p2p/async/peer_stream.hpp"
-#include "p2p/async/peers.hpp"
-#include "p2p/identity.hpp"
-#include "p2p/node_config.hpp"
-#include "p2p/node_event.hpp"
-#include "p2p/peer_address.hpp"
-#include "p2p/trust.hpp"
+#include "qpeer/crypto/peer_id.hpp"
+#include "qpeer/p2p/async/async_node.hpp"
+#include "qpeer/p2p/async/node_options.hpp"
+#include "qpeer/p2p/async/peer_stream.hpp"
+#include "qpeer/p2p/async/peers.hpp"
+#include "qpeer/p2p/identity.hpp"
+#include "qpeer/p2p/node_config.hpp"
+#include "qpeer/p2p/node_event.hpp"
+#include "qpeer/p2p/peer_address.hpp"
+#include "qpeer/p2p/trust.hpp"
 
 namespace qpeer {
 

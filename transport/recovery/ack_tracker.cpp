@@ -1,4 +1,4 @@
-#include "transport/recovery/ack_tracker.hpp"
+#include "qpeer/transport/recovery/ack_tracker.hpp"
 
 #include <algorithm>
 

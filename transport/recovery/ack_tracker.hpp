@@ -10,10 +10,10 @@
 #include <optional>
 #include <span>
 
-#include "transport/base/datagram.hpp"
-#include "transport/base/ids.hpp"
-#include "transport/base/time.hpp"
-#include "transport/wire/ack_frame.hpp"
+#include "qpeer/transport/base/datagram.hpp"
+#include "qpeer/transport/base/ids.hpp"
+#include "qpeer/transport/base/time.hpp"
+#include "qpeer/transport/wire/ack_frame.hpp"
 
 namespace qpeer::transport {
 

@@ -5,8 +5,8 @@
 #include <memory>
 #include <optional>
 
-#include "transport/base/ids.hpp"
-#include "transport/base/time.hpp"
+#include "qpeer/transport/base/ids.hpp"
+#include "qpeer/transport/base/time.hpp"
 
 namespace qpeer::transport {
 

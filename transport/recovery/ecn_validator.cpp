@@ -1,4 +1,4 @@
-#include "transport/recovery/ecn_validator.hpp"
+#include "qpeer/transport/recovery/ecn_validator.hpp"
 
 namespace qpeer::transport {
 

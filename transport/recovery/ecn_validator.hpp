@@ -9,9 +9,9 @@
 #include <cstdint>
 #include <optional>
 
-#include "transport/base/datagram.hpp"
-#include "transport/base/ids.hpp"
-#include "transport/wire/ack_frame.hpp"
+#include "qpeer/transport/base/datagram.hpp"
+#include "qpeer/transport/base/ids.hpp"
+#include "qpeer/transport/wire/ack_frame.hpp"
 
 namespace qpeer::transport {
 

@@ -1,4 +1,4 @@
-#include "transport/recovery/loss_detector.hpp"
+#include "qpeer/transport/recovery/loss_detector.hpp"
 
 #include <algorithm>
 

@@ -4,11 +4,11 @@
 
 #include <cstdint>
 
-#include "transport/base/ids.hpp"
-#include "transport/base/time.hpp"
-#include "transport/recovery/rtt.hpp"
-#include "transport/recovery/sent_frame.hpp"
-#include "transport/recovery/sent_packets.hpp"
+#include "qpeer/transport/base/ids.hpp"
+#include "qpeer/transport/base/time.hpp"
+#include "qpeer/transport/recovery/rtt.hpp"
+#include "qpeer/transport/recovery/sent_frame.hpp"
+#include "qpeer/transport/recovery/sent_packets.hpp"
 
 namespace qpeer::transport {
 

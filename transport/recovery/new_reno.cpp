@@ -1,4 +1,4 @@
-#include "transport/recovery/new_reno.hpp"
+#include "qpeer/transport/recovery/new_reno.hpp"
 
 #include <algorithm>
 

@@ -7,7 +7,7 @@
 
 #include <limits>
 
-#include "transport/recovery/congestion.hpp"
+#include "qpeer/transport/recovery/congestion.hpp"
 
 namespace qpeer::transport {
 

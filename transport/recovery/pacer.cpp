@@ -1,4 +1,4 @@
-#include "transport/recovery/pacer.hpp"
+#include "qpeer/transport/recovery/pacer.hpp"
 
 namespace qpeer::transport {
 namespace {

@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "transport/base/time.hpp"
+#include "qpeer/transport/base/time.hpp"
 
 namespace qpeer::transport {
 

@@ -11,9 +11,9 @@
 #include <new>
 #include <span>
 
-#include "transport/base/bytes.hpp"
-#include "transport/recovery/sent_frame.hpp"
-#include "transport/wire/frame_rules.hpp"
+#include "qpeer/transport/base/bytes.hpp"
+#include "qpeer/transport/recovery/sent_frame.hpp"
+#include "qpeer/transport/wire/frame_rules.hpp"
 
 namespace qpeer::transport {
 

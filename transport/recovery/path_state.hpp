@@ -7,11 +7,11 @@
 #include <memory>
 #include <utility>
 
-#include "transport/base/ids.hpp"
-#include "transport/recovery/congestion.hpp"
-#include "transport/recovery/ecn_validator.hpp"
-#include "transport/recovery/pacer.hpp"
-#include "transport/recovery/rtt.hpp"
+#include "qpeer/transport/base/ids.hpp"
+#include "qpeer/transport/recovery/congestion.hpp"
+#include "qpeer/transport/recovery/ecn_validator.hpp"
+#include "qpeer/transport/recovery/pacer.hpp"
+#include "qpeer/transport/recovery/rtt.hpp"
 
 namespace qpeer::transport {
 

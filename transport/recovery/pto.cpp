@@ -1,4 +1,4 @@
-#include "transport/recovery/pto.hpp"
+#include "qpeer/transport/recovery/pto.hpp"
 
 #include <algorithm>
 

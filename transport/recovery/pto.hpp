@@ -4,9 +4,9 @@
 #include <array>
 #include <cstdint>
 
-#include "transport/base/ids.hpp"
-#include "transport/base/time.hpp"
-#include "transport/recovery/rtt.hpp"
+#include "qpeer/transport/base/ids.hpp"
+#include "qpeer/transport/base/time.hpp"
+#include "qpeer/transport/recovery/rtt.hpp"
 
 namespace qpeer::transport {
 

@@ -1,5 +1,5 @@
 // Sending, time and the progress of the handshake; recovery_ack.cpp is what ACKs cause.
-#include "transport/recovery/recovery.hpp"
+#include "qpeer/transport/recovery/recovery.hpp"
 
 #include <algorithm>
 #include <cassert>

@@ -9,19 +9,19 @@
 #include <optional>
 #include <span>
 
-#include "transport/base/datagram.hpp"
-#include "transport/base/error.hpp"
-#include "transport/base/ids.hpp"
-#include "transport/base/time.hpp"
-#include "transport/recovery/congestion.hpp"
-#include "transport/recovery/loss_detector.hpp"
-#include "transport/recovery/pacer.hpp"
-#include "transport/recovery/path_state.hpp"
-#include "transport/recovery/pto.hpp"
-#include "transport/recovery/rtt.hpp"
-#include "transport/recovery/sent_frame.hpp"
-#include "transport/recovery/sent_packets.hpp"
-#include "transport/wire/ack_frame.hpp"
+#include "qpeer/transport/base/datagram.hpp"
+#include "qpeer/transport/base/error.hpp"
+#include "qpeer/transport/base/ids.hpp"
+#include "qpeer/transport/base/time.hpp"
+#include "qpeer/transport/recovery/congestion.hpp"
+#include "qpeer/transport/recovery/loss_detector.hpp"
+#include "qpeer/transport/recovery/pacer.hpp"
+#include "qpeer/transport/recovery/path_state.hpp"
+#include "qpeer/transport/recovery/pto.hpp"
+#include "qpeer/transport/recovery/rtt.hpp"
+#include "qpeer/transport/recovery/sent_frame.hpp"
+#include "qpeer/transport/recovery/sent_packets.hpp"
+#include "qpeer/transport/wire/ack_frame.hpp"
 
 namespace qpeer::transport {
 

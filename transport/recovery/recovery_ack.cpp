@@ -3,7 +3,7 @@
 #include <cassert>
 #include <utility>
 
-#include "transport/recovery/recovery.hpp"
+#include "qpeer/transport/recovery/recovery.hpp"
 
 namespace qpeer::transport {
 

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <optional>
 
-#include "transport/base/time.hpp"
+#include "qpeer/transport/base/time.hpp"
 
 namespace qpeer::transport {
 

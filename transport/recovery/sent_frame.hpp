@@ -8,7 +8,7 @@
 
 #include <cstdint>
 
-#include "transport/base/ids.hpp"
+#include "qpeer/transport/base/ids.hpp"
 
 namespace qpeer::transport {
 

@@ -1,9 +1,9 @@
-#include "transport/recovery/sent_packets.hpp"
+#include "qpeer/transport/recovery/sent_packets.hpp"
 
 #include <algorithm>
 #include <cassert>
 
-#include "transport/recovery/recovery.hpp"
+#include "qpeer/transport/recovery/recovery.hpp"
 
 namespace qpeer::transport {
 

@@ -13,12 +13,12 @@
 #include <cstdint>
 #include <span>
 
-#include "transport/base/datagram.hpp"
-#include "transport/base/ids.hpp"
-#include "transport/base/ring.hpp"
-#include "transport/base/time.hpp"
-#include "transport/recovery/sent_frame.hpp"
-#include "transport/wire/ack_frame.hpp"
+#include "qpeer/transport/base/datagram.hpp"
+#include "qpeer/transport/base/ids.hpp"
+#include "qpeer/transport/base/ring.hpp"
+#include "qpeer/transport/base/time.hpp"
+#include "qpeer/transport/recovery/sent_frame.hpp"
+#include "qpeer/transport/wire/ack_frame.hpp"
 
 namespace qpeer::transport {
 

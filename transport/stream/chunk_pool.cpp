@@ -1,4 +1,4 @@
-#include "transport/stream/chunk_pool.hpp"
+#include "qpeer/transport/stream/chunk_pool.hpp"
 
 #include <algorithm>
 #include <new>

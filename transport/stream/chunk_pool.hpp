@@ -12,7 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "transport/base/bytes.hpp"
+#include "qpeer/transport/base/bytes.hpp"
 
 namespace qpeer::transport {
 

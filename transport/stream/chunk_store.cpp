@@ -1,4 +1,4 @@
-#include "transport/stream/chunk_store.hpp"
+#include "qpeer/transport/stream/chunk_store.hpp"
 
 #include <algorithm>
 #include <cassert>

@@ -14,8 +14,8 @@
 #include <cstdint>
 #include <memory>
 
-#include "transport/base/bytes.hpp"
-#include "transport/stream/chunk_pool.hpp"
+#include "qpeer/transport/base/bytes.hpp"
+#include "qpeer/transport/stream/chunk_pool.hpp"
 
 namespace qpeer::transport {
 

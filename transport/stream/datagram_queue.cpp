@@ -1,4 +1,4 @@
-#include "transport/stream/datagram_queue.hpp"
+#include "qpeer/transport/stream/datagram_queue.hpp"
 
 #include <algorithm>
 

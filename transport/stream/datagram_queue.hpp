@@ -12,12 +12,12 @@
 #include <optional>
 #include <string_view>
 
-#include "transport/base/bytes.hpp"
-#include "transport/base/error.hpp"
-#include "transport/recovery/packet_writer.hpp"
-#include "transport/recovery/sent_frame.hpp"
-#include "transport/stream/datagram_ring.hpp"
-#include "transport/wire/frame.hpp"
+#include "qpeer/transport/base/bytes.hpp"
+#include "qpeer/transport/base/error.hpp"
+#include "qpeer/transport/recovery/packet_writer.hpp"
+#include "qpeer/transport/recovery/sent_frame.hpp"
+#include "qpeer/transport/stream/datagram_ring.hpp"
+#include "qpeer/transport/wire/frame.hpp"
 
 namespace qpeer::transport {
 

@@ -14,8 +14,8 @@
 #include <memory>
 #include <optional>
 
-#include "transport/base/bytes.hpp"
-#include "transport/base/ring.hpp"
+#include "qpeer/transport/base/bytes.hpp"
+#include "qpeer/transport/base/ring.hpp"
 
 namespace qpeer::transport {
 

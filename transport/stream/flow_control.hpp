@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "transport/base/varint.hpp"
+#include "qpeer/transport/base/varint.hpp"
 
 namespace qpeer::transport {
 

@@ -1,4 +1,4 @@
-#include "transport/stream/recv_buffer.hpp"
+#include "qpeer/transport/stream/recv_buffer.hpp"
 
 #include <algorithm>
 #include <utility>

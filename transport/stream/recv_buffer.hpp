@@ -14,9 +14,9 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "transport/base/bytes.hpp"
-#include "transport/base/interval_set.hpp"
-#include "transport/stream/chunk_store.hpp"
+#include "qpeer/transport/base/bytes.hpp"
+#include "qpeer/transport/base/interval_set.hpp"
+#include "qpeer/transport/stream/chunk_store.hpp"
 
 namespace qpeer::transport {
 

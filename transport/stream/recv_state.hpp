@@ -8,7 +8,7 @@
 
 #include <initializer_list>
 
-#include "transport/base/bytes.hpp"
+#include "qpeer/transport/base/bytes.hpp"
 
 namespace qpeer::transport {
 

@@ -1,9 +1,9 @@
-#include "transport/stream/recv_stream.hpp"
+#include "qpeer/transport/stream/recv_stream.hpp"
 
 #include <algorithm>
 #include <utility>
 
-#include "transport/wire/flow_frames.hpp"
+#include "qpeer/transport/wire/flow_frames.hpp"
 
 namespace qpeer::transport {
 

@@ -8,14 +8,14 @@
 #include <cstdint>
 #include <expected>
 
-#include "transport/base/error.hpp"
-#include "transport/base/ids.hpp"
-#include "transport/recovery/packet_writer.hpp"
-#include "transport/stream/flow_control.hpp"
-#include "transport/stream/recv_buffer.hpp"
-#include "transport/stream/recv_state.hpp"
-#include "transport/stream/stream_types.hpp"
-#include "transport/wire/stream_frames.hpp"
+#include "qpeer/transport/base/error.hpp"
+#include "qpeer/transport/base/ids.hpp"
+#include "qpeer/transport/recovery/packet_writer.hpp"
+#include "qpeer/transport/stream/flow_control.hpp"
+#include "qpeer/transport/stream/recv_buffer.hpp"
+#include "qpeer/transport/stream/recv_state.hpp"
+#include "qpeer/transport/stream/stream_types.hpp"
+#include "qpeer/transport/wire/stream_frames.hpp"
 
 namespace qpeer::transport {
 

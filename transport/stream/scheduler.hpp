@@ -9,8 +9,8 @@
 
 #include <cstdint>
 
-#include "transport/stream/linked_queue.hpp"
-#include "transport/stream/stream.hpp"
+#include "qpeer/transport/stream/linked_queue.hpp"
+#include "qpeer/transport/stream/stream.hpp"
 
 namespace qpeer::transport {
 

@@ -1,4 +1,4 @@
-#include "transport/stream/send_buffer.hpp"
+#include "qpeer/transport/stream/send_buffer.hpp"
 
 #include <algorithm>
 #include <utility>

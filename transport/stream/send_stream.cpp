@@ -1,10 +1,10 @@
-#include "transport/stream/send_stream.hpp"
+#include "qpeer/transport/stream/send_stream.hpp"
 
 #include <algorithm>
 #include <utility>
 
-#include "transport/wire/flow_frames.hpp"
-#include "transport/wire/stream_frames.hpp"
+#include "qpeer/transport/wire/flow_frames.hpp"
+#include "qpeer/transport/wire/stream_frames.hpp"
 
 namespace qpeer::transport {
 

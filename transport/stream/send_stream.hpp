@@ -6,12 +6,12 @@
 #include <cstdint>
 #include <expected>
 
-#include "transport/base/ids.hpp"
-#include "transport/recovery/packet_writer.hpp"
-#include "transport/stream/flow_control.hpp"
-#include "transport/stream/send_buffer.hpp"
-#include "transport/stream/send_state.hpp"
-#include "transport/stream/stream_types.hpp"
+#include "qpeer/transport/base/ids.hpp"
+#include "qpeer/transport/recovery/packet_writer.hpp"
+#include "qpeer/transport/stream/flow_control.hpp"
+#include "qpeer/transport/stream/send_buffer.hpp"
+#include "qpeer/transport/stream/send_state.hpp"
+#include "qpeer/transport/stream/stream_types.hpp"
 
 namespace qpeer::transport {
 

@@ -3,11 +3,11 @@
 
 #include <cstdint>
 
-#include "transport/base/ids.hpp"
-#include "transport/base/slab.hpp"
-#include "transport/stream/linked_queue.hpp"
-#include "transport/stream/recv_stream.hpp"
-#include "transport/stream/send_stream.hpp"
+#include "qpeer/transport/base/ids.hpp"
+#include "qpeer/transport/base/slab.hpp"
+#include "qpeer/transport/stream/linked_queue.hpp"
+#include "qpeer/transport/stream/recv_stream.hpp"
+#include "qpeer/transport/stream/send_stream.hpp"
 
 namespace qpeer::transport {
 

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "transport/base/ids.hpp"
+#include "qpeer/transport/base/ids.hpp"
 
 namespace qpeer::transport {
 

@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <utility>
 
-#include "transport/stream/flow_control.hpp"
-#include "transport/wire/flow_frames.hpp"
+#include "qpeer/transport/stream/flow_control.hpp"
+#include "qpeer/transport/wire/flow_frames.hpp"
 
 namespace qpeer::transport {
 

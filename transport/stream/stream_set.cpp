@@ -1,5 +1,5 @@
 // What the application does to streams, and their life in the set.
-#include "transport/stream/stream_set.hpp"
+#include "qpeer/transport/stream/stream_set.hpp"
 
 #include <bit>
 #include <utility>

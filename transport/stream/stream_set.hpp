@@ -14,21 +14,21 @@
 #include <expected>
 #include <optional>
 
-#include "transport/base/bytes.hpp"
-#include "transport/base/error.hpp"
-#include "transport/base/ids.hpp"
-#include "transport/base/slab.hpp"
-#include "transport/recovery/packet_writer.hpp"
-#include "transport/recovery/sent_frame.hpp"
-#include "transport/stream/chunk_pool.hpp"
-#include "transport/stream/flow_control.hpp"
-#include "transport/stream/scheduler.hpp"
-#include "transport/stream/stream.hpp"
-#include "transport/stream/stream_index.hpp"
-#include "transport/stream/stream_limits.hpp"
-#include "transport/stream/stream_types.hpp"
-#include "transport/wire/frame.hpp"
-#include "transport/wire/transport_parameters.hpp"
+#include "qpeer/transport/base/bytes.hpp"
+#include "qpeer/transport/base/error.hpp"
+#include "qpeer/transport/base/ids.hpp"
+#include "qpeer/transport/base/slab.hpp"
+#include "qpeer/transport/recovery/packet_writer.hpp"
+#include "qpeer/transport/recovery/sent_frame.hpp"
+#include "qpeer/transport/stream/chunk_pool.hpp"
+#include "qpeer/transport/stream/flow_control.hpp"
+#include "qpeer/transport/stream/scheduler.hpp"
+#include "qpeer/transport/stream/stream.hpp"
+#include "qpeer/transport/stream/stream_index.hpp"
+#include "qpeer/transport/stream/stream_limits.hpp"
+#include "qpeer/transport/stream/stream_types.hpp"
+#include "qpeer/transport/wire/frame.hpp"
+#include "qpeer/transport/wire/transport_parameters.hpp"
 
 namespace qpeer::transport {
 

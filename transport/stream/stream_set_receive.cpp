@@ -1,5 +1,5 @@
 // What the peer's parameters and frames do to streams. RFC 9000 §3, §4, §19.4 to §19.14.
-#include "transport/stream/stream_set.hpp"
+#include "qpeer/transport/stream/stream_set.hpp"
 
 #include <algorithm>
 #include <utility>

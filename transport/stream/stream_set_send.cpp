@@ -1,7 +1,7 @@
 // What streams have to send, and what became of it. RFC 9000 §13.3.
 #include <utility>
 
-#include "transport/stream/stream_set.hpp"
+#include "qpeer/transport/stream/stream_set.hpp"
 
 namespace qpeer::transport {
 

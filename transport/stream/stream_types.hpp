@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <string_view>
 
-#include "transport/base/bytes.hpp"
-#include "transport/base/ids.hpp"
+#include "qpeer/transport/base/bytes.hpp"
+#include "qpeer/transport/base/ids.hpp"
 
 namespace qpeer::transport {
 

@@ -12,9 +12,9 @@
 #include <type_traits>
 #include <utility>
 
-#include "transport/base/bytes.hpp"
-#include "transport/base/ids.hpp"
-#include "transport/wire/frame_type.hpp"
+#include "qpeer/transport/base/bytes.hpp"
+#include "qpeer/transport/base/ids.hpp"
+#include "qpeer/transport/wire/frame_type.hpp"
 
 namespace qpeer::wire {
 

@@ -9,10 +9,10 @@
 #include <type_traits>
 #include <utility>
 
-#include "transport/base/address.hpp"
-#include "transport/base/bytes.hpp"
-#include "transport/base/ids.hpp"
-#include "transport/wire/frame_type.hpp"
+#include "qpeer/transport/base/address.hpp"
+#include "qpeer/transport/base/bytes.hpp"
+#include "qpeer/transport/base/ids.hpp"
+#include "qpeer/transport/wire/frame_type.hpp"
 
 namespace qpeer::wire {
 

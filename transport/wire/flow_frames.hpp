@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <utility>
 
-#include "transport/base/bytes.hpp"
-#include "transport/base/ids.hpp"
-#include "transport/wire/frame_type.hpp"
+#include "qpeer/transport/base/bytes.hpp"
+#include "qpeer/transport/base/ids.hpp"
+#include "qpeer/transport/wire/frame_type.hpp"
 
 namespace qpeer::wire {
 

@@ -11,11 +11,11 @@
 
 #include <variant>
 
-#include "transport/wire/ack_frame.hpp"
-#include "transport/wire/connection_frames.hpp"
-#include "transport/wire/flow_frames.hpp"
-#include "transport/wire/frame_type.hpp"
-#include "transport/wire/stream_frames.hpp"
+#include "qpeer/transport/wire/ack_frame.hpp"
+#include "qpeer/transport/wire/connection_frames.hpp"
+#include "qpeer/transport/wire/flow_frames.hpp"
+#include "qpeer/transport/wire/frame_type.hpp"
+#include "qpeer/transport/wire/stream_frames.hpp"
 
 namespace qpeer::wire {
 

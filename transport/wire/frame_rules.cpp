@@ -1,4 +1,4 @@
-#include "transport/wire/frame_rules.hpp"
+#include "qpeer/transport/wire/frame_rules.hpp"
 
 namespace qpeer::wire {
 

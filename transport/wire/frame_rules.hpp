@@ -8,10 +8,10 @@
 #include <expected>
 #include <utility>
 
-#include "transport/base/bytes.hpp"
-#include "transport/base/error.hpp"
-#include "transport/wire/frame.hpp"
-#include "transport/wire/packet_type.hpp"
+#include "qpeer/transport/base/bytes.hpp"
+#include "qpeer/transport/base/error.hpp"
+#include "qpeer/transport/wire/frame.hpp"
+#include "qpeer/transport/wire/packet_type.hpp"
 
 namespace qpeer::wire {
 

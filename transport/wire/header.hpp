@@ -12,11 +12,11 @@
 #include <expected>
 #include <optional>
 
-#include "transport/base/bytes.hpp"
-#include "transport/base/error.hpp"
-#include "transport/base/ids.hpp"
-#include "transport/base/version.hpp"
-#include "transport/wire/packet_type.hpp"
+#include "qpeer/transport/base/bytes.hpp"
+#include "qpeer/transport/base/error.hpp"
+#include "qpeer/transport/base/ids.hpp"
+#include "qpeer/transport/base/version.hpp"
+#include "qpeer/transport/wire/packet_type.hpp"
 
 namespace qpeer::wire {
 

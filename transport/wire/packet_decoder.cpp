@@ -1,4 +1,4 @@
-#include "transport/wire/packet_decoder.hpp"
+#include "qpeer/transport/wire/packet_decoder.hpp"
 
 namespace qpeer::wire {
 

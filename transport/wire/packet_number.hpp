@@ -7,8 +7,8 @@
 #include <cstdint>
 #include <optional>
 
-#include "transport/base/bytes.hpp"
-#include "transport/base/ids.hpp"
+#include "qpeer/transport/base/bytes.hpp"
+#include "qpeer/transport/base/ids.hpp"
 
 namespace qpeer::wire {
 

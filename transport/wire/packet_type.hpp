@@ -1,7 +1,7 @@
 // The kinds of packets. RFC 9000 §17, Table 5.
 #pragma once
 
-#include "transport/base/bytes.hpp"
+#include "qpeer/transport/base/bytes.hpp"
 
 namespace qpeer::wire {
 

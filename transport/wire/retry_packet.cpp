@@ -1,6 +1,6 @@
-#include "transport/wire/retry_packet.hpp"
+#include "qpeer/transport/wire/retry_packet.hpp"
 
-#include "transport/wire/header.hpp"
+#include "qpeer/transport/wire/header.hpp"
 
 namespace qpeer::wire {
 

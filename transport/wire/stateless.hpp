@@ -5,9 +5,9 @@
 #include <cstddef>
 #include <optional>
 
-#include "transport/base/bytes.hpp"
-#include "transport/base/ids.hpp"
-#include "transport/wire/header.hpp"
+#include "qpeer/transport/base/bytes.hpp"
+#include "qpeer/transport/base/ids.hpp"
+#include "qpeer/transport/wire/header.hpp"
 
 namespace qpeer::wire {
 

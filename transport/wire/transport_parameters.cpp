@@ -1,10 +1,10 @@
-#include "transport/wire/transport_parameters.hpp"
+#include "qpeer/transport/wire/transport_parameters.hpp"
 
 #include <algorithm>
 #include <array>
 #include <utility>
 
-#include "transport/wire/flow_frames.hpp"
+#include "qpeer/transport/wire/flow_frames.hpp"
 
 namespace qpeer::wire {
 

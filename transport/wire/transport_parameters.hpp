@@ -11,11 +11,11 @@
 #include <optional>
 #include <span>
 
-#include "transport/base/address.hpp"
-#include "transport/base/bytes.hpp"
-#include "transport/base/error.hpp"
-#include "transport/base/ids.hpp"
-#include "transport/base/version.hpp"
+#include "qpeer/transport/base/address.hpp"
+#include "qpeer/transport/base/bytes.hpp"
+#include "qpeer/transport/base/error.hpp"
+#include "qpeer/transport/base/ids.hpp"
+#include "qpeer/transport/base/version.hpp"
 
 namespace qpeer::wire {
 

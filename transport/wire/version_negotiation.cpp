@@ -1,6 +1,6 @@
-#include "transport/wire/version_negotiation.hpp"
+#include "qpeer/transport/wire/version_negotiation.hpp"
 
-#include "transport/wire/header.hpp"
+#include "qpeer/transport/wire/header.hpp"
 
 namespace qpeer::wire {
 

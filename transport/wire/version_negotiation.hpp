@@ -8,9 +8,9 @@
 #include <expected>
 #include <span>
 
-#include "transport/base/bytes.hpp"
-#include "transport/base/error.hpp"
-#include "transport/base/version.hpp"
+#include "qpeer/transport/base/bytes.hpp"
+#include "qpeer/transport/base/error.hpp"
+#include "qpeer/transport/base/version.hpp"
 
 namespace qpeer::wire {
 

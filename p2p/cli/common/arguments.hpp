@@ -18,7 +18,7 @@
 #include <utility>
 #include <vector>
 
-#include "transport/base/time.hpp"
+#include "qpeer/transport/base/time.hpp"
 
 namespace qpeer::cli {
 

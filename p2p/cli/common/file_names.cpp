@@ -2,7 +2,7 @@
 #include <optional>
 #include <string>
 
-#include "p2p/cli/common/files.hpp"
+#include "qpeer/p2p/cli/common/files.hpp"
 
 namespace qpeer::cli {
 namespace {

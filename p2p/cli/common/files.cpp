@@ -1,4 +1,4 @@
-#include "p2p/cli/common/files.hpp"
+#include "qpeer/p2p/cli/common/files.hpp"
 
 #include <fcntl.h>
 

@@ -7,8 +7,8 @@
 #include <string_view>
 #include <utility>
 
-#include "transport/base/bytes.hpp"
-#include "transport/base/file.hpp"
+#include "qpeer/transport/base/bytes.hpp"
+#include "qpeer/transport/base/file.hpp"
 
 namespace qpeer::cli {
 

@@ -4,7 +4,7 @@
 #include <expected>
 #include <string>
 
-#include "p2p/identity.hpp"
+#include "qpeer/p2p/identity.hpp"
 
 namespace qpeer::cli {
 

@@ -1,4 +1,4 @@
-#include "p2p/cli/common/line_reader.hpp"
+#include "qpeer/p2p/cli/common/line_reader.hpp"
 
 #include <unistd.h>
 

@@ -6,9 +6,9 @@
 #include <optional>
 #include <string>
 
-#include "transport/async/task.hpp"
-#include "transport/base/time.hpp"
-#include "transport/io/event_loop.hpp"
+#include "qpeer/transport/async/task.hpp"
+#include "qpeer/transport/base/time.hpp"
+#include "qpeer/transport/io/event_loop.hpp"
 
 namespace qpeer::cli {
 

@@ -1,13 +1,13 @@
-#include "p2p/cli/common/peer_options.hpp"
+#include "qpeer/p2p/cli/common/peer_options.hpp"
 
 #include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <utility>
 
-#include "p2p/cli/common/identity_option.hpp"
-#include "p2p/cli/common/program.hpp"
-#include "p2p/cli/common/protocol.hpp"
+#include "qpeer/p2p/cli/common/identity_option.hpp"
+#include "qpeer/p2p/cli/common/program.hpp"
+#include "qpeer/p2p/cli/common/protocol.hpp"
 
 namespace qpeer::cli {
 namespace {

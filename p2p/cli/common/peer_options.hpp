@@ -7,12 +7,12 @@
 #include <string_view>
 #include <vector>
 
-#include "crypto/peer_id.hpp"
-#include "p2p/async/node_options.hpp"
-#include "p2p/cli/common/arguments.hpp"
-#include "p2p/cli/common/transport_options.hpp"
-#include "p2p/peer_address.hpp"
-#include "p2p/trust.hpp"
+#include "qpeer/crypto/peer_id.hpp"
+#include "qpeer/p2p/async/node_options.hpp"
+#include "qpeer/p2p/cli/common/arguments.hpp"
+#include "qpeer/p2p/cli/common/transport_options.hpp"
+#include "qpeer/p2p/peer_address.hpp"
+#include "qpeer/p2p/trust.hpp"
 
 namespace qpeer::cli {
 

@@ -1,4 +1,4 @@
-#include "p2p/cli/common/program.hpp"
+#include "qpeer/p2p/cli/common/program.hpp"
 
 #include <unistd.h>
 
@@ -8,9 +8,9 @@
 #include <cstdio>
 #include <optional>
 
-#include "transport/async/task_group.hpp"
-#include "transport/io/signal_set.hpp"
-#include "transport/io/system_clock.hpp"
+#include "qpeer/transport/async/task_group.hpp"
+#include "qpeer/transport/io/signal_set.hpp"
+#include "qpeer/transport/io/system_clock.hpp"
 
 namespace qpeer::cli {
 namespace {

@@ -8,9 +8,9 @@
 #include <string_view>
 #include <utility>
 
-#include "transport/async/task.hpp"
-#include "transport/base/bytes.hpp"
-#include "transport/io/event_loop.hpp"
+#include "qpeer/transport/async/task.hpp"
+#include "qpeer/transport/base/bytes.hpp"
+#include "qpeer/transport/io/event_loop.hpp"
 
 namespace qpeer::cli {
 

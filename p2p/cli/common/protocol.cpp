@@ -1,4 +1,4 @@
-#include "p2p/cli/common/protocol.hpp"
+#include "qpeer/p2p/cli/common/protocol.hpp"
 
 #include <utility>
 

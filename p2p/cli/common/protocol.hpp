@@ -20,9 +20,9 @@
 #include <string_view>
 #include <vector>
 
-#include "p2p/async/peer_stream.hpp"
-#include "transport/async/task.hpp"
-#include "transport/base/bytes.hpp"
+#include "qpeer/p2p/async/peer_stream.hpp"
+#include "qpeer/transport/async/task.hpp"
+#include "qpeer/transport/base/bytes.hpp"
 
 namespace qpeer::cli {
 

@@ -1,13 +1,13 @@
-#include "p2p/cli/common/receiver.hpp"
+#include "qpeer/p2p/cli/common/receiver.hpp"
 
 #include <algorithm>
 #include <filesystem>
 #include <system_error>
 #include <utility>
 
-#include "p2p/cli/common/files.hpp"
-#include "p2p/cli/common/program.hpp"
-#include "p2p/cli/common/transfer.hpp"
+#include "qpeer/p2p/cli/common/files.hpp"
+#include "qpeer/p2p/cli/common/program.hpp"
+#include "qpeer/p2p/cli/common/transfer.hpp"
 
 namespace qpeer::cli {
 namespace {

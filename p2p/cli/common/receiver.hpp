@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "crypto/peer_id.hpp"
-#include "p2p/async/peer_stream.hpp"
-#include "p2p/cli/common/protocol.hpp"
+#include "qpeer/crypto/peer_id.hpp"
+#include "qpeer/p2p/async/peer_stream.hpp"
+#include "qpeer/p2p/cli/common/protocol.hpp"
 
 namespace qpeer::cli {
 

@@ -1,11 +1,11 @@
-#include "p2p/cli/common/reporter.hpp"
+#include "qpeer/p2p/cli/common/reporter.hpp"
 
 #include <algorithm>
 #include <chrono>
 #include <variant>
 
-#include "p2p/cli/common/files.hpp"
-#include "p2p/protocol.hpp"
+#include "qpeer/p2p/cli/common/files.hpp"
+#include "qpeer/p2p/protocol.hpp"
 
 namespace qpeer::cli {
 

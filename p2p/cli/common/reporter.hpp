@@ -5,11 +5,11 @@
 #include <string>
 #include <string_view>
 
-#include "p2p/async/async_node.hpp"
-#include "p2p/cli/common/files.hpp"
-#include "p2p/cli/common/program.hpp"
-#include "p2p/cli/common/receiver.hpp"
-#include "p2p/node_event.hpp"
+#include "qpeer/p2p/async/async_node.hpp"
+#include "qpeer/p2p/cli/common/files.hpp"
+#include "qpeer/p2p/cli/common/program.hpp"
+#include "qpeer/p2p/cli/common/receiver.hpp"
+#include "qpeer/p2p/node_event.hpp"
 
 namespace qpeer::cli {
 

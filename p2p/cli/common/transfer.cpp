@@ -1,4 +1,4 @@
-#include "p2p/cli/common/transfer.hpp"
+#include "qpeer/p2p/cli/common/transfer.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -9,7 +9,7 @@
 #include <cstring>
 #include <memory>
 
-#include "crypto/identity.hpp"
+#include "qpeer/crypto/identity.hpp"
 
 namespace qpeer::cli {
 namespace {

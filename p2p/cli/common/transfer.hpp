@@ -7,11 +7,11 @@
 #include <string>
 #include <string_view>
 
-#include "p2p/async/peer_stream.hpp"
-#include "p2p/cli/common/files.hpp"
-#include "p2p/cli/common/program.hpp"
-#include "transport/async/task.hpp"
-#include "transport/base/file.hpp"
+#include "qpeer/p2p/async/peer_stream.hpp"
+#include "qpeer/p2p/cli/common/files.hpp"
+#include "qpeer/p2p/cli/common/program.hpp"
+#include "qpeer/transport/async/task.hpp"
+#include "qpeer/transport/base/file.hpp"
 
 namespace qpeer::cli {
 

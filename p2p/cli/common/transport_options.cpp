@@ -1,4 +1,4 @@
-#include "p2p/cli/common/transport_options.hpp"
+#include "qpeer/p2p/cli/common/transport_options.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -7,9 +7,9 @@
 #include <memory>
 #include <utility>
 
-#include "p2p/cli/common/files.hpp"
-#include "transport/base/host_port.hpp"
-#include "transport/io/resolve.hpp"
+#include "qpeer/p2p/cli/common/files.hpp"
+#include "qpeer/transport/base/host_port.hpp"
+#include "qpeer/transport/io/resolve.hpp"
 
 namespace qpeer::cli {
 namespace {

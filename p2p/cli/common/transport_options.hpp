@@ -8,13 +8,13 @@
 #include <string_view>
 #include <vector>
 
-#include "crypto/tls_session.hpp"
-#include "p2p/cli/common/arguments.hpp"
-#include "transport/base/address.hpp"
-#include "transport/base/version.hpp"
-#include "transport/connection/config.hpp"
-#include "transport/endpoint/endpoint.hpp"
-#include "transport/io/udp_socket.hpp"
+#include "qpeer/crypto/tls_session.hpp"
+#include "qpeer/p2p/cli/common/arguments.hpp"
+#include "qpeer/transport/base/address.hpp"
+#include "qpeer/transport/base/version.hpp"
+#include "qpeer/transport/connection/config.hpp"
+#include "qpeer/transport/endpoint/endpoint.hpp"
+#include "qpeer/transport/io/udp_socket.hpp"
 
 namespace qpeer::cli {
 

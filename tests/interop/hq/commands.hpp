@@ -1,7 +1,7 @@
 // The commands of qpeer-hq. Each takes the words after its name and gives the exit status.
 #pragma once
 
-#include <qpeer/transport.hpp>
+#include "qpeer/transport.hpp"
 
 #include <span>
 #include <string>

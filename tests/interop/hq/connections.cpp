@@ -3,9 +3,9 @@
 #include <string>
 #include <string_view>
 
-#include "p2p/cli/common/program.hpp"
-#include "p2p/cli/common/transport_options.hpp"
-#include "tests/interop/hq/commands.hpp"
+#include "qpeer/p2p/cli/common/program.hpp"
+#include "qpeer/p2p/cli/common/transport_options.hpp"
+#include "qpeer/tests/interop/hq/commands.hpp"
 
 namespace qpeer::hq {
 

@@ -1,7 +1,7 @@
 // qpeer-hq get: downloads files. Those of one host share a connection, each on a stream of its own,
 // all at once as far as the server's limit allows; or each has a connection of its own.
 #include <sys/stat.h>
-#include <qpeer/transport.hpp>
+#include "qpeer/transport.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -11,12 +11,12 @@
 #include <utility>
 #include <vector>
 
-#include "p2p/cli/common/arguments.hpp"
-#include "p2p/cli/common/files.hpp"
-#include "p2p/cli/common/program.hpp"
-#include "p2p/cli/common/transport_options.hpp"
-#include "tests/interop/hq/commands.hpp"
-#include "tests/interop/hq/url.hpp"
+#include "qpeer/p2p/cli/common/arguments.hpp"
+#include "qpeer/p2p/cli/common/files.hpp"
+#include "qpeer/p2p/cli/common/program.hpp"
+#include "qpeer/p2p/cli/common/transport_options.hpp"
+#include "qpeer/tests/interop/hq/commands.hpp"
+#include "qpeer/tests/interop/hq/url.hpp"
 
 namespace qpeer::hq {
 namespace {

@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include "p2p/cli/common/arguments.hpp"
-#include "tests/interop/hq/commands.hpp"
+#include "qpeer/p2p/cli/common/arguments.hpp"
+#include "qpeer/tests/interop/hq/commands.hpp"
 
 int main(int argc, char** argv) {
   using namespace qpeer;

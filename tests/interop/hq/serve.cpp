@@ -2,7 +2,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <qpeer/transport.hpp>
+#include "qpeer/transport.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -10,11 +10,11 @@
 #include <string>
 #include <utility>
 
-#include "p2p/cli/common/arguments.hpp"
-#include "p2p/cli/common/files.hpp"
-#include "p2p/cli/common/program.hpp"
-#include "p2p/cli/common/transport_options.hpp"
-#include "tests/interop/hq/commands.hpp"
+#include "qpeer/p2p/cli/common/arguments.hpp"
+#include "qpeer/p2p/cli/common/files.hpp"
+#include "qpeer/p2p/cli/common/program.hpp"
+#include "qpeer/p2p/cli/common/transport_options.hpp"
+#include "qpeer/tests/interop/hq/commands.hpp"
 
 namespace qpeer::hq {
 namespace {

@@ -1,8 +1,8 @@
-#include "tests/interop/hq/url.hpp"
+#include "qpeer/tests/interop/hq/url.hpp"
 
 #include <algorithm>
 
-#include "transport/base/host_port.hpp"
+#include "qpeer/transport/base/host_port.hpp"
 
 namespace qpeer::hq {
 

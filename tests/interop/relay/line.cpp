@@ -1,4 +1,4 @@
-#include "tests/interop/relay/line.hpp"
+#include "qpeer/tests/interop/relay/line.hpp"
 
 #include <algorithm>
 #include <utility>

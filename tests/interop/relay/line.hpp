@@ -14,9 +14,9 @@
 #include <utility>
 #include <vector>
 
-#include "transport/base/bytes.hpp"
-#include "transport/base/datagram.hpp"
-#include "transport/base/time.hpp"
+#include "qpeer/transport/base/bytes.hpp"
+#include "qpeer/transport/base/datagram.hpp"
+#include "qpeer/transport/base/time.hpp"
 
 namespace qpeer::relay {
 

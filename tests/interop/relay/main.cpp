@@ -8,11 +8,11 @@
 #include <string>
 #include <string_view>
 
-#include "p2p/cli/common/arguments.hpp"
-#include "p2p/cli/common/program.hpp"
-#include "tests/interop/relay/relay.hpp"
-#include "transport/io/event_loop.hpp"
-#include "transport/io/signal_set.hpp"
+#include "qpeer/p2p/cli/common/arguments.hpp"
+#include "qpeer/p2p/cli/common/program.hpp"
+#include "qpeer/tests/interop/relay/relay.hpp"
+#include "qpeer/transport/io/event_loop.hpp"
+#include "qpeer/transport/io/signal_set.hpp"
 
 namespace {
 

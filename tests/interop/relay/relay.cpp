@@ -1,4 +1,4 @@
-#include "tests/interop/relay/relay.hpp"
+#include "qpeer/tests/interop/relay/relay.hpp"
 
 #include <fmt/format.h>
 

@@ -14,12 +14,12 @@
 #include <system_error>
 #include <vector>
 
-#include "tests/interop/relay/line.hpp"
-#include "tests/interop/relay/wiretap.hpp"
-#include "transport/base/address.hpp"
-#include "transport/io/event_loop.hpp"
-#include "transport/io/system_clock.hpp"
-#include "transport/io/udp_socket.hpp"
+#include "qpeer/tests/interop/relay/line.hpp"
+#include "qpeer/tests/interop/relay/wiretap.hpp"
+#include "qpeer/transport/base/address.hpp"
+#include "qpeer/transport/io/event_loop.hpp"
+#include "qpeer/transport/io/system_clock.hpp"
+#include "qpeer/transport/io/udp_socket.hpp"
 
 namespace qpeer::relay {
 

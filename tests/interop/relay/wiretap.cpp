@@ -1,4 +1,4 @@
-#include "tests/interop/relay/wiretap.hpp"
+#include "qpeer/tests/interop/relay/wiretap.hpp"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 #include <functional>
 #include <string_view>
 
-#include "transport/wire/header.hpp"
+#include "qpeer/transport/wire/header.hpp"
 
 namespace qpeer::relay {
 namespace {

@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include "transport/base/bytes.hpp"
-#include "transport/base/datagram.hpp"
+#include "qpeer/transport/base/bytes.hpp"
+#include "qpeer/transport/base/datagram.hpp"
 
 namespace qpeer::relay {
 

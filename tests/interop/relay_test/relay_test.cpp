@@ -9,9 +9,9 @@
 #include <optional>
 #include <vector>
 
-#include "tests/interop/relay/line.hpp"
-#include "tests/interop/relay/wiretap.hpp"
-#include "transport/wire/header.hpp"
+#include "qpeer/tests/interop/relay/line.hpp"
+#include "qpeer/tests/interop/relay/wiretap.hpp"
+#include "qpeer/transport/wire/header.hpp"
 
 namespace qpeer::relay {
 namespace {

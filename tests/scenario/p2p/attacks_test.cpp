@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <deque>
 
-#include "tests/scenario/p2p/liar.hpp"
+#include "qpeer/tests/scenario/p2p/liar.hpp"
 
 namespace qpeer::sim {
 namespace {

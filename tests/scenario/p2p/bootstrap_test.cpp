@@ -1,5 +1,5 @@
 // Finding the first link.
-#include "tests/scenario/p2p/world.hpp"
+#include "qpeer/tests/scenario/p2p/world.hpp"
 
 namespace qpeer::sim {
 namespace {

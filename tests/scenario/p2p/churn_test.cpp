@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <set>
 
-#include "tests/scenario/p2p/world.hpp"
+#include "qpeer/tests/scenario/p2p/world.hpp"
 
 namespace qpeer::sim {
 namespace {

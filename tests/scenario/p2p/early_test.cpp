@@ -1,8 +1,8 @@
 // A restarted peer comes back with its introduction in the first flight. RFC 9001 §4.6, §9.2.
 #include <utility>
 
-#include "tests/scenario/p2p/world.hpp"
-#include "tests/sim/packets.hpp"
+#include "qpeer/tests/scenario/p2p/world.hpp"
+#include "qpeer/tests/sim/packets.hpp"
 
 namespace qpeer::sim {
 namespace {

@@ -1,5 +1,5 @@
 // Introductions and roles, against a peer that keeps to no rule.
-#include "tests/scenario/p2p/liar.hpp"
+#include "qpeer/tests/scenario/p2p/liar.hpp"
 
 namespace qpeer::sim {
 namespace {

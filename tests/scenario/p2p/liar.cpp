@@ -1,4 +1,4 @@
-#include "tests/scenario/p2p/liar.hpp"
+#include "qpeer/tests/scenario/p2p/liar.hpp"
 
 #include <algorithm>
 #include <utility>

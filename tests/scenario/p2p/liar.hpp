@@ -11,10 +11,10 @@
 #include <string>
 #include <vector>
 
-#include "p2p/control_messages.hpp"
-#include "p2p/control_reader.hpp"
-#include "tests/scenario/p2p/world.hpp"
-#include "transport/endpoint/endpoint.hpp"
+#include "qpeer/p2p/control_messages.hpp"
+#include "qpeer/p2p/control_reader.hpp"
+#include "qpeer/tests/scenario/p2p/world.hpp"
+#include "qpeer/transport/endpoint/endpoint.hpp"
 
 namespace qpeer::sim {
 

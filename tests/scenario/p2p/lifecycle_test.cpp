@@ -1,6 +1,6 @@
 // Links over time: outages, restarts, shutting down; and what travels on them beside messages.
-#include "tests/scenario/p2p/world.hpp"
-#include "tests/sim/units.hpp"
+#include "qpeer/tests/scenario/p2p/world.hpp"
+#include "qpeer/tests/sim/units.hpp"
 
 namespace qpeer::sim {
 namespace {

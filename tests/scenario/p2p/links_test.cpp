@@ -1,5 +1,5 @@
 // Links between peers: bootstrapping, proving, carrying messages.
-#include "tests/scenario/p2p/world.hpp"
+#include "qpeer/tests/scenario/p2p/world.hpp"
 
 namespace qpeer::sim {
 namespace {

@@ -1,6 +1,6 @@
 // Messages: whole or not at all, in bounded memory, never lost in silence.
-#include "tests/scenario/p2p/liar.hpp"
-#include "tests/sim/units.hpp"
+#include "qpeer/tests/scenario/p2p/liar.hpp"
+#include "qpeer/tests/sim/units.hpp"
 
 namespace qpeer::sim {
 namespace {

@@ -1,7 +1,7 @@
 // Proofs that a node can be reached, hearsay about others, and what comes of lies.
 #include <set>
 
-#include "tests/scenario/p2p/liar.hpp"
+#include "qpeer/tests/scenario/p2p/liar.hpp"
 
 namespace qpeer::sim {
 namespace {

@@ -2,8 +2,8 @@
 #include <string>
 #include <vector>
 
-#include "tests/scenario/p2p/liar.hpp"
-#include "tests/sim/units.hpp"
+#include "qpeer/tests/scenario/p2p/liar.hpp"
+#include "qpeer/tests/sim/units.hpp"
 
 namespace qpeer::sim {
 namespace {

@@ -1,10 +1,10 @@
-#include "tests/scenario/p2p/world.hpp"
+#include "qpeer/tests/scenario/p2p/world.hpp"
 
 #include <algorithm>
 #include <cstdlib>
 #include <utility>
 
-#include "p2p/trust.hpp"
+#include "qpeer/p2p/trust.hpp"
 
 namespace qpeer::sim {
 namespace {

@@ -16,12 +16,12 @@
 #include <string>
 #include <vector>
 
-#include "p2p/identity.hpp"
-#include "p2p/node.hpp"
-#include "tests/sim/network.hpp"
-#include "tests/sim/null_keys.hpp"
-#include "tests/sim/simulate.hpp"
-#include "tests/sim/test_tls.hpp"
+#include "qpeer/p2p/identity.hpp"
+#include "qpeer/p2p/node.hpp"
+#include "qpeer/tests/sim/network.hpp"
+#include "qpeer/tests/sim/null_keys.hpp"
+#include "qpeer/tests/sim/simulate.hpp"
+#include "qpeer/tests/sim/test_tls.hpp"
 
 namespace qpeer::sim {
 

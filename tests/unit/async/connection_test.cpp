@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "crypto/identity.hpp"
-#include "tests/unit/async/loopback.hpp"
+#include "qpeer/crypto/identity.hpp"
+#include "qpeer/tests/unit/async/loopback.hpp"
 
 namespace qpeer::async {
 namespace {

@@ -4,7 +4,7 @@
 #include <optional>
 #include <vector>
 
-#include "tests/unit/async/loopback.hpp"
+#include "qpeer/tests/unit/async/loopback.hpp"
 
 namespace qpeer::async {
 namespace {

@@ -1,6 +1,6 @@
 // The example at the head of the umbrella header, as it stands there.
 #include <gtest/gtest.h>
-#include <qpeer/transport.hpp>
+#include "qpeer/transport.hpp"
 
 #include <cstdio>
 

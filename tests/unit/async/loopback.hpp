@@ -2,7 +2,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <qpeer/transport.hpp>
+#include "qpeer/transport.hpp"
 
 #include <array>
 #include <optional>

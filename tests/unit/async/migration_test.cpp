@@ -1,7 +1,7 @@
 // Connections that move between the sockets of an endpoint. RFC 9000 §9.2, §9.6.
 #include <gtest/gtest.h>
 
-#include "tests/unit/async/loopback.hpp"
+#include "qpeer/tests/unit/async/loopback.hpp"
 
 namespace qpeer::async {
 namespace {

@@ -5,8 +5,8 @@
 
 #include <csignal>
 
-#include "crypto/static_key.hpp"
-#include "tests/unit/async/loopback.hpp"
+#include "qpeer/crypto/static_key.hpp"
+#include "qpeer/tests/unit/async/loopback.hpp"
 
 namespace qpeer::async {
 namespace {

@@ -1,8 +1,8 @@
 // Tickets and early data through the handles, on real sockets. RFC 9001 §4.5, §4.6.
 #include <gtest/gtest.h>
 
-#include "crypto/identity.hpp"
-#include "tests/unit/async/loopback.hpp"
+#include "qpeer/crypto/identity.hpp"
+#include "qpeer/tests/unit/async/loopback.hpp"
 
 namespace qpeer::async {
 namespace {

@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "tests/unit/async/loopback.hpp"
+#include "qpeer/tests/unit/async/loopback.hpp"
 
 namespace qpeer::async {
 namespace {

@@ -1,4 +1,4 @@
-#include "transport/async/task.hpp"
+#include "qpeer/transport/async/task.hpp"
 
 #include <gtest/gtest.h>
 
@@ -8,9 +8,9 @@
 #include <utility>
 #include <vector>
 
-#include "transport/async/sleep.hpp"
-#include "transport/async/task_group.hpp"
-#include "transport/io/event_loop.hpp"
+#include "qpeer/transport/async/sleep.hpp"
+#include "qpeer/transport/async/task_group.hpp"
+#include "qpeer/transport/io/event_loop.hpp"
 
 namespace qpeer::async {
 namespace {

@@ -1,5 +1,5 @@
 // Address kinds: each special block, its first and last address and its neighbours.
-#include "transport/base/address_kind.hpp"
+#include "qpeer/transport/base/address_kind.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "transport/base/address.hpp"
+#include "qpeer/transport/base/address.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // The cursors that all codecs stand on.
-#include "transport/base/bytes.hpp"
+#include "qpeer/transport/base/bytes.hpp"
 
 #include <gtest/gtest.h>
 

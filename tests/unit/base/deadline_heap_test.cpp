@@ -1,4 +1,4 @@
-#include "transport/base/deadline_heap.hpp"
+#include "qpeer/transport/base/deadline_heap.hpp"
 
 #include <map>
 #include <random>

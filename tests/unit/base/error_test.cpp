@@ -1,4 +1,4 @@
-#include "transport/base/error.hpp"
+#include "qpeer/transport/base/error.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "transport/base/file.hpp"
+#include "qpeer/transport/base/file.hpp"
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "tests/unit/base/folder.hpp"
+#include "qpeer/tests/unit/base/folder.hpp"
 
 namespace qpeer {
 namespace {

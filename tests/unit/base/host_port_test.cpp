@@ -1,5 +1,5 @@
 // Host names and ports as command lines spell them.
-#include "transport/base/host_port.hpp"
+#include "qpeer/transport/base/host_port.hpp"
 
 #include <gtest/gtest.h>
 

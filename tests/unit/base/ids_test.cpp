@@ -1,12 +1,12 @@
-#include "transport/base/ids.hpp"
+#include "qpeer/transport/base/ids.hpp"
 
 #include <gtest/gtest.h>
 
 #include <array>
 #include <cstdint>
 
-#include "transport/base/random.hpp"
-#include "transport/base/version.hpp"
+#include "qpeer/transport/base/random.hpp"
+#include "qpeer/transport/base/version.hpp"
 
 namespace qpeer {
 namespace {

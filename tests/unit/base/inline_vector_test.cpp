@@ -1,5 +1,5 @@
 // InlineVector: bounded, in place, equal by its elements.
-#include "transport/base/inline_vector.hpp"
+#include "qpeer/transport/base/inline_vector.hpp"
 
 #include <gtest/gtest.h>
 

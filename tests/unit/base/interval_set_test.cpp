@@ -1,5 +1,5 @@
 // IntervalSet against its promises and against a bitmap.
-#include "transport/base/interval_set.hpp"
+#include "qpeer/transport/base/interval_set.hpp"
 
 #include <gtest/gtest.h>
 

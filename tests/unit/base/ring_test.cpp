@@ -1,5 +1,5 @@
 // Ring: elements keep their index, also while the block grows.
-#include "transport/base/ring.hpp"
+#include "qpeer/transport/base/ring.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "transport/base/slab.hpp"
+#include "qpeer/transport/base/slab.hpp"
 
 #include <gtest/gtest.h>
 

@@ -5,7 +5,7 @@
 #include <random>
 #include <vector>
 
-#include "transport/base/bytes.hpp"
+#include "qpeer/transport/base/bytes.hpp"
 
 namespace qpeer {
 namespace {

@@ -1,10 +1,10 @@
-#include "cache/bootstrap_cache.hpp"
+#include "qpeer/cache/bootstrap_cache.hpp"
 
 #include <gtest/gtest.h>
 
 #include <vector>
 
-#include "tests/unit/cache/entries.hpp"
+#include "qpeer/tests/unit/cache/entries.hpp"
 
 namespace qpeer::cache {
 namespace {

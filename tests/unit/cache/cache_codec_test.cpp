@@ -1,4 +1,4 @@
-#include "cache/cache_codec.hpp"
+#include "qpeer/cache/cache_codec.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,8 +7,8 @@
 #include <optional>
 #include <vector>
 
-#include "crypto/identity.hpp"
-#include "tests/unit/cache/entries.hpp"
+#include "qpeer/crypto/identity.hpp"
+#include "qpeer/tests/unit/cache/entries.hpp"
 
 namespace qpeer::cache {
 namespace {

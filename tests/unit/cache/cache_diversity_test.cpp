@@ -7,7 +7,7 @@
 #include <set>
 #include <vector>
 
-#include "tests/unit/cache/entries.hpp"
+#include "qpeer/tests/unit/cache/entries.hpp"
 
 namespace qpeer::cache {
 namespace {

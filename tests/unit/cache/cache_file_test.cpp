@@ -1,4 +1,4 @@
-#include "cache/cache_file.hpp"
+#include "qpeer/cache/cache_file.hpp"
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -11,11 +11,11 @@
 #include <string>
 #include <vector>
 
-#include "cache/cache_codec.hpp"
-#include "crypto/identity.hpp"
-#include "tests/unit/base/folder.hpp"
-#include "tests/unit/cache/entries.hpp"
-#include "transport/base/file.hpp"
+#include "qpeer/cache/cache_codec.hpp"
+#include "qpeer/crypto/identity.hpp"
+#include "qpeer/tests/unit/base/folder.hpp"
+#include "qpeer/tests/unit/cache/entries.hpp"
+#include "qpeer/transport/base/file.hpp"
 
 namespace qpeer::cache {
 namespace {

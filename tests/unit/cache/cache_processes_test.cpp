@@ -9,10 +9,10 @@
 #include <string>
 #include <vector>
 
-#include "cache/cache_file.hpp"
-#include "tests/unit/base/folder.hpp"
-#include "tests/unit/cache/entries.hpp"
-#include "transport/base/file.hpp"
+#include "qpeer/cache/cache_file.hpp"
+#include "qpeer/tests/unit/base/folder.hpp"
+#include "qpeer/tests/unit/cache/entries.hpp"
+#include "qpeer/transport/base/file.hpp"
 
 namespace qpeer::cache {
 namespace {

@@ -1,4 +1,4 @@
-#include "cache/cache_text.hpp"
+#include "qpeer/cache/cache_text.hpp"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/unit/cache/entries.hpp"
+#include "qpeer/tests/unit/cache/entries.hpp"
 
 namespace qpeer::cache {
 namespace {

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "cache/bootstrap_cache.hpp"
+#include "qpeer/cache/bootstrap_cache.hpp"
 
 namespace qpeer::cache {
 

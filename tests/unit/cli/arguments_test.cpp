@@ -1,4 +1,4 @@
-#include "p2p/cli/common/arguments.hpp"
+#include "qpeer/p2p/cli/common/arguments.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "p2p/cli/common/files.hpp"
+#include "qpeer/p2p/cli/common/files.hpp"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "tests/unit/base/folder.hpp"
+#include "qpeer/tests/unit/base/folder.hpp"
 
 namespace qpeer::cli {
 namespace {

@@ -1,14 +1,14 @@
-#include "p2p/cli/common/receiver.hpp"
+#include "qpeer/p2p/cli/common/receiver.hpp"
 
 #include <gtest/gtest.h>
-#include <qpeer/qpeer.hpp>
+#include "qpeer/qpeer.hpp"
 
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "crypto/identity.hpp"
-#include "tests/unit/base/folder.hpp"
+#include "qpeer/crypto/identity.hpp"
+#include "qpeer/tests/unit/base/folder.hpp"
 
 namespace qpeer::cli {
 namespace {

@@ -4,9 +4,9 @@
 
 #include <gtest/gtest.h>
 
-#include "transport/connection/local_cids.hpp"
-#include "transport/connection/path_validator.hpp"
-#include "transport/connection/remote_cids.hpp"
+#include "qpeer/transport/connection/local_cids.hpp"
+#include "qpeer/transport/connection/path_validator.hpp"
+#include "qpeer/transport/connection/remote_cids.hpp"
 
 namespace qpeer::transport {
 namespace {

@@ -1,5 +1,5 @@
 // Who is told its address, when, and what is believed. draft-ietf-quic-address-discovery.
-#include "transport/connection/observed_addresses.hpp"
+#include "qpeer/transport/connection/observed_addresses.hpp"
 
 #include <gtest/gtest.h>
 

@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "transport/connection/path_manager.hpp"
+#include "qpeer/transport/connection/path_manager.hpp"
 
 namespace qpeer::transport {
 namespace {

@@ -1,6 +1,6 @@
 // Versions are chosen by both, and a choice that somebody else made is found out. RFC 9368 §2 to §4,
 // §8; RFC 9369 §4.
-#include "transport/connection/version_choice.hpp"
+#include "qpeer/transport/connection/version_choice.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // Tokens open for whom they were made, in time, and whole. RFC 9000 §8.1.
-#include "crypto/address_token.hpp"
+#include "qpeer/crypto/address_token.hpp"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "hex.hpp"
+#include "qpeer/tests/unit/crypto/hex.hpp"
 
 namespace qpeer::crypto {
 namespace {

@@ -1,13 +1,13 @@
 // Packet protection beyond the RFC's examples: every suite, every bit, limits, batches.
-#include "crypto/aead.hpp"
+#include "qpeer/crypto/aead.hpp"
 
 #include <gtest/gtest.h>
 
 #include <random>
 
-#include "crypto/keys.hpp"
-#include "hex.hpp"
-#include "transport/base/ids.hpp"
+#include "qpeer/crypto/keys.hpp"
+#include "qpeer/tests/unit/crypto/hex.hpp"
+#include "qpeer/transport/base/ids.hpp"
 
 namespace qpeer::crypto {
 namespace {

@@ -1,5 +1,5 @@
 // An authority of our own, and the peers that it vouches for.
-#include "crypto/authority.hpp"
+#include "qpeer/crypto/authority.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "test_authority.hpp"
-#include "tls_pair.hpp"
+#include "qpeer/tests/unit/crypto/test_authority.hpp"
+#include "qpeer/tests/unit/crypto/tls_pair.hpp"
 
 namespace qpeer::crypto {
 namespace {

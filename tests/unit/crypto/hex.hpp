@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "transport/base/bytes.hpp"
+#include "qpeer/transport/base/bytes.hpp"
 
 namespace qpeer::crypto {
 

@@ -1,11 +1,11 @@
 // Keys, certificates and hashes that we make ourselves.
-#include "crypto/identity.hpp"
+#include "qpeer/crypto/identity.hpp"
 
 #include <gtest/gtest.h>
 
 #include <set>
 
-#include "tls_pair.hpp"
+#include "qpeer/tests/unit/crypto/tls_pair.hpp"
 
 namespace qpeer::crypto {
 namespace {

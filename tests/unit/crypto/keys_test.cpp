@@ -1,10 +1,10 @@
 // Keys and packet protection against the packets of RFC 9001 Appendix A and RFC 9369 Appendix A.
-#include "crypto/keys.hpp"
+#include "qpeer/crypto/keys.hpp"
 
 #include <gtest/gtest.h>
 
-#include "hex.hpp"
-#include "rfc_vectors.hpp"
+#include "qpeer/tests/unit/crypto/hex.hpp"
+#include "qpeer/tests/unit/crypto/rfc_vectors.hpp"
 
 namespace qpeer::crypto {
 namespace {

@@ -1,12 +1,12 @@
 // Names of peers, and how people pass them on.
-#include "crypto/peer_id.hpp"
+#include "qpeer/crypto/peer_id.hpp"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <unordered_set>
 
-#include "crypto/identity.hpp"
+#include "qpeer/crypto/identity.hpp"
 
 namespace qpeer {
 namespace {

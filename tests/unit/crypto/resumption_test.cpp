@@ -1,5 +1,5 @@
 // Sessions, tickets and early data between two TLS sessions. RFC 8446 §2.2, §2.3, §4.2.10, §8.
-#include "crypto/resumption.hpp"
+#include "qpeer/crypto/resumption.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,8 +7,8 @@
 #include <chrono>
 #include <cstddef>
 
-#include "crypto/openssl/hkdf.hpp"
-#include "tls_pair.hpp"
+#include "qpeer/crypto/openssl/hkdf.hpp"
+#include "qpeer/tests/unit/crypto/tls_pair.hpp"
 
 namespace qpeer::crypto {
 namespace {

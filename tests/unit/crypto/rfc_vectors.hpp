@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "transport/base/version.hpp"
+#include "qpeer/transport/base/version.hpp"
 
 namespace qpeer::crypto {
 

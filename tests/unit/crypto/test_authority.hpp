@@ -3,9 +3,9 @@
 
 #include <string>
 
-#include "crypto/authority.hpp"
-#include "crypto/openssl/certificate.hpp"
-#include "crypto/openssl/certificate_builder.hpp"
+#include "qpeer/crypto/authority.hpp"
+#include "qpeer/crypto/openssl/certificate.hpp"
+#include "qpeer/crypto/openssl/certificate_builder.hpp"
 
 namespace qpeer::crypto {
 

@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <random>
 
-#include "tls_pair.hpp"
+#include "qpeer/tests/unit/crypto/tls_pair.hpp"
 
 namespace qpeer::crypto {
 namespace {

@@ -1,7 +1,7 @@
 // Encryption levels: what may come at which, what is left behind, and messages after the handshake.
 #include <gtest/gtest.h>
 
-#include "tls_pair.hpp"
+#include "qpeer/tests/unit/crypto/tls_pair.hpp"
 
 namespace qpeer::crypto {
 namespace {

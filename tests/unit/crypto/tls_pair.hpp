@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "crypto/identity.hpp"
-#include "crypto/tls_session.hpp"
-#include "hex.hpp"
+#include "qpeer/crypto/identity.hpp"
+#include "qpeer/crypto/tls_session.hpp"
+#include "qpeer/tests/unit/crypto/hex.hpp"
 
 namespace qpeer::crypto {
 

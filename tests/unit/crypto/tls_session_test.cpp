@@ -1,9 +1,9 @@
 // The handshake: order of secrets, suites, groups, levels, what goes wrong.
-#include "crypto/tls_session.hpp"
+#include "qpeer/crypto/tls_session.hpp"
 
 #include <gtest/gtest.h>
 
-#include "tls_pair.hpp"
+#include "qpeer/tests/unit/crypto/tls_pair.hpp"
 
 namespace qpeer::crypto {
 namespace {

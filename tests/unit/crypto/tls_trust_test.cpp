@@ -1,8 +1,8 @@
 // Whom a session believes: the three trust modes, names, mutual authentication, the last word.
 #include <gtest/gtest.h>
 
-#include "test_authority.hpp"
-#include "tls_pair.hpp"
+#include "qpeer/tests/unit/crypto/test_authority.hpp"
+#include "qpeer/tests/unit/crypto/tls_pair.hpp"
 
 namespace qpeer::crypto {
 namespace {

@@ -1,10 +1,10 @@
 // The AEADs and HMAC against cases that are chosen to find faults in them.
 #include <gtest/gtest.h>
 
-#include "crypto/openssl/aead.hpp"
-#include "crypto/openssl/hkdf.hpp"
-#include "hex.hpp"
-#include "wycheproof_vectors.hpp"
+#include "qpeer/crypto/openssl/aead.hpp"
+#include "qpeer/crypto/openssl/hkdf.hpp"
+#include "qpeer/tests/unit/crypto/hex.hpp"
+#include "qpeer/tests/unit/crypto/wycheproof_vectors.hpp"
 
 namespace qpeer::crypto {
 namespace {

@@ -4,8 +4,8 @@
 
 #include <string_view>
 
-#include "crypto/aead.hpp"
-#include "crypto/openssl/algorithms.hpp"
+#include "qpeer/crypto/aead.hpp"
+#include "qpeer/crypto/openssl/algorithms.hpp"
 
 namespace qpeer::crypto {
 

@@ -1,8 +1,8 @@
-#include "transport/endpoint/cid_router.hpp"
+#include "qpeer/transport/endpoint/cid_router.hpp"
 
 #include <gtest/gtest.h>
 
-#include "crypto/identity.hpp"
+#include "qpeer/crypto/identity.hpp"
 
 namespace qpeer::transport {
 namespace {

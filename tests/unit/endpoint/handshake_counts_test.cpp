@@ -1,5 +1,5 @@
 // Networks are counted apart. RFC 9000 §21.6.
-#include "transport/endpoint/handshake_counts.hpp"
+#include "qpeer/transport/endpoint/handshake_counts.hpp"
 
 #include <gtest/gtest.h>
 

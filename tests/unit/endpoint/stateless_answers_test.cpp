@@ -1,13 +1,13 @@
-#include "transport/endpoint/stateless_answers.hpp"
+#include "qpeer/transport/endpoint/stateless_answers.hpp"
 
 #include <vector>
 
 #include <gtest/gtest.h>
 
-#include "crypto/identity.hpp"
-#include "transport/wire/retry_packet.hpp"
-#include "transport/wire/stateless.hpp"
-#include "transport/wire/version_negotiation.hpp"
+#include "qpeer/crypto/identity.hpp"
+#include "qpeer/transport/wire/retry_packet.hpp"
+#include "qpeer/transport/wire/stateless.hpp"
+#include "qpeer/transport/wire/version_negotiation.hpp"
 
 namespace qpeer::transport {
 namespace {

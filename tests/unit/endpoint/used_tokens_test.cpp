@@ -1,5 +1,5 @@
 // Each token counts once, within a bound on memory. RFC 9000 §8.1.4.
-#include "transport/endpoint/used_tokens.hpp"
+#include "qpeer/transport/endpoint/used_tokens.hpp"
 
 #include <gtest/gtest.h>
 

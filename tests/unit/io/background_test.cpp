@@ -1,4 +1,4 @@
-#include "transport/io/background.hpp"
+#include "qpeer/transport/io/background.hpp"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "transport/io/system_clock.hpp"
+#include "qpeer/transport/io/system_clock.hpp"
 
 namespace qpeer::io {
 namespace {

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "transport/io/driver.hpp"
+#include "qpeer/transport/io/driver.hpp"
 
 namespace {
 std::size_t allocations = 0;

@@ -1,5 +1,5 @@
 // The event loop: order, fairness, and what happens to handlers that go away at a bad moment.
-#include "transport/io/event_loop.hpp"
+#include "qpeer/transport/io/event_loop.hpp"
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -14,8 +14,8 @@
 #include <utility>
 #include <vector>
 
-#include "transport/io/signal_set.hpp"
-#include "transport/io/system_clock.hpp"
+#include "qpeer/transport/io/signal_set.hpp"
+#include "qpeer/transport/io/system_clock.hpp"
 
 namespace qpeer::io {
 namespace {

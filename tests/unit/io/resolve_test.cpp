@@ -1,5 +1,5 @@
 // Host names to addresses.
-#include "transport/io/resolve.hpp"
+#include "qpeer/transport/io/resolve.hpp"
 
 #include <gtest/gtest.h>
 

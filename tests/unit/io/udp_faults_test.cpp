@@ -11,8 +11,8 @@
 #include <deque>
 #include <vector>
 
-#include "transport/io/driver.hpp"
-#include "transport/io/udp_socket.hpp"
+#include "qpeer/transport/io/driver.hpp"
+#include "qpeer/transport/io/udp_socket.hpp"
 
 namespace {
 

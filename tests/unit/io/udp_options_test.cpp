@@ -3,7 +3,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include "transport/io/udp_socket.hpp"
+#include "qpeer/transport/io/udp_socket.hpp"
 
 namespace qpeer::io {
 namespace {

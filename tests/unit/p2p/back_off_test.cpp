@@ -1,5 +1,5 @@
 // BackOff: waits double up to the cap, half of each is random, and a success begins anew.
-#include "p2p/back_off.hpp"
+#include "qpeer/p2p/back_off.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // BootstrapPlan under virtual time: however many candidates are dead, the live one is dialled soon.
-#include "p2p/bootstrap_plan.hpp"
+#include "qpeer/p2p/bootstrap_plan.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // Control messages: what encodes decodes to the same, and nothing else decodes.
-#include "p2p/control_messages.hpp"
+#include "qpeer/p2p/control_messages.hpp"
 
 #include <gtest/gtest.h>
 

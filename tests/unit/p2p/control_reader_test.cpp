@@ -1,5 +1,5 @@
 // ControlReader: messages come out whole however the bytes are cut, and bounds hold.
-#include "p2p/control_reader.hpp"
+#include "qpeer/p2p/control_reader.hpp"
 
 #include <gtest/gtest.h>
 

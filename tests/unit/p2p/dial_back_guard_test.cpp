@@ -1,5 +1,5 @@
 // The guard of dial-backs: where they may go, and how many there may be.
-#include "p2p/dial_back_guard.hpp"
+#include "qpeer/p2p/dial_back_guard.hpp"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 #include <set>
 #include <vector>
 
-#include "transport/base/address_kind.hpp"
+#include "qpeer/transport/base/address_kind.hpp"
 
 namespace qpeer::p2p {
 namespace {

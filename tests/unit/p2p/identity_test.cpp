@@ -1,5 +1,5 @@
 // Keys that last: where they are kept, and when they are not taken.
-#include "p2p/identity.hpp"
+#include "qpeer/p2p/identity.hpp"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -12,8 +12,8 @@
 #include <thread>
 #include <vector>
 
-#include "crypto/identity.hpp"
-#include "tests/unit/base/folder.hpp"
+#include "qpeer/crypto/identity.hpp"
+#include "qpeer/tests/unit/base/folder.hpp"
 
 namespace qpeer::p2p {
 namespace {

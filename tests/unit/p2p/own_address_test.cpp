@@ -1,9 +1,9 @@
 // OwnAddress: two that are far apart must agree, and a few liars near each other move nothing.
-#include "p2p/own_address.hpp"
+#include "qpeer/p2p/own_address.hpp"
 
 #include <gtest/gtest.h>
 
-#include "transport/base/address_kind.hpp"
+#include "qpeer/transport/base/address_kind.hpp"
 
 namespace qpeer::p2p {
 namespace {

@@ -1,5 +1,5 @@
 // Contacts as people pass them on.
-#include "p2p/peer_address.hpp"
+#include "qpeer/p2p/peer_address.hpp"
 
 #include <gtest/gtest.h>
 

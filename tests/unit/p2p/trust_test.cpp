@@ -1,5 +1,5 @@
 // Whom a peer speaks to: each mode of trust against each kind of peer, dialling and accepting.
-#include "p2p/trust.hpp"
+#include "qpeer/p2p/trust.hpp"
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
@@ -9,11 +9,11 @@
 #include <tuple>
 #include <vector>
 
-#include "crypto/authority.hpp"
-#include "crypto/identity.hpp"
-#include "tests/unit/base/folder.hpp"
-#include "tests/unit/crypto/test_authority.hpp"
-#include "tests/unit/crypto/tls_pair.hpp"
+#include "qpeer/crypto/authority.hpp"
+#include "qpeer/crypto/identity.hpp"
+#include "qpeer/tests/unit/base/folder.hpp"
+#include "qpeer/tests/unit/crypto/test_authority.hpp"
+#include "qpeer/tests/unit/crypto/tls_pair.hpp"
 
 namespace qpeer::p2p {
 namespace {

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "tests/unit/p2p_async/peers_fixture.hpp"
+#include "qpeer/tests/unit/p2p_async/peers_fixture.hpp"
 
 namespace qpeer::p2p {
 namespace {

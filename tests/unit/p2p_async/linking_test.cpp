@@ -10,7 +10,7 @@
 #include <string>
 #include <system_error>
 
-#include "tests/unit/p2p_async/peers_fixture.hpp"
+#include "qpeer/tests/unit/p2p_async/peers_fixture.hpp"
 
 namespace qpeer::p2p {
 namespace {

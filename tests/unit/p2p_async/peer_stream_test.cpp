@@ -1,11 +1,11 @@
-#include "p2p/async/peer_stream.hpp"
+#include "qpeer/p2p/async/peer_stream.hpp"
 
 #include <gtest/gtest.h>
 
 #include <array>
 #include <optional>
 
-#include "tests/unit/p2p_async/peers_fixture.hpp"
+#include "qpeer/tests/unit/p2p_async/peers_fixture.hpp"
 
 namespace qpeer::p2p {
 namespace {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <qpeer/qpeer.hpp>
+#include "qpeer/qpeer.hpp"
 
 #include <expected>
 #include <string>

@@ -1,5 +1,5 @@
 // AckTracker: what is a duplicate, when an ACK is due, and what it says.
-#include "transport/recovery/ack_tracker.hpp"
+#include "qpeer/transport/recovery/ack_tracker.hpp"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 #include <set>
 #include <vector>
 
-#include "support.hpp"
+#include "qpeer/tests/unit/recovery/support.hpp"
 
 namespace qpeer::transport {
 namespace {

@@ -4,8 +4,8 @@
 #include <cstdlib>
 #include <new>
 
-#include "support.hpp"
-#include "transport/recovery/ack_tracker.hpp"
+#include "qpeer/tests/unit/recovery/support.hpp"
+#include "qpeer/transport/recovery/ack_tracker.hpp"
 
 namespace {
 

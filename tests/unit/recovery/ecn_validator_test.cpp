@@ -1,9 +1,9 @@
 // EcnValidator by itself and behind Recovery. RFC 9000 §13.4.2.
-#include "transport/recovery/ecn_validator.hpp"
+#include "qpeer/transport/recovery/ecn_validator.hpp"
 
 #include <gtest/gtest.h>
 
-#include "support.hpp"
+#include "qpeer/tests/unit/recovery/support.hpp"
 
 namespace qpeer::transport {
 namespace {

@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "support.hpp"
-#include "transport/recovery/ack_tracker.hpp"
+#include "qpeer/tests/unit/recovery/support.hpp"
+#include "qpeer/transport/recovery/ack_tracker.hpp"
 
 namespace qpeer::transport {
 namespace {

@@ -1,9 +1,9 @@
 // NewReno's window, byte by byte. RFC 9002 §7, Appendix B.
-#include "transport/recovery/new_reno.hpp"
+#include "qpeer/transport/recovery/new_reno.hpp"
 
 #include <gtest/gtest.h>
 
-#include "support.hpp"
+#include "qpeer/tests/unit/recovery/support.hpp"
 
 namespace qpeer::transport {
 namespace {

@@ -1,9 +1,9 @@
 // Pacer: the rate over long times, bursts, and no waiting where a timer could not keep up.
-#include "transport/recovery/pacer.hpp"
+#include "qpeer/transport/recovery/pacer.hpp"
 
 #include <gtest/gtest.h>
 
-#include "support.hpp"
+#include "qpeer/tests/unit/recovery/support.hpp"
 
 namespace qpeer::transport {
 namespace {

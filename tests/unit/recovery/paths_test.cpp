@@ -1,7 +1,7 @@
 // Recovery over several network paths, and under controllers that are not ours. RFC 9000 §9.4.
 #include <gtest/gtest.h>
 
-#include "support.hpp"
+#include "qpeer/tests/unit/recovery/support.hpp"
 
 namespace qpeer::transport {
 namespace {

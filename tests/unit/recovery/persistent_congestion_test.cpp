@@ -1,7 +1,7 @@
 // Persistent congestion: everything lost over three PTOs. RFC 9002 §7.6.
 #include <gtest/gtest.h>
 
-#include "support.hpp"
+#include "qpeer/tests/unit/recovery/support.hpp"
 
 namespace qpeer::transport {
 namespace {

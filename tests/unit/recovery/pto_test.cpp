@@ -1,9 +1,9 @@
 // The probe timeout: when, in which space, how it backs off and what it reports.
-#include "transport/recovery/pto.hpp"
+#include "qpeer/transport/recovery/pto.hpp"
 
 #include <gtest/gtest.h>
 
-#include "support.hpp"
+#include "qpeer/tests/unit/recovery/support.hpp"
 
 namespace qpeer::transport {
 namespace {

@@ -1,9 +1,9 @@
 // Recovery: fates, RTT samples, losses and the window, one ACK at a time.
-#include "transport/recovery/recovery.hpp"
+#include "qpeer/transport/recovery/recovery.hpp"
 
 #include <gtest/gtest.h>
 
-#include "support.hpp"
+#include "qpeer/tests/unit/recovery/support.hpp"
 
 namespace qpeer::transport {
 namespace {

@@ -1,10 +1,10 @@
 // RttEstimator by the numbers of RFC 9002 §5.
-#include "transport/recovery/rtt.hpp"
+#include "qpeer/transport/recovery/rtt.hpp"
 
 #include <gtest/gtest.h>
 
-#include "support.hpp"
-#include "transport/recovery/loss_detector.hpp"
+#include "qpeer/tests/unit/recovery/support.hpp"
+#include "qpeer/transport/recovery/loss_detector.hpp"
 
 namespace qpeer::transport {
 namespace {

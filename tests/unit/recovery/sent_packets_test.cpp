@@ -1,5 +1,5 @@
 // SentPackets: places, bounds, and what is remembered of gaps.
-#include "transport/recovery/sent_packets.hpp"
+#include "qpeer/transport/recovery/sent_packets.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <random>
 #include <vector>
 
-#include "support.hpp"
+#include "qpeer/tests/unit/recovery/support.hpp"
 
 namespace qpeer::transport {
 namespace {

@@ -9,9 +9,9 @@
 #include <utility>
 #include <vector>
 
-#include "transport/recovery/new_reno.hpp"
-#include "transport/recovery/recovery.hpp"
-#include "transport/wire/ack_frame.hpp"
+#include "qpeer/transport/recovery/new_reno.hpp"
+#include "qpeer/transport/recovery/recovery.hpp"
+#include "qpeer/transport/wire/ack_frame.hpp"
 
 namespace qpeer::transport {
 

@@ -1,5 +1,5 @@
 // The fuzzers' scenes: what was written down happens again, and random steps do no harm.
-#include "tests/sim/fuzz_scenes.hpp"
+#include "qpeer/tests/sim/fuzz_scenes.hpp"
 
 #include <array>
 #include <optional>

@@ -1,13 +1,13 @@
 // The simulator's own promises, with toy machines: order, rates, faults, and equal seeds.
-#include "tests/sim/network.hpp"
+#include "qpeer/tests/sim/network.hpp"
 
 #include <algorithm>
 #include <vector>
 
 #include <gtest/gtest.h>
 
-#include "tests/sim/null_keys.hpp"
-#include "tests/sim/simulate.hpp"
+#include "qpeer/tests/sim/null_keys.hpp"
+#include "qpeer/tests/sim/simulate.hpp"
 
 namespace qpeer::sim {
 namespace {

@@ -1,4 +1,4 @@
-#include "tests/sim/packets.hpp"
+#include "qpeer/tests/sim/packets.hpp"
 
 #include <array>
 #include <vector>

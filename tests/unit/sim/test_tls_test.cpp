@@ -1,13 +1,13 @@
 // The test handshake: the order of real TLS, equal secrets, and the errors it must find.
-#include "tests/sim/test_tls.hpp"
+#include "qpeer/tests/sim/test_tls.hpp"
 
 #include <deque>
 #include <map>
 
 #include <gtest/gtest.h>
 
-#include "tests/sim/null_keys.hpp"
-#include "tests/sim/seeded_random.hpp"
+#include "qpeer/tests/sim/null_keys.hpp"
+#include "qpeer/tests/sim/seeded_random.hpp"
 
 namespace qpeer::sim {
 namespace {

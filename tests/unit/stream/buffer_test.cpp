@@ -5,11 +5,11 @@
 #include <string>
 #include <vector>
 
-#include "tests/unit/stream/stream_pair.hpp"
-#include "transport/stream/chunk_store.hpp"
-#include "transport/stream/recv_buffer.hpp"
-#include "transport/stream/send_buffer.hpp"
-#include "transport/stream/stream_index.hpp"
+#include "qpeer/tests/unit/stream/stream_pair.hpp"
+#include "qpeer/transport/stream/chunk_store.hpp"
+#include "qpeer/transport/stream/recv_buffer.hpp"
+#include "qpeer/transport/stream/send_buffer.hpp"
+#include "qpeer/transport/stream/stream_index.hpp"
 
 namespace qpeer::transport::test {
 namespace {

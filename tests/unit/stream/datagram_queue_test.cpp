@@ -1,5 +1,5 @@
 // Datagrams that wait, in both directions: bounds, order, sizes in packets. RFC 9221.
-#include "transport/stream/datagram_queue.hpp"
+#include "qpeer/transport/stream/datagram_queue.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <random>
 #include <vector>
 
-#include "transport/wire/frame_rules.hpp"
+#include "qpeer/transport/wire/frame_rules.hpp"
 
 namespace qpeer::transport {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <utility>
 
-#include "tests/unit/stream/stream_pair.hpp"
+#include "qpeer/tests/unit/stream/stream_pair.hpp"
 
 namespace qpeer::transport::test {
 namespace {

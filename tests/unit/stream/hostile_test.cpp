@@ -1,7 +1,7 @@
 // Peers that try to make us hold much for little.
 #include <gtest/gtest.h>
 
-#include "tests/unit/stream/stream_pair.hpp"
+#include "qpeer/tests/unit/stream/stream_pair.hpp"
 
 namespace qpeer::transport::test {
 namespace {

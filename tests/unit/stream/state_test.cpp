@@ -4,8 +4,8 @@
 #include <array>
 #include <optional>
 
-#include "transport/stream/recv_state.hpp"
-#include "transport/stream/send_state.hpp"
+#include "qpeer/transport/stream/recv_state.hpp"
+#include "qpeer/transport/stream/send_state.hpp"
 
 namespace qpeer::transport {
 namespace {

@@ -1,7 +1,7 @@
 // Flow control of a stream set: what it may send, and what credit it gives.
 #include <gtest/gtest.h>
 
-#include "tests/unit/stream/stream_pair.hpp"
+#include "qpeer/tests/unit/stream/stream_pair.hpp"
 
 namespace qpeer::transport::test {
 namespace {

@@ -12,8 +12,8 @@
 #include <variant>
 #include <vector>
 
-#include "transport/stream/stream_set.hpp"
-#include "transport/wire/frame_rules.hpp"
+#include "qpeer/transport/stream/stream_set.hpp"
+#include "qpeer/transport/wire/frame_rules.hpp"
 
 namespace qpeer::transport::test {
 

@@ -1,7 +1,7 @@
 // What a stream set writes, and when: order, credit, resets, events.
 #include <gtest/gtest.h>
 
-#include "tests/unit/stream/stream_pair.hpp"
+#include "qpeer/tests/unit/stream/stream_pair.hpp"
 
 namespace qpeer::transport::test {
 namespace {

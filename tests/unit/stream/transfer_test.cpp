@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "tests/unit/stream/stream_pair.hpp"
+#include "qpeer/tests/unit/stream/stream_pair.hpp"
 
 namespace qpeer::transport::test {
 namespace {

@@ -1,8 +1,8 @@
-#include "transport/wire/ack_frame.hpp"
+#include "qpeer/transport/wire/ack_frame.hpp"
 
 #include <gtest/gtest.h>
 
-#include "tests/unit/wire/wire_testing.hpp"
+#include "qpeer/tests/unit/wire/wire_testing.hpp"
 
 namespace qpeer::wire {
 namespace {

@@ -1,10 +1,10 @@
-#include "transport/wire/frame_rules.hpp"
+#include "qpeer/transport/wire/frame_rules.hpp"
 
 #include <gtest/gtest.h>
 
 #include <string>
 
-#include "tests/unit/wire/wire_testing.hpp"
+#include "qpeer/tests/unit/wire/wire_testing.hpp"
 
 namespace qpeer::wire {
 namespace {

@@ -1,12 +1,12 @@
 // What holds for every frame: its layout, its way there and back, its end at every byte.
-#include "transport/wire/frame.hpp"
+#include "qpeer/transport/wire/frame.hpp"
 
 #include <gtest/gtest.h>
 
 #include <functional>
 #include <string>
 
-#include "tests/unit/wire/wire_testing.hpp"
+#include "qpeer/tests/unit/wire/wire_testing.hpp"
 
 namespace qpeer::wire {
 namespace {

@@ -4,8 +4,8 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/unit/wire/wire_testing.hpp"
-#include "transport/wire/frame.hpp"
+#include "qpeer/tests/unit/wire/wire_testing.hpp"
+#include "qpeer/transport/wire/frame.hpp"
 
 namespace qpeer::wire {
 namespace {

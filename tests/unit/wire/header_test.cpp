@@ -1,8 +1,8 @@
-#include "transport/wire/header.hpp"
+#include "qpeer/transport/wire/header.hpp"
 
 #include <gtest/gtest.h>
 
-#include "tests/unit/wire/wire_testing.hpp"
+#include "qpeer/tests/unit/wire/wire_testing.hpp"
 
 namespace qpeer::wire {
 namespace {

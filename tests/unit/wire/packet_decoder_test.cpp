@@ -1,9 +1,9 @@
-#include "transport/wire/packet_decoder.hpp"
+#include "qpeer/transport/wire/packet_decoder.hpp"
 
 #include <gtest/gtest.h>
 
-#include "tests/unit/wire/wire_testing.hpp"
-#include "transport/wire/packet_number.hpp"
+#include "qpeer/tests/unit/wire/wire_testing.hpp"
+#include "qpeer/transport/wire/packet_number.hpp"
 
 namespace qpeer::wire {
 namespace {

@@ -1,8 +1,8 @@
-#include "transport/wire/packet_number.hpp"
+#include "qpeer/transport/wire/packet_number.hpp"
 
 #include <gtest/gtest.h>
 
-#include "tests/unit/wire/wire_testing.hpp"
+#include "qpeer/tests/unit/wire/wire_testing.hpp"
 
 namespace qpeer::wire {
 namespace {

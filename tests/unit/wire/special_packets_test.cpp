@@ -1,11 +1,11 @@
 // Packets without frames: Retry, Version Negotiation, stateless reset.
 #include <gtest/gtest.h>
 
-#include "tests/unit/wire/wire_testing.hpp"
-#include "transport/wire/header.hpp"
-#include "transport/wire/retry_packet.hpp"
-#include "transport/wire/stateless.hpp"
-#include "transport/wire/version_negotiation.hpp"
+#include "qpeer/tests/unit/wire/wire_testing.hpp"
+#include "qpeer/transport/wire/header.hpp"
+#include "qpeer/transport/wire/retry_packet.hpp"
+#include "qpeer/transport/wire/stateless.hpp"
+#include "qpeer/transport/wire/version_negotiation.hpp"
 
 namespace qpeer::wire {
 namespace {

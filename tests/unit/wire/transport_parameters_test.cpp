@@ -1,10 +1,10 @@
-#include "transport/wire/transport_parameters.hpp"
+#include "qpeer/transport/wire/transport_parameters.hpp"
 
 #include <gtest/gtest.h>
 
 #include <string>
 
-#include "tests/unit/wire/wire_testing.hpp"
+#include "qpeer/tests/unit/wire/wire_testing.hpp"
 
 namespace qpeer::wire {
 namespace {

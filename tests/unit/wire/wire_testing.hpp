@@ -13,10 +13,10 @@
 #include <variant>
 #include <vector>
 
-#include "transport/base/bytes.hpp"
-#include "transport/base/ids.hpp"
-#include "transport/wire/frame.hpp"
-#include "transport/wire/frame_rules.hpp"
+#include "qpeer/transport/base/bytes.hpp"
+#include "qpeer/transport/base/ids.hpp"
+#include "qpeer/transport/wire/frame.hpp"
+#include "qpeer/transport/wire/frame_rules.hpp"
 
 namespace qpeer::wire::testing {
 
