@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Packet protection: what a packet costs per suite and size, beside the same work done straight
 // through EVP with a kept context. What seal adds to that is ours. Then keys, tokens, handshakes.
 #include <benchmark/benchmark.h>

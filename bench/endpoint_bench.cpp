@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The whole stack without a kernel: two endpoints in one thread that hand each other their trains.
 // What remains against the bare AEAD (crypto_bench) is the cost of the transport itself.
 #include <array>

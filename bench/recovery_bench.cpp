@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The cost of recovery a packet: a train of 45 packets sent and acknowledged by one ACK, and the
 // receiver's bookkeeping.
 #include <benchmark/benchmark.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What a packet of stream data costs: written by the sender, taken in by the receiver.
 #include <benchmark/benchmark.h>
 

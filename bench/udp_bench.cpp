@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What UDP costs on this machine, mode by mode: the yardstick for all that runs over it.
 //
 // One thread sends a train over loopback and receives it again, so the rate is of both together;

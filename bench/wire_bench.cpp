@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The codecs of the wire layer, by the packet's most common contents.
 #include <benchmark/benchmark.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The nodes that we can rejoin through, the most recently reached ones. A container: it knows no
 // clock and no file, and does the same in the same order for the same calls.
 //

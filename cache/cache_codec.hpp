@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The bytes of a cache file.
 //
 //   "QPEERNC\n" | major u16 | minor u16 | count u32 | entry... | SHA-256 of all before

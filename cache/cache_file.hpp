@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The file that a cache survives in: crashes, full disks, other processes and newer versions.
 //
 //   PATH             replaced as a whole, mode 0600, for it holds tickets

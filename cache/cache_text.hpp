@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A cache as text that people read, mend and pass on: one JSON object a line.
 //
 //   {"id":"aeaq...","address":"192.0.2.1:4433","first_reached":1700000000,

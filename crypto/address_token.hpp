@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Stateless tokens that prove that a client receives at its address. RFC 9000 §8.1.
 #pragma once
 

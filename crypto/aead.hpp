@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Packet and header protection as the transport sees them. RFC 9001 §5.3, §5.4, §6.6.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A certificate authority of our own, for Trust::private_authority. It issues; it revokes nothing:
 // whom it must no longer vouch for is left to the certificates' end.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Keys and certificates that we make and keep ourselves.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // From secrets to keys. RFC 9001 §5.1, §5.2, §5.8, §6.1; RFC 9369 §3.3.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The text of a PeerId, and back.
 #include "qpeer/crypto/peer_id.hpp"
 

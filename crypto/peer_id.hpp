@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The name of a peer: what its public key hashes to.
 //
 //   text = base32(id | checksum), lower case:  32 + 3 bytes = 280 bits = 56 characters, no padding

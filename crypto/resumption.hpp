@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What makes a later handshake shorter: sessions that a client keeps, tickets of a server that keeps
 // nothing, and the guard against replayed early data. RFC 8446 §2.2, §2.3, §8; RFC 9001 §4.5, §4.6.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Keys that outlive the process, from a secret that does: for stateless resets and address tokens.
 // RFC 9000 §10.3.2, §8.1.4.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The TLS 1.3 handshake behind CRYPTO frames. RFC 9001 §4.
 #pragma once
 

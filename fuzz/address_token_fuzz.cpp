@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Address tokens: whatever comes is either untouched and opens, or is not ours.
 //
 // The input is a list of edits (position, value to xor) to a token that we sealed, of a Retry or, with

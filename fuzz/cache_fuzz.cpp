@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What a cache file and an imported text hold: read whatever they are, and the same again once
 // written. The first byte chooses: 0 a file, 1 a file's body, which gets magic and checksum, 2 text.
 #include <algorithm>

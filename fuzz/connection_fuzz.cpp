@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // An established (or half established) connection that gets frames of choice at every level, from a
 // peer that has all keys. No crash, no endless work, and it ends once the peer is silent.
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The control stream: whatever comes, in whatever pieces, gives the same messages; what decodes says
 // what was received, and the bounds hold.
 //

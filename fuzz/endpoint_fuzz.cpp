@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A listening endpoint that gets datagrams and time as the input says. No crash, no endless work, no
 // connection that stays once the world is silent.
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // ACK frames: no range below zero, ranges fall, and encode_ack() gives the same ranges back.
 #include "qpeer/fuzz/frames_fuzzing.hpp"
 

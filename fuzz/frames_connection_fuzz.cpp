@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Frames about connection IDs, paths and the connection's end.
 #include "qpeer/fuzz/frames_fuzzing.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Frames of credit and of its lack: no more than 2^60 streams.
 #include "qpeer/fuzz/frames_fuzzing.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What the harnesses of the frame families share. An input is: packet type (1 byte), frame type
 // (1 byte, taken modulo the family), then the fields and whatever frames follow.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // PADDING, PING, NEW_TOKEN, DATAGRAM, OBSERVED_ADDRESS (0x80, and then its type goes on), and types that do not exist or are spelt too long.
 #include "qpeer/fuzz/frames_fuzzing.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // STREAM, CRYPTO, RESET_STREAM, STOP_SENDING: no data ends past 2^62-1.
 #include "qpeer/fuzz/frames_fuzzing.hpp"
 

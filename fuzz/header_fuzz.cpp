@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Headers and the packets of a datagram. An input is: the length of our connection IDs (1 byte),
 // flags (1 byte: bit 0 accepts a greased fixed bit, bits 1 and 2 choose the first packet's version,
 // which no mutation would guess), the mask (5 bytes), the datagram.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // make_seeds DIRECTORY: writes first inputs for each harness, in a folder of its name: real traffic
 // of simulated connections, and every frame there is.
 #include <algorithm>

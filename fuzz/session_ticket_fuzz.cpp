@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What a client reads of what it stored: tickets, sessions, tokens. Whatever they are, they are left
 // aside or read the same again once written, and the ClientHello is made.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Transport parameters: what decodes is within its ranges, fits the stated size and round-trips.
 #include <cstdlib>
 #include <vector>

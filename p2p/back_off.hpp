@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // How long to wait after the nth failure in a row.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // In which order and how fast candidates are dialled until one of them takes us in.
 //
 //   waiting --next()--> silent --on_answer()--> answered

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The codecs of the control messages.
 #include "qpeer/p2p/control_messages.hpp"
 

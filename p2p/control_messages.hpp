@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What travels on the control stream of a connection between peers.
 //
 //   message           varint type | varint length of the body | body

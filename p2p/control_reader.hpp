@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Finds the messages in the bytes of a control stream, however they are cut.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Keeps a dial-back from being a weapon: which address it may go to, and how many there may be.
 //
 // A peer that says "node" makes us send packets to an address that it names. So the address is the

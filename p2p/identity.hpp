@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A peer's key with its certificate, made for one run or kept in files.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A peer as a machine: it bootstraps, introduces itself, proves that others can be reached before
 // it believes that they are nodes, keeps links up, and carries messages. It drives no socket.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // How a Node finds others: the first link, and as many as it should have from then on.
 #include <algorithm>
 #include <utility>

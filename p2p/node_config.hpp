@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What a peer can be told to do. The defaults are safe on the open internet; every limit bounds
 // something that a stranger can make us keep or do.
 #pragma once

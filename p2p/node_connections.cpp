@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Connections of a Node: dialled, accepted, ended.
 #include <algorithm>
 #include <utility>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The control stream of a connection: who we are, who they are, and whether that was proved.
 //
 //   dialler                                  acceptor

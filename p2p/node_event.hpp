@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What a p2p::Node tells its owner, and how its operations are named.
 #pragma once
 

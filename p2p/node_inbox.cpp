@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What arrives at a Node, until it is whole and taken: see node_messages.cpp for the forms.
 #include <algorithm>
 #include <utility>

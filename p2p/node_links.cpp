@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The links of a Node: when they are up, and what happens when they break.
 #include <algorithm>
 #include <utility>

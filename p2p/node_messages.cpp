@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Messages and requests of a Node, whole or not at all.
 //
 //   message   unidirectional stream, node to node:        u8 0 | data | FIN

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Proof that a peer which says it is a node can be reached: we dial it, from another port than the
 // one it came to, at the address it advertises; it must answer with the key that it showed and the
 // nonce that we gave it. DESIGN part 5.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The state of a p2p::Node: peers, the connections that make their links, and what travels on them.
 //
 //   peers_         slot -> Peer          by_id_       PeerId -> slot of the peer

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Raw streams and datagrams of a Node: the transport's, by the names of peers.
 #include <algorithm>
 #include <utility>

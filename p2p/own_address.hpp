@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Which address others see us at: what they report, believed when two that are far apart agree.
 #pragma once
 

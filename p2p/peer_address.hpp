@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Where a peer is to be found, and perhaps who it must be.
 #pragma once
 

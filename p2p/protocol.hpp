@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The words of the peer protocol: roles, verdicts, and the codes that close a connection.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Whom a peer speaks to: four ways to decide, and the TLS contexts that do it.
 //
 //   mode               dialled peer must show                accepted peer must show

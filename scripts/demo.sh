@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT OR BSD-3-Clause
 # demo.sh [--trust MODE] [FILE]: the story of a network, each peer a process on this machine, each step
 # checked: nodes join through one contact and prove that they can be reached, one that cannot goes on as a
 # client, messages, requests and a file cross, a stranger is turned away, the contact dies for good, and

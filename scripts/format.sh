@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT OR BSD-3-Clause
 # format.sh [--check] [FILE...]: clang-format in place, or only tell what is not formatted.
 # Without files: every .hpp and .cpp of the project.
 set -euo pipefail

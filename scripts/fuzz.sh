@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT OR BSD-3-Clause
 # fuzz.sh [HARNESS|all] [SECONDS]: build the fuzzers and run one, or each, for SECONDS (default: all 60).
 #
 # Inputs to start from: fuzz/regressions/<harness>/ (committed), build/fuzz/seeds/<harness>/ (written by

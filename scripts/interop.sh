@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT OR BSD-3-Clause
 # interop.sh: qpeer against other QUIC stacks, as client and as server, over a bad line.
 set -euo pipefail
 export LC_ALL=C

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT OR BSD-3-Clause
 # lint.sh [--all | --changed | FILE...]: clang-tidy with the project's .clang-tidy. Findings exit 1.
 # --changed (the default): sources that differ from the last commit's parent, the working tree's
 # changes included; --all: every library source. The compiler's flags come from build/lint, which is only

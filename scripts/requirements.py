@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT OR BSD-3-Clause
 """Traces the requirements of the RFCs through code and tests; writes docs/requirements.md.
 
 usage: scripts/requirements.py [--check] [--open] [--root FOLDER]
@@ -124,7 +125,7 @@ def sums_line(kind, count):
 
 
 def page(documents, traced_rows):
-    out = ["# Requirements", "",
+    out = ["<!-- SPDX-License-Identifier: MIT OR BSD-3-Clause -->", "# Requirements", "",
            "Made by scripts/requirements.py: every sentence of these RFCs that binds an endpoint, by an id",
            "that counts the sentences of a section, with the files that enforce it and the tests that prove",
            "it, or the reason why no test of ours can. Sentences that only allow (MAY) appear where a test",

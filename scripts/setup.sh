@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT OR BSD-3-Clause
 # setup.sh: make a Debian machine ready to build and test qpeer. Unattended; run it as often as you like.
 #
 #   1. Debian packages: compilers, CMake, test libraries (with sudo when not root).

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT OR BSD-3-Clause
 # test.sh: everything that must hold, from a bare checkout. The last line is "N passed, N failed".
 set -uo pipefail
 usage() {

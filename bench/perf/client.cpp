@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // qpeer-perf client: its flags, and bulk transfer.
 #include <utility>
 

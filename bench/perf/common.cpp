@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 #include <fmt/format.h>
 #include <sys/resource.h>
 

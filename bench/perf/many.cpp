@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // qpeer-perf client: requests on one connection, and handshakes, many at a time.
 #include <algorithm>
 #include <utility>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // qpeer-perf: transfers, requests and handshakes over real sockets. One request on a bidirectional
 // stream: u64 (network order) size of the response, then anything, FIN; the response has that size.
 #pragma once

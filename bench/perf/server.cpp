@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // qpeer-perf server: answers, and tells what each connection cost.
 #include <utility>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Address tokens: sealed with AES-256-GCM under keys that time rotates. RFC 9000 §8.1.1, §8.1.3,
 // §8.1.4, §10.3.2.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Packet protection by EVP. The context keeps the key; a packet brings only its nonce.
 //
 //   nonce = IV xor (4 bytes of zero, packet number in 8 bytes)           RFC 9001 §5.3

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Makes packet protection for a given key and IV.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Fetches the algorithms of the three suites, and states their limits.
 #include "qpeer/crypto/openssl/algorithms.hpp"
 

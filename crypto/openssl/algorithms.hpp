@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The algorithms behind each cipher suite, fetched from OpenSSL once for the whole process: a fetch
 // by name costs more than sealing a packet.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 #include "qpeer/crypto/authority.hpp"
 
 #include <openssl/err.h>

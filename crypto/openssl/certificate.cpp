@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Reads certificates and keys; finds the system's authorities.
 #include "qpeer/crypto/openssl/certificate.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Certificates, keys and stores of trusted authorities, between PEM or DER and OpenSSL.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 #include "qpeer/crypto/openssl/certificate_builder.hpp"
 
 #include <openssl/err.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // How each handle is released.
 #include "qpeer/crypto/openssl/handles.hpp"
 

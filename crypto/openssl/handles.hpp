@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Owning handles for what OpenSSL makes, without its headers, and what to do when it fails.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Header protection masks. RFC 9001 §5.4.3 (AES), §5.4.4 (ChaCha20).
 #include <openssl/evp.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // HMAC by OpenSSL. HKDF-Expand up to one hash in size is a single HMAC, so it needs no KDF object.
 #include "qpeer/crypto/openssl/hkdf.hpp"
 

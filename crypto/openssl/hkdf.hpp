@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // HMAC and the key derivation of TLS 1.3. RFC 2104; RFC 5869; RFC 8446 §7.1.
 #pragma once
 

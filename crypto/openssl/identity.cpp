@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Makes keys and self-signed certificates; hashes; OpenSSL's generators.
 #include "qpeer/crypto/identity.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // CRYPTO bytes of one encryption level on their way into TLS, cut where the TLS messages end.
 //
 //   bytes_:  | taken | lent | waiting |          lent never reaches past the end of a message

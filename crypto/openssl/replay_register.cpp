@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The register of early data that was accepted.
 #include <openssl/rand.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 #include "qpeer/crypto/static_key.hpp"
 
 #include "qpeer/crypto/openssl/hkdf.hpp"

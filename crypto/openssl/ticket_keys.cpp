@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Derives ticket keys and hands them to OpenSSL.
 #include "qpeer/crypto/openssl/ticket_keys.hpp"
 

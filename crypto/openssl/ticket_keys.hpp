@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The keys under which a server's tickets are sealed. RFC 5077 §4 is the format, OpenSSL writes it.
 //
 //   secret --HMAC--> of each period: name | cipher key | MAC key        period = Unix time / lifetime

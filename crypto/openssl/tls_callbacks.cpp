@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // From OpenSSL's callbacks to OpensslSession. No exception may pass through C: all are noexcept.
 #include "qpeer/crypto/openssl/tls_callbacks.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The C functions that OpenSSL calls. Each finds its OpensslSession and hands over.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Turns a TlsConfig into an SSL_CTX, or says what is wrong with it.
 #include "qpeer/crypto/openssl/tls_context.hpp"
 

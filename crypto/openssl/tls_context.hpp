@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // One TLS configuration in OpenSSL's terms, shared by all sessions made from it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Sessions that go out to the application and come back, tickets as the server sees them, early data.
 // RFC 8446 §2.2, §4.2.10, §8; RFC 9001 §4.5, §4.6.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Drives one SSL: feeds it messages of the current level, notes what it yields, judges the outcome.
 #include "qpeer/crypto/openssl/tls_session.hpp"
 

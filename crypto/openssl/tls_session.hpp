@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // One handshake, driven through OpenSSL's QUIC hooks. RFC 9001 §4.
 //
 // The first error wins and stays: whatever comes later answers the same. What a callback finds is

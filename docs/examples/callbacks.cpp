@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The same as echo.cpp for those who do not want coroutines. And messages between two nodes.
 #include <qpeer/qpeer.hpp>
 

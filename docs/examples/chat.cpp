@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Three nodes that join through the first one. Each says hello to all its links and prints what it
 // hears, until everybody has heard from two others.
 #include <qpeer/qpeer.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A node that answers, and a client that asks.
 #include <qpeer/qpeer.hpp>
 

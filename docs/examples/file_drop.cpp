@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A client drops a file at a node over a raw stream, and gets its SHA-256 as a receipt.
 #include <qpeer/qpeer.hpp>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The bare machine in a loop of one's own: poll(2) and one UDP socket for each of two peers.
 #include <poll.h>
 #include <qpeer/qpeer.hpp>

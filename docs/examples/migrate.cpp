@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A client with two sockets that goes from one to the other while it sends. Each socket could be of
 // another network: Wi-Fi and cellular, say.
 #include <qpeer/transport.hpp>

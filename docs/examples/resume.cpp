@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A client that keeps in files what a server gave it, and comes back with its question in the first
 // packets. The server starts anew in between: then early data is refused, and all goes on without.
 #include <qpeer/transport.hpp>

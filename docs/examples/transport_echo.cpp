@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A server with a certificate of our own authority, and a client that checks it: each stream and
 // each datagram comes back.
 #include <qpeer/transport.hpp>

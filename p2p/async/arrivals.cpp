@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What arrives, as far as somebody awaits it.
 #include <utility>
 

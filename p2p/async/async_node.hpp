@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A node and a client of the peer-to-peer network as objects to co_await, or with callbacks.
 //
 //   auto node = Node::start(loop, options);                // qpeer::Node is p2p::AsyncNode

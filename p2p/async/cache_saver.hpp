@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Keeps the cache's file up to date: some time after a change, in a thread of its own, so that the
 // loop never waits for a disk.
 #pragma once

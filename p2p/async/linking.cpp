@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Links in the making, and the end of a node.
 #include <utility>
 

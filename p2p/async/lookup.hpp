@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Contacts to candidates: names are looked up beside the loop, several at a time.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What a Node or a Client is started with, and how what failed is told in words.
 #pragma once
 

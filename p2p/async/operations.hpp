@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What the calls of the peer layer give to co_await. Applications use them through AsyncNode and
 // its like, and need not name them.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A raw stream to a peer whose operations are awaited: bidirectional between a client and a node,
 // one way between nodes.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A raw stream as the node knows it.
 #include <utility>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Peers as one side sees them. What a role does not allow, its type does not have: between nodes
 // there are messages, from a client to a node there are requests.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What the handles share, internal to p2p/async: the machine with its driver and its cache file, and
 // the lists of those who wait for it.
 //

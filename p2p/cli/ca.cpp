@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // qpeer ca: an authority of one's own, kept in a folder, and what it issues.
 #include <sys/stat.h>
 #include <unistd.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // qpeer cache: what is in a file of known nodes; takes out, writes out, takes in.
 #include <unistd.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // qpeer client: joins as a client, stays, and asks what comes on standard input.
 #include <unistd.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A client that stays: it joins, tells of its links, and asks what it is given to ask.
 #pragma once
 

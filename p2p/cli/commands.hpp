@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The commands of `qpeer`. Each takes the words after its name and gives the exit status.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A client with a link to a node, for the commands that do one thing and end.
 #pragma once
 

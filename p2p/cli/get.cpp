@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // qpeer get: fetches a file from a node and checks that all of it came.
 #include <chrono>
 #include <string>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // qpeer: peers of the network, and what is needed to reach them.
 #include <array>
 #include <cstdio>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // qpeer node: joins the network as a node, stores and gives files, answers requests.
 #include <sys/stat.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A node at work: joins, tells what happens, stores and gives files, answers requests. When nobody
 // can reach it, it goes on as a client, if it may.
 #pragma once

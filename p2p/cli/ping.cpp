@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // qpeer ping: measures round trips.
 #include <algorithm>
 #include <string>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // qpeer request: asks a node one thing and prints its answer.
 #include <string>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // qpeer send: sends a file to a node and checks that it stored the same.
 #include <chrono>
 #include <string>

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR BSD-3-Clause
 # Install rules: libqpeer.a, the headers, find_package(qpeer), pkg-config, the programs.
 include(CMakePackageConfigHelpers)
 

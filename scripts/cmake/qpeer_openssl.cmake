@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR BSD-3-Clause
 # qpeer_find_openssl(): OpenSSL >= 3.5.1 as OpenSSL::SSL and OpenSSL::Crypto.
 #
 # Looked for in OPENSSL_ROOT_DIR (variable or environment), then where scripts/setup.sh puts its

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR BSD-3-Clause
 # What the CMakeLists.txt files are written in: qpeer_layer, qpeer_library, qpeer_program.
 include(GNUInstallDirs)
 

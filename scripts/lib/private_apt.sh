@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR BSD-3-Clause
 # shellcheck shell=bash
 # private_apt.sh: Debian packages and sources without touching the machine's own apt. Sourced, never
 # run; needs common.sh.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR BSD-3-Clause
 # shellcheck shell=bash
 # processes.sh: child processes that never outlive the script, a scratch folder that goes with it, free
 # UDP ports. Sourced, never run; the script calls begin_processes once, early.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A flood: an adversary sends much of one thing, ten thousand times. What the victim holds for it has
 // a bound, in bytes, and does not grow; nor does a packet cost more the longer it goes on.
 // RFC 9000 §21.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Floods of frames: streams, credit, acknowledgements, connection IDs and paths. RFC 9000 §21.
 #include <memory>
 #include <vector>

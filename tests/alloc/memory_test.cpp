@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Memory follows what configuration grants, not what a peer sends. RFC 9000 §4, §21.
 #include <string>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Floods of packets, of handshakes, and of what only servers send. RFC 9000 §21.
 #include <algorithm>
 #include <cstdio>

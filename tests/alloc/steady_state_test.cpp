@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A packet costs no allocation: not in the connections, not in the endpoints, not in the simulator.
 #include <cstdlib>
 #include <functional>

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT OR BSD-3-Clause
 # ca_test.sh BIN_DIR: an authority is made once, issues certificates for peers, and overwrites nothing.
 set -euo pipefail
 qpeer=$(realpath -- "$1")/qpeer

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR BSD-3-Clause
 # shellcheck shell=bash
 # lib.sh: what the tests of the command line have in common. Sourced, never run, by a test that has
 # set $qpeer; the test calls begin_test once, and end_test at its end.

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT OR BSD-3-Clause
 # misuse_test.sh BIN_DIR: every program and command has --help (status 0, nothing on standard error);
 # every mistake is one line on standard error and status 2.
 set -euo pipefail

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT OR BSD-3-Clause
 # peers_test.sh BIN_DIR: nodes and clients as processes: who joins, who is refused and says why, what they
 # answer, and what their caches keep.
 set -euo pipefail

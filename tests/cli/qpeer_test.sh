@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT OR BSD-3-Clause
 # qpeer_test.sh BIN_DIR: nodes and senders as processes: what is sent is stored whole, once, under its
 # name; what breaks leaves nothing; failures say what failed where, with status 1.
 set -euo pipefail

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What a client may not do in 0-RTT packets, with OpenSSL's TLS and keys. RFC 9000 §12.4, §17.2.3;
 // RFC 9001 §4.6, §5.6, §8.3.
 #include <memory>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The end: who is told of it, at which level, with which code; and the silence after it.
 // RFC 9000 §10, §11, §20.1.
 #include <set>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Frames in packets that may not hold them, malformed ones, and those that a side may not send.
 // RFC 9000 §12.4, §12.5, §19; RFC 9221 §3; RFC 9001 §4.1.3.
 #include <string>

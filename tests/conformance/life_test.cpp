@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What an endpoint owes its peer over a connection's life: packets without fault, acknowledgements,
 // keys of the right level. RFC 9000 §12.3, §13, §17; RFC 9001 §4, §6.
 #include <array>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Headers and packets that break a rule, and those that come at the wrong time: all but a few are
 // dropped without a word. RFC 9000 §5.2, §7.2, §12.2, §12.3, §17; RFC 9001 §4.9, §5.7.
 #include <set>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Transport parameters that break a rule. RFC 9000 §7.3, §7.4, §18; RFC 9001 §8.2.
 #include <string_view>
 #include <vector>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A peer that is suddenly elsewhere, and what it asks and answers there. RFC 9000 §8.2, §9.
 #include <set>
 #include <vector>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Stateless resets, those that we send and those that end our connections. RFC 9000 §10.3.
 #include <algorithm>
 #include <set>

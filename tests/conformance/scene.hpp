@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The stage of conformance: one peer of ours, the victim, and an adversary that breaks a rule. Cases
 // are rows of tables: what is sent, and what must come of it.
 #pragma once

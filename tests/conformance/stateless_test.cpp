@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Packets without state, and of no connection: Retry, Version Negotiation, what a server drops.
 // RFC 9000 §5.2.2, §6.2, §17.2.5.
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What a peer may not do with streams and flow control. RFC 9000 §3, §4, §19.4 to §19.14.
 #include <vector>
 

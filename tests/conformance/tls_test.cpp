@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // OpenSSL's TLS against messages that are wrong: each alert becomes the error code that RFC 9001 §4.8
 // makes of it, and names CRYPTO as the frame type. And what it says itself after the handshake.
 #include <functional>

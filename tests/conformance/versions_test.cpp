@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Version Information that does not hold ends the handshake; what is reserved is ignored.
 // RFC 9368 §3, §4; RFC 9000 §18.1; RFC 9287 §3.
 #include <optional>

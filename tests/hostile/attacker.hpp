@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Makes hostile datagrams of every kind that somebody on or off the path could send.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A flood of first packets from addresses that nobody has: Retry begins, honest clients are served,
 // and memory stays where it is. RFC 9000 §8.1.2, §21.6.
 #include <algorithm>

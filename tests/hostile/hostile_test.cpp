@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A million hostile datagrams while a transfer goes on: all are dropped and counted, memory keeps
 // its bound, nobody who belongs there notices. RFC 9000 §21.
 #include <algorithm>

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT OR BSD-3-Clause
 # certificates.sh DIR: a test authority (ca.crt) and a server certificate of each kind of key, made by it:
 # p256, rsa, ed25519 and large (p256 with 6 kB of names), each DIR/KIND.crt (the leaf, then the authority) and
 # DIR/KIND.key. They are good for localhost, 127.0.0.1 and ::1. The leaf is no authority itself, for some stacks refuse one that is.

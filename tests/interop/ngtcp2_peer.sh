@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT OR BSD-3-Clause
 # ngtcp2_peer.sh: ngtcp2's client and server that speak hq-interop; prints the folder they are in.
 #
 # Debian's packaged programs speak h3 only, so the pair (h09client, h09server) is built from the examples

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT OR BSD-3-Clause
 # ngtcp2_test.sh BIN_DIR [PATTERN]: qpeer-hq against ngtcp2's hq-interop client and server, both ways.
 #
 # A cell is one run of a client against a server; it is green when the client succeeds (or, where it must

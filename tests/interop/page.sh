@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT OR BSD-3-Clause
 # page.sh RESULTS: docs/interop.md, on standard output, from what scripts/interop.sh --all left in RESULTS.
 set -euo pipefail
 export LC_ALL=C
@@ -75,6 +76,7 @@ list() { # list COLOUR: the cells of that colour with something to tell, those o
 }
 
 cat <<PAGE
+<!-- SPDX-License-Identifier: MIT OR BSD-3-Clause -->
 # Interoperation with other stacks
 
 Made by \`scripts/interop.sh --all\`; do not edit. $(count green) cells are green, $(count RED) red, with $(tried).

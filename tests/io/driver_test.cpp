@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The driver, with toy machines on real sockets.
 #include "qpeer/transport/io/driver.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Nodes and clients as processes run them: a loop and a thread each, any address, both families.
 #include <gtest/gtest.h>
 #include "qpeer/qpeer.hpp"

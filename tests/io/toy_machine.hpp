@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A machine to drive: it says what it is told, and tells what it hears.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The UDP socket on the loopback interface: every ability, and doing without it.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The smallest user of qpeer: one header, one call that reaches the cipher library behind it.
 #include <qpeer/transport.hpp>
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT OR BSD-3-Clause
 # package_test.sh WAY BUILD SOURCE CMAKE CXX: build and run main.cpp against qpeer in one WAY:
 # find_package or pkg_config (of BUILD, installed into a temporary prefix and then moved elsewhere,
 # for a package must not depend on where it was built) or add_subdirectory (of SOURCE).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Peers that tell each other their addresses, also through a NAT. draft-ietf-quic-address-discovery.
 #include <cstdint>
 #include <string>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Tokens of NEW_TOKEN frames: given once, shown once, good for one client at one server.
 // RFC 9000 §8.1.3, §8.1.4, §19.7.
 #include <functional>

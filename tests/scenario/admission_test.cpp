@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Whom an endpoint lets in, and what it answers without state: Retry, Version Negotiation, limits.
 // RFC 9000 §5.2.2, §6, §8.1.2.
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A server never sends more than three times what it got to an address that is not proved, and yet
 // no handshake gets stuck. RFC 9000 §8.1; RFC 9002 §6.2.2.1.
 #include <algorithm>

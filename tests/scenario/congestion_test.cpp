@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What a path tells by its marks and losses changes what is sent. RFC 9000 §13.4; RFC 9002 §7.
 #include <algorithm>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Unreliable datagrams between two peers: what arrives, what is lost, what is refused. RFC 9221.
 #include <algorithm>
 #include <functional>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What a client remembers of its server, and what a server owes to what it once said.
 // RFC 9000 §7.4.1, §17.2.3; RFC 9001 §4.9.3; RFC 9221 §3.
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Packets that overtake those which bring their keys. RFC 9001 §4.1.4, §5.7.
 #include <vector>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Ends that come at the edge of a setting: refusals, resets in disguise, time-outs of zero.
 #include <gtest/gtest.h>
 

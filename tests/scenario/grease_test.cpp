@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What says nothing may be anything: the QUIC Bit, set at random towards those who agreed, and
 // towards nobody else. RFC 9287.
 #include <array>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The handshake on good and bad paths. RFC 9000 §7, §12.2, §14.1; RFC 9001 §4.
 #include <string>
 #include <vector>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Key updates and connection IDs over the life of a connection. RFC 9001 §6; RFC 9000 §5.1.
 #include <algorithm>
 #include <array>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // How connections end, and how they stay: idle timeout, keep-alive, close, draining, stateless
 // reset, shutting down. RFC 9000 §10.
 #include <chrono>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Many connections on one endpoint, an endpoint that is both client and server, and runs that
 // repeat byte for byte.
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Clients that move on purpose, and servers that prefer another address; connection IDs on the way.
 // RFC 9000 §5.1, §9.1, §9.2, §9.5, §9.6.
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // How large datagrams become, and shrink again. RFC 8899; RFC 9000 §14.
 #include <algorithm>
 

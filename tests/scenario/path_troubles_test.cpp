@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Paths under pressure: changes that cross each other, forged source addresses at a bad time, sizes
 // and windows that do not fit. RFC 9000 §8.2, §9, §14.
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The peer's address changes: a NAT forgets, an attacker forges, a path fails. RFC 9000 §8.2, §9.
 #include <algorithm>
 #include <optional>

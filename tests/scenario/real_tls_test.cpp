@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The same over the real thing: OpenSSL's TLS and AEADs under virtual time.
 #include <string>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Tickets, resumption and early data between two whole endpoints, with OpenSSL's TLS.
 // RFC 9000 §7.4.1, §17.2.3; RFC 9001 §4.5, §4.6, §4.9.3, §9.2.
 #include <gtest/gtest.h>

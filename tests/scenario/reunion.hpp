@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A client that comes again: two endpoints over OpenSSL's TLS, and the ticket of a first connection.
 #pragma once
 

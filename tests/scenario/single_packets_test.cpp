@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What one packet at the wrong time, of the wrong size or with the wrong content may do: nothing, or
 // end the connection with the right error. RFC 9000 §12.3, §14.1; RFC 9001 §4.1.3.
 #include <algorithm>

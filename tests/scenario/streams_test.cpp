@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Many streams, their ends, and flow control between two applications. RFC 9000 §2, §3, §4.
 #include <algorithm>
 #include <vector>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Bytes from one end to the other, over paths good and bad: all arrive, once, in order (each Peer
 // checks every byte), and in a time that fits the path.
 #include <algorithm>

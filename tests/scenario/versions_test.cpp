@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Peers that begin with different versions meet in one, without a round trip where they can, and
 // nobody on the way decides which. RFC 9368; RFC 9369 §4.
 #include <functional>

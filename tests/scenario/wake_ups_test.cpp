@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Nobody sleeps through what it waits for: long handshakes that are paced, keys that wear out,
 // settings at the end of their range.
 #include <limits>

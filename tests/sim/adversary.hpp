@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A peer that holds real keys and keeps no rule: it sends any frame, any packet and any transport
 // parameters, as client or as server, at any time and encryption level, and notes what comes back.
 //

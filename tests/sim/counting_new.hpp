@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Counts what operator new gives and operator delete takes, in programs that define it.
 //
 // A program gets this by including counting_new_operators.hpp in exactly one of its sources.

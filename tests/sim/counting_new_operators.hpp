@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The global operators new and delete that count. Include in exactly one source of a program; the
 // size lies in front of each block, so that live bytes are known.
 #pragma once

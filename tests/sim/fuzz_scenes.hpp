@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What a fuzzer's input does to an endpoint, and to an established connection; and how real traffic
 // is written down as such inputs. Everything is decided by the input: no seed, no clock.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A link between two machines: what it does to the datagrams that enter it.
 //
 //   enter -> filter -> mtu -> queue (tail drop, CE) -> wire (loss, corruption, copies) -> delay

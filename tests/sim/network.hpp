@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A network in one process: machines, links between them, virtual time, one seed.
 //
 // Nothing here knows QUIC: whatever is a Machine can be attached. Events lie in a heap by time and

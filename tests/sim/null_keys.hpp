@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Packet protection that protects nothing but shows every mistake: no encryption, a checksum for a
 // tag, masks of zero. Fast, deterministic, readable in a dump.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What can be told of a datagram without keys: the kinds of its coalesced packets. RFC 9000 §12.2,
 // §17.2; RFC 9369 §3.2.
 #pragma once

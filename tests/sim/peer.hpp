@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // An application over a transport::Endpoint, as scenarios need one: it sends streams of a known
 // pattern, reads whatever comes, checks every byte, and notes all that it is told.
 #pragma once

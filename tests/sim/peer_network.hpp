@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A network of Peers, and SIMULATE, in which a scenario reads like a sentence:
 //
 //   SIMULATE(Transfer, SurvivesLoss) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The bytes that a Peer sends: they depend on stream, direction and offset, so that any mix-up of
 // these shows, and lie ready in one table, so that neither writing nor checking costs much.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Randomness that a seed decides: xoshiro256** seeded by splitmix64. Never for keys that matter.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // One connection of a Peer, and what a scenario does on it.
 #include "qpeer/tests/sim/peer.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // SIMULATE(Suite, Name) { ... }: a GTest whose body runs in a network of its own, under a seed.
 //
 //   QPEER_SEED=N   that seed (a failure prints it); "random" draws one

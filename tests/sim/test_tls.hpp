@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A handshake that looks like TLS 1.3 to the connection and is decided by a seed: the same messages
 // at the same levels, secrets in the order in which OpenSSL yields them, and no cryptography.
 //

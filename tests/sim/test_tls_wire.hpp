@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The messages of the test handshake, and what it says when they are wrong.
 #pragma once
 

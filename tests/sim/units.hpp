@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // 50_mbit, 1_MiB: sizes and rates as a scenario says them.
 #pragma once
 

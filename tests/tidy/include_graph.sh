@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT OR BSD-3-Clause
 # include_graph.sh [ROOT]: the rules of the house that a compiler does not check.
 #
 #   - a layer includes only layers below it; only crypto/openssl/*.cpp includes OpenSSL, only

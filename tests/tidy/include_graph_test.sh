@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT OR BSD-3-Clause
 # include_graph_test.sh: include_graph.sh sees each kind of breach, and only breaches.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT OR BSD-3-Clause
 # That scripts/requirements.py sees what it is there to see, in a small working copy of its own.
 set -euo pipefail
 script=$(cd "$(dirname "$0")/../.." && pwd)/scripts/requirements.py

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A connection whose operations are awaited. RFC 9000 §5.
 #pragma once
 

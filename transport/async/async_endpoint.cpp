@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 #include "qpeer/transport/async/async_endpoint.hpp"
 
 #include <utility>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // An endpoint on a UDP port whose connections are dialled and accepted with co_await.
 //
 //   open --> connect(address, options) --> AsyncConnection --> open_stream() --> AsyncStream

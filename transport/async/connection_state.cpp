@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 #include <utility>
 
 #include "qpeer/transport/async/state.hpp"

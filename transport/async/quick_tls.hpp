@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // TLS contexts for a first try, tests and benchmarks: a fresh key, and trust in any.
 #pragma once
 

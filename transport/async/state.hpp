@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What the handles share, internal to async: the endpoint with its driver, its connections, their
 // streams, and the lists of those who wait for each.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // One stream under its handle: how far its two sides have come, and who waits for them. What lies
 // below, a connection or the link to a peer, answers the virtual calls. Internal to the async layers.
 #pragma once

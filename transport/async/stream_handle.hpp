@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What the handles of streams can do: read, write, finish and abandon, awaited. RFC 9000 §2.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A stream as its connection knows it.
 #include <utility>
 

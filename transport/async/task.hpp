@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Task<T>: a coroutine that starts when it is awaited and gives its value to whoever awaits it.
 //
 //   Task<int> answer() { co_return 42; }

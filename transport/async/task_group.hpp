@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Tasks that run beside the one that started them: TaskGroup owns them, spawn() lets one go, run()
 // drives the loop until one is done.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // How a coroutine waits: an Operation is the awaiter in its frame, a link in a list, and an attempt
 // that is made before it waits and again when it may succeed. So no wake-up is lost, none is
 // wrong, and waiting allocates nothing.

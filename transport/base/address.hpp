@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // IP addresses with ports, without any socket header.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What an IP address is good for, and the network it lies in. RFC 6890 and IANA's registries of
 // special-purpose addresses.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Views of bytes, and a cursor over each: Reader consumes, Writer fills. RFC 9000 §1.3.
 //
 // Both latch failure: after the first underflow or overflow every further call is a no-op, and

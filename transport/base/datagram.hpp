@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What crosses the border between a machine and whoever drives it: datagrams in, datagrams out.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A heap of deadlines, one a slot, whose entries can move: the earliest is on top.
 //
 //   heap_      : entries ordered as a binary heap by (deadline, slot): ties are deterministic

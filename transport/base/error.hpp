@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The errors that reach the wire, and the reasons for which a packet is dropped in silence.
 // RFC 9000 §11, §20.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Small files that appear whole or not at all, and locks between processes. What goes wrong is
 // told in a sentence that names the file and the system's reason.
 //

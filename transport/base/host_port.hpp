@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Hosts with ports as people write them. Text only: names are looked up elsewhere (io/resolve).
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The names of things on the wire, each a type of its own so that none is taken for another.
 #pragma once
 

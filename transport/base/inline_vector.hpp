@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A list of bounded length that lies where its owner lies: no heap.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A set of unsigned numbers kept as half-open ranges: what of a stream arrived, what was
 // acknowledged.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The only way in for randomness. Production fills from OpenSSL's generators, tests from a seed.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A queue in one block whose elements keep their index for life: the first ever pushed is 0.
 //
 //   storage: | 8 | 9 |   |   | 4 | 5 | 6 | 7 |     begin_index() 4, end_index() 10, index & mask

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A pool of objects with stable addresses, named by small integers that are used again.
 //
 //   blocks_ : [ T T T ... ] [ T T T ... ] ...     slot = block * kBlock + position

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Time as an argument: a clock type without now(), so that no machine can ask for the time.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The size of variable-length integers. RFC 9000 §16. Reader and Writer code them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // QUIC versions. RFC 9000 §15, RFC 9369 §3.
 #pragma once
 

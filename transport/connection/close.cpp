@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The ends of a connection: immediate close, draining, time-outs. RFC 9000 §10; and all deadlines.
 #include <algorithm>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What a connection can be told to do, and what it tells. Defaults are safe on the open internet.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // One QUIC connection as a machine: datagrams and deadlines in, datagrams and events out. RFC 9000.
 //
 //            on_datagram            poll_transmit

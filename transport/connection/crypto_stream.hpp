@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The handshake bytes of one encryption level, both ways. RFC 9000 §7.5, §19.6.
 //
 // Sending keeps all bytes until the keys of the level go: handshakes are short, and a contiguous

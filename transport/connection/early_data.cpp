@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Tickets, resumption and 0-RTT. RFC 9000 §7.4.1, §17.2.3; RFC 9001 §4.5, §4.6, §4.9.3, §9.2.
 //
 //   client   ticket -> offered --answer--> accepted            server   keys with the ClientHello:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Where 0-RTT stands, on either side. RFC 9001 §4.6.
 #pragma once
 

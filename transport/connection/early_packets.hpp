@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Packets that came before the keys that open them: few, kept as they came. RFC 9001 §4.1.4, §5.7.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Each received frame to its owner. RFC 9000 §12.4, §19. The frames' fates go the same ways back.
 #include <algorithm>
 #include <type_traits>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // TLS messages in and out, keys as they come and go, transport parameters. RFC 9001 §4; RFC 9000 §7.
 #include <algorithm>
 

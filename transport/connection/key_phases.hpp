@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The 1-RTT keys and their updates. RFC 9001 §6.
 //
 //   receive:  previous <- current -> next        (next is made ahead of time, §6.3)

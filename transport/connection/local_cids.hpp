@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The connection IDs by which the peer reaches us; or the one without length, where our address is
 // enough. RFC 9000 §5.1, §5.1.1, §5.1.2, §19.15, §19.16.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // From one network path to another: the peer's address changes, or ours, or the server prefers
 // another one. RFC 9000 §8.2, §9.
 //

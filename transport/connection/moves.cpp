@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The client's own moves: what the application asks for, and the address that the server prefers.
 // RFC 9000 §9.1, §9.2, §9.6.
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 #include "qpeer/transport/connection/mtu_discovery.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // How large the datagrams of one path may be: Datagram Packetization Layer Path MTU Discovery.
 // RFC 8899; RFC 9000 §14.3.
 //

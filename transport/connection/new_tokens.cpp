@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 #include "qpeer/transport/connection/new_tokens.hpp"
 
 #include "qpeer/transport/wire/frame.hpp"

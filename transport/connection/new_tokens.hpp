@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // NEW_TOKEN: what a server gives a client for its next connection, and what the client keeps.
 // RFC 9000 §8.1.3, §19.7.
 #pragma once

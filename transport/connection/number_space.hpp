@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What each packet number space keeps. RFC 9000 §12.3.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The peer's address as we see it, for the peer to know; and ours, as the peer says it is.
 // draft-ietf-quic-address-discovery.
 //

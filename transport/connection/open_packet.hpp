@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // One received packet whose protection is gone: what the frames of it need to know of it.
 #pragma once
 

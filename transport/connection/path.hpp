@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // One network path of a connection: two addresses, and all that holds for this pair alone.
 // RFC 9000 §9.
 #pragma once

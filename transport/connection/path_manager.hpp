@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The paths of a connection: the one in use, the last one that was validated, and those that are
 // being looked at. RFC 9000 §9.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Whether a path leads to the peer and back: our challenges, and the answers to the peer's.
 // RFC 9000 §8.2.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What the connection's transmitting parts hand to each other: packets that are written but not
 // protected yet, and the train of datagrams that they go into. Internal to connection.
 #pragma once

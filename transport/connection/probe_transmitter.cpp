@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Datagrams apart from the flow of data: probing packets for other paths, and PMTU probes.
 // RFC 9000 §8.2, §9.1, §14.4.
 #include <algorithm>

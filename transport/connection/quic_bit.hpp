@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The second bit of every packet, which other protocols on the port look at: one, or random towards
 // a peer that takes both. RFC 9287.
 #pragma once

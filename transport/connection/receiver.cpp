@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // From a datagram to authenticated frames. RFC 9000 §12.2, §12.3, §5.2; RFC 9001 §5.3, §5.4, §5.5.
 #include <algorithm>
 

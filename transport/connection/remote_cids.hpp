@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The connection IDs by which we reach the peer: one is current, others belong to paths that are
 // being looked at, the rest wait for a path that needs a fresh one. RFC 9000 §5.1.1, §5.1.2, §9.5,
 // §19.15.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What a client keeps of one connection to make the next one shorter, as opaque bytes; and what a
 // server puts into its tickets. RFC 9000 §7.4.1; RFC 9001 §4.5, §4.6.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What there must be before there is a connection. RFC 9000 §7.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What goes into the next datagrams, and their protection. RFC 9000 §12.2, §13, §14.1, §8.1;
 // RFC 9001 §5.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Which version a connection speaks: the one it began with, the one that a Version Negotiation packet
 // made it begin anew with, or a compatible one that the server moved it to; and the proof that nobody
 // on the way decided that. RFC 9368; RFC 9369 §4.

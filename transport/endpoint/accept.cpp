@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Datagrams that belong to no connection: a new client, a version that we do not speak, a peer
 // without state, or noise. RFC 9000 §5.2.2, §6.1, §8.1.2, §10.3, §14.1.
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // From a connection ID, or a stateless reset token, to a connection. RFC 9000 §5.2, §10.3.1.
 //
 // Keys may be the peer's choice (the first Destination Connection ID, reset tokens), so the hash is

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // One UDP port's worth of connections: finds the connection of a datagram by its connection ID,
 // accepts new ones, and answers, without state, what belongs to none: Retry, Version Negotiation,
 // stateless reset. RFC 9000 §5.2, §6, §8.1, §10.3.

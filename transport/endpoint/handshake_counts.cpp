@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 #include "qpeer/transport/endpoint/handshake_counts.hpp"
 
 #include "qpeer/transport/base/bytes.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // How many clients are in their handshake, in all and by network, so that one network's cannot take
 // the places of all others'. RFC 9000 §21.6.
 #pragma once

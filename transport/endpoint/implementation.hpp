@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The state of an Endpoint: its connections, how datagrams find them, and whose turn it is.
 //
 //   connections_  slot -> Entry                    to_transmit_, to_tell_   slots, first come first

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What an endpoint answers without keeping state: Version Negotiation, Retry, refusals and
 // stateless resets. Few, small, limited in rate: none of them can be made to flood anyone.
 // RFC 9000 §6.1, §8.1.2, §10.3, §21.

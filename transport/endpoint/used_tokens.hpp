@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Which address tokens were used, so that none is good for a second connection. RFC 9000 §8.1.4.
 //
 // Two generations of a table, each for one lifetime: who is in neither was never used or has expired.

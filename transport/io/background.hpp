@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A call that blocks, in a thread of its own; the event loop learns of its end.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Joins one machine, its UDP sockets (mostly one) and one event loop. All that happens to the
 // machine happens here, in the loop's thread:
 //

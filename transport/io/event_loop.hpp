@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // One thread's event loop: descriptors, timers and posted calls over epoll.
 //
 //   one turn:  wait --> at most 64 ready descriptors --> timers that are due --> posted calls

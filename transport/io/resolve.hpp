@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Names to addresses, for command-line tools: it blocks, so never call it from an event loop.
 #pragma once
 

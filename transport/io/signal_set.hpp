@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Signals as events of the loop, so that a program can end in good order.
 #pragma once
 

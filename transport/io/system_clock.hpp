@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The only clock of the project. Whoever drives a machine reads it; no machine does.
 #pragma once
 

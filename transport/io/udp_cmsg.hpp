@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Addresses and control messages as the kernel spells them. Internal to io.
 //
 // Two traps of dual-stack sockets: an IPv4 datagram brings its ECN mark as IP_TOS, and takes it as

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What a fresh socket is asked to do, and what the kernel agreed to. Internal to io.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 #include "qpeer/transport/io/udp_socket.hpp"
 
 #include <sys/socket.h>

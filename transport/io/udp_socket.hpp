@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A UDP socket that moves trains of datagrams: GSO out, GRO in, ECN marks and local addresses in
 // both directions. What the kernel lacks is done without, and capabilities() tells.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // All of qpeer: the peer-to-peer layer, and the transport that it stands on.
 //
 //   #include <qpeer/qpeer.hpp>

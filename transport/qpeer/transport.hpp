@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // All of qpeer's transport: QUIC connections and streams as coroutines.
 //
 //   #include <qpeer/transport.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Which packets of one number space arrived, and when to say so. RFC 9000 §13.2.
 //
 //   ranges, largest first:  [ reported in ACKs ... | kept only to know duplicates ... ]  floor

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What a congestion controller is told and what it answers. RFC 9002 §7.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Whether the path and the peer carry ECN marks faithfully. RFC 9000 §13.4.2, §A.4.
 //
 //   testing --10 packets marked--> unknown --ACK confirms a mark--> capable

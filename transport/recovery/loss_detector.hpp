@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Which outstanding packets an acknowledgement, or the time since, shows to be lost, and whether
 // their loss is persistent congestion. RFC 9002 §6.1, §7.6, §A.10.
 #pragma once

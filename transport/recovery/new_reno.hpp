@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // NewReno as RFC 9002 describes it. RFC 9002 §7, Appendix B.
 //
 //   slow start --loss or CE--> recovery --ACK of what was sent in it--> congestion avoidance

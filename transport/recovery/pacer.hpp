@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Spreads packets over the round trip: a bucket of bytes that fills at the pacing rate.
 // RFC 9002 §7.7.
 //

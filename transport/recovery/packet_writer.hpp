@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Fills the payload of one packet with frames and notes what each owner wants to hear about later.
 //
 //   |<------------- storage ------------->|

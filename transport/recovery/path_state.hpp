@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What loss recovery knows of one network path: congestion, round trip, pace, ECN, size of
 // datagrams. Packet numbers, and the packets on their way, are of the connection.
 // RFC 9000 §9.4; RFC 9002 §A.3, §B.3.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The probe timeout over all three spaces and its back-off. RFC 9002 §6.2, §A.8.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Sending, time and the progress of the handshake; recovery_ack.cpp is what ACKs cause.
 #include "qpeer/transport/recovery/recovery.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Loss recovery of one connection: sent packets of all three spaces, loss detection, PTO; and over
 // the path in use RTT, congestion, pacing, ECN. RFC 9002; RFC 9000 §9.4.
 #pragma once

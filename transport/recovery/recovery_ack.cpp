@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What an ACK frame causes: fates, an RTT sample, ECN, losses, congestion. RFC 9002 §A.7.
 #include <algorithm>
 #include <cassert>

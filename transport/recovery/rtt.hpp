@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What we believe of the path's round trip. RFC 9002 §5, §A.7.
 #pragma once
 

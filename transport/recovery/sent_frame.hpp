@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What we remember of each frame we sent, and the three things that can become of it. RFC 9002 §2,
 // RFC 9000 §13.3.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The packets of one number space that left and have no fate yet, and the frames in them.
 // RFC 9002 §A.1.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The memory of all stream buffers of a connection: blocks of four sizes, kept for reuse.
 //
 //   sizes   1 KiB   4 KiB   16 KiB   64 KiB

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Bytes by their offset in a stream: a sliding window of slots, each with a chunk or none.
 //
 //   slot = offset / 64 KiB        floor                      (nothing below it is needed)

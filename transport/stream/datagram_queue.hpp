@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Unreliable datagrams of one connection: those that wait to be sent, those that wait to be read.
 // RFC 9221.
 //

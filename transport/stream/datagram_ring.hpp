@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Byte strings in the order in which they came, each in one piece, in one block that is used again
 // and again.
 //

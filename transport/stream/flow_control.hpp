@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Credit in bytes, given and taken: the same arithmetic for a stream and for the connection.
 // RFC 9000 §4.1, §4.2.
 //

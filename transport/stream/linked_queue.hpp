@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A queue that runs through its elements: no allocation, and any element leaves in O(1).
 #pragma once
 

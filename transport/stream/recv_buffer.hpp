@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What the peer sent on a stream and the application has not read yet. RFC 9000 §2.2.
 //
 //   0            front          contiguous                     highest

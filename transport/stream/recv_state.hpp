@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The states of the receiving part of a stream, as the figure draws them. RFC 9000 §3.2.
 //
 //   recv --STREAM+FIN--> size_known --all data--> data_recvd --app read all--> data_read

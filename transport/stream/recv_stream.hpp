@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The receiving part of a stream: state, buffer, final size, and the frames it owes.
 // RFC 9000 §3.2, §3.5, §4.5.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Which stream sends next. RFC 9000 §2.3: all are equal and take turns, packet by packet.
 //
 //   control   owes RESET_STREAM, STOP_SENDING, MAX_STREAM_DATA or STREAM_DATA_BLOCKED

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What the application wrote to a stream and the peer has not acknowledged yet. RFC 9000 §13.3.
 //
 //   0        front            next             end

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The states of the sending part of a stream, as the figure draws them. RFC 9000 §3.1.
 //
 //   ready --STREAM or blocked--> send --STREAM+FIN--> data_sent --all acked--> data_recvd

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The sending part of a stream: state, buffer, FIN, and the frames it owes. RFC 9000 §3.1, §3.3.
 //
 // Knows nothing of other streams: connection credit comes in as an argument.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // One stream: its two parts, and its places in the queues of the set.
 #pragma once
 

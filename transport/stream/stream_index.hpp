@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Finds a stream by its ID: an open-addressed table, at most half full, linear probing.
 //
 // Removal moves later entries back, so there are no tombstones. Memory follows the number of

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // How many streams may be opened: ours by the peer's word, the peer's by ours. One of each for
 // each direction. RFC 9000 §4.6.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What the application does to streams, and their life in the set.
 #include "qpeer/transport/stream/stream_set.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // All streams of one connection: what the application does to them, what the peer's frames do to
 // them, what they have to send. RFC 9000 §2, §3, §4.
 //

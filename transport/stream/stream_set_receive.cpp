@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What the peer's parameters and frames do to streams. RFC 9000 §3, §4, §19.4 to §19.14.
 #include "qpeer/transport/stream/stream_set.hpp"
 

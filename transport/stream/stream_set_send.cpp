@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What streams have to send, and what became of it. RFC 9000 §13.3.
 #include <utility>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What the application configures, is told, and can do wrong with streams. RFC 9000 §2.4.
 #pragma once
 

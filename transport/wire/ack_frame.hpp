@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // ACK frames. RFC 9000 §19.3.
 //
 //   ranges, from the largest down:   [smallest .. largest]  gap  [smallest .. largest]  gap ...

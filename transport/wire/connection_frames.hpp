@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Frames about the connection itself: its IDs, its paths, its end; PADDING and PING.
 // RFC 9000 §19.1, §19.2, §19.15 to §19.20; draft-ietf-quic-address-discovery §4.1.
 #pragma once

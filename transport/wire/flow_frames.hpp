@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Frames that give credit, or tell that it is missing. RFC 9000 §19.9 to §19.14.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // All frames. RFC 9000 §19; RFC 9221 §4; draft-ietf-quic-address-discovery §4.
 //
 // A frame is a struct that reads and writes itself:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Which frame may appear where, what it asks of its receiver, and how one is decoded under those
 // rules. RFC 9000 §12.4 (Table 3), §12.5, §13.2; RFC 9001 §8.3; RFC 9221 §5;
 // draft-ietf-quic-address-discovery §4.1.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The frame types of QUIC and their names. RFC 9000 §12.4, §19; RFC 9221 §4;
 // draft-ietf-quic-address-discovery §4.
 #pragma once

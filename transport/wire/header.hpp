@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Packet headers, before and without protection. RFC 8999 §5; RFC 9000 §17; RFC 9369 §3.2.
 //
 //   long    1 form | 1 fixed | 2 type | 2 reserved | 2 packet number length

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Header protection as a mask put on and taken off, and the packets that share a datagram.
 // RFC 9001 §5.4.1; RFC 9000 §12.2.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Packet numbers cut short for the wire, and made whole again. RFC 9000 §17.1, §A.2, §A.3.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The kinds of packets. RFC 9000 §17, Table 5.
 #pragma once
 

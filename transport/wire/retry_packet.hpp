@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Retry packets, but for the integrity tag, which needs keys. RFC 9000 §17.2.5; RFC 9001 §5.8.
 //
 //   1 form | 1 fixed | 2 type | 4 unused, version, dcid, scid, token, integrity tag (16)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Stateless resets: random bytes that look like a short header packet and end in a token.
 // RFC 9000 §10.3.
 #pragma once

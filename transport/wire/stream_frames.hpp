@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Frames that carry or end streams of bytes, and DATAGRAM. RFC 9000 §19.4 to §19.8; RFC 9221 §4.
 //
 // A payload is a view: of the packet when decoded, of the sender's buffer when encoded. Senders

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Transport parameters, as the TLS extension carries them. RFC 9000 §7.4, §18; RFC 9221 §3;
 // RFC 9287 §3; RFC 9368 §3; draft-ietf-quic-address-discovery §3.
 //

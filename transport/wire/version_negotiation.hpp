@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Version Negotiation packets, which all versions of QUIC share. RFC 8999 §6; RFC 9000 §17.2.1.
 //
 //   1 form | 7 unused, version 0, dcid (0..255), scid (0..255), supported versions of 4 bytes each

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Command lines: each flag is bound to the variable it sets.
 //
 //   Arguments arguments{"qpeer send", "FILE --to ADDR", "Sends a file to a node."};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Files of any size that appear whole or not at all.
 #pragma once
 

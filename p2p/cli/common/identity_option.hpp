@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The flag --key of all programs, and what it becomes.
 #pragma once
 

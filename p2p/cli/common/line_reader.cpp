@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 #include "qpeer/p2p/cli/common/line_reader.hpp"
 
 #include <unistd.h>

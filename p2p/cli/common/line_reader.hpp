@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The lines of a descriptor, as they come.
 #pragma once
 

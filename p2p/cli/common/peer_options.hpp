@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The flags of the peer layer that all commands share, and what they become.
 #pragma once
 

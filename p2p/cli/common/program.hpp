@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What every program does around its task: signals, errors, lines that appear at once.
 #pragma once
 

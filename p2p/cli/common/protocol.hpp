@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What qpeer's programs say to each other on raw streams of the peer layer: one request a stream.
 //
 //   put   u8 1 | u8 length of name | name | u64 size | body of that size | FIN

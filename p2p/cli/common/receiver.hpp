@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The serving end of qpeer's protocol: stores the files that come on streams and hands them out
 // again, to any number of peers at once. Nothing that a peer sends is trusted.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What a running peer tells: lines for people, or one JSON object a line.
 #pragma once
 

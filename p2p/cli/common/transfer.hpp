@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The body of a file on a stream: what sending and fetching, at either end, have in common.
 #pragma once
 

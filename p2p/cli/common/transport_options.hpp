@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The flags of the transport that all programs share, and what they become.
 #pragma once
 

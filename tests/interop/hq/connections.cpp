@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What both commands do with connections, and what they say of them: the interoperation tests read it.
 #include <chrono>
 #include <string>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // qpeer-hq get: downloads files. Those of one host share a connection, each on a stream of its own,
 // all at once as far as the server's limit allows; or each has a connection of its own.
 #include <sys/stat.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // qpeer-hq: HTTP/0.9 over QUIC (ALPN hq-interop), as interoperation tests speak it: a bidirectional
 // stream for each file, "GET /path" CR LF and FIN one way, the file and FIN the other.
 #include <cstdio>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // qpeer-hq serve: the files of a folder.
 #include <fcntl.h>
 #include <sys/stat.h>

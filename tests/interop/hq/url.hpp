@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // https URLs of the few forms that qpeer-hq takes.
 #pragma once
 

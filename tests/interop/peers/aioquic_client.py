@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR BSD-3-Clause
 # aioquic_client.py reserved|migrate PROGRAM WORD...: runs a client that uses aioquic, with a difference:
 #   reserved   each connection begins with a version that nobody speaks
 #   migrate    each connection moves to another socket, and to another connection ID, in its midst

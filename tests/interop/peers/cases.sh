@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR BSD-3-Clause
 # shellcheck shell=bash
 # cases.sh: what is tried with each peer. Sourced by scripts/interop.sh.
 #

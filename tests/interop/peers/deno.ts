@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Deno's QUIC (quinn) as a peer that speaks hq-interop.
 //   deno run ... deno.ts server HOST PORT WWW KEY CERT
 //   deno run ... deno.ts client HOST PORT OUT-DIR CA PATH... [--resume | --0rtt]

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // hq-interop as the Go peers speak it, whatever QUIC is beneath.
 //
 //	PROGRAM server [FLAG...] ADDR WWW KEY CERT

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT OR BSD-3-Clause
 # install.sh PEER...: other QUIC stacks for the interoperation tests, from Debian 13's packages and npm.
 #
 #   quic-go xnet      built from packaged Go sources, with packaged Go

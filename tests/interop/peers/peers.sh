@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR BSD-3-Clause
 # shellcheck shell=bash
 # peers.sh: how to run each stack, ours included, as a server or a client. Sourced by scripts/interop.sh.
 #

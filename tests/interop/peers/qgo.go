@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // qgo: quic-go as a peer that speaks hq-interop; see hq.go.
 //
 //	qgo server [-retry] [-v2] ADDR WWW KEY CERT

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Cloudflare's quiche, through the raw binding of the npm package @matrixai/quic, as a peer that speaks
 // hq-interop.
 //   node quiche.mjs server HOST PORT WWW KEY CERT [--retry]

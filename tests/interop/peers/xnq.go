@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // xnq: golang.org/x/net/quic as a peer that speaks hq-interop; see hq.go.
 //
 //	xnq server [-retry] ADDR WWW KEY CERT

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // One direction of a bad line, in virtual time: a bottleneck with a queue, a delay, and accidents.
 //
 //   push --> [list, loss, black hole] --> [queue, rate] --> [delay] --> [corruption] --> pop

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // qpeer-relay: a bad line between QUIC clients and a server, that also counts what it sees.
 #include <algorithm>
 #include <array>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A relay between clients and one server: every client address gets a socket of its own towards the
 // server, as behind a NAT, and its datagrams travel over a bad line in each direction; the lines of
 // all clients share one bottleneck. A rebinding gives all clients new sockets, so that the server

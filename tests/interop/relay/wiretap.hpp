@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What anyone on the path can see of QUIC, counted for each direction: packet types and versions by
 // the clear parts of their headers, ECN marks, and what a server sent before its client's address
 // was proved.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The relay of the interoperation tests: its bad line in virtual time, and what it reads off packets.
 #include <gtest/gtest.h>
 

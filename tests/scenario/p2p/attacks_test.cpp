@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Networks of attackers: dial-backs aimed at a victim, and a cache to be filled with their own.
 //
 // QPEER_FULL=1 runs 1,000 claimers for ten minutes and 10,000 attackers for an hour.

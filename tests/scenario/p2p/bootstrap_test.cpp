@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Finding the first link.
 #include "qpeer/tests/scenario/p2p/world.hpp"
 

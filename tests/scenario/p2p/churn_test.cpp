@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Whole networks: people come and go, everybody restarts at once.
 //
 // QPEER_FULL=1 runs the full sizes: 2,000 peers for an hour of virtual time, and 2,000 restarts.

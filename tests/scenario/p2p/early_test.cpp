@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A restarted peer comes back with its introduction in the first flight. RFC 9001 §4.6, §9.2.
 #include <utility>
 

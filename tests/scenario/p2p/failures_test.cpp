@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Half of the links fail in one direction: it is told, and no message is lost in silence.
 //
 // QPEER_FULL=1 runs 100 nodes instead of 24.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Introductions and roles, against a peer that keeps to no rule.
 #include "qpeer/tests/scenario/p2p/liar.hpp"
 

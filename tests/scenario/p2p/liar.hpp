@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A peer that does what a test tells it to: a bare transport::Endpoint that speaks the control
 // protocol by hand. Left alone it behaves like an honest node that proves itself and takes everybody
 // for reachable; a test turns off, or says in its stead, what it is about.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Links over time: outages, restarts, shutting down; and what travels on them beside messages.
 #include "qpeer/tests/scenario/p2p/world.hpp"
 #include "qpeer/tests/sim/units.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Links between peers: bootstrapping, proving, carrying messages.
 #include "qpeer/tests/scenario/p2p/world.hpp"
 

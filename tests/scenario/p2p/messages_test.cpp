@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Messages: whole or not at all, in bounded memory, never lost in silence.
 #include "qpeer/tests/scenario/p2p/liar.hpp"
 #include "qpeer/tests/sim/units.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Proofs that a node can be reached, hearsay about others, and what comes of lies.
 #include <set>
 

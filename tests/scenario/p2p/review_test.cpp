@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Peers that come and go at the worst moment, and inboxes that are full of halves.
 #include <string>
 #include <vector>

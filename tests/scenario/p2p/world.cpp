@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 #include "qpeer/tests/scenario/p2p/world.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A network of p2p::Nodes under virtual time, and SIMULATE_PEERS, in which a scenario reads like a
 // sentence:
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Unreliable datagrams and observed addresses, awaited over real sockets. RFC 9221.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The example at the head of the umbrella header, as it stands there.
 #include <gtest/gtest.h>
 #include "qpeer/transport.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A server and a client on real loopback sockets in one loop.
 #pragma once
 

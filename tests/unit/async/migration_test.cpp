@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Connections that move between the sockets of an endpoint. RFC 9000 §9.2, §9.6.
 #include <gtest/gtest.h>
 

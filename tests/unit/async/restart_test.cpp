@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A server process that dies and comes back: its old peers learn at once. RFC 9000 §10.3.
 #include <gtest/gtest.h>
 #include <sys/wait.h>

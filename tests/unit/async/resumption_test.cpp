@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Tickets and early data through the handles, on real sockets. RFC 9001 §4.5, §4.6.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 #include <gtest/gtest.h>
 
 #include "qpeer/tests/unit/async/loopback.hpp"

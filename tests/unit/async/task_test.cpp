@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 #include "qpeer/transport/async/task.hpp"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Address kinds: each special block, its first and last address and its neighbours.
 #include "qpeer/transport/base/address_kind.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The cursors that all codecs stand on.
 #include "qpeer/transport/base/bytes.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A folder of its own for a test, which goes with it.
 #pragma once
 

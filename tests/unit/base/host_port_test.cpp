@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Host names and ports as command lines spell them.
 #include "qpeer/transport/base/host_port.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // InlineVector: bounded, in place, equal by its elements.
 #include "qpeer/transport/base/inline_vector.hpp"
 

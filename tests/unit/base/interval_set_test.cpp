@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // IntervalSet against its promises and against a bitmap.
 #include "qpeer/transport/base/interval_set.hpp"
 

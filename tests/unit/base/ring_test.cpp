@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Ring: elements keep their index, also while the block grows.
 #include "qpeer/transport/base/ring.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Variable-length integers. RFC 9000 §16, §A.1.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // No network fills the cache alone, and whatever is done to it, its rules hold.
 #include <gtest/gtest.h>
 

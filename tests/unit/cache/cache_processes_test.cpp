@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Several processes at one cache file, and processes that die while they save.
 #include <gtest/gtest.h>
 #include <signal.h>

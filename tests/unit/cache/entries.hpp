@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Entries for the tests of the cache.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 #include "qpeer/p2p/cli/common/receiver.hpp"
 
 #include <gtest/gtest.h>

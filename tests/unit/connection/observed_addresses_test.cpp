@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Who is told its address, when, and what is believed. draft-ietf-quic-address-discovery.
 #include "qpeer/transport/connection/observed_addresses.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // PathValidator, PathManager and MtuDiscovery by themselves. RFC 9000 §8.2, §9, §14.3; RFC 8899.
 #include <set>
 #include <vector>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Versions are chosen by both, and a choice that somebody else made is found out. RFC 9368 §2 to §4,
 // §8; RFC 9369 §4.
 #include "qpeer/transport/connection/version_choice.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Tokens open for whom they were made, in time, and whole. RFC 9000 §8.1.
 #include "qpeer/crypto/address_token.hpp"
 

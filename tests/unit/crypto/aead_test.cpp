@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Packet protection beyond the RFC's examples: every suite, every bit, limits, batches.
 #include "qpeer/crypto/aead.hpp"
 

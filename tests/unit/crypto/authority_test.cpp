@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // An authority of our own, and the peers that it vouches for.
 #include "qpeer/crypto/authority.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Byte strings of the tests, written as hex.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Keys, certificates and hashes that we make ourselves.
 #include "qpeer/crypto/identity.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Keys and packet protection against the packets of RFC 9001 Appendix A and RFC 9369 Appendix A.
 #include "qpeer/crypto/keys.hpp"
 

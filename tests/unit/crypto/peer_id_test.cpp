@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Names of peers, and how people pass them on.
 #include "qpeer/crypto/peer_id.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Sessions, tickets and early data between two TLS sessions. RFC 8446 §2.2, §2.3, §4.2.10, §8.
 #include "qpeer/crypto/resumption.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The values of RFC 9001 Appendix A and RFC 9369 Appendix A, as hex.
 #pragma once
 

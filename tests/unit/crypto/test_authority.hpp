@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A certificate authority for tests: certificates that are good, and ones that are not.
 #pragma once
 

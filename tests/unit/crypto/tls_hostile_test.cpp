@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Flights that are edited on their way: extensions that are missing, and mutations by the thousand.
 #include <gtest/gtest.h>
 

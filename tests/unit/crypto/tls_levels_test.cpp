@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Encryption levels: what may come at which, what is left behind, and messages after the handshake.
 #include <gtest/gtest.h>
 

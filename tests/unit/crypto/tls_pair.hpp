@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Two TLS sessions that talk to each other through vectors, and remember what they were told.
 #pragma once
 

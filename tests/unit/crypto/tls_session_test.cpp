@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The handshake: order of secrets, suites, groups, levels, what goes wrong.
 #include "qpeer/crypto/tls_session.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Whom a session believes: the three trust modes, names, mutual authentication, the last word.
 #include <gtest/gtest.h>
 

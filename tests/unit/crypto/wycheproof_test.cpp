@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The AEADs and HMAC against cases that are chosen to find faults in them.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Known answers and edge cases for the AEADs and HMAC: a selection of C2SP/wycheproof (commit dac1dd4,
 // Apache-2.0, Copyright Google Inc. and the Wycheproof contributors), of 12-byte IVs and 16-byte tags.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Networks are counted apart. RFC 9000 §21.6.
 #include "qpeer/transport/endpoint/handshake_counts.hpp"
 

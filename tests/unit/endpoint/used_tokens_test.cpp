@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Each token counts once, within a bound on memory. RFC 9000 §8.1.4.
 #include "qpeer/transport/endpoint/used_tokens.hpp"
 

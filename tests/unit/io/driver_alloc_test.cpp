@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The driver, the socket and the loop allocate nothing once they run.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The event loop: order, fairness, and what happens to handlers that go away at a bad moment.
 #include "qpeer/transport/io/event_loop.hpp"
 

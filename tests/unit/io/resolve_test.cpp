@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Host names to addresses.
 #include "qpeer/transport/io/resolve.hpp"
 

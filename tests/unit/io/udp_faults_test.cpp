@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What the UDP socket does when the kernel fails in ways that loopback never shows. The system
 // calls below take the place of the C library's in this program, and fail as a test orders.
 #include <gtest/gtest.h>

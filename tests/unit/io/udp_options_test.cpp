@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What the kernel is asked for each socket.
 #include <gtest/gtest.h>
 #include <netinet/in.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // BackOff: waits double up to the cap, half of each is random, and a success begins anew.
 #include "qpeer/p2p/back_off.hpp"
 

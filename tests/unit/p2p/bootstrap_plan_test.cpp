@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // BootstrapPlan under virtual time: however many candidates are dead, the live one is dialled soon.
 #include "qpeer/p2p/bootstrap_plan.hpp"
 

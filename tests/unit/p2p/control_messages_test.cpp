@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Control messages: what encodes decodes to the same, and nothing else decodes.
 #include "qpeer/p2p/control_messages.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // ControlReader: messages come out whole however the bytes are cut, and bounds hold.
 #include "qpeer/p2p/control_reader.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The guard of dial-backs: where they may go, and how many there may be.
 #include "qpeer/p2p/dial_back_guard.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Keys that last: where they are kept, and when they are not taken.
 #include "qpeer/p2p/identity.hpp"
 

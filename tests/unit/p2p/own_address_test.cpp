@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // OwnAddress: two that are far apart must agree, and a few liars near each other move nothing.
 #include "qpeer/p2p/own_address.hpp"
 

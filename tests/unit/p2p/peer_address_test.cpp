@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Contacts as people pass them on.
 #include "qpeer/p2p/peer_address.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Whom a peer speaks to: each mode of trust against each kind of peer, dialling and accepting.
 #include "qpeer/p2p/trust.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // How nodes end, in good order and otherwise, and callbacks.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Messages, requests, pings and datagrams: what is delivered, refused, held back and cancelled.
 #include <gtest/gtest.h>
 

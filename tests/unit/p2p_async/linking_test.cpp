@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Bootstrapping, connecting, the words of their errors, and the cache that lasts.
 #include <gtest/gtest.h>
 

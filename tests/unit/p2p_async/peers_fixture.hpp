@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Nodes and clients on real loopback sockets in one loop.
 #pragma once
 

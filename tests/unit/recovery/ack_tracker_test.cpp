@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // AckTracker: what is a duplicate, when an ACK is due, and what it says.
 #include "qpeer/transport/recovery/ack_tracker.hpp"
 

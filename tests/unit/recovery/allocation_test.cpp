@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Nothing is allocated once the flight has its size: counted at operator new.
 #include <gtest/gtest.h>
 

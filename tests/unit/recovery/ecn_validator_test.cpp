@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // EcnValidator by itself and behind Recovery. RFC 9000 §13.4.2.
 #include "qpeer/transport/recovery/ecn_validator.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Random sends, losses and reorderings, held against a naive model: every frame gets one final
 // fate, the flight is the sum of what is outstanding, the window is kept.
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // NewReno's window, byte by byte. RFC 9002 §7, Appendix B.
 #include "qpeer/transport/recovery/new_reno.hpp"
 

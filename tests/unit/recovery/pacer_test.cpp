@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Pacer: the rate over long times, bursts, and no waiting where a timer could not keep up.
 #include "qpeer/transport/recovery/pacer.hpp"
 

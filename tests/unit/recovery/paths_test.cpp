@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Recovery over several network paths, and under controllers that are not ours. RFC 9000 §9.4.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Persistent congestion: everything lost over three PTOs. RFC 9002 §7.6.
 #include <gtest/gtest.h>
 

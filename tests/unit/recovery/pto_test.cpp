@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The probe timeout: when, in which space, how it backs off and what it reports.
 #include "qpeer/transport/recovery/pto.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Recovery: fates, RTT samples, losses and the window, one ACK at a time.
 #include "qpeer/transport/recovery/recovery.hpp"
 

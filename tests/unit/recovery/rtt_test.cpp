@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // RttEstimator by the numbers of RFC 9002 §5.
 #include "qpeer/transport/recovery/rtt.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // SentPackets: places, bounds, and what is remembered of gaps.
 #include "qpeer/transport/recovery/sent_packets.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What the tests of recovery share: ACK frames made of ranges, a record of fates, and a sender
 // with its own packet numbers and virtual time.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The fuzzers' scenes: what was written down happens again, and random steps do no harm.
 #include "qpeer/tests/sim/fuzz_scenes.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The simulator's own promises, with toy machines: order, rates, faults, and equal seeds.
 #include "qpeer/tests/sim/network.hpp"
 

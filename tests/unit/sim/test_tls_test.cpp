@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The test handshake: the order of real TLS, equal secrets, and the errors it must find.
 #include "qpeer/tests/sim/test_tls.hpp"
 

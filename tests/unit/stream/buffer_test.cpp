@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Chunks, send and receive buffers, the index and the queue.
 #include <gtest/gtest.h>
 

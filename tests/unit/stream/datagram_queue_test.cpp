@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Datagrams that wait, in both directions: bounds, order, sizes in packets. RFC 9221.
 #include "qpeer/transport/stream/datagram_queue.hpp"
 

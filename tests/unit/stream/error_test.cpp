@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What closes the connection: each violation with its code and its frame type.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Peers that try to make us hold much for little.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The figures of RFC 9000 §3.1 and §3.2: every state, every event.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Flow control of a stream set: what it may send, and what credit it gives.
 #include <gtest/gtest.h>
 

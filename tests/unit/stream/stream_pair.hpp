@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Two stream sets and a wire between them that a test drives by hand.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What a stream set writes, and when: order, credit, resets, events.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Random transfers between two stream sets over a wire that loses, doubles and reorders.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 #include "qpeer/transport/wire/ack_frame.hpp"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What holds for every frame: its layout, its way there and back, its end at every byte.
 #include "qpeer/transport/wire/frame.hpp"
 

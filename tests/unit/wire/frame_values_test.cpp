@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The values that a frame's codec judges, and the fields that its type's flags switch.
 #include <algorithm>
 #include <array>

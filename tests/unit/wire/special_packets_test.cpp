@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Packets without frames: Retry, Version Negotiation, stateless reset.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What the tests of the wire layer share: bytes from hex, frames to bytes, seeded random values.
 #pragma once
 

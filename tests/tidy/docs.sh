@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# docs/check.sh: what README.md and docs/*.md say of the repository is so.
+# SPDX-License-Identifier: MIT OR BSD-3-Clause
+# docs.sh: what README.md and docs/*.md say of the repository is so.
 #
-#   - a code block under the line <!-- path --> is that file, to the letter; one under <!-- from path -->
+#   - a code block under the line <!-- path --> is that file, to the letter but for its licence; one under <!-- from path -->
 #     is whole lines of it
 #   - relative links, and `paths/in/backticks` that begin with a folder of ours, exist
 #   - every flag of our scripts that is mentioned is one that the script knows
 set -euo pipefail
 export LC_ALL=C
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 failures=0
 fail() {
   echo "$1"
@@ -22,7 +23,7 @@ for page in README.md docs/*.md; do
     blocks=$((blocks + 1))
     if [ ! -e "$file" ]; then fail "$page:$line: there is no $file"; continue; fi
     # The block begins on the next line and ends at the next fence.
-    if ! difference=$(diff <(tail -n +$((line + 2)) "$page" | sed '/^```$/,$d') "$file"); then
+    if ! difference=$(diff <(tail -n +$((line + 2)) "$page" | sed '/^```$/,$d') <(grep -v 'SPDX-License-Identifier' "$file")); then
       fail "$page:$line: the code differs from $file:"
       head -n 6 <<<"$difference"
     fi
