@@ -8,6 +8,7 @@
 
 #include "qpeer/tests/sim/packets.hpp"
 #include "qpeer/tests/sim/peer_network.hpp"
+#include "qpeer/transport/wire/connection_frames.hpp"
 
 namespace qpeer::sim {
 namespace {

@@ -10,6 +10,7 @@
 
 #include "qpeer/tests/sim/packets.hpp"
 #include "qpeer/tests/sim/peer_network.hpp"
+#include "qpeer/transport/connection/new_tokens.hpp"
 #include "qpeer/transport/wire/header.hpp"
 
 namespace qpeer::sim {

@@ -2,7 +2,7 @@
 // The ends of a connection: immediate close, draining, time-outs. RFC 9000 §10; and all deadlines.
 #include <algorithm>
 
-#include "qpeer/transport/connection/connection.hpp"
+#include "qpeer/transport/connection/connection_machine.hpp"
 
 namespace qpeer::transport {
 namespace {
@@ -12,7 +12,7 @@ constexpr Duration kMaxClosingTime = 30s;
 
 }  // namespace
 
-void Connection::close(Instant now, std::uint64_t error_code, std::string_view reason) {
+void ConnectionMachine::close(Instant now, std::uint64_t error_code, std::string_view reason) {
   now_ = now;
   if (phase_ != Phase::open) return;
   enter_closing(now, {.kind = CloseReason::Kind::local_application,
@@ -20,7 +20,7 @@ void Connection::close(Instant now, std::uint64_t error_code, std::string_view r
                       .reason = std::string(reason.substr(0, kMaxReason))});
 }
 
-void Connection::fail(Instant now, const TransportError& error) {
+void ConnectionMachine::fail(Instant now, const TransportError& error) {
   if (phase_ != Phase::open) return;
   enter_closing(now, {.kind = CloseReason::Kind::local_transport,
                       .code = static_cast<std::uint64_t>(error.code),
@@ -29,7 +29,7 @@ void Connection::fail(Instant now, const TransportError& error) {
 }
 
 /// RFC 9000 §10.2.1 [rfc9000-10.2-1]: the state stays for three PTOs, to answer stragglers.
-void Connection::enter_closing(Instant now, CloseReason reason) {
+void ConnectionMachine::enter_closing(Instant now, CloseReason reason) {
   phase_ = Phase::closing;
   close_pending_ = true;
   closing_ends_ = now + closing_time();
@@ -37,24 +37,24 @@ void Connection::enter_closing(Instant now, CloseReason reason) {
 }
 
 /// RFC 9000 §10.2 [rfc9000-10.2-1]; but no peer's slow answers make us keep its state for long.
-Duration Connection::closing_time() const {
+Duration ConnectionMachine::closing_time() const {
   return std::min<Duration>(3 * recovery_.pto(), kMaxClosingTime);
 }
 
 /// RFC 9000 §10.2.2 [rfc9000-10.2.2-1]: nothing is sent any more.
-void Connection::enter_draining(Instant now, CloseReason reason) {
+void ConnectionMachine::enter_draining(Instant now, CloseReason reason) {
   if (phase_ == Phase::open) closing_ends_ = now + closing_time();
   phase_ = Phase::draining;
   tell_closed(std::move(reason));
 }
 
 /// There is nobody to tell, and nothing to wait for.
-void Connection::end_silently(CloseReason reason) {
+void ConnectionMachine::end_silently(CloseReason reason) {
   phase_ = Phase::drained;
   tell_closed(std::move(reason));
 }
 
-void Connection::tell_closed(CloseReason reason) {
+void ConnectionMachine::tell_closed(CloseReason reason) {
   if (close_reason_) return;
   for (std::size_t i = 0; i < early_.size(); ++i) drop(DropReason::keys_unavailable);
   early_.clear();
@@ -62,7 +62,7 @@ void Connection::tell_closed(CloseReason reason) {
   events_.push_back({.kind = ConnectionEvent::Kind::closed, .close = *close_reason_});
 }
 
-void Connection::on_frame_close(Instant now, const wire::ConnectionCloseFrame& frame) {
+void ConnectionMachine::on_frame_close(Instant now, const wire::ConnectionCloseFrame& frame) {
   enter_draining(now, {.kind = frame.application ? CloseReason::Kind::peer_application
                                                  : CloseReason::Kind::peer_transport,
                        .code = frame.error_code,
@@ -70,14 +70,14 @@ void Connection::on_frame_close(Instant now, const wire::ConnectionCloseFrame& f
                        .reason = std::string(as_text(frame.reason_phrase).substr(0, kMaxReason))});
 }
 
-void Connection::on_stateless_reset(Instant now) {
+void ConnectionMachine::on_stateless_reset(Instant now) {
   now_ = now;
   if (phase_ == Phase::drained) return;
   enter_draining(now, {.kind = CloseReason::Kind::stateless_reset,
                        .reason = "the peer has no state for this connection"});
 }
 
-void Connection::write_close(EncryptionLevel level, PacketWriter& out) const {
+void ConnectionMachine::write_close(EncryptionLevel level, PacketWriter& out) const {
   const bool application = close_reason_->kind == CloseReason::Kind::local_application;
   wire::ConnectionCloseFrame frame{.application = application,
                                    .error_code = close_reason_->code,
@@ -98,7 +98,7 @@ void Connection::write_close(EncryptionLevel level, PacketWriter& out) const {
 // --- time ----------------------------------------------------------------------------------------
 
 /// RFC 9000 §10.1 [rfc9000-10.1-1]: the smaller of both, but never less than three PTOs.
-Duration Connection::idle_timeout() const {
+Duration ConnectionMachine::idle_timeout() const {
   const Duration peer = std::chrono::milliseconds(
       std::min<std::uint64_t>(peer_parameters_.max_idle_timeout_ms, 1ULL << 40));
   Duration least = config_.max_idle_timeout;
@@ -106,7 +106,7 @@ Duration Connection::idle_timeout() const {
   return least == Duration{} ? least : std::max<Duration>(least, 3 * recovery_.pto());
 }
 
-void Connection::restart_idle_timer(Instant now) {
+void ConnectionMachine::restart_idle_timer(Instant now) {
   const Duration timeout = idle_timeout();
   idle_deadline_ = timeout == Duration{} ? kNever : now + timeout;
   blocked_deadline_ = timeout == Duration{} ? kNever : now + timeout / 2;
@@ -117,19 +117,19 @@ void Connection::restart_idle_timer(Instant now) {
 }
 
 /// RFC 9000 §10.1.2: often enough that the idle timeout of neither end is reached.
-Duration Connection::keep_alive_interval() const {
+Duration ConnectionMachine::keep_alive_interval() const {
   const Duration timeout = idle_timeout();
   return timeout == Duration{} ? config_.keep_alive : std::min(config_.keep_alive, timeout / 2);
 }
 
 /// RFC 9000 §10.1: sending restarts the timer too, once per silence of the peer.
-void Connection::on_ack_eliciting_sent(Instant now) {
+void ConnectionMachine::on_ack_eliciting_sent(Instant now) {
   if (idle_restarted_by_send_) return;
   restart_idle_timer(now);
   idle_restarted_by_send_ = true;
 }
 
-Instant Connection::next_deadline() const {
+Instant ConnectionMachine::next_deadline() const {
   if (phase_ == Phase::drained) return kNever;
   if (phase_ != Phase::open) return closing_ends_;
   Instant next = std::min({recovery_.deadline(), idle_deadline_, keep_alive_deadline_,
@@ -147,7 +147,7 @@ Instant Connection::next_deadline() const {
   return next;
 }
 
-void Connection::on_deadline(Instant now) {
+void ConnectionMachine::on_deadline(Instant now) {
   now_ = now;
   if (phase_ != Phase::open) {
     if (now >= closing_ends_) phase_ = Phase::drained;

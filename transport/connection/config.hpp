@@ -15,11 +15,9 @@
 #include "qpeer/transport/base/error.hpp"
 #include "qpeer/transport/base/time.hpp"
 #include "qpeer/transport/base/version.hpp"
-#include "qpeer/transport/connection/mtu_discovery.hpp"
-#include "qpeer/transport/connection/version_choice.hpp"
 #include "qpeer/transport/recovery/congestion.hpp"
-#include "qpeer/transport/stream/datagram_queue.hpp"
-#include "qpeer/transport/stream/stream_set.hpp"
+#include "qpeer/transport/stream/datagram_types.hpp"
+#include "qpeer/transport/stream/stream_types.hpp"
 #include "qpeer/transport/wire/transport_parameters.hpp"
 
 namespace qpeer::transport {
@@ -31,6 +29,16 @@ struct Grease {
   bool quic_bit = true;
   bool transport_parameters = true;  ///< A reserved one. RFC 9000 §18.1.
   bool versions = true;              ///< A reserved one among those we speak. RFC 9000 §15.
+};
+
+/// Datagram Packetization Layer Path MTU Discovery. RFC 8899; RFC 9000 §14.3.
+struct MtuDiscoveryConfig {
+  bool enabled = true;
+  /// The largest UDP payload over IPv4 to look for; over IPv6 it is 20 bytes less. 1472 fills the
+  /// packets of an Ethernet. No more than the interface can send.
+  std::uint16_t max_datagram_size = 1472;
+  /// How long the result stands before larger sizes are tried again. RFC 8899 §5.1.1.
+  Duration raise_interval = 600s;
 };
 
 struct ConnectionConfig {

@@ -1,407 +1,117 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// One QUIC connection as a machine: datagrams and deadlines in, datagrams and events out. RFC 9000.
+// What an application does with one QUIC connection: streams, datagrams, paths, its end. RFC 9000.
 //
-//            on_datagram            poll_transmit
-//                |                        ^
-//            receiver                transmitter        (receiver.cpp, transmitter.cpp)
-//                |                        |
-//         frame_dispatch ->  state  ->  write_frames         (frame_dispatch.cpp)
-//                |                        |
-//     handshake, streams, recovery, key_phases, local_cids, remote_cids, close
-//
-// Single-threaded, not movable: its parts refer to it. Implementation by duty:
-//   connection.cpp      creation, application calls, events, figures
-//   receiver.cpp        coalesced packets, unprotection, duplicates      RFC 9000 §12, RFC 9001 §5
-//   frame_dispatch.cpp  each frame to its owner                          RFC 9000 §12.4, §19
-//   transmitter.cpp     what goes into the next datagrams                RFC 9000 §13, §14
-//   early_data.cpp      tickets, resumption, 0-RTT       RFC 9000 §7.4.1, RFC 9001 §4.5, §4.6, §4.9.3
-//   probe_transmitter.cpp  datagrams that probe paths and their sizes    RFC 9000 §8.2, §14.4
-//   migration.cpp       from path to path                                RFC 9000 §9
-//   handshake.cpp       TLS, keys, transport parameters, Retry           RFC 9001 §4, RFC 9000 §7
-//   close.cpp           closing, draining, time-outs                     RFC 9000 §10
+// Connections belong to an Endpoint, which makes them, drives them and tells their events:
+// Endpoint::find() gives one. Single-threaded. A pointer to one is good until the next call on the
+// endpoint.
 #pragma once
 
-#include <array>
+#include <cstddef>
 #include <cstdint>
-#include <deque>
-#include <memory>
+#include <expected>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
-#include "qpeer/crypto/keys.hpp"
+#include "qpeer/crypto/aead.hpp"
+#include "qpeer/crypto/resumption.hpp"
 #include "qpeer/crypto/tls_session.hpp"
-#include "qpeer/transport/base/datagram.hpp"
+#include "qpeer/transport/base/address.hpp"
+#include "qpeer/transport/base/bytes.hpp"
 #include "qpeer/transport/base/ids.hpp"
-#include "qpeer/transport/base/random.hpp"
 #include "qpeer/transport/base/time.hpp"
+#include "qpeer/transport/base/version.hpp"
 #include "qpeer/transport/connection/config.hpp"
-#include "qpeer/transport/connection/early_data_state.hpp"
-#include "qpeer/transport/connection/early_packets.hpp"
-#include "qpeer/transport/connection/key_phases.hpp"
-#include "qpeer/transport/connection/local_cids.hpp"
-#include "qpeer/transport/connection/new_tokens.hpp"
-#include "qpeer/transport/connection/number_space.hpp"
-#include "qpeer/transport/connection/observed_addresses.hpp"
-#include "qpeer/transport/connection/open_packet.hpp"
-#include "qpeer/transport/connection/path_manager.hpp"
-#include "qpeer/transport/connection/quic_bit.hpp"
-#include "qpeer/transport/connection/remote_cids.hpp"
-#include "qpeer/transport/connection/setup.hpp"
-#include "qpeer/transport/connection/version_choice.hpp"
-#include "qpeer/transport/recovery/recovery.hpp"
-#include "qpeer/transport/stream/datagram_queue.hpp"
-#include "qpeer/transport/stream/stream_set.hpp"
-#include "qpeer/transport/wire/header.hpp"
+#include "qpeer/transport/stream/datagram_types.hpp"
+#include "qpeer/transport/stream/stream_types.hpp"
 #include "qpeer/transport/wire/transport_parameters.hpp"
 
 namespace qpeer::transport {
 
-class Connection final : private crypto::TlsHandler, private FateHandler {
+class Connection {
  public:
-  /// `issuer` makes our connection IDs and learns which are gone; all references must outlive it.
-  Connection(Instant now, const ConnectionConfig& config, ConnectionSetup setup,
-             crypto::KeyFactory& keys, Random& random, CidIssuer& issuer);
-  ~Connection() override;
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  // --- machine ---------------------------------------------------------------------------------
-
-  void on_datagram(Instant now, ReceivedDatagram datagram);
-  /// Fills `out` with the next datagrams to send, or returns nullopt when idle or blocked.
-  ///
-  /// Call until nullopt after every on_datagram, on_deadline or application write; then re-arm the
-  /// timer from next_deadline(). All segments share one destination and, but for the last, one
-  /// size, so the result maps to a single segmented send. `out.storage` may be reused once the send
-  /// returns. Never blocks, never reads a clock. RFC 9000 §14; RFC 9002 §7.7 (pacing).
-  [[nodiscard]] std::optional<Transmit> poll_transmit(Instant now, TransmitBuffer& out);
-  [[nodiscard]] Instant next_deadline() const;
-  void on_deadline(Instant now);
-  std::optional<ConnectionEvent> poll_event();
-
-  // --- application -----------------------------------------------------------------------------
-
   /// Streams; opening and writing work from `connected` on (StreamError::closed after the end).
-  std::expected<StreamId, StreamError> open_stream(bool bidirectional);
+  virtual std::expected<StreamId, StreamError> open_stream(bool bidirectional) = 0;
   /// Client: the same, and what is written on it may leave before the handshake is complete, within
   /// what the server allowed last time: an attacker can make the server see it again. Where no early
   /// data is possible, StreamError::closed until `connected`. RFC 9001 §4.6, §9.2.
-  std::expected<StreamId, StreamError> open_early_stream(bool bidirectional);
+  virtual std::expected<StreamId, StreamError> open_early_stream(bool bidirectional) = 0;
   /// Whether some of what the peer sent on a stream came in early data.
-  [[nodiscard]] bool is_early(StreamId id) const { return streams_.is_early(id); }
-  std::optional<StreamId> accept_stream(bool bidirectional);
-  std::expected<std::size_t, StreamError> write(StreamId id, Bytes data);
-  std::expected<void, StreamError> finish(StreamId id);
-  std::expected<void, StreamError> reset(StreamId id, std::uint64_t error_code);
-  std::expected<void, StreamError> stop_sending(StreamId id, std::uint64_t error_code);
-  std::expected<ReadView, StreamError> peek(StreamId id);
-  void consume(StreamId id, std::size_t size);
-  [[nodiscard]] std::uint64_t reset_code(StreamId id) const;
+  [[nodiscard]] virtual bool is_early(StreamId id) const = 0;
+  virtual std::optional<StreamId> accept_stream(bool bidirectional) = 0;
+  virtual std::expected<std::size_t, StreamError> write(StreamId id, Bytes data) = 0;
+  virtual std::expected<void, StreamError> finish(StreamId id) = 0;
+  virtual std::expected<void, StreamError> reset(StreamId id, std::uint64_t error_code) = 0;
+  virtual std::expected<void, StreamError> stop_sending(StreamId id, std::uint64_t error_code) = 0;
+  virtual std::expected<ReadView, StreamError> peek(StreamId id) = 0;
+  virtual void consume(StreamId id, std::size_t size) = 0;
+  [[nodiscard]] virtual std::uint64_t reset_code(StreamId id) const = 0;
 
   /// Unreliable datagrams, RFC 9221: sent once, in their order among themselves, as soon as
   /// congestion control lets them, in turns with streams. They may be lost, or overtaken.
-  std::expected<void, DatagramError> send_datagram(Bytes data);
+  virtual std::expected<void, DatagramError> send_datagram(Bytes data) = 0;
   /// Client: the same, even before the handshake is complete, as open_early_stream().
-  std::expected<void, DatagramError> send_early_datagram(Bytes data);
+  virtual std::expected<void, DatagramError> send_early_datagram(Bytes data) = 0;
   /// The largest that can be sent now; nullopt when none can. Paths that change may change it.
-  [[nodiscard]] std::optional<std::size_t> max_datagram_payload() const;
+  [[nodiscard]] virtual std::optional<std::size_t> max_datagram_payload() const = 0;
   /// The oldest that came and was not read. The view is valid until the next call on this
   /// connection; read until nullopt, then wait for the `datagram` event.
-  std::optional<Bytes> next_datagram();
+  virtual std::optional<Bytes> next_datagram() = 0;
   /// Whether what next_datagram() gave came in early data.
-  [[nodiscard]] bool was_datagram_early() const { return datagrams_.was_early(); }
+  [[nodiscard]] virtual bool was_datagram_early() const = 0;
   /// Whether we announced that we take any.
-  [[nodiscard]] bool receives_datagrams() const { return datagrams_.receives(); }
+  [[nodiscard]] virtual bool receives_datagrams() const = 0;
 
   /// Ends the connection at once with an application error code; what was not acknowledged is
   /// lost. `reason` is cut to 256 bytes; codes end at 2^62 - 1, here and for streams. RFC 9000 §10.2.
-  void close(Instant now, std::uint64_t error_code, std::string_view reason);
+  virtual void close(Instant now, std::uint64_t error_code, std::string_view reason) = 0;
   /// Sends a PING as soon as possible: its ACK gives a fresh RTT sample and one `pong` event. Several
   /// calls before it leaves share it, and have an event each.
-  void ping();
+  virtual void ping() = 0;
   /// Client: asks whether the peer can be reached from `local`, an address (and port) that one of
   /// the sockets has. A `path_validated` or `path_failed` event answers; nothing else changes.
   /// RFC 9000 §9.1.
-  std::expected<void, PathError> probe_path(Instant now, const SocketAddress& local);
+  virtual std::expected<void, PathError> probe_path(Instant now, const SocketAddress& local) = 0;
   /// Client: the same, and goes over to that path when it works: `path_changed`. At once, when that
   /// is known from probe_path(). RFC 9000 §9.2.
-  std::expected<void, PathError> migrate(Instant now, const SocketAddress& local);
+  virtual std::expected<void, PathError> migrate(Instant now, const SocketAddress& local) = 0;
   /// Gives the peer a new connection ID and asks it to retire all others. False when it is not
   /// possible now. RFC 9000 §5.1.2.
-  bool rotate_connection_ids();
+  virtual bool rotate_connection_ids() = 0;
 
   /// Begins a key update; false when one is not possible yet. RFC 9001 §6.
-  bool initiate_key_update();
+  virtual bool initiate_key_update() = 0;
 
-  [[nodiscard]] Side side() const { return setup_.side; }
+  [[nodiscard]] virtual Side side() const = 0;
   /// The one in use; a client may learn from the server's first packet that it is another.
-  [[nodiscard]] Version version() const { return versions_.negotiated(); }
+  [[nodiscard]] virtual Version version() const = 0;
   /// The path in use. RFC 9000 §9.
-  [[nodiscard]] const Path& path() const { return paths_.active().address; }
-  [[nodiscard]] bool is_connected() const { return handshake_complete_; }
-  [[nodiscard]] bool is_confirmed() const { return handshake_confirmed_; }
+  [[nodiscard]] virtual const Path& path() const = 0;
+  [[nodiscard]] virtual bool is_connected() const = 0;
+  [[nodiscard]] virtual bool is_confirmed() const = 0;
   /// No longer open: closing, draining or gone.
-  [[nodiscard]] bool is_closed() const { return phase_ != Phase::open; }
+  [[nodiscard]] virtual bool is_closed() const = 0;
   /// Nothing is left to do: may be destroyed once its events are polled.
-  [[nodiscard]] bool is_drained() const { return phase_ == Phase::drained; }
+  [[nodiscard]] virtual bool is_drained() const = 0;
   /// An earlier connection vouches for the peer: see ConnectOptions::session_ticket.
-  [[nodiscard]] bool is_resumed() const { return tls_->is_resumed(); }
-  [[nodiscard]] crypto::EarlyData early_data() const { return early_data_.state; }
-  [[nodiscard]] const std::optional<CloseReason>& close_reason() const { return close_reason_; }
-  [[nodiscard]] crypto::PeerCertificate peer_certificate() const;
-  [[nodiscard]] std::string_view alpn() const;
+  [[nodiscard]] virtual bool is_resumed() const = 0;
+  [[nodiscard]] virtual crypto::EarlyData early_data() const = 0;
+  [[nodiscard]] virtual const std::optional<CloseReason>& close_reason() const = 0;
+  [[nodiscard]] virtual crypto::PeerCertificate peer_certificate() const = 0;
+  [[nodiscard]] virtual std::string_view alpn() const = 0;
   /// What the client asked for (SNI); may be empty.
-  [[nodiscard]] std::string_view server_name() const;
-  [[nodiscard]] crypto::CipherSuite cipher_suite() const { return cipher_suite_; }
-  [[nodiscard]] std::string key_exchange_group() const;
-  [[nodiscard]] const wire::TransportParameters& peer_parameters() const {
-    return peer_parameters_;
-  }
-  [[nodiscard]] ConnectionStats stats() const;
+  [[nodiscard]] virtual std::string_view server_name() const = 0;
+  [[nodiscard]] virtual crypto::CipherSuite cipher_suite() const = 0;
+  [[nodiscard]] virtual std::string key_exchange_group() const = 0;
+  [[nodiscard]] virtual const wire::TransportParameters& peer_parameters() const = 0;
+  [[nodiscard]] virtual ConnectionStats stats() const = 0;
 
-  // --- endpoint --------------------------------------------------------------------------------
-
-  /// How many packets proved authentic.
-  [[nodiscard]] std::uint64_t packets_received() const { return stats_.packets_received; }
-  /// Whether the peer is, or may be, at this address.
-  [[nodiscard]] bool knows_remote(const SocketAddress& remote) const {
-    return paths_.knows_remote(remote);
-  }
-  /// The endpoint matched a stateless reset of this peer. RFC 9000 §10.3.1.
-  void on_stateless_reset(Instant now);
-
- private:
-  enum class Phase : u8 { open, closing, draining, drained };
-
-  using Space = NumberSpace;
-  struct PlainPacket;
-  struct Train;
-
-  // TlsHandler
-  void on_tls_data(EncryptionLevel level, Bytes data) override;
-  void on_tls_secret(EncryptionLevel level, crypto::Direction direction, crypto::CipherSuite suite,
-                     Bytes secret) override;
-  Result on_tls_transport_parameters(Bytes parameters) override;
-  void on_tls_session(Bytes session) override;
-  std::vector<u8> tls_ticket_data() override;
-  crypto::TicketUse on_tls_ticket(Bytes ticket_data) override;
-  // FateHandler
-  void on_frame_fate(PacketNumberSpace space, const SentFrame& frame, Fate fate) override;
-
-  // receiver.cpp
-  void receive_packet(Instant now, Instant received_at, const wire::ProtectedHeader& header,
-                      MutableBytes packet, const ReceivedDatagram& datagram);
-  [[nodiscard]] bool can_receive_at(EncryptionLevel level) const;
-  [[nodiscard]] bool is_early(const wire::ProtectedHeader& header) const;
-  void receive_early(Instant now);
-  std::optional<OpenPacket> open_packet(Instant now, const wire::ProtectedHeader& header,
-                                        MutableBytes packet);
-  bool decrypt(Instant now, const OpenPacket& packet, crypto::PacketKeys& keys, bool key_phase,
-               Bytes header, MutableBytes sealed);
-  void on_packet_authenticated(Instant now, const wire::ProtectedHeader& header);
-  void receive_retry(Instant now, const wire::ProtectedHeader& header, Bytes packet);
-  [[nodiscard]] bool fits_initials(Bytes token) const;
-  void receive_version_negotiation(Instant now, Bytes packet);
-  [[nodiscard]] bool is_spoken(const wire::ProtectedHeader& header) const;
-  crypto::PacketKeys& receive_keys(const wire::ProtectedHeader& header);
-  /// RFC 9287 §3 [rfc9287-3-2]: we said so.
-  [[nodiscard]] bool accepts_zero_quic_bit() const { return config_.grease.quic_bit; }
-  void drop(DropReason reason);
-
-  // frame_dispatch.cpp
-  struct Dispatched {
-    bool ack_eliciting = false;
-    bool probing = true;  ///< Nothing but probing frames. RFC 9000 §9.1.
-  };
-  Result dispatch_frames(Instant now, const OpenPacket& packet, Dispatched& told);
-  template <class F>
-  Result on_frame(Instant now, const OpenPacket& packet, const F& frame);
-  Result on_ack(Instant now, EncryptionLevel level, const wire::AckFrame& frame);
-  void on_new_token(const wire::NewTokenFrame& frame);
-  void on_ping_fate(const SentFrame& frame, Fate fate);
-
-  // transmitter.cpp
-  std::size_t build_datagram(Instant now, MutableBytes storage, Train& train);
-  [[nodiscard]] std::size_t datagram_size() const;
-  [[nodiscard]] std::size_t least_payload(const PlainPacket& packet) const;
-  [[nodiscard]] bool can_send_at(EncryptionLevel level) const;
-  [[nodiscard]] bool wants_to_send(Instant now, EncryptionLevel level, bool may_elicit) const;
-  [[nodiscard]] bool has_application_frames() const;
-  [[nodiscard]] bool has_frames() const;
-  bool begin_packet(EncryptionLevel level, const ConnectionId& destination, MutableBytes storage,
-                    std::size_t at, PlainPacket& packet);
-  void skip_packet_number();
-  void write_frames(Instant now, EncryptionLevel level, PacketWriter& out, bool may_elicit);
-  static void write_ack(Instant now, Space& number_space, PacketWriter& out);
-  void write_application_frames(PacketWriter& out);
-  void write_data(PacketWriter& out);
-  [[nodiscard]] std::size_t packet_room() const;
-  void finish_packet(Instant now, PlainPacket& packet, std::span<const SentFrame> frames,
-                     MutableBytes storage, Train& train);
-  void flush_header_protection(Train& train);
-  [[nodiscard]] std::uint64_t least_allowance() const;
-  void update_amplification(Instant now);
-
-  // probe_transmitter.cpp
-  std::optional<Transmit> transmit_probe(Instant now, TransmitBuffer& out);
-  std::optional<Transmit> transmit_path_probe(Instant now, NetworkPath& path, TransmitBuffer& out);
-  std::optional<Transmit> transmit_mtu_probe(Instant now, std::uint16_t size, TransmitBuffer& out);
-  template <class F>
-  std::optional<Transmit> transmit_single(Instant now, NetworkPath& path, MutableBytes storage,
-                                          F&& write);
-
-  // migration.cpp
-  void limit_datagram_size(const wire::TransportParameters& parameters);
-  [[nodiscard]] MtuDiscovery make_mtu(const SocketAddress& remote, std::uint16_t start) const;
-  std::unique_ptr<PathState> make_path_state(const NetworkPath& path);
-  NetworkPath& add_path(Instant now, const Path& address, std::uint64_t remote_cid);
-  NetworkPath* add_peer_path(Instant now, const OpenPacket& packet);
-  void drop_path(NetworkPath& path);
-  void give_up_path(NetworkPath& path);
-  void renew_path_cids();
-  void validate_path(Instant now, NetworkPath& path);
-  void tell_path(ConnectionEvent::Kind kind, const NetworkPath& path);
-  [[nodiscard]] bool may_come_from_elsewhere() const;
-  [[nodiscard]] bool is_left_behind(const Path& address) const;
-  void on_path_challenge(Instant now, const OpenPacket& packet,
-                         const wire::PathChallengeFrame& frame);
-  void on_path_response(Instant now, const wire::PathResponseFrame& frame);
-  void on_path_validated(Instant now, NetworkPath& path);
-  void abandon_moves();
-  void give_path_tokens(Instant now);
-  void follow_peer(Instant now, const OpenPacket& packet);
-  void switch_path(Instant now, NetworkPath& path);
-  void spare_cid(const NetworkPath& previous);
-  void on_path_deadline(Instant now);
-  void return_from(Instant now, NetworkPath& path);
-  void on_mtu_probe_fate(const SentFrame& frame, Fate fate);
-  void look_for_black_hole(Instant now);
-
-  // moves.cpp
-  [[nodiscard]] std::expected<void, PathError> may_migrate() const;
-  std::expected<void, PathError> begin_path(Instant now, const SocketAddress& local,
-                                            NetworkPath::Intent intent);
-  void supersede_moves(Instant now, const NetworkPath& wanted);
-  void probe_preferred_address(Instant now);
-  void move_to_preferred(Instant now, const Path& address);
-
-  // handshake.cpp
-  void start_handshake(Instant now);
-  void install_initial_keys();
-  [[nodiscard]] crypto::PacketKeys initial_keys(Version version, Side sender) const;
-  void start_anew(Instant now);
-  Bytes encode_parameters(MutableBytes storage);
-  Result agree_on_version(const wire::TransportParameters& parameters);
-  Result feed_tls(Instant now);
-  void on_handshake_complete(Instant now);
-  void confirm_handshake(Instant now);
-  void give_new_tokens(Instant now);
-  void discard_keys(Instant now, PacketNumberSpace which);
-  [[nodiscard]] wire::TransportParameters local_parameters();
-  [[nodiscard]] Result check_connection_ids(const wire::TransportParameters& parameters) const;
-
-  // early_data.cpp
-  [[nodiscard]] crypto::Resumption read_ticket();
-  void on_early_secret(crypto::Direction direction, crypto::CipherSuite suite, Bytes secret);
-  Result settle_early_data(Instant now);
-  void reject_early_data(Instant now);
-  void apply_peer_limits();
-  [[nodiscard]] bool can_send_early() const;
-  [[nodiscard]] bool has_early_frames() const;
-  void count_early(std::span<const SentFrame> frames);
-  [[nodiscard]] bool acknowledges_rejected(const wire::AckFrame& frame) const;
-
-  // close.cpp
-  void fail(Instant now, const TransportError& error);
-  void enter_closing(Instant now, CloseReason reason);
-  void enter_draining(Instant now, CloseReason reason);
-  void end_silently(CloseReason reason);
-  void tell_closed(CloseReason reason);
-  void write_close(EncryptionLevel level, PacketWriter& out) const;
-  void on_frame_close(Instant now, const wire::ConnectionCloseFrame& frame);
-  void restart_idle_timer(Instant now);
-  void on_ack_eliciting_sent(Instant now);
-  [[nodiscard]] Duration idle_timeout() const;
-  [[nodiscard]] Duration keep_alive_interval() const;
-  [[nodiscard]] Duration closing_time() const;
-
-  /// Streams can be used: from the end of the handshake, or from early data on, to the end of the
-  /// connection.
-  [[nodiscard]] bool usable() const {
-    return (handshake_complete_ || early_data_.usable) && phase_ == Phase::open;
-  }
-  Space& space(PacketNumberSpace which) { return spaces_[static_cast<std::size_t>(which)]; }
-  [[nodiscard]] const Space& space(PacketNumberSpace which) const {
-    return spaces_[static_cast<std::size_t>(which)];
-  }
-  Space& application_space() { return space(PacketNumberSpace::application); }
-
-  ConnectionConfig config_;
-  ConnectionSetup setup_;
-  crypto::KeyFactory& keys_;
-  Random& random_;
-  CidIssuer& issuer_;
-  Instant created_at_;
-  VersionChoice versions_;
-  QuicBit quic_bit_;
-
-  std::array<Space, kPacketNumberSpaces> spaces_;
-  KeyPhases key_phases_;
-  Recovery recovery_;
-  StreamSet streams_;
-  DatagramQueue datagrams_;
-  LocalCids local_cids_;
-  RemoteCids remote_cids_;
-  NewTokens new_tokens_;
-  PathManager paths_;
-  Arrival arrival_;
-  ObservedAddresses observed_addresses_;
-  EarlyPackets early_;
-  EarlyDataState early_data_;
-  std::vector<u8> tls_session_;  ///< Of the ticket, while the handshake starts.
-  std::unique_ptr<crypto::TlsSession> tls_;
-  PacketNumber skipped_packet_number_;  ///< The next one that will never be sent.
-  crypto::CipherSuite cipher_suite_ = crypto::CipherSuite::aes_128_gcm_sha256;
-
-  wire::TransportParameters peer_parameters_;
-  /// Of Initials in the version that is not the original one.
-  crypto::PacketKeys switched_initial_receive_;
-  std::vector<u8> token_;  ///< For our Initials.
-  std::size_t new_tokens_received_ = 0;
-  std::optional<ConnectionId> retry_source_connection_id_;
-
-  bool handshake_complete_ = false;
-  bool handshake_confirmed_ = false;
-  bool send_handshake_done_ = false;
-  bool handshake_done_acknowledged_ = false;
-  bool peer_packet_processed_ = false;  ///< Retry and Version Negotiation come too late then.
-  bool ping_requested_ = false;
-  std::uint64_t pings_ = 0;  ///< Calls of ping(); a PING's SentFrame::offset is the last it serves.
-  std::uint64_t pings_answered_ = 0;
-  std::uint64_t failed_opens_ = 0;
-  std::uint64_t unanswered_acks_ = 0;  ///< Packets that only acknowledge, since the last other one.
-  bool datagrams_first_ = true;        ///< Where streams have data too.
-  bool pad_datagram_ = false;          ///< The datagram being built challenges or responds ...
-  bool can_expand_ = false;            ///< ... and has the room to be expanded.
-
-  // Ends, RFC 9000 §10.
-  Phase phase_ = Phase::open;
-  std::optional<CloseReason> close_reason_;
-  bool close_pending_ = false;        ///< A CONNECTION_CLOSE is to be sent.
-  std::uint64_t close_received_ = 0;  ///< Packets since we close, to answer ever more rarely.
-  Instant closing_ends_ = kNever;
-  Instant idle_deadline_ = kNever;
-  Instant keep_alive_deadline_ = kNever;
-  Instant blocked_deadline_ = kNever;  ///< Counts while the peer's limits hold data up.
-  Instant handshake_deadline_ = kNever;
-  bool idle_restarted_by_send_ = false;
-
-  Instant now_{};  ///< Of the current call, for callbacks that carry no time.
-  std::deque<ConnectionEvent> events_;
-  ConnectionStats stats_;
+ protected:
+  Connection() = default;
+  ~Connection() = default;
 };
 
 }  // namespace qpeer::transport

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "qpeer/transport/connection/connection.hpp"
+#include "qpeer/transport/connection/connection_machine.hpp"
 #include "qpeer/transport/connection/session_ticket.hpp"
 
 namespace qpeer::transport {
@@ -15,7 +15,7 @@ namespace qpeer::transport {
 using crypto::EarlyData;
 
 /// For TLS. A view of tls_session_.
-crypto::Resumption Connection::read_ticket() {
+crypto::Resumption ConnectionMachine::read_ticket() {
   auto ticket = std::exchange(setup_.session_ticket, std::nullopt);
   // RFC 9369 §5 [rfc9369-5-1]: a ticket serves the version that it was given in.
   if (!ticket || ticket->version != setup_.version) return {};
@@ -24,8 +24,8 @@ crypto::Resumption Connection::read_ticket() {
   return {.session = tls_session_, .early_data = setup_.early_data != EarlyDataPolicy::none};
 }
 
-void Connection::on_early_secret(crypto::Direction direction, crypto::CipherSuite suite,
-                                 Bytes secret) {
+void ConnectionMachine::on_early_secret(crypto::Direction direction, crypto::CipherSuite suite,
+                                        Bytes secret) {
   early_data_.keys = keys_.packet_keys(setup_.version, suite, crypto::Secret(secret));
   early_data_.usable = true;
   if (direction == crypto::Direction::receive) {
@@ -41,27 +41,27 @@ void Connection::on_early_secret(crypto::Direction direction, crypto::CipherSuit
   limit_datagram_size(limits);
 }
 
-bool Connection::can_send_early() const {
+bool ConnectionMachine::can_send_early() const {
   return setup_.side == Side::client && early_data_.keys && phase_ == Phase::open;
 }
 
-bool Connection::has_early_frames() const {
+bool ConnectionMachine::has_early_frames() const {
   return streams_.has_frames() || datagrams_.has_frames() || ping_requested_ ||
          recovery_.probes(PacketNumberSpace::application) > 0;
 }
 
-void Connection::count_early(std::span<const SentFrame> frames) {
+void ConnectionMachine::count_early(std::span<const SentFrame> frames) {
   for (const SentFrame& frame : frames) early_data_.bytes += frame.length;
 }
 
 /// The present values of what the server lets us send.
-void Connection::apply_peer_limits() {
+void ConnectionMachine::apply_peer_limits() {
   streams_.set_peer_parameters(peer_parameters_);
   datagrams_.set_peer_max_frame_size(peer_parameters_.max_datagram_frame_size);
 }
 
 /// Client: what TLS has read may have decided.
-Result Connection::settle_early_data(Instant now) {
+Result ConnectionMachine::settle_early_data(Instant now) {
   tls_session_ = {};
   if (early_data_.state != EarlyData::offered) return {};
   switch (tls_->early_data()) {
@@ -89,7 +89,7 @@ Result Connection::settle_early_data(Instant now) {
 }
 
 // RFC 9001 §4.6.2 [rfc9001-4.6.2-3]: the server knows nothing of what was sent.
-void Connection::reject_early_data(Instant now) {
+void ConnectionMachine::reject_early_data(Instant now) {
   early_data_.state = EarlyData::rejected;
   early_data_.keys = {};
   early_data_.end = application_space().next_packet_number;
@@ -101,7 +101,7 @@ void Connection::reject_early_data(Instant now) {
   events_.push_back({.kind = ConnectionEvent::Kind::early_data_rejected});
 }
 
-bool Connection::acknowledges_rejected(const wire::AckFrame& frame) const {
+bool ConnectionMachine::acknowledges_rejected(const wire::AckFrame& frame) const {
   if (early_data_.end == 0) return false;
   return !frame.for_each_range(
       [&](PacketNumber smallest, PacketNumber) { return smallest >= early_data_.end; });
@@ -109,7 +109,7 @@ bool Connection::acknowledges_rejected(const wire::AckFrame& frame) const {
 
 // --- tickets -------------------------------------------------------------------------------------
 
-void Connection::on_tls_session(Bytes session) {
+void ConnectionMachine::on_tls_session(Bytes session) {
   const SessionTicket ticket{.version = version(),
                              .parameters = remembered(peer_parameters_),
                              .session = {session.begin(), session.end()}};
@@ -122,11 +122,11 @@ void Connection::on_tls_session(Bytes session) {
       {.kind = ConnectionEvent::Kind::session_ticket, .session_ticket = ticket.encode()});
 }
 
-std::vector<u8> Connection::tls_ticket_data() {
+std::vector<u8> ConnectionMachine::tls_ticket_data() {
   return TicketData{.version = version(), .parameters = remembered(local_parameters())}.encode();
 }
 
-crypto::TicketUse Connection::on_tls_ticket(Bytes ticket_data) {
+crypto::TicketUse ConnectionMachine::on_tls_ticket(Bytes ticket_data) {
   const auto ticket = TicketData::decode(ticket_data);
   // RFC 9369 §5 [rfc9369-5-2].
   if (!ticket || ticket->version != setup_.version) return crypto::TicketUse::refuse;

@@ -4,7 +4,7 @@
 #include <type_traits>
 #include <variant>
 
-#include "qpeer/transport/connection/connection.hpp"
+#include "qpeer/transport/connection/connection_machine.hpp"
 #include "qpeer/transport/connection/open_packet.hpp"
 #include "qpeer/transport/wire/frame_rules.hpp"
 
@@ -30,7 +30,7 @@ Result violation(std::string_view reason, FrameType type) {
 
 }  // namespace
 
-Result Connection::dispatch_frames(Instant now, const OpenPacket& packet, Dispatched& told) {
+Result ConnectionMachine::dispatch_frames(Instant now, const OpenPacket& packet, Dispatched& told) {
   Reader in(packet.payload);
   // RFC 9000 §12.4 [rfc9000-12.4-2]: a packet without frames is a fault.
   if (in.empty()) {
@@ -63,7 +63,7 @@ Result Connection::dispatch_frames(Instant now, const OpenPacket& packet, Dispat
 }
 
 template <class F>
-Result Connection::on_frame(Instant now, const OpenPacket& packet, const F& frame) {
+Result ConnectionMachine::on_frame(Instant now, const OpenPacket& packet, const F& frame) {
   [[maybe_unused]] const bool early = packet.type == wire::PacketType::zero_rtt;
   if constexpr (std::is_same_v<F, wire::StreamFrame>) {
     const Result result = streams_.on_frame(frame);
@@ -114,7 +114,7 @@ Result Connection::on_frame(Instant now, const OpenPacket& packet, const F& fram
   return {};
 }
 
-Result Connection::on_ack(Instant now, EncryptionLevel level, const wire::AckFrame& frame) {
+Result ConnectionMachine::on_ack(Instant now, EncryptionLevel level, const wire::AckFrame& frame) {
   const PacketNumberSpace which = space_of(level);
   // RFC 9000 §13.2.5, §19.3: the exponent is the sender's, and says nothing before 1-RTT.
   const std::uint64_t bounded = std::min<std::uint64_t>(frame.ack_delay, 1U << 30);
@@ -139,7 +139,7 @@ Result Connection::on_ack(Instant now, EncryptionLevel level, const wire::AckFra
 }
 
 /// What the server wants to see next time goes to the application, with where it came from.
-void Connection::on_new_token(const wire::NewTokenFrame& frame) {
+void ConnectionMachine::on_new_token(const wire::NewTokenFrame& frame) {
   const bool usable = frame.token.size() <= StoredToken::kMaxToken;
   if (!usable || new_tokens_received_ >= config_.max_new_tokens) return;
   ++new_tokens_received_;
@@ -154,7 +154,7 @@ void Connection::on_new_token(const wire::NewTokenFrame& frame) {
   events_.push_back({.kind = ConnectionEvent::Kind::new_token, .address_token = stored.encode()});
 }
 
-void Connection::on_ping_fate(const SentFrame& frame, Fate fate) {
+void ConnectionMachine::on_ping_fate(const SentFrame& frame, Fate fate) {
   if (frame.offset <= pings_answered_) return;  // Nobody asked, or a copy was acknowledged.
   if (fate == Fate::acked) {
     for (; pings_answered_ < frame.offset; ++pings_answered_) {
@@ -165,7 +165,7 @@ void Connection::on_ping_fate(const SentFrame& frame, Fate fate) {
   }
 }
 
-void Connection::on_frame_fate(PacketNumberSpace which, const SentFrame& frame, Fate fate) {
+void ConnectionMachine::on_frame_fate(PacketNumberSpace which, const SentFrame& frame, Fate fate) {
   if (frame.kind == MtuDiscovery::kKind) return on_mtu_probe_fate(frame, fate);
   // Its types have no value of one byte.
   if (frame.kind == ObservedAddresses::kKind) return observed_addresses_.on_fate(frame, fate);

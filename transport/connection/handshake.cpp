@@ -2,7 +2,7 @@
 // TLS messages in and out, keys as they come and go, transport parameters. RFC 9001 §4; RFC 9000 §7.
 #include <algorithm>
 
-#include "qpeer/transport/connection/connection.hpp"
+#include "qpeer/transport/connection/connection_machine.hpp"
 
 namespace qpeer::transport {
 namespace {
@@ -17,7 +17,7 @@ constexpr PacketNumberSpace kHandshake = PacketNumberSpace::handshake;
 
 }  // namespace
 
-void Connection::start_handshake(Instant now) {
+void ConnectionMachine::start_handshake(Instant now) {
   install_initial_keys();
   std::array<u8, wire::TransportParameters::kMaxEncodedSize> storage{};
   tls_ = setup_.tls->new_session(setup_.side, setup_.server_name, encode_parameters(storage), *this,
@@ -29,7 +29,7 @@ void Connection::start_handshake(Instant now) {
 /// In the version that Version Negotiation led to. RFC 9368 §2.1 [rfc9368-2.1-5], §6 [rfc9368-6-2]:
 /// a new first flight, with nothing left of the one before. Another ID for the server keeps apart
 /// what answers this attempt and what answers the first, should that not have been refused at all.
-void Connection::start_anew(Instant now) {
+void ConnectionMachine::start_anew(Instant now) {
   setup_.version = versions_.original();
   // RFC 9369 §5 [rfc9369-5-1]: a token was of the other version.
   token_.clear();
@@ -45,13 +45,13 @@ void Connection::start_anew(Instant now) {
   start_handshake(now);
 }
 
-Bytes Connection::encode_parameters(MutableBytes storage) {
+Bytes ConnectionMachine::encode_parameters(MutableBytes storage) {
   Writer out(storage);
   local_parameters().encode(out);
   return out.written();
 }
 
-wire::TransportParameters Connection::local_parameters() {
+wire::TransportParameters ConnectionMachine::local_parameters() {
   wire::TransportParameters out;
   streams_.fill_parameters(out);
   out.max_idle_timeout_ms = static_cast<std::uint64_t>(
@@ -91,7 +91,7 @@ wire::TransportParameters Connection::local_parameters() {
 }
 
 /// Of the Initials of a version, from the ID that they were first sent to. RFC 9001 §5.2.
-crypto::PacketKeys Connection::initial_keys(Version version, Side sender) const {
+crypto::PacketKeys ConnectionMachine::initial_keys(Version version, Side sender) const {
   const ConnectionId& id =
       retry_source_connection_id_.value_or(setup_.initial_destination_connection_id);
   const auto secrets = keys_.initial_secrets(version, id.bytes());
@@ -99,19 +99,19 @@ crypto::PacketKeys Connection::initial_keys(Version version, Side sender) const 
                            sender == Side::client ? secrets.client : secrets.server);
 }
 
-void Connection::install_initial_keys() {
+void ConnectionMachine::install_initial_keys() {
   Space& initial = space(kInitial);
   initial.send = initial_keys(setup_.version, setup_.side);
   initial.receive = initial_keys(setup_.version, other(setup_.side));
   switched_initial_receive_ = {};  // Of another ID, if there were any.
 }
 
-void Connection::on_tls_data(EncryptionLevel level, Bytes data) {
+void ConnectionMachine::on_tls_data(EncryptionLevel level, Bytes data) {
   space(space_of(level)).crypto.send(data);
 }
 
-void Connection::on_tls_secret(EncryptionLevel level, crypto::Direction direction,
-                               crypto::CipherSuite suite, Bytes secret) {
+void ConnectionMachine::on_tls_secret(EncryptionLevel level, crypto::Direction direction,
+                                      crypto::CipherSuite suite, Bytes secret) {
   const bool sending = direction == crypto::Direction::send;
   if (level == EncryptionLevel::handshake) {
     Space& handshake = space(kHandshake);
@@ -132,7 +132,7 @@ void Connection::on_tls_secret(EncryptionLevel level, crypto::Direction directio
   }
 }
 
-Result Connection::on_tls_transport_parameters(Bytes parameters) {
+Result ConnectionMachine::on_tls_transport_parameters(Bytes parameters) {
   const auto decoded = wire::TransportParameters::decode(parameters, other(setup_.side));
   if (!decoded) return std::unexpected(decoded.error());
   if (Result checked = check_connection_ids(*decoded); !checked) return checked;
@@ -162,7 +162,7 @@ Result Connection::on_tls_transport_parameters(Bytes parameters) {
 /// RFC 9368 §4 [rfc9368-4-3]. A server that moves the client to another version sends all that is
 /// left of the handshake in it. RFC 9369 §4.1 [rfc9369-4.1-4], [rfc9369-4.1-5], [rfc9369-4.1-7]: the
 /// client's Initials may still come in the original one.
-Result Connection::agree_on_version(const wire::TransportParameters& parameters) {
+Result ConnectionMachine::agree_on_version(const wire::TransportParameters& parameters) {
   const Result agreed = versions_.on_information(parameters.version_information);
   if (!agreed || setup_.side == Side::client || version() == setup_.version) return agreed;
   std::array<u8, wire::TransportParameters::kMaxEncodedSize> storage{};
@@ -173,7 +173,7 @@ Result Connection::agree_on_version(const wire::TransportParameters& parameters)
 }
 
 // RFC 9000 §7.3 [rfc9000-7.3-4]: nobody changed the IDs under way.
-Result Connection::check_connection_ids(const wire::TransportParameters& parameters) const {
+Result ConnectionMachine::check_connection_ids(const wire::TransportParameters& parameters) const {
   const auto error = [](std::string_view reason) {
     return qpeer::fail(TransportErrorCode::transport_parameter_error, reason, kCryptoFrame);
   };
@@ -195,7 +195,7 @@ Result Connection::check_connection_ids(const wire::TransportParameters& paramet
 }
 
 /// Gives TLS what it can read now, level by level as it moves on. RFC 9001 §4.1.3.
-Result Connection::feed_tls(Instant now) {
+Result ConnectionMachine::feed_tls(Instant now) {
   for (;;) {
     const EncryptionLevel level = tls_->read_level();
     CryptoStream& crypto = space(space_of(level)).crypto;
@@ -219,7 +219,7 @@ Result Connection::feed_tls(Instant now) {
   return {};
 }
 
-void Connection::on_handshake_complete(Instant now) {
+void ConnectionMachine::on_handshake_complete(Instant now) {
   handshake_complete_ = true;
   handshake_deadline_ = kNever;
   stats_.handshake_time = now - created_at_;
@@ -235,7 +235,7 @@ void Connection::on_handshake_complete(Instant now) {
   }
 }
 
-void Connection::confirm_handshake(Instant now) {
+void ConnectionMachine::confirm_handshake(Instant now) {
   if (handshake_confirmed_) return;
   handshake_confirmed_ = true;
   paths_.active().address_validated = true;
@@ -251,7 +251,7 @@ void Connection::confirm_handshake(Instant now) {
 }
 
 // RFC 9000 §8.1.3: for the address that was proved here.
-void Connection::give_new_tokens(Instant now) {
+void ConnectionMachine::give_new_tokens(Instant now) {
   if (setup_.side != Side::server || setup_.new_tokens == nullptr) return;
   for (std::size_t i = 0; i < config_.new_tokens; ++i) {
     std::array<u8, NewTokens::kMaxSize> token{};
@@ -261,7 +261,7 @@ void Connection::give_new_tokens(Instant now) {
 }
 
 // RFC 9001 §4.9: keys go, and with them all that would have been sent again.
-void Connection::discard_keys(Instant now, PacketNumberSpace which) {
+void ConnectionMachine::discard_keys(Instant now, PacketNumberSpace which) {
   Space& old = space(which);
   if (old.discarded) return;
   old.discarded = true;

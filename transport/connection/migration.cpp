@@ -8,7 +8,7 @@
 //   client   probe_path, migrate, preferred_address         --> challenge --> event, or migration
 #include <algorithm>
 
-#include "qpeer/transport/connection/connection.hpp"
+#include "qpeer/transport/connection/connection_machine.hpp"
 #include "qpeer/transport/recovery/rtt.hpp"
 
 namespace qpeer::transport {
@@ -32,21 +32,22 @@ std::uint16_t most_of(const wire::TransportParameters& parameters) {
 // --- paths ---------------------------------------------------------------------------------------
 
 /// Of what we may send ourselves; what the peer takes is not known in the beginning.
-MtuDiscovery Connection::make_mtu(const SocketAddress& remote, std::uint16_t start) const {
+MtuDiscovery ConnectionMachine::make_mtu(const SocketAddress& remote, std::uint16_t start) const {
   const MtuDiscoveryConfig& discovery = config_.mtu_discovery;
   const std::uint16_t most = static_cast<std::uint16_t>(discovery.max_datagram_size -
                                                         (remote.is_ipv6() ? kIpv6Excess : 0));
   return {start, discovery.enabled ? most : start, discovery.raise_interval};
 }
 
-void Connection::limit_datagram_size(const wire::TransportParameters& parameters) {
+void ConnectionMachine::limit_datagram_size(const wire::TransportParameters& parameters) {
   MtuDiscovery& mtu = paths_.active().mtu;
   mtu.set_limit(most_of(parameters));
   recovery_.set_max_datagram_size(mtu.size());
 }
 
 /// Another path, with an ID of its own. There must be room.
-NetworkPath& Connection::add_path(Instant now, const Path& address, std::uint64_t remote_cid) {
+NetworkPath& ConnectionMachine::add_path(Instant now, const Path& address,
+                                         std::uint64_t remote_cid) {
   // RFC 9000 §14.2 [rfc9000-14.2-6]: what is known to fit the first path says nothing of this one.
   const std::uint16_t start =
       config_.mtu_discovery.enabled ? MtuDiscovery::kBase : config_.max_datagram_size;
@@ -61,7 +62,7 @@ NetworkPath& Connection::add_path(Instant now, const Path& address, std::uint64_
 
 /// The path that the present packet came over, which is not known yet; nullptr when the limits, or
 /// want of connection IDs, do not allow it.
-NetworkPath* Connection::add_peer_path(Instant now, const OpenPacket& packet) {
+NetworkPath* ConnectionMachine::add_peer_path(Instant now, const OpenPacket& packet) {
   if (setup_.side == Side::client) return nullptr;
   NetworkPath* const worst = paths_.dispensable();
   if (paths_.full() && worst == nullptr) return nullptr;
@@ -84,14 +85,14 @@ NetworkPath* Connection::add_peer_path(Instant now, const OpenPacket& packet) {
 }
 
 /// RFC 9000 §5.1.2 [rfc9000-5.1.2-1]: what was sent to on this path only is retired.
-void Connection::drop_path(NetworkPath& path) {
+void ConnectionMachine::drop_path(NetworkPath& path) {
   if (!paths_.shares_cid(path)) remote_cids_.release(path.remote_cid);
   if (arrival_.path == &path) arrival_.path = nullptr;
   paths_.remove(path);
 }
 
 /// The same, and tells who asked for it.
-void Connection::give_up_path(NetworkPath& path) {
+void ConnectionMachine::give_up_path(NetworkPath& path) {
   if (path.intent == Intent::probe || path.intent == Intent::migrate) {
     tell_path(ConnectionEvent::Kind::path_failed, path);
   }
@@ -99,7 +100,7 @@ void Connection::give_up_path(NetworkPath& path) {
 }
 
 /// The peer has retired IDs that we use: each path gets another one.
-void Connection::renew_path_cids() {
+void ConnectionMachine::renew_path_cids() {
   NetworkPath& active = paths_.active();
   const std::uint64_t before = active.remote_cid;
   for (std::size_t i = paths_.size(); i-- > 0;) {
@@ -117,20 +118,20 @@ void Connection::renew_path_cids() {
   }
 }
 
-void Connection::validate_path(Instant now, NetworkPath& path) {
+void ConnectionMachine::validate_path(Instant now, NetworkPath& path) {
   const Duration fresh = RttEstimator(config_.initial_rtt)
                              .pto(std::chrono::milliseconds(peer_parameters_.max_ack_delay_ms));
   path.validator.start(now, std::max(recovery_.pto(), fresh));
 }
 
-void Connection::tell_path(ConnectionEvent::Kind kind, const NetworkPath& path) {
+void ConnectionMachine::tell_path(ConnectionEvent::Kind kind, const NetworkPath& path) {
   events_.push_back({.kind = kind, .path = path.address});
 }
 
 // --- what arrives --------------------------------------------------------------------------------
 
 /// Whether a datagram may come over a path that we do not know.
-bool Connection::may_come_from_elsewhere() const {
+bool ConnectionMachine::may_come_from_elsewhere() const {
   // RFC 9000 §9 [rfc9000-9-3]: allowed, whatever we announced, since not all who move know it.
   // [rfc9000-9-7], §9.6 [rfc9000-9.6-1]: but servers do not move.
   return setup_.side == Side::server && handshake_confirmed_ && phase_ == Phase::open;
@@ -138,15 +139,15 @@ bool Connection::may_come_from_elsewhere() const {
 
 /// RFC 9000 §9.6.2 [rfc9000-9.6.2-4]: once the client has moved to our preferred address, what it
 /// sends to the old one is late, or not its.
-bool Connection::is_left_behind(const Path& address) const {
+bool ConnectionMachine::is_left_behind(const Path& address) const {
   const SocketAddress& local = paths_.active().address.local;
   return (local == config_.preferred_ipv4 || local == config_.preferred_ipv6) &&
          setup_.side == Side::server && address.local != local;
 }
 
 // RFC 9000 §8.2.2 [rfc9000-8.2.2-3], §19.17 [rfc9000-19.17-1].
-void Connection::on_path_challenge(Instant now, const OpenPacket& packet,
-                                   const wire::PathChallengeFrame& frame) {
+void ConnectionMachine::on_path_challenge(Instant now, const OpenPacket& packet,
+                                          const wire::PathChallengeFrame& frame) {
   NetworkPath* path = arrival_.path != nullptr ? arrival_.path : add_peer_path(now, packet);
   if (path == nullptr || path->address != arrival_.address) return;
   path->responder.on_challenge(frame);
@@ -160,7 +161,7 @@ void Connection::on_path_challenge(Instant now, const OpenPacket& packet,
 
 // RFC 9000 §8.2.3. §8.2.2 [rfc9000-8.2.2-4]: on whatever path it comes. §19.18: one that matches no
 // challenge may be late.
-void Connection::on_path_response(Instant now, const wire::PathResponseFrame& frame) {
+void ConnectionMachine::on_path_response(Instant now, const wire::PathResponseFrame& frame) {
   for (const auto& each : paths_.all()) {
     NetworkPath& path = *each;
     if (!path.validator.is_active()) continue;
@@ -181,7 +182,7 @@ void Connection::on_path_response(Instant now, const wire::PathResponseFrame& fr
   }
 }
 
-void Connection::on_path_validated(Instant now, NetworkPath& path) {
+void ConnectionMachine::on_path_validated(Instant now, NetworkPath& path) {
   if (&path == &paths_.active()) {
     paths_.forget_fallback();
     return give_path_tokens(now);
@@ -203,7 +204,7 @@ void Connection::on_path_validated(Instant now, NetworkPath& path) {
 }
 
 /// RFC 9000 §9.6.3 [rfc9000-9.6.3-2]: what goes to the preferred address goes nowhere else.
-void Connection::abandon_moves() {
+void ConnectionMachine::abandon_moves() {
   for (std::size_t i = paths_.size(); i-- > 0;) {
     NetworkPath& path = *paths_.all()[i];
     if (path.intent == Intent::migrate) give_up_path(path);
@@ -212,14 +213,14 @@ void Connection::abandon_moves() {
 
 /// RFC 9000 §9.3 [rfc9000-9.3-4]: once for each address that is proved and in use. That of the
 /// handshake had its own.
-void Connection::give_path_tokens(Instant now) {
+void ConnectionMachine::give_path_tokens(Instant now) {
   NetworkPath& path = paths_.active();
   if (path.address.remote.same_host(setup_.path.remote)) return;
   if (!std::exchange(path.has_tokens, true)) give_new_tokens(now);
 }
 
 /// The newest packet of the peer, and more than a probe, came over another path than the one in use.
-void Connection::follow_peer(Instant now, const OpenPacket& packet) {
+void ConnectionMachine::follow_peer(Instant now, const OpenPacket& packet) {
   if (setup_.side == Side::client) return;
   NetworkPath* path = arrival_.path != nullptr ? arrival_.path : add_peer_path(now, packet);
   if (path == nullptr || path == &paths_.active()) return;
@@ -236,7 +237,7 @@ void Connection::follow_peer(Instant now, const OpenPacket& packet) {
 // --- the change ----------------------------------------------------------------------------------
 
 /// RFC 9000 §9.3 [rfc9000-9.3-1], [rfc9000-9.3-2], §9.4, §9.5.
-void Connection::switch_path(Instant now, NetworkPath& path) {
+void ConnectionMachine::switch_path(Instant now, NetworkPath& path) {
   NetworkPath& old = paths_.active();
   const bool same_hosts =
       old.address.local == path.address.local && old.address.remote.same_host(path.address.remote);
@@ -275,7 +276,7 @@ void Connection::switch_path(Instant now, NetworkPath& path) {
 /// The next move of the peer needs a connection ID, and it gives one only for one that is retired,
 /// which can be told only while the path in use works: so that is done before the need. RFC 9000 §9.3:
 /// who changes paths may forget all others.
-void Connection::spare_cid(const NetworkPath& previous) {
+void ConnectionMachine::spare_cid(const NetworkPath& previous) {
   if (remote_cids_.unused() != 0 || remote_cids_.owes_retirements()) return;
   for (const auto& path : paths_.all()) {
     if (paths_.is_kept(*path) || path.get() == &previous || paths_.shares_cid(*path)) continue;
@@ -283,7 +284,7 @@ void Connection::spare_cid(const NetworkPath& previous) {
   }
 }
 
-std::unique_ptr<PathState> Connection::make_path_state(const NetworkPath& path) {
+std::unique_ptr<PathState> ConnectionMachine::make_path_state(const NetworkPath& path) {
   // RFC 9002 §6.2.2: what a challenge took is a first guess, not a sample.
   const Duration rtt = path.round_trip > Duration{} ? path.round_trip : config_.initial_rtt;
   return recovery_.make_path({.initial_rtt = rtt,
@@ -295,7 +296,7 @@ std::unique_ptr<PathState> Connection::make_path_state(const NetworkPath& path) 
 
 // --- time ----------------------------------------------------------------------------------------
 
-void Connection::on_path_deadline(Instant now) {
+void ConnectionMachine::on_path_deadline(Instant now) {
   for (std::size_t i = paths_.size(); i-- > 0;) {
     NetworkPath& path = *paths_.all()[i];
     const bool failed = path.validator.is_active() && path.validator.has_failed(now);
@@ -314,7 +315,7 @@ void Connection::on_path_deadline(Instant now) {
 
 /// RFC 9000 §9.3.2 [rfc9000-9.3.2-1], [rfc9000-9.3.2-2]: the last validated path is never forgotten
 /// before its successor is validated.
-void Connection::return_from(Instant now, NetworkPath& path) {
+void ConnectionMachine::return_from(Instant now, NetworkPath& path) {
   NetworkPath* const back = paths_.fallback();
   if (back == nullptr) return;
   switch_path(now, *back);
@@ -323,7 +324,7 @@ void Connection::return_from(Instant now, NetworkPath& path) {
 
 // --- sizes ---------------------------------------------------------------------------------------
 
-void Connection::on_mtu_probe_fate(const SentFrame& frame, Fate fate) {
+void ConnectionMachine::on_mtu_probe_fate(const SentFrame& frame, Fate fate) {
   for (const auto& path : paths_.all()) {
     if (path->id != frame.stream.value) continue;
     const auto size = static_cast<std::uint16_t>(frame.length);
@@ -337,7 +338,7 @@ void Connection::on_mtu_probe_fate(const SentFrame& frame, Fate fate) {
 }
 
 /// RFC 8899 §4.3 [rfc8899-4.3-1]; RFC 9000 §14.2 [rfc9000-14.2-3].
-void Connection::look_for_black_hole(Instant now) {
+void ConnectionMachine::look_for_black_hole(Instant now) {
   if (recovery_.large_lost() < kBlackHoleLosses) return;
   recovery_.forget_large_lost();
   MtuDiscovery& mtu = paths_.active().mtu;

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "qpeer/transport/base/address_kind.hpp"
-#include "qpeer/transport/connection/connection.hpp"
+#include "qpeer/transport/connection/connection_machine.hpp"
 
 namespace qpeer::transport {
 namespace {
@@ -13,15 +13,16 @@ using Intent = NetworkPath::Intent;
 
 }  // namespace
 
-std::expected<void, PathError> Connection::probe_path(Instant now, const SocketAddress& local) {
+std::expected<void, PathError> ConnectionMachine::probe_path(Instant now,
+                                                             const SocketAddress& local) {
   return begin_path(now, local, Intent::probe);
 }
 
-std::expected<void, PathError> Connection::migrate(Instant now, const SocketAddress& local) {
+std::expected<void, PathError> ConnectionMachine::migrate(Instant now, const SocketAddress& local) {
   return begin_path(now, local, Intent::migrate);
 }
 
-std::expected<void, PathError> Connection::may_migrate() const {
+std::expected<void, PathError> ConnectionMachine::may_migrate() const {
   if (phase_ != Phase::open) return std::unexpected(PathError::closed);
   // RFC 9000 §9: servers stay where they are.
   if (setup_.side == Side::server) return std::unexpected(PathError::not_client);
@@ -39,8 +40,9 @@ std::expected<void, PathError> Connection::may_migrate() const {
   return {};
 }
 
-std::expected<void, PathError> Connection::begin_path(Instant now, const SocketAddress& local,
-                                                      NetworkPath::Intent intent) {
+std::expected<void, PathError> ConnectionMachine::begin_path(Instant now,
+                                                             const SocketAddress& local,
+                                                             NetworkPath::Intent intent) {
   now_ = now;
   if (const auto allowed = may_migrate(); !allowed) return allowed;
   const SocketAddress remote = paths_.active().address.remote;
@@ -73,7 +75,7 @@ std::expected<void, PathError> Connection::begin_path(Instant now, const SocketA
 /// The newest wish counts: of the move before it no more is left than the question whether it works.
 /// RFC 9000 §9.6.3 [rfc9000-9.6.3-1]: and a move to the server's preferred address that is under way
 /// goes on from the new address, at the same time.
-void Connection::supersede_moves(Instant now, const NetworkPath& wanted) {
+void ConnectionMachine::supersede_moves(Instant now, const NetworkPath& wanted) {
   SocketAddress preferred;
   for (std::size_t i = paths_.size(); i-- > 0;) {
     NetworkPath& path = *paths_.all()[i];
@@ -92,7 +94,7 @@ void Connection::supersede_moves(Instant now, const NetworkPath& wanted) {
 
 /// Client, as the handshake is confirmed. RFC 9000 §9.6.1 [rfc9000-9.6.1-2], [rfc9000-9.6.1-3],
 /// §9.6.2 [rfc9000-9.6.2-1].
-void Connection::probe_preferred_address(Instant now) {
+void ConnectionMachine::probe_preferred_address(Instant now) {
   if (!config_.use_preferred_address || !peer_parameters_.preferred_address) return;
   const Path& current = paths_.active().address;
   // RFC 9000 §9.6.3 [rfc9000-9.6.3-6]: the family that is known to work.
@@ -107,7 +109,7 @@ void Connection::probe_preferred_address(Instant now) {
   move_to_preferred(now, {.local = current.local, .remote = remote});
 }
 
-void Connection::move_to_preferred(Instant now, const Path& address) {
+void ConnectionMachine::move_to_preferred(Instant now, const Path& address) {
   if (paths_.full()) return;
   const auto cid = remote_cids_.take();
   if (!cid) return;
@@ -116,6 +118,6 @@ void Connection::move_to_preferred(Instant now, const Path& address) {
   validate_path(now, path);
 }
 
-bool Connection::rotate_connection_ids() { return usable() && local_cids_.rotate(); }
+bool ConnectionMachine::rotate_connection_ids() { return usable() && local_cids_.rotate(); }
 
 }  // namespace qpeer::transport

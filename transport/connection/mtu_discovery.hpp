@@ -17,15 +17,6 @@
 
 namespace qpeer::transport {
 
-struct MtuDiscoveryConfig {
-  bool enabled = true;
-  /// The largest UDP payload over IPv4 to look for; over IPv6 it is 20 bytes less. 1472 fills the
-  /// packets of an Ethernet. No more than the interface can send.
-  std::uint16_t max_datagram_size = 1472;
-  /// How long the result stands before larger sizes are tried again. RFC 8899 §5.1.1.
-  Duration raise_interval = 600s;
-};
-
 class MtuDiscovery {
  public:
   /// BASE_PLPMTU, which is also MIN_PLPMTU. RFC 9000 §14.3 [rfc9000-14.3-1].

@@ -7,7 +7,7 @@
 #include <cstddef>
 
 #include "qpeer/transport/base/datagram.hpp"
-#include "qpeer/transport/connection/connection.hpp"
+#include "qpeer/transport/connection/connection_machine.hpp"
 
 namespace qpeer::transport {
 
@@ -15,7 +15,7 @@ namespace qpeer::transport {
 inline constexpr std::size_t kLeastPayload = 32;
 
 /// A packet whose frames are written and whose protection is not there yet.
-struct Connection::PlainPacket {
+struct ConnectionMachine::PlainPacket {
   EncryptionLevel level = EncryptionLevel::one_rtt;
   std::size_t begin = 0;  ///< In the datagram.
   std::size_t length_position = 0;
@@ -26,7 +26,7 @@ struct Connection::PlainPacket {
   SentPacketInfo info;
 };
 
-struct Connection::Train {
+struct ConnectionMachine::Train {
   struct Unmasked {
     MutableBytes packet;
     std::size_t packet_number_offset;

@@ -3,14 +3,14 @@
 // RFC 9000 §8.2, §9.1, §14.4.
 #include <algorithm>
 
-#include "qpeer/transport/connection/connection.hpp"
+#include "qpeer/transport/connection/connection_machine.hpp"
 #include "qpeer/transport/connection/plain_packet.hpp"
 #include "qpeer/transport/wire/packet_decoder.hpp"
 
 namespace qpeer::transport {
 
 /// A datagram of its own kind, should one be due.
-std::optional<Transmit> Connection::transmit_probe(Instant now, TransmitBuffer& out) {
+std::optional<Transmit> ConnectionMachine::transmit_probe(Instant now, TransmitBuffer& out) {
   if (phase_ != Phase::open || !handshake_confirmed_ || key_phases_.nearly_exhausted()) {
     return std::nullopt;
   }
@@ -34,8 +34,8 @@ std::optional<Transmit> Connection::transmit_probe(Instant now, TransmitBuffer& 
 }
 
 /// Challenge and responses, and nothing else: probing frames only. RFC 9000 §9.1.
-std::optional<Transmit> Connection::transmit_path_probe(Instant now, NetworkPath& path,
-                                                        TransmitBuffer& out) {
+std::optional<Transmit> ConnectionMachine::transmit_path_probe(Instant now, NetworkPath& path,
+                                                               TransmitBuffer& out) {
   const auto limit = static_cast<std::size_t>(std::min<std::uint64_t>(
       {wire::kMinInitialDatagramSize, path.allowance(), out.storage.size()}));
   return transmit_single(now, path, out.storage.first(limit), [&](PacketWriter& frames) {
@@ -47,8 +47,8 @@ std::optional<Transmit> Connection::transmit_path_probe(Instant now, NetworkPath
 }
 
 /// PING and PADDING. RFC 8899 §3 [rfc8899-3-5]; RFC 9000 §14.4.
-std::optional<Transmit> Connection::transmit_mtu_probe(Instant now, std::uint16_t size,
-                                                       TransmitBuffer& out) {
+std::optional<Transmit> ConnectionMachine::transmit_mtu_probe(Instant now, std::uint16_t size,
+                                                              TransmitBuffer& out) {
   NetworkPath& path = paths_.active();
   return transmit_single(now, path, out.storage.first(size), [&](PacketWriter& frames) {
     // RFC 8899 §4.1 [rfc8899-4.1-3]: its packet number, and this, tell it from all others.
@@ -62,8 +62,8 @@ std::optional<Transmit> Connection::transmit_mtu_probe(Instant now, std::uint16_
 
 /// One 1-RTT packet that fills `storage`, whose frames `write` writes.
 template <class F>
-std::optional<Transmit> Connection::transmit_single(Instant now, NetworkPath& path,
-                                                    MutableBytes storage, F&& write) {
+std::optional<Transmit> ConnectionMachine::transmit_single(Instant now, NetworkPath& path,
+                                                           MutableBytes storage, F&& write) {
   const ConnectionId* const id = remote_cids_.find(path.remote_cid);
   PlainPacket packet;
   if (id == nullptr || !begin_packet(EncryptionLevel::one_rtt, *id, storage, 0, packet)) {

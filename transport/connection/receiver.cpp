@@ -2,7 +2,7 @@
 // From a datagram to authenticated frames. RFC 9000 §12.2, §12.3, §5.2; RFC 9001 §5.3, §5.4, §5.5.
 #include <algorithm>
 
-#include "qpeer/transport/connection/connection.hpp"
+#include "qpeer/transport/connection/connection_machine.hpp"
 #include "qpeer/transport/connection/open_packet.hpp"
 #include "qpeer/transport/connection/plain_packet.hpp"
 #include "qpeer/transport/wire/packet_decoder.hpp"
@@ -30,12 +30,12 @@ EncryptionLevel level_of(PacketType type) {
 
 }  // namespace
 
-void Connection::drop(DropReason reason) {
+void ConnectionMachine::drop(DropReason reason) {
   if (setup_.drops != nullptr) ++(*setup_.drops)[static_cast<std::size_t>(reason)];
   ++stats_.packets_dropped;
 }
 
-void Connection::on_datagram(Instant now, ReceivedDatagram datagram) {
+void ConnectionMachine::on_datagram(Instant now, ReceivedDatagram datagram) {
   now_ = now;
   if (phase_ == Phase::drained) return;
   arrival_ = {.address = datagram.path,
@@ -70,7 +70,7 @@ void Connection::on_datagram(Instant now, ReceivedDatagram datagram) {
   update_amplification(now);
 }
 
-bool Connection::can_receive_at(EncryptionLevel level) const {
+bool ConnectionMachine::can_receive_at(EncryptionLevel level) const {
   // RFC 9001 §5.7 [rfc9001-5.7-1], [rfc9001-5.7-2], [rfc9001-5.7-5]: no 1-RTT packet is read before
   // the handshake is complete.
   if (level == EncryptionLevel::one_rtt) return key_phases_.can_receive() && handshake_complete_;
@@ -82,7 +82,7 @@ bool Connection::can_receive_at(EncryptionLevel level) const {
 
 /// Whether its keys may still come, and its sender has seen our handshake: nobody else knows the ID
 /// that we drew.
-bool Connection::is_early(const wire::ProtectedHeader& header) const {
+bool ConnectionMachine::is_early(const wire::ProtectedHeader& header) const {
   const EncryptionLevel level = level_of(header.type);
   if (level == EncryptionLevel::zero_rtt) {
     // Their keys come with the ClientHello, if at all. RFC 9001 §4.6.2 [rfc9001-4.6.2-1].
@@ -98,7 +98,7 @@ bool Connection::is_early(const wire::ProtectedHeader& header) const {
 }
 
 /// What waited for the keys that there are now. Handshake first: it may bring those of 1-RTT.
-void Connection::receive_early(Instant now) {
+void ConnectionMachine::receive_early(Instant now) {
   for (const EncryptionLevel level :
        {EncryptionLevel::zero_rtt, EncryptionLevel::handshake, EncryptionLevel::one_rtt}) {
     const bool rejected = level == EncryptionLevel::zero_rtt && !can_receive_at(level) &&
@@ -116,9 +116,9 @@ void Connection::receive_early(Instant now) {
   }
 }
 
-void Connection::receive_packet(Instant now, Instant received_at,
-                                const wire::ProtectedHeader& header, MutableBytes packet,
-                                const ReceivedDatagram& datagram) {
+void ConnectionMachine::receive_packet(Instant now, Instant received_at,
+                                       const wire::ProtectedHeader& header, MutableBytes packet,
+                                       const ReceivedDatagram& datagram) {
   switch (header.type) {
     case PacketType::retry:
       return receive_retry(now, header, packet);
@@ -175,8 +175,9 @@ void Connection::receive_packet(Instant now, Instant received_at,
                                        datagram.ecn);
 }
 
-std::optional<OpenPacket> Connection::open_packet(Instant now, const wire::ProtectedHeader& header,
-                                                  MutableBytes packet) {
+std::optional<OpenPacket> ConnectionMachine::open_packet(Instant now,
+                                                         const wire::ProtectedHeader& header,
+                                                         MutableBytes packet) {
   const auto dropped = [this](DropReason reason) {
     drop(reason);
     return std::nullopt;
@@ -216,8 +217,8 @@ std::optional<OpenPacket> Connection::open_packet(Instant now, const wire::Prote
 }
 
 /// Opens the payload in place, with the key that the level, and in 1-RTT the phase, calls for.
-bool Connection::decrypt(Instant now, const OpenPacket& packet, crypto::PacketKeys& keys,
-                         bool key_phase, Bytes header, MutableBytes sealed) {
+bool ConnectionMachine::decrypt(Instant now, const OpenPacket& packet, crypto::PacketKeys& keys,
+                                bool key_phase, Bytes header, MutableBytes sealed) {
   Space& number_space = space(space_of(packet.level));
   std::uint64_t integrity_limit = 0;
   if (packet.level == EncryptionLevel::one_rtt) {
@@ -244,7 +245,7 @@ bool Connection::decrypt(Instant now, const OpenPacket& packet, crypto::PacketKe
 }
 
 /// RFC 9369 §4.1 [rfc9369-4.1-9]: but for Initials, no version except that in use.
-bool Connection::is_spoken(const wire::ProtectedHeader& header) const {
+bool ConnectionMachine::is_spoken(const wire::ProtectedHeader& header) const {
   // [rfc9369-4.1-10]: early data stays where it began.
   if (header.type == PacketType::zero_rtt) return header.version == setup_.version;
   if (header.version == version()) return true;
@@ -255,7 +256,7 @@ bool Connection::is_spoken(const wire::ProtectedHeader& header) const {
 }
 
 /// The keys of a long header packet's level and version.
-crypto::PacketKeys& Connection::receive_keys(const wire::ProtectedHeader& header) {
+crypto::PacketKeys& ConnectionMachine::receive_keys(const wire::ProtectedHeader& header) {
   if (header.type == PacketType::zero_rtt) return early_data_.keys;
   const bool other_version = header.type == PacketType::initial && header.version != setup_.version;
   if (!other_version) return space(space_of(level_of(header.type))).receive;
@@ -265,7 +266,7 @@ crypto::PacketKeys& Connection::receive_keys(const wire::ProtectedHeader& header
   return switched_initial_receive_;
 }
 
-void Connection::on_packet_authenticated(Instant now, const wire::ProtectedHeader& header) {
+void ConnectionMachine::on_packet_authenticated(Instant now, const wire::ProtectedHeader& header) {
   restart_idle_timer(now);
   if (header.type == PacketType::one_rtt) {
     // RFC 9001 §4.9.3 [rfc9001-4.9.3-4]: 0-RTT packets that were overtaken have this long to come.
@@ -293,7 +294,7 @@ void Connection::on_packet_authenticated(Instant now, const wire::ProtectedHeade
 }
 
 /// Whether an Initial of the size that every path carries has room for more than this token.
-bool Connection::fits_initials(Bytes token) const {
+bool ConnectionMachine::fits_initials(Bytes token) const {
   const wire::LongHeader header{.type = PacketType::initial,
                                 .version = setup_.version,
                                 .dcid = remote_cids_.current().bytes(),
@@ -304,7 +305,8 @@ bool Connection::fits_initials(Bytes token) const {
 }
 
 // RFC 9000 §17.2.5.2, §17.2.5.3; RFC 9001 §5.8.
-void Connection::receive_retry(Instant now, const wire::ProtectedHeader& header, Bytes packet) {
+void ConnectionMachine::receive_retry(Instant now, const wire::ProtectedHeader& header,
+                                      Bytes packet) {
   const auto retry = wire::decode_retry(packet);
   if (setup_.side == Side::server || !retry || header.version != setup_.version) {
     return drop(DropReason::unexpected_packet);
@@ -338,7 +340,7 @@ void Connection::receive_retry(Instant now, const wire::ProtectedHeader& header,
 }
 
 // RFC 9000 §6.2.
-void Connection::receive_version_negotiation(Instant now, Bytes packet) {
+void ConnectionMachine::receive_version_negotiation(Instant now, Bytes packet) {
   const auto offer = wire::decode_version_negotiation(packet);
   if (setup_.side == Side::server || !offer || peer_packet_processed_ ||
       retry_source_connection_id_ || phase_ != Phase::open || versions_.reacted()) {

@@ -10,7 +10,7 @@
 #include <algorithm>
 #include <array>
 
-#include "qpeer/transport/connection/connection.hpp"
+#include "qpeer/transport/connection/connection_machine.hpp"
 #include "qpeer/transport/connection/plain_packet.hpp"
 #include "qpeer/transport/recovery/packet_writer.hpp"
 #include "qpeer/transport/wire/header.hpp"
@@ -46,14 +46,14 @@ PacketType type_of(EncryptionLevel level) {
 }  // namespace
 
 /// How large the next datagrams may be.
-std::size_t Connection::datagram_size() const {
+std::size_t ConnectionMachine::datagram_size() const {
   // Where nothing comes back any more, the size may be why. RFC 8899 §4.3.
   constexpr unsigned kPtosBeforeBase = 2;
   const std::uint16_t size = paths_.active().mtu.size();
   return recovery_.pto_count() < kPtosBeforeBase ? size : std::min(size, MtuDiscovery::kBase);
 }
 
-std::optional<Transmit> Connection::poll_transmit(Instant now, TransmitBuffer& out) {
+std::optional<Transmit> ConnectionMachine::poll_transmit(Instant now, TransmitBuffer& out) {
   now_ = now;
   if (phase_ == Phase::draining || phase_ == Phase::drained) return std::nullopt;
   if (phase_ == Phase::closing && !close_pending_) return std::nullopt;
@@ -97,7 +97,7 @@ std::optional<Transmit> Connection::poll_transmit(Instant now, TransmitBuffer& o
 }
 
 /// The size of the datagram; 0 when there is nothing to send now.
-std::size_t Connection::build_datagram(Instant now, MutableBytes storage, Train& train) {
+std::size_t ConnectionMachine::build_datagram(Instant now, MutableBytes storage, Train& train) {
   const bool window_open = recovery_.send_allowance(now) >= storage.size();
   std::array<PlainPacket, 3> packets;  // Never both 0-RTT and 1-RTT.
   std::array<std::optional<PacketWriter>, 3> writers;
@@ -149,7 +149,7 @@ std::size_t Connection::build_datagram(Instant now, MutableBytes storage, Train&
   return size;
 }
 
-std::size_t Connection::least_payload(const PlainPacket& packet) const {
+std::size_t ConnectionMachine::least_payload(const PlainPacket& packet) const {
   // RFC 9001 §5.4.2: enough for the header protection sample.
   const std::size_t sampled = wire::kSampleOffset - packet.packet_number_length;
   // RFC 9000 §10.3 [rfc9000-10.3-4]: a stateless reset in answer is smaller than this packet, and
@@ -159,7 +159,7 @@ std::size_t Connection::least_payload(const PlainPacket& packet) const {
   return size > around + sampled ? size - around : sampled;
 }
 
-bool Connection::can_send_at(EncryptionLevel level) const {
+bool ConnectionMachine::can_send_at(EncryptionLevel level) const {
   if (level == EncryptionLevel::zero_rtt) return can_send_early();
   if (level == EncryptionLevel::one_rtt) {
     // RFC 9001 §4.6.2: a server answers early data before it has the client's Finished.
@@ -169,7 +169,7 @@ bool Connection::can_send_at(EncryptionLevel level) const {
   return static_cast<bool>(space(space_of(level)).send);
 }
 
-bool Connection::wants_to_send(Instant now, EncryptionLevel level, bool may_elicit) const {
+bool ConnectionMachine::wants_to_send(Instant now, EncryptionLevel level, bool may_elicit) const {
   if (phase_ == Phase::closing) return true;
   const Space& number_space = space(space_of(level));
   if (level == EncryptionLevel::zero_rtt) return may_elicit && has_early_frames();
@@ -179,7 +179,7 @@ bool Connection::wants_to_send(Instant now, EncryptionLevel level, bool may_elic
          (level == EncryptionLevel::one_rtt && has_application_frames());
 }
 
-bool Connection::has_application_frames() const {
+bool ConnectionMachine::has_application_frames() const {
   const NetworkPath& path = paths_.active();
   return ping_requested_ || send_handshake_done_ || path.responder.has_frames() ||
          path.validator.is_due(now_) || new_tokens_.has_frames() || local_cids_.has_frames() ||
@@ -188,7 +188,7 @@ bool Connection::has_application_frames() const {
 }
 
 /// Whether anything waits that only the window or the pacer can hold back.
-bool Connection::has_frames() const {
+bool ConnectionMachine::has_frames() const {
   for (const EncryptionLevel level :
        {EncryptionLevel::initial, EncryptionLevel::handshake, EncryptionLevel::one_rtt}) {
     if (can_send_at(level) && space(space_of(level)).crypto.has_frames()) return true;
@@ -198,8 +198,8 @@ bool Connection::has_frames() const {
 }
 
 /// Writes the header at `at`; false when there is no room for it and any frames.
-bool Connection::begin_packet(EncryptionLevel level, const ConnectionId& destination,
-                              MutableBytes storage, std::size_t at, PlainPacket& packet) {
+bool ConnectionMachine::begin_packet(EncryptionLevel level, const ConnectionId& destination,
+                                     MutableBytes storage, std::size_t at, PlainPacket& packet) {
   Space& number_space = space(space_of(level));
   if (space_of(level) == PacketNumberSpace::application &&
       number_space.next_packet_number == skipped_packet_number_) {
@@ -237,14 +237,14 @@ bool Connection::begin_packet(EncryptionLevel level, const ConnectionId& destina
 }
 
 /// A number never sent: who acknowledges it acknowledges what it did not receive. RFC 9000 §21.4.
-void Connection::skip_packet_number() {
+void ConnectionMachine::skip_packet_number() {
   PacketNumber& next = application_space().next_packet_number;
   ++next;
   skipped_packet_number_ = next + 1 + random_.uniform(4096);
 }
 
-void Connection::write_frames(Instant now, EncryptionLevel level, PacketWriter& out,
-                              bool may_elicit) {
+void ConnectionMachine::write_frames(Instant now, EncryptionLevel level, PacketWriter& out,
+                                     bool may_elicit) {
   if (phase_ == Phase::closing) return write_close(level, out);
   Space& number_space = space(space_of(level));
   // Before an ACK, which waits for the next packet: one as large as packets are has no other place.
@@ -278,7 +278,7 @@ void Connection::write_frames(Instant now, EncryptionLevel level, PacketWriter& 
   }
 }
 
-void Connection::write_ack(Instant now, Space& number_space, PacketWriter& out) {
+void ConnectionMachine::write_ack(Instant now, Space& number_space, PacketWriter& out) {
   const auto ranges = number_space.acks.ranges();
   const auto ack_delay =
       std::chrono::duration_cast<std::chrono::microseconds>(number_space.acks.ack_delay(now));
@@ -298,7 +298,7 @@ void Connection::write_ack(Instant now, Space& number_space, PacketWriter& out) 
 }
 
 /// In the order of their worth: what lets the peer go on comes before data.
-void Connection::write_application_frames(PacketWriter& out) {
+void ConnectionMachine::write_application_frames(PacketWriter& out) {
   NetworkPath& path = paths_.active();
   if (path.responder.has_frames()) {
     // RFC 9000 §9.3.3 [rfc9000-9.3.3-2]: with the ACK that went before, it is no mere probe.
@@ -319,7 +319,7 @@ void Connection::write_application_frames(PacketWriter& out) {
 }
 
 /// Where both wait, streams and datagrams begin a packet in turns: neither starves the other.
-void Connection::write_data(PacketWriter& out) {
+void ConnectionMachine::write_data(PacketWriter& out) {
   const bool both = datagrams_.has_frames() && streams_.has_frames();
   if (!both || datagrams_first_) datagrams_.write_frames(out, packet_room());
   streams_.write_frames(out);
@@ -328,14 +328,15 @@ void Connection::write_data(PacketWriter& out) {
 }
 
 /// How many bytes of frames the largest 1-RTT packet takes, whatever its number.
-std::size_t Connection::packet_room() const {
+std::size_t ConnectionMachine::packet_room() const {
   constexpr std::size_t kLargestNumber = 4;
   return paths_.active().mtu.size() - wire::short_header_size(remote_cids_.current().bytes()) -
          kLargestNumber - crypto::kTagSize;
 }
 
-void Connection::finish_packet(Instant now, PlainPacket& packet, std::span<const SentFrame> frames,
-                               MutableBytes storage, Train& train) {
+void ConnectionMachine::finish_packet(Instant now, PlainPacket& packet,
+                                      std::span<const SentFrame> frames, MutableBytes storage,
+                                      Train& train) {
   const PacketNumberSpace which = space_of(packet.level);
   Space& number_space = space(which);
   const std::size_t end = packet.payload + packet.payload_size + crypto::kTagSize;
@@ -368,7 +369,7 @@ void Connection::finish_packet(Instant now, PlainPacket& packet, std::span<const
   }
 }
 
-void Connection::flush_header_protection(Train& train) {
+void ConnectionMachine::flush_header_protection(Train& train) {
   if (train.count == 0) return;
   std::array<crypto::HeaderProtection::Sample, kMaxTransmitSegments> samples;
   std::array<crypto::HeaderProtection::Mask, kMaxTransmitSegments> masks;
@@ -386,11 +387,11 @@ void Connection::flush_header_protection(Train& train) {
 }
 
 /// With less credit nothing is sent: Initials are padded, later packets need not be.
-std::uint64_t Connection::least_allowance() const {
+std::uint64_t ConnectionMachine::least_allowance() const {
   return handshake_confirmed_ ? PathManager::kLeastAllowance : wire::kMinInitialDatagramSize;
 }
 
-void Connection::update_amplification(Instant now) {
+void ConnectionMachine::update_amplification(Instant now) {
   recovery_.set_amplification_blocked(now, paths_.active().allowance() < least_allowance());
 }
 

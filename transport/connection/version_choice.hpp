@@ -13,23 +13,11 @@
 
 #include "qpeer/transport/base/error.hpp"
 #include "qpeer/transport/base/ids.hpp"
-#include "qpeer/transport/base/inline_vector.hpp"
 #include "qpeer/transport/base/version.hpp"
 #include "qpeer/transport/wire/transport_parameters.hpp"
 #include "qpeer/transport/wire/version_negotiation.hpp"
 
 namespace qpeer::transport {
-
-/// Versions, the most preferred first.
-using VersionOrder = InlineVector<Version, 4>;
-
-/// The versions that an endpoint speaks unless it is told otherwise.
-constexpr VersionOrder all_versions() {
-  VersionOrder out;
-  out.push_back(Version::v1);
-  out.push_back(Version::v2);
-  return out;
-}
 
 class VersionChoice {
  public:

@@ -207,7 +207,7 @@ void Endpoint::on_datagram(Instant now, ReceivedDatagram datagram) {
   const auto header = wire::InvariantHeader::decode(datagram.payload, Implementation::kCidSize);
   if (!header) return impl.drop(DropReason::malformed_header);
   if (const auto slot = impl.route(*header, datagram.path.remote)) {
-    Connection& connection = *impl.entries[*slot]->connection;
+    ConnectionMachine& connection = *impl.entries[*slot]->connection;
     // RFC 9000 §10.3.1 [rfc9000-10.3.1-2]: what nothing of opens may be a reset that happens to begin
     // with an ID of ours. Its token is read before the bytes are decrypted in place.
     const auto token = wire::reset_token_of(datagram.payload);

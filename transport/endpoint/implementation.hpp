@@ -17,6 +17,7 @@
 
 #include "qpeer/transport/base/deadline_heap.hpp"
 #include "qpeer/transport/base/ring.hpp"
+#include "qpeer/transport/connection/connection_machine.hpp"
 #include "qpeer/transport/endpoint/cid_router.hpp"
 #include "qpeer/transport/endpoint/endpoint.hpp"
 #include "qpeer/transport/endpoint/handshake_counts.hpp"
@@ -70,7 +71,8 @@ struct Endpoint::Implementation {
     /// The client's first choice: routed to us for life, so that a late copy of its first datagram
     /// makes no second connection.
     ConnectionId initial_destination;
-    std::optional<Connection> connection;  ///< Last: its parts use the members above until it goes.
+    std::optional<ConnectionMachine>
+        connection;  ///< Last: its parts use the members above until it goes.
   };
 
   Implementation(EndpointConfig config, crypto::KeyFactory& keys, Random& random);

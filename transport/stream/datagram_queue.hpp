@@ -11,41 +11,16 @@
 #include <cstdint>
 #include <expected>
 #include <optional>
-#include <string_view>
 
 #include "qpeer/transport/base/bytes.hpp"
 #include "qpeer/transport/base/error.hpp"
 #include "qpeer/transport/recovery/packet_writer.hpp"
 #include "qpeer/transport/recovery/sent_frame.hpp"
 #include "qpeer/transport/stream/datagram_ring.hpp"
+#include "qpeer/transport/stream/datagram_types.hpp"
 #include "qpeer/transport/wire/frame.hpp"
 
 namespace qpeer::transport {
-
-/// Told to the caller at once; leaves no trace.
-enum class DatagramError : u8 {
-  disabled,    ///< The peer takes none; receiving: we announced none.
-  too_large,   ///< For the peer or for a packet: see max_datagram_payload().
-  queue_full,  ///< Those that wait must leave first.
-  closed,      ///< The connection is closed or not yet open.
-};
-std::string_view to_string(DatagramError error);
-
-/// Bytes that may wait, each datagram counting 16 more than it has.
-struct DatagramLimits {
-  std::size_t send_queue = 256 << 10;
-  std::size_t receive_queue = 256 << 10;  ///< Beyond, the oldest are dropped.
-};
-
-/// How many datagrams.
-struct DatagramStats {
-  std::uint64_t sent = 0;
-  std::uint64_t acknowledged =
-      0;                     ///< Of those sent: they reached the peer, if not its application.
-  std::uint64_t unsent = 0;  ///< Dropped because packets became smaller while they waited.
-  std::uint64_t received = 0;
-  std::uint64_t unread = 0;  ///< Of those received: dropped because nobody read them in time.
-};
 
 class DatagramQueue {
  public:

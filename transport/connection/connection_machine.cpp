@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-#include "qpeer/transport/connection/connection.hpp"
+#include "qpeer/transport/connection/connection_machine.hpp"
 
 #include <algorithm>
 
@@ -47,8 +47,9 @@ ConnectionConfig sanitized(ConnectionConfig config) {
 
 }  // namespace
 
-Connection::Connection(Instant now, const ConnectionConfig& config, ConnectionSetup setup,
-                       crypto::KeyFactory& keys, Random& random, CidIssuer& issuer)
+ConnectionMachine::ConnectionMachine(Instant now, const ConnectionConfig& config,
+                                     ConnectionSetup setup, crypto::KeyFactory& keys,
+                                     Random& random, CidIssuer& issuer)
     : config_(sanitized(config)),
       setup_(std::move(setup)),
       keys_(keys),
@@ -93,9 +94,9 @@ Connection::Connection(Instant now, const ConnectionConfig& config, ConnectionSe
   update_amplification(now);
 }
 
-Connection::~Connection() = default;
+ConnectionMachine::~ConnectionMachine() = default;
 
-std::optional<ConnectionEvent> Connection::poll_event() {
+std::optional<ConnectionEvent> ConnectionMachine::poll_event() {
   // What streams have to tell comes before the end that took them.
   const bool at_end = !events_.empty() && events_.front().kind == ConnectionEvent::Kind::closed;
   if (events_.empty() || at_end) {
@@ -116,7 +117,7 @@ std::optional<ConnectionEvent> Connection::poll_event() {
   return event;
 }
 
-std::expected<StreamId, StreamError> Connection::open_stream(bool bidirectional) {
+std::expected<StreamId, StreamError> ConnectionMachine::open_stream(bool bidirectional) {
   // What a client sends on it must not leave early.
   if (!usable() || (!handshake_complete_ && setup_.side == Side::client)) {
     return std::unexpected(StreamError::closed);
@@ -124,37 +125,38 @@ std::expected<StreamId, StreamError> Connection::open_stream(bool bidirectional)
   return streams_.open(bidirectional);
 }
 
-std::expected<StreamId, StreamError> Connection::open_early_stream(bool bidirectional) {
+std::expected<StreamId, StreamError> ConnectionMachine::open_early_stream(bool bidirectional) {
   if (!usable()) return std::unexpected(StreamError::closed);
   return streams_.open(bidirectional);
 }
 
-std::optional<StreamId> Connection::accept_stream(bool bidirectional) {
+std::optional<StreamId> ConnectionMachine::accept_stream(bool bidirectional) {
   return streams_.accept(bidirectional);
 }
 
-std::expected<std::size_t, StreamError> Connection::write(StreamId id, Bytes data) {
+std::expected<std::size_t, StreamError> ConnectionMachine::write(StreamId id, Bytes data) {
   if (!usable()) return std::unexpected(StreamError::closed);
   return streams_.write(id, data);
 }
 
-std::expected<void, StreamError> Connection::finish(StreamId id) {
+std::expected<void, StreamError> ConnectionMachine::finish(StreamId id) {
   if (!usable()) return std::unexpected(StreamError::closed);
   return streams_.finish(id);
 }
 
-std::expected<void, StreamError> Connection::reset(StreamId id, std::uint64_t error_code) {
+std::expected<void, StreamError> ConnectionMachine::reset(StreamId id, std::uint64_t error_code) {
   if (!usable()) return std::unexpected(StreamError::closed);
   return streams_.reset(id, error_code);
 }
 
-std::expected<void, StreamError> Connection::stop_sending(StreamId id, std::uint64_t error_code) {
+std::expected<void, StreamError> ConnectionMachine::stop_sending(StreamId id,
+                                                                 std::uint64_t error_code) {
   if (!usable()) return std::unexpected(StreamError::closed);
   return streams_.stop_sending(id, error_code);
 }
 
 // What arrived before the end can still be read.
-std::expected<ReadView, StreamError> Connection::peek(StreamId id) {
+std::expected<ReadView, StreamError> ConnectionMachine::peek(StreamId id) {
   auto view = streams_.peek(id);
   if (view && view->data.empty() && !view->fin && phase_ != Phase::open) {
     return std::unexpected(StreamError::closed);
@@ -162,46 +164,48 @@ std::expected<ReadView, StreamError> Connection::peek(StreamId id) {
   return view;
 }
 
-void Connection::consume(StreamId id, std::size_t size) { streams_.consume(id, size); }
+void ConnectionMachine::consume(StreamId id, std::size_t size) { streams_.consume(id, size); }
 
-std::uint64_t Connection::reset_code(StreamId id) const { return streams_.reset_code(id); }
+std::uint64_t ConnectionMachine::reset_code(StreamId id) const { return streams_.reset_code(id); }
 
-std::expected<void, DatagramError> Connection::send_datagram(Bytes data) {
+std::expected<void, DatagramError> ConnectionMachine::send_datagram(Bytes data) {
   if (!handshake_complete_ && setup_.side == Side::client) {
     return std::unexpected(DatagramError::closed);
   }
   return send_early_datagram(data);
 }
 
-std::expected<void, DatagramError> Connection::send_early_datagram(Bytes data) {
+std::expected<void, DatagramError> ConnectionMachine::send_early_datagram(Bytes data) {
   if (!usable()) return std::unexpected(DatagramError::closed);
   return datagrams_.send(data, packet_room());
 }
 
-std::optional<std::size_t> Connection::max_datagram_payload() const {
+std::optional<std::size_t> ConnectionMachine::max_datagram_payload() const {
   return usable() ? datagrams_.max_payload(packet_room()) : std::nullopt;
 }
 
-std::optional<Bytes> Connection::next_datagram() { return datagrams_.next(); }
+std::optional<Bytes> ConnectionMachine::next_datagram() { return datagrams_.next(); }
 
-void Connection::ping() {
+void ConnectionMachine::ping() {
   ping_requested_ = true;
   ++pings_;
 }
 
-bool Connection::initiate_key_update() {
+bool ConnectionMachine::initiate_key_update() {
   return phase_ == Phase::open && key_phases_.initiate(application_space().next_packet_number);
 }
 
-crypto::PeerCertificate Connection::peer_certificate() const { return tls_->peer_certificate(); }
+crypto::PeerCertificate ConnectionMachine::peer_certificate() const {
+  return tls_->peer_certificate();
+}
 
-std::string_view Connection::alpn() const { return tls_->alpn(); }
+std::string_view ConnectionMachine::alpn() const { return tls_->alpn(); }
 
-std::string_view Connection::server_name() const { return tls_->server_name(); }
+std::string_view ConnectionMachine::server_name() const { return tls_->server_name(); }
 
-std::string Connection::key_exchange_group() const { return tls_->group(); }
+std::string ConnectionMachine::key_exchange_group() const { return tls_->group(); }
 
-ConnectionStats Connection::stats() const {
+ConnectionStats ConnectionMachine::stats() const {
   ConnectionStats out = stats_;
   out.packets_lost = recovery_.packets_lost();
   out.congestion_window = recovery_.congestion_window();
