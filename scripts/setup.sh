@@ -36,7 +36,7 @@ readonly OPENSSL_MINIMUM=3.5.1
 readonly OPENSSL_SUITE=trixie
 readonly PACKAGES="g++ clang-19 libclang-rt-19-dev clang-format-19 clang-tidy-19
   cmake ninja-build ccache pkg-config libfmt-dev libgtest-dev libbenchmark-dev
-  openssl perl python3 make dpkg-dev xz-utils ca-certificates debian-archive-keyring"
+  openssl perl python3 make dpkg-dev xz-utils ca-certificates debian-archive-keyring debootstrap"
 
 say() { echo "setup: $*"; }
 die() { # die TEXT...: one message, each argument on a line of its own
@@ -123,7 +123,8 @@ build_openssl() { # build_openssl CACHE: build into CACHE/openssl-VERSION; a hal
     cd "$work/source" &&
       quietly ./Configure no-shared no-tests no-docs no-apps --libdir=lib --openssldir=/etc/ssl --prefix="$prefix" &&
       quietly make -j"$(nproc)" &&
-      quietly make install_sw DESTDIR="$work/root"
+      quietly make install_sw DESTDIR="$work/root" &&
+      cp LICENSE.txt "$work/root$prefix/"
   ) || by_hand "OpenSSL $version did not build (the reason is above)."
   rm -rf "$prefix"
   mv "$work/root$prefix" "$prefix"

@@ -83,6 +83,11 @@ private_apt_repositories() {
   for uri in $(own_mirrors -security); do echo "$uri $suite-security"; done
 }
 
+# private_apt_update DIR: fetches the indexes; true when at least one of them came
+private_apt_update() {
+  QUIETLY_LINES=2 private_apt "$1" apt-get -q update || ls "$1"/lists/*_Packages* "$1"/lists/*_Sources* >/dev/null 2>&1
+}
+
 # private_apt_source DIR SUITE PACKAGE: the newest source package that can be had, verified and unpacked into
 # DIR/source. Every version that an index of the suite names is tried, newest first: a mirror may list what it
 # no longer has, or not yet. Sets $source_version; or, when false, $tried: a line for each thing tried.
@@ -119,7 +124,8 @@ private_apt_source() {
 
 last_error() { # last_error FILE: what a failed command has to say, in one line
   local line
-  line=$(grep -E '404|[Ee]rror|E: |Could not|No space|timed out|W: ' "$1" | grep -v 'E: Failed to fetch some archives' | tail -n 1)
+  line=$(grep -E '404|[Ee]rror|E: |Could not|No space|timed out|W: ' "$1" |
+    grep -v -E 'E: (Failed to fetch some archives|Some index files failed)' | tail -n 1) || true
   if [ -z "$line" ]; then line=$(tail -n 1 "$1"); fi
   echo "${line:-it failed without a word}" | sed -E 's/^[EW]: //; s/ +/ /g' | cut -c 1-300
 }
@@ -127,15 +133,19 @@ last_error() { # last_error FILE: what a failed command has to say, in one line
 # private_apt_packages DIR COMMAND...: an apt command that downloads packages. When the mirror has not what
 # its index names, that version is left out of account, and the command tried again with the next one.
 private_apt_packages() {
-  local dir=$1 missing rounds
+  local dir=$1 missing rounds package version
   shift
   for ((rounds = 0; rounds < 20; ++rounds)); do
     if private_apt "$dir" "$@" 2>"$dir/why"; then return 0; fi
     missing=$(sed -n -E 's#^E: Failed to fetch [^ ]*/([^/_ ]+)_([^_ ]+)_[^_ ]+\.deb .*#\1 \2#p' "$dir/why" | sed 's/%7e/~/g; s/%3a/:/g; s/%2b/+/g' | sort -u)
     [ -n "$missing" ] || break
-    while read -r package version; do # A file's name lacks the epoch.
-      printf 'Package: %s\nPin: version %s\nPin-Priority: -1\n\n' "$package" "$version" "$package" "*:$version"
-    done <<<"$missing" >>"$dir/preferences"
+    { # First, for the first that matches counts.
+      while read -r package version; do # A file's name lacks the epoch.
+        printf 'Package: %s\nPin: version %s\nPin-Priority: -1\n\n' "$package" "$version" "$package" "*:$version"
+      done <<<"$missing"
+      if [ -e "$dir/preferences" ]; then cat "$dir/preferences"; fi
+    } >"$dir/preferences.new"
+    mv "$dir/preferences.new" "$dir/preferences"
   done
   tail -n "${QUIETLY_LINES:-15}" "$dir/why" >&2
   return 1

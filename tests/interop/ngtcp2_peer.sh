@@ -48,7 +48,7 @@ configure_apt() {
     private_apt_create "$dir" "${lines[@]}" ||
       unavailable "Debian's archive keyring ($PRIVATE_APT_KEYRING) is missing: run scripts/setup.sh"
     printf 'Package: libngtcp2* libnghttp3*\nPin: release n=%s\nPin-Priority: 990\n' "$suite" >"$dir/preferences"
-    if QUIETLY_LINES=2 private_apt "$dir" apt-get -q update; then return 0; fi
+    if private_apt_update "$dir"; then return 0; fi
   done
   unavailable "the package lists of Debian $suite cannot be had from the mirror of this machine's apt (no network?)"
 }
@@ -57,15 +57,16 @@ configure_apt() {
 download() {
   local dir=$1
   configure_apt "$dir/apt"
-  version=$(APT_CONFIG=$dir/apt/apt.conf apt-cache policy libngtcp2-dev | sed -n 's/^ *Candidate: //p')
-  at_least "${version%%-*}" "$MINIMUM" ||
-    unavailable "$(ngtcp2_suite) offers ngtcp2 ${version:-not at all}, and this needs $MINIMUM"
   mkdir -p "$dir/debs/partial" "$dir/source"
   # Relative to what is installed, so that the build uses the machine's compiler and C library.
   # shellcheck disable=SC2086
-  QUIETLY_LINES=3 private_apt "$dir/apt" apt-get -y -q --no-install-recommends --download-only \
+  QUIETLY_LINES=3 private_apt_packages "$dir/apt" apt-get -y -q --no-install-recommends --download-only \
     -o Dir::Cache::archives="$dir/debs" install $NGTCP2_PACKAGES $OTHER_PACKAGES ||
     unavailable "the development packages of ngtcp2 could not be downloaded"
+  # What the mirror could not give is no candidate any more: the source is that of the packages.
+  version=$(APT_CONFIG=$dir/apt/apt.conf apt-cache policy libngtcp2-dev | sed -n 's/^ *Candidate: //p')
+  at_least "${version%%-*}" "$MINIMUM" ||
+    unavailable "$(ngtcp2_suite) offers ngtcp2 ${version:-not at all}, and this needs $MINIMUM"
   (cd "$dir/source" && QUIETLY_LINES=3 private_apt "$dir/apt" apt-get -q source --download-only --tar-only \
     "ngtcp2=$version") || unavailable "the source of ngtcp2 could not be downloaded"
   version=${version%%-*}

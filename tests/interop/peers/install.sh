@@ -37,22 +37,20 @@ unavailable() {
 # --- Debian 13 ----------------------------------------------------------------------------------
 apt_ready=
 prepare_apt() {
-  local mirror extra uri lines tool
+  local tool lines
   if [ -n "$apt_ready" ]; then return 0; fi
   for tool in apt-get apt-cache dpkg-deb tar xz; do
     command -v "$tool" >/dev/null || unavailable "'$tool' is missing: run scripts/setup.sh (Debian only)"
   done
-  for mirror in $(own_mirrors ""); do
-    lines=("deb $mirror $SUITE")
-    while read -r uri; do lines+=("deb $uri $SUITE-security"); done < <(own_mirrors -security | head -n 1)
-    for extra in -updates; do lines+=("deb $mirror $SUITE$extra"); done
-    private_apt_create "$folder/apt" "${lines[@]}" ||
+  mapfile -t lines < <(private_apt_repositories "$SUITE")
+  if [ ${#lines[@]} -gt 0 ]; then
+    private_apt_create "$folder/apt" "${lines[@]/#/deb }" ||
       unavailable "Debian's archive keyring ($PRIVATE_APT_KEYRING) is missing: run scripts/setup.sh"
-    if QUIETLY_LINES=2 private_apt "$folder/apt" apt-get -q update; then
+    if private_apt_update "$folder/apt"; then
       apt_ready=1
       return 0
     fi
-  done
+  fi
   unavailable "the package lists of Debian $SUITE cannot be had from the mirror of this machine's apt (no network?)"
 }
 
@@ -72,7 +70,7 @@ debian() {
   prepare_apt
   mkdir -p "$folder/debs/debian13/partial"
   : >"$folder/debs/none-installed"
-  QUIETLY_LINES=3 private_apt "$folder/apt" apt-get -y -q --no-install-recommends --download-only \
+  QUIETLY_LINES=3 private_apt_packages "$folder/apt" apt-get -y -q --no-install-recommends --download-only \
     -o Dir::State::status="$folder/debs/none-installed" -o Dir::Cache::archives="$folder/debs/debian13" \
     install "$@" || unavailable "the packages $* could not be downloaded"
   unpack_new "$folder/debs/debian13" "$folder/debian13"
@@ -84,19 +82,29 @@ go_program() {
   prepare_apt
   mkdir -p "$folder/debs/go" "$folder/bin"
   # shellcheck disable=SC2086
-  (cd "$folder/debs/go" && QUIETLY_LINES=3 private_apt "$folder/apt" apt-get -q download $GO_PACKAGES) ||
+  (cd "$folder/debs/go" && QUIETLY_LINES=3 private_apt_packages "$folder/apt" apt-get -q download $GO_PACKAGES) ||
     unavailable "the packages of Go could not be downloaded"
   unpack_new "$folder/debs/go" "$folder/go"
   GOROOT=$go GOPATH=$folder/go/usr/share/gocode GOCACHE=$folder/go/cache GO111MODULE=off GOTOOLCHAIN=local \
     GOFLAGS=-buildvcs=false CGO_ENABLED=0 quietly "$go/bin/go" build -o "$folder/bin/$1" "$here/hq.go" "$here/$1.go"
 }
 
-npm_package() { # npm_package FOLDER PACKAGE
+# npm_package FOLDER PACKAGE@VERSION: that version, or the newest that can be had of the same major version
+npm_package() {
+  local name=${2%@*} version=${2##*@} wanted
   command -v npm >/dev/null || unavailable "'npm' is missing: apt-get install npm"
   mkdir -p "$folder/npm/$1"
-  (cd "$folder/npm/$1" && echo '{"private":true}' >package.json &&
-    QUIETLY_LINES=3 quietly npm install --no-audit --no-fund --ignore-scripts --save-exact "$2") ||
-    unavailable "npm could not install $2 (no network?)"
+  for wanted in "$version" "^${version%%.*}" "<$version"; do
+    if (cd "$folder/npm/$1" && echo '{"private":true}' >package.json &&
+      QUIETLY_LINES=3 quietly npm install --no-audit --no-fund --ignore-scripts --save-exact "$name@$wanted"); then
+      return 0
+    fi
+    say "$name@$wanted cannot be had"
+  done
+  unavailable "npm could not install $name (no network?)"
+}
+npm_version() { # npm_version FOLDER PACKAGE: of what was installed
+  sed -n 's/^  "version": "\(.*\)",$/\1/p' "$folder/npm/$1/node_modules/$2/package.json"
 }
 
 # package_version TREE PACKAGE: of what was unpacked, without Debian's revision
@@ -136,12 +144,12 @@ make_haproxy() { # Python serves the files behind it.
 }
 make_deno() {
   npm_package deno $NPM_DENO
-  echo "Deno ${NPM_DENO##*@} (quinn)"
+  echo "Deno $(npm_version deno "${NPM_DENO%@*}") (quinn)"
 }
 make_quiche() {
   npm_package quiche $NPM_QUICHE
   cp "$here/quiche.mjs" "$folder/npm/quiche/" # Must lie beside its packages.
-  echo "@matrixai/quic ${NPM_QUICHE##*@} (quiche)"
+  echo "@matrixai/quic $(npm_version quiche "${NPM_QUICHE%@*}") (quiche)"
 }
 
 fingerprint() { # fingerprint PEER: changes when what makes it does
