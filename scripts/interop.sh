@@ -237,7 +237,7 @@ cells() {
 
 version_of_qpeer() {
   local version
-  version=$(sed -n 's/^project(qpeer VERSION \([0-9.]*\).*/\1/p' "$root/CMakeLists.txt")
+  version=$(sed -n 's/^#define QPEER_VERSION_[A-Z]* \([0-9]*\)$/\1/p' "$root/transport/qpeer/version.hpp" | paste -sd.)
   echo "qpeer $version$(git -C "$root" describe --always --dirty=+ --abbrev=10 2>/dev/null | sed 's/^/ at /')"
 }
 

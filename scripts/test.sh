@@ -10,10 +10,11 @@ Sets the machine up, then runs these stages; the last line is "N passed, N faile
   asan      clang 19 with AddressSanitizer and UndefinedBehaviorSanitizer: all tests
   lint      clang-tidy over the library
   fuzz      ten seconds of every fuzzer
+  debian13  g++ 14 in a root of Debian 13: library, programs, examples; left out where there can be no root
 and, only when named with --only:
   clang     clang 19, optimised: all tests
 Options:
-  --quick        only release, without the labels package and interop
+  --quick        only release, without the labels package, setup and interop
   --no-setup     do not run scripts/setup.sh first
   --only STAGE   only this stage (may be repeated)
 HELP
@@ -28,7 +29,7 @@ while [ $# -gt 0 ]; do
     --only)
       shift
       case ${1-} in
-        release | clang | asan | lint | fuzz) stages+=("$1") ;;
+        release | clang | asan | lint | fuzz | debian13) stages+=("$1") ;;
         *) echo "test.sh: no stage '${1-}'" >&2; usage >&2; exit 2 ;;
       esac ;;
     -h | --help) usage; exit 0 ;;
@@ -37,7 +38,7 @@ while [ $# -gt 0 ]; do
   shift
 done
 if [ ${#stages[@]} = 0 ]; then
-  if [ -n "$quick" ]; then stages=(release); else stages=(release asan lint fuzz); fi
+  if [ -n "$quick" ]; then stages=(release); else stages=(release asan lint fuzz debian13); fi
 fi
 cd "$(dirname "$0")/.." || exit 1
 jobs=$(nproc)
@@ -100,6 +101,17 @@ run_fuzz() {
   if [ $status != 0 ] && [ "${2:-0}" = 0 ]; then failed=$((failed + 1)); fi
 }
 
+run_debian13() {
+  local status=0
+  say "debian13"
+  scripts/debian13.sh || status=$?
+  case $status in
+    0) passed=$((passed + 1)) ;;
+    77) say "debian13: skipped" ;;
+    *) failed=$((failed + 1)) ;;
+  esac
+}
+
 if [ -n "$setup" ]; then
   scripts/setup.sh || { echo "0 passed, 1 failed"; exit 1; }
 fi
@@ -107,12 +119,13 @@ for stage in "${stages[@]}"; do
   case $stage in
     release)
       if build release; then
-        if [ -n "$quick" ]; then run_ctest release -LE 'package|interop'; else run_ctest release; fi
+        if [ -n "$quick" ]; then run_ctest release -LE 'package|setup|interop'; else run_ctest release; fi
       fi ;;
     clang) build clang && run_ctest clang -LE interop ;;
     asan) build asan && run_ctest asan -LE interop ;;
     lint) run_step "lint: clang-tidy" timeout 900 scripts/lint.sh --all ;;
     fuzz) run_fuzz ;;
+    debian13) run_debian13 ;;
   esac
 done
 say "done"

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT OR BSD-3-Clause
-# Install rules: libqpeer.a, the headers, find_package(qpeer), pkg-config, the programs.
+# Install rules: libqpeer.a, the public headers, find_package(qpeer), pkg-config, the programs.
+include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 set(_cmake_dir ${CMAKE_INSTALL_LIBDIR}/cmake/qpeer)
@@ -11,12 +12,13 @@ foreach(_program qpeer_cli qpeer-perf)
 endforeach()
 
 # Headers keep their place in the tree under include/qpeer; the umbrella headers lie at its top.
-foreach(_tree transport crypto cache p2p)
-  install(DIRECTORY ${PROJECT_SOURCE_DIR}/${_tree} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/qpeer
-          FILES_MATCHING PATTERN "*.hpp" PATTERN "transport/qpeer" EXCLUDE PATTERN "p2p/cli" EXCLUDE)
+file(STRINGS scripts/public_headers.txt _headers REGEX "^[^#]")
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS scripts/public_headers.txt)
+foreach(_header IN LISTS _headers)
+  get_filename_component(_folder ${_header} DIRECTORY)
+  string(REGEX REPLACE "^transport/qpeer$" "" _folder "${_folder}")
+  install(FILES ${_header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/qpeer/${_folder})
 endforeach()
-install(DIRECTORY ${PROJECT_SOURCE_DIR}/transport/qpeer DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
-        FILES_MATCHING PATTERN "*.hpp")
 
 configure_package_config_file(scripts/cmake/qpeerConfig.cmake.in
   ${PROJECT_BINARY_DIR}/qpeerConfig.cmake INSTALL_DESTINATION ${_cmake_dir})
@@ -26,17 +28,24 @@ install(EXPORT qpeerTargets NAMESPACE qpeer:: DESTINATION ${_cmake_dir})
 install(FILES ${PROJECT_BINARY_DIR}/qpeerConfig.cmake ${PROJECT_BINARY_DIR}/qpeerConfigVersion.cmake
               scripts/cmake/qpeer_openssl.cmake DESTINATION ${_cmake_dir})
 
-# pkg-config knows a system's OpenSSL by name; any other is named by its files.
-get_filename_component(_ssl_dir "${OPENSSL_SSL_LIBRARY}" DIRECTORY)
-if(_ssl_dir MATCHES "^/(usr/)?lib")
-  set(QPEER_PC_REQUIRES "libssl libcrypto ")
-  set(QPEER_PC_OPENSSL "")
+# pkg-config knows a system's OpenSSL by name, and any other shared one by its folder; a static one is in libqpeer.a.
+set(QPEER_PC_REQUIRES "")
+set(QPEER_PC_LIBS "-pthread")
+if(QPEER_OPENSSL_IS_STATIC)
+  string(APPEND QPEER_PC_LIBS " -ldl")
+elseif(QPEER_OPENSSL_ROOT STREQUAL "/usr")
+  set(QPEER_PC_REQUIRES "libssl libcrypto")
 else()
-  set(QPEER_PC_REQUIRES "")
-  set(QPEER_PC_OPENSSL "${OPENSSL_SSL_LIBRARY} ${OPENSSL_CRYPTO_LIBRARY} -ldl -pthread")
+  list(GET QPEER_OPENSSL_LIBRARIES 0 _ssl)
+  get_filename_component(_ssl_dir "${_ssl}" DIRECTORY)
+  string(PREPEND QPEER_PC_LIBS "-L${_ssl_dir} -Wl,-rpath,${_ssl_dir} -lssl -lcrypto ")
 endif()
 file(RELATIVE_PATH QPEER_PC_PREFIX "/x/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/x")
 string(REGEX REPLACE "/$" "" QPEER_PC_PREFIX "${QPEER_PC_PREFIX}")
 configure_file(scripts/cmake/qpeer.pc.in ${PROJECT_BINARY_DIR}/qpeer.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/qpeer.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 install(FILES LICENSE-MIT LICENSE-BSD DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/qpeer)
+if(QPEER_OPENSSL_IS_STATIC)
+  install(FILES ${QPEER_OPENSSL_ROOT}/LICENSE.txt DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/qpeer
+          RENAME LICENSE-OpenSSL OPTIONAL)
+endif()

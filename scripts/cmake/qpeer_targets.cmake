@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: MIT OR BSD-3-Clause
 # What the CMakeLists.txt files are written in: qpeer_layer, qpeer_library, qpeer_program.
-include(GNUInstallDirs)
-
 # The front door: every include begins with qpeer/, which this folder resolves, for us, for install, and for
 # those who have our sources beside theirs. It holds links and nothing else of the checkout.
 set(QPEER_INCLUDES "${PROJECT_BINARY_DIR}/include")
@@ -14,7 +12,8 @@ function(qpeer_front_door)
     file(CREATE_LINK "${PROJECT_SOURCE_DIR}/${path}" "${QPEER_INCLUDES}/qpeer/${name}" SYMBOLIC)
   endforeach()
 endfunction()
-qpeer_front_door(transport crypto cache p2p transport/qpeer/qpeer.hpp transport/qpeer/transport.hpp)
+qpeer_front_door(transport crypto cache p2p transport/qpeer/qpeer.hpp transport/qpeer/transport.hpp
+                 transport/qpeer/version.hpp)
 
 set(QPEER_STANDARD_HEADERS <algorithm> <array> <cstddef> <cstdint> <expected> <functional> <memory> <optional>
     <span> <string> <string_view> <utility> <vector>)
@@ -24,6 +23,9 @@ set(QPEER_LAYERS "" CACHE INTERNAL "the layers, low to high")
 function(qpeer_own target)
   target_compile_features(${target} PRIVATE cxx_std_23)
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF POSITION_INDEPENDENT_CODE ON)
+  if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)  # A host that chose nothing gets what is fast.
+    target_compile_options(${target} PRIVATE -O2 -DNDEBUG)
+  endif()
   if(QPEER_DEV)
     target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Werror)
     if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
@@ -86,10 +88,12 @@ function(qpeer_layer name)
   target_compile_features(${target} ${scope} cxx_std_23)
   target_include_directories(${target} ${scope} ${QPEER_INCLUDES})
   target_link_libraries(${target} ${scope} ${arg_DEPENDS} ${arg_LINK})
+  add_library(qpeer::${name} ALIAS ${target})
   set(QPEER_LAYERS ${QPEER_LAYERS} ${target} CACHE INTERNAL "")
 endfunction()
 
-# qpeer_library(): all layers in one libqpeer.a, target qpeer::qpeer.
+# qpeer_library(): all layers in one libqpeer.a, target qpeer::qpeer. It needs nothing but the C++ library, and
+# OpenSSL only where that is a shared library: a static one is taken in.
 function(qpeer_library)
   set(objects)
   foreach(layer IN LISTS QPEER_LAYERS)
@@ -98,18 +102,34 @@ function(qpeer_library)
       list(APPEND objects $<TARGET_OBJECTS:${layer}>)
     endif()
   endforeach()
-  if(NOT objects)  # A library must have something in it.
-    file(CONFIGURE OUTPUT "${PROJECT_BINARY_DIR}/empty.cpp" CONTENT "namespace qpeer {}\n")
-    set(objects "${PROJECT_BINARY_DIR}/empty.cpp")
-  endif()
   add_library(qpeer STATIC ${objects})
   add_library(qpeer::qpeer ALIAS qpeer)
-  set_target_properties(qpeer PROPERTIES LINKER_LANGUAGE CXX VERSION ${PROJECT_VERSION})
+  set_target_properties(qpeer PROPERTIES LINKER_LANGUAGE CXX)
   target_compile_features(qpeer PUBLIC cxx_std_23)
-  target_include_directories(qpeer PUBLIC
-    "$<BUILD_INTERFACE:${QPEER_INCLUDES}>"
-    $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
-  target_link_libraries(qpeer PUBLIC fmt::fmt Threads::Threads PRIVATE OpenSSL::SSL OpenSSL::Crypto)
+  target_include_directories(qpeer PUBLIC "$<BUILD_INTERFACE:${QPEER_INCLUDES}>"
+                             $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+  target_link_libraries(qpeer PUBLIC Threads::Threads)
+  if(QPEER_OPENSSL_IS_STATIC)
+    qpeer_take_in_openssl(qpeer)
+  else()
+    target_link_libraries(qpeer PRIVATE qpeer::libssl qpeer::libcrypto)
+  endif()
+endfunction()
+
+# qpeer_take_in_openssl(<library>): the archives of OpenSSL become a part of it, under names of their own.
+function(qpeer_take_in_openssl library)
+  set(folder "${PROJECT_BINARY_DIR}/openssl")
+  set(script "${PROJECT_SOURCE_DIR}/scripts/cmake/prefix_openssl.sh")
+  set(tools "${CMAKE_NM}" "${CMAKE_AR}" "${CMAKE_OBJCOPY}" "${folder}")
+  add_custom_command(OUTPUT "${folder}/openssl.a" "${folder}/names"
+    COMMAND sh "${script}" make ${tools} ${QPEER_OPENSSL_LIBRARIES}
+    DEPENDS "${script}" ${QPEER_OPENSSL_LIBRARIES}
+    COMMENT "Giving OpenSSL ${QPEER_OPENSSL_VERSION} names of our own" VERBATIM)
+  add_custom_target(qpeer_openssl DEPENDS "${folder}/openssl.a" "${folder}/names")
+  add_dependencies(${library} qpeer_openssl)
+  add_custom_command(TARGET ${library} POST_BUILD
+    COMMAND sh "${script}" merge ${tools} "$<TARGET_FILE:${library}>" VERBATIM)
+  target_link_libraries(${library} PRIVATE ${CMAKE_DL_LIBS})
 endfunction()
 
 # qpeer_programs_common(<dir>): qpeer_programs, what the programs share; no part of the library.
@@ -117,7 +137,7 @@ function(qpeer_programs_common dir)
   file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/${dir}/*.cpp")
   add_library(qpeer_programs STATIC ${sources})
   qpeer_own(qpeer_programs)
-  target_link_libraries(qpeer_programs PUBLIC qpeer::qpeer)
+  target_link_libraries(qpeer_programs PUBLIC qpeer::qpeer fmt::fmt)
 endfunction()
 
 # qpeer_program(<target> FROM <dir> [OUTPUT <name>] [LINK <target>...]): all .cpp of the folder;

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// The smallest user of qpeer: one header, one call that reaches the cipher library behind it.
-#include <qpeer/transport.hpp>
+// The smallest user of qpeer: one call that reaches the cipher library behind it.
+#include <qpeer/crypto/peer_id.hpp>
+#include <qpeer/qpeer.hpp>
 
 #include <cstdio>
 
-#include <qpeer/crypto/identity.hpp>
+static_assert(QPEER_VERSION >= QPEER_MAKE_VERSION(0, 1, 0));
 
 int main() {
-  const auto digest = qpeer::crypto::sha256({});
-  std::printf("sha256 of nothing begins with %02x\n", digest[0]);
-  return digest[0] == 0xe3 ? 0 : 1;
+  const auto identity = qpeer::make_identity();
+  std::printf("a new peer: %s\n", identity.id.to_string().c_str());
+  return identity.id == qpeer::PeerId{} ? 1 : 0;
 }

@@ -60,6 +60,7 @@
 #include "qpeer/transport/io/resolve.hpp"
 #include "qpeer/transport/io/signal_set.hpp"
 #include "qpeer/transport/io/system_clock.hpp"
+#include "qpeer/version.hpp"
 
 namespace qpeer {
 

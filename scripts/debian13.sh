@@ -1,0 +1,120 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT OR BSD-3-Clause
+# debian13.sh: compiles the library, the programs and the examples as Debian 13 does: its g++ 14, its C++
+# library, its OpenSSL; warnings are errors. Runs the examples, too.
+#
+# In a root of its own, made once by debootstrap in ${XDG_CACHE_HOME:-~/.cache}/qpeer/debian13: nothing of the
+# machine is changed. The checkout is seen there read-only. Exit status: 0 all of it compiles and runs, 1 it
+# does not, 2 wrong usage, 77 the root cannot be had here (the reason is told).
+set -euo pipefail
+export LC_ALL=C
+usage() {
+  cat <<'HELP'
+usage: scripts/debian13.sh [--shell]
+Compiles the library, the programs and the examples in a root of Debian 13, and runs the examples.
+  --shell   a shell in that root instead, with the checkout at /qpeer
+Needs to be root, debootstrap, and a mirror of Debian; else the exit status is 77.
+HELP
+}
+shell=
+case ${1-} in
+  '') ;;
+  --shell) shell=1 ;;
+  -h | --help) usage; exit 0 ;;
+  *) echo "debian13.sh: unknown argument '$1'" >&2; usage >&2; exit 2 ;;
+esac
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=scripts/lib/common.sh
+. "$root/scripts/lib/common.sh"
+# shellcheck source=scripts/lib/private_apt.sh
+. "$root/scripts/lib/private_apt.sh"
+
+readonly SUITE=trixie
+readonly PACKAGES="g++ cmake ninja-build ccache pkg-config libfmt-dev libssl-dev"
+folder=$(cache_folder)/debian13
+
+say() { echo "debian13: $*"; }
+unavailable() {
+  say "left out: $1"
+  exit 77
+}
+
+# make_root MIRROR: in $work
+make_root() {
+  quietly debootstrap --variant=minbase "--keyring=$PRIVATE_APT_KEYRING" "$SUITE" "$work/root" "$1" || return 1
+  {
+    private_apt_repositories "$SUITE" | sed 's/^/deb /; s/$/ main/'
+  } >"$work/root/etc/apt/sources.list"
+  # As on the machine outside: names and a proxy.
+  cp -L /etc/resolv.conf /etc/hosts "$work/root/etc/" 2>/dev/null || true
+  apt-config dump Acquire::http::Proxy Acquire::https::Proxy >"$work/root/etc/apt/apt.conf" 2>/dev/null || true
+  # shellcheck disable=SC2086
+  quietly chroot "$work/root" sh -c "apt-get -q update; DEBIAN_FRONTEND=noninteractive apt-get -y -q --no-install-recommends install $PACKAGES"
+}
+
+prepare_root() {
+  local mirror started=$SECONDS
+  if [ "$(cat "$folder/root/made-by" 2>/dev/null)" = "$SUITE $PACKAGES" ]; then return 0; fi
+  command -v debootstrap >/dev/null || unavailable "debootstrap is missing: run scripts/setup.sh"
+  [ -e "$PRIVATE_APT_KEYRING" ] || unavailable "$PRIVATE_APT_KEYRING is missing: run scripts/setup.sh"
+  rm -rf "$folder/root" "$folder"/making.* # The latter are of a run that was killed; we hold the lock.
+  work=$(mktemp -d "$folder/making.XXXXXX")
+  trap 'rm -rf "$work"' EXIT
+  trap 'exit 130' INT TERM HUP
+  say "making a root of Debian 13 (once)"
+  for mirror in $(own_mirrors ""); do
+    rm -rf "$work/root"
+    if make_root "$mirror"; then
+      echo "$SUITE $PACKAGES" >"$work/root/made-by"
+      mv "$work/root" "$folder/root"
+      rm -rf "$work"
+      trap - EXIT
+      say "the root is ready, after $(seconds_since "$started") s"
+      return 0
+    fi
+  done
+  unavailable "a root of Debian 13 could not be made (the reason is above)"
+}
+
+# inside COMMAND...: in the root, which sees the checkout at /qpeer; what is mounted goes with the command
+inside() {
+  # shellcheck disable=SC2016
+  unshare --mount --fork --kill-child bash -c '
+    set -e
+    root=$1 checkout=$2 folder=$3
+    shift 3
+    mkdir -p "$root/qpeer" "$root/build" "$root/ccache"
+    mount --bind "$checkout" "$root/qpeer"
+    mount -o remount,bind,ro "$root/qpeer"
+    mount --bind "$folder/build" "$root/build"
+    mount --bind "$folder/ccache" "$root/ccache"
+    mount --bind /dev "$root/dev"
+    mount -t proc proc "$root/proc"
+    exec chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C TERM="${TERM:-dumb}" \
+      CCACHE_DIR=/ccache CCACHE_BASEDIR=/qpeer "$@"' - "$folder/root" "$root" "$folder" "$@"
+}
+
+main() {
+  [ "$(id -u)" = 0 ] || unavailable "only root may make a root of Debian 13"
+  mkdir -p "$folder/build" "$folder/ccache" 2>/dev/null || unavailable "the folder $folder cannot be made"
+  exec 9>"$folder/lock"
+  flock -w 1200 9 || unavailable "another run does not end ($folder/lock is held)"
+  prepare_root
+  inside true || unavailable "this machine does not let us mount within a root"
+  if [ -n "$shell" ]; then
+    inside bash 9>&-
+    return
+  fi
+  say "compiling with $(inside g++ --version | head -n 1)"
+  inside sh -ec '
+    cmake -G Ninja -S /qpeer -B /build -DCMAKE_BUILD_TYPE=Release -DQPEER_DEV=ON -DQPEER_TESTS=OFF -DQPEER_BENCH=OFF -DQPEER_EXAMPLES=ON
+    cmake --build /build
+    ctest --test-dir /build --no-tests=error --output-on-failure' >"$folder/log" 2>&1 || {
+    grep -E -m 20 'error|FAILED|\*\*\*' "$folder/log" || tail -n 20 "$folder/log"
+    say "it failed (all of it: $folder/log)"
+    exit 1
+  }
+  say "the library, the programs and $(sed -n -E 's/^.* out of ([0-9]+)$/\1/p' "$folder/log") examples compile and run"
+}
+
+main
