@@ -68,7 +68,7 @@ struct NodeConfig {
   // --- transport -------------------------------------------------------------------------------
 
   /// `endpoint.server_tls` is set by us; the rest holds for accepted connections.
-  transport::EndpointConfig endpoint{};
+  transport::EndpointConfig endpoint = transport::EndpointConfig();
   transport::ConnectionConfig connection = default_connection();
 
   static transport::ConnectionConfig default_connection() {

@@ -19,7 +19,7 @@ namespace qpeer::p2p {
 
 /// Of AsyncNode::start and AsyncClient::start.
 struct NodeOptions {
-  Identity identity{};            ///< Who we are.
+  Identity identity = Identity();            ///< Who we are.
   Trust trust = Trust::pinned();  ///< Whom we believe.
   /// Where to bind. Unspecified is any address, IPv6 and IPv4; port 0 is one that the system chooses.
   SocketAddress listen{};
@@ -36,8 +36,8 @@ struct NodeOptions {
   Duration save_delay = 2s;
   /// Everything else. `role`, `listen_port`, `advertised`, `probe_address`, `remembered` and
   /// `unix_time_at_zero` are set by start().
-  NodeConfig config{};
-  PeerTlsOptions tls{};  ///< Cipher suites, and SSLKEYLOGFILE.
+  NodeConfig config = NodeConfig();
+  PeerTlsOptions tls = PeerTlsOptions();  ///< Cipher suites, and SSLKEYLOGFILE.
   io::UdpOptions socket{};
   /// Told of what went wrong without ending anything: a cache that is damaged or cannot be saved.
   /// One readable line. Called in the loop's thread, or from start().

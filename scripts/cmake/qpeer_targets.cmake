@@ -29,8 +29,8 @@ function(qpeer_own target)
   if(QPEER_DEV)
     target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Werror)
     if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-      # Both are false alarms there: on std::string (GCC bug 105651) and on std::optional (80635).
-      target_compile_options(${target} PRIVATE -Wno-restrict -Wno-maybe-uninitialized)
+      # A false alarm there, on std::string (GCC bug 105651).
+      target_compile_options(${target} PRIVATE -Wno-restrict)
     endif()
   endif()
   get_target_property(type ${target} TYPE)

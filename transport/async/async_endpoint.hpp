@@ -34,7 +34,7 @@ struct AsyncEndpointOptions {
   /// ConnectionConfig::preferred_ipv4. Connections begin on that of `bind`.
   std::vector<SocketAddress> more_binds{};
   /// With `server_tls` the endpoint accepts connections.
-  transport::EndpointConfig endpoint{};
+  transport::EndpointConfig endpoint = transport::EndpointConfig();
   io::UdpOptions socket{};
   /// Connections that wait for accept(); what comes beyond is closed with error code 0.
   std::size_t backlog = 128;
@@ -43,7 +43,7 @@ struct AsyncEndpointOptions {
 /// Why connect() gave no connection: refused here, or ended in the handshake.
 struct ConnectFailure {
   std::optional<transport::ConnectError> refused{};
-  CloseReason reason{};  ///< When not `refused`.
+  CloseReason reason = CloseReason();  ///< When not `refused`.
 };
 /// One readable line.
 std::string to_string(const ConnectFailure& failure);

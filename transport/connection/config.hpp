@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What a connection can be told to do, and what it tells. Defaults are safe on the open internet.
+//
+// Here and in all options: a member that is itself an aggregate with a destructor begins with `= Type()`, not
+// with `{}`. When a later initializer of a designated list throws, g++ (12 to 14 at least) destroys the members
+// of one that began with `{}` twice.
 #pragma once
 
 #include <array>
@@ -164,7 +168,7 @@ struct ConnectionEvent {
   /// secret, to be stored and given back as they are.
   std::vector<u8> address_token{};
   Path path{};
-  CloseReason close{};
+  CloseReason close = CloseReason();
   /// For ConnectOptions::session_ticket of the next connection to this server. Opaque, a secret, at
   /// most SessionTicket::kMaxSize bytes.
   std::vector<u8> session_ticket{};

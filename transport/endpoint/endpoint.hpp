@@ -31,7 +31,7 @@ struct ConnectionHandle {
 enum class RetryPolicy : u8 { never, always, under_load };
 
 struct EndpointConfig {
-  ConnectionConfig connection{};  ///< For accepted connections.
+  ConnectionConfig connection = ConnectionConfig();  ///< For accepted connections.
   /// For accepted connections; without one the endpoint is a client only.
   std::shared_ptr<crypto::TlsContext> server_tls{};
   RetryPolicy retry = RetryPolicy::under_load;
@@ -61,7 +61,7 @@ struct EndpointConfig {
 struct ConnectOptions {
   std::shared_ptr<crypto::TlsContext> tls{};
   std::string server_name{};  ///< SNI, and the name that CA trust modes check.
-  ConnectionConfig connection{};
+  ConnectionConfig connection = ConnectionConfig();
   /// What the event `session_ticket` gave on an earlier connection to this server (empty: none),
   /// possibly from a file. Use each once: who sees one twice knows that it is the same client. What
   /// is not usable is left aside, and the handshake is a full one. RFC 9001 §4.5.

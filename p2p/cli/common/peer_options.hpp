@@ -28,7 +28,7 @@ struct PeerOptions {
   std::vector<PeerId> allowed{};
   std::string cache;
   Duration timeout = 10s;
-  TransportOptions transport{};
+  TransportOptions transport = TransportOptions();
 
   void declare(Arguments& arguments);  ///< All flags.
   /// What is wrong with the flags together; empty when nothing is.
