@@ -37,8 +37,8 @@ struct NodeOptions {
   /// Everything else. `role`, `listen_port`, `advertised`, `probe_address`, `remembered` and
   /// `unix_time_at_zero` are set by start().
   NodeConfig config{};
-  PeerTlsOptions tls{};  ///< Cipher suites, and SSLKEYLOGFILE.
-  io::UdpOptions socket{};
+  PeerTlsOptions tls{};     ///< Cipher suites, and SSLKEYLOGFILE.
+  io::UdpOptions socket{};  ///< Buffers and offloads of the socket.
   /// Told of what went wrong without ending anything: a cache that is damaged or cannot be saved.
   /// One readable line. Called in the loop's thread, or from start().
   std::function<void(std::string_view)> on_warning{};
@@ -47,10 +47,12 @@ struct NodeOptions {
 /// Why there is no link: each candidate that was tried, with its reason. A name that could not be
 /// looked up is there too.
 struct BootstrapError {
+  /// A candidate that failed.
   struct Attempt {
     std::string candidate;  ///< As "PEERID@address:port", or as far as known.
-    std::string why;
+    std::string why;        ///< For people.
   };
+  /// Each candidate that failed.
   std::vector<Attempt> attempts{};
   std::string why{};  ///< When it is not for a candidate: none to try, shut down, one under way.
 };
