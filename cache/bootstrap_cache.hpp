@@ -37,9 +37,9 @@ struct CacheEntry {
   PeerId id{};                            ///< The node's name; each entry of a cache has another.
   SocketAddress address{};                ///< Where it was reached.
   std::vector<u8> certificate{};          ///< DER; may be empty.
-  std::int64_t first_reached = 0;         ///< 0 when unknown.
-  std::int64_t last_reached = 0;          ///< 0 when unknown.
-  Evidence evidence = Evidence::dialled;  ///< Of the latest success.
+  std::int64_t first_reached = 0;         ///< Stays when it is reached again.
+  std::int64_t last_reached = 0;          ///< Of the latest success.
+  Evidence evidence = Evidence::dialled;  ///< How it was reached then.
   std::uint32_t failures = 0;             ///< Since it was last reached.
   std::vector<u8> ticket{};               ///< TLS resumption, opaque. A secret, for one connection.
   std::vector<u8> spare_ticket{};   ///< For the one after, should that connection not come about.

@@ -61,7 +61,7 @@ constexpr std::unexpected<TransportError> fail(TransportErrorCode code, std::str
   return std::unexpected(TransportError{code, reason, frame_type});
 }
 
-/// Why a datagram or packet was discarded without a word. Counted, logged, never an error.
+/// Why a datagram or packet was discarded without a word. Counted, never an error.
 enum class DropReason : std::uint8_t {
   malformed_header,
   unsupported_version,
