@@ -28,7 +28,7 @@ readonly OUT=build/reference
 rm -rf "$OUT"
 mkdir -p "$OUT"
 headers=$(grep -v -E '^(#|$)' scripts/public_headers.txt | grep -v -E "${EXCLUDE:-^$}")
-version=$(sed -n -E 's/^project\(qpeer VERSION ([0-9.]+).*/\1/p' CMakeLists.txt)
+version=$(sed -n -E 's/^#define QPEER_VERSION_(MAJOR|MINOR|PATCH) ([0-9]+)$/\2/p' transport/qpeer/version.hpp | paste -s -d .)
 
 # The comment at the head of a header, which says what the file is for, becomes the page of the file. What it
 # indents is a drawing or code. Copying and moving need no words of their own in a header; friends are
