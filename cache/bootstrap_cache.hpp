@@ -32,40 +32,42 @@ enum class Evidence : u8 {
   dialled_back,  ///< It had come to us, and we proved its address.
 };
 
-/// A node that we reached. Times are Unix seconds. DESIGN: "Cache".
+/// A node that we reached. Times are Unix seconds. See docs/peers.md.
 struct CacheEntry {
-  PeerId id{};
-  SocketAddress address{};
-  std::vector<u8> certificate{};  ///< DER; may be empty.
-  std::int64_t first_reached = 0;
-  std::int64_t last_reached = 0;
-  Evidence evidence = Evidence::dialled;
-  std::uint32_t failures = 0;       ///< Since it was last reached.
-  std::vector<u8> ticket{};         ///< TLS resumption, opaque. A secret, for one connection.
+  PeerId id{};                            ///< The node's name; each entry of a cache has another.
+  SocketAddress address{};                ///< Where it was reached.
+  std::vector<u8> certificate{};          ///< DER; may be empty.
+  std::int64_t first_reached = 0;         ///< Stays when it is reached again.
+  std::int64_t last_reached = 0;          ///< Of the latest success.
+  Evidence evidence = Evidence::dialled;  ///< How it was reached then.
+  std::uint32_t failures = 0;             ///< Since it was last reached.
+  std::vector<u8> ticket{};               ///< TLS resumption, opaque. A secret, for one connection.
   std::vector<u8> spare_ticket{};   ///< For the one after, should that connection not come about.
   std::vector<u8> address_token{};  ///< Of NEW_TOKEN, opaque. A secret, for one connection.
 
   friend bool operator==(const CacheEntry&, const CacheEntry&) = default;
 };
 
+/// The limits of a BootstrapCache.
 struct CacheConfig {
-  std::size_t capacity = 200;
+  std::size_t capacity = 200;    ///< Entries; 0 keeps none.
   std::size_t prefix_share = 8;  ///< A prefix may have capacity / prefix_share; 1 is no limit.
   // A larger blob is not kept; its entry is. Together they bound the memory: about 7 MiB.
-  std::size_t max_certificate = 16 << 10;
-  std::size_t max_ticket = 8 << 10;  ///< Each of the two.
-  std::size_t max_address_token = 1 << 10;
+  std::size_t max_certificate = 16 << 10;   ///< Bytes.
+  std::size_t max_ticket = 8 << 10;         ///< Each of the two.
+  std::size_t max_address_token = 1 << 10;  ///< Bytes.
 };
 
 /// What makes one connection faster: of each nothing when there is none.
 struct Resumption {
-  std::vector<u8> ticket{};
-  std::vector<u8> address_token{};
+  std::vector<u8> ticket{};         ///< For transport::ConnectOptions::session_ticket.
+  std::vector<u8> address_token{};  ///< For transport::ConnectOptions::address_token.
 };
 
 /// At most CacheConfig::capacity entries; each id once, each address once.
 class BootstrapCache {
  public:
+  /// An empty cache with these limits.
   explicit BootstrapCache(CacheConfig config = {}) : config_(config) {}
 
   /// We reached a node: inserts it, or refreshes what is known of it. Failures count from zero;
@@ -80,6 +82,7 @@ class BootstrapCache {
   /// Keeps what makes a later connection faster: the two newest tickets, the newest token. Each does
   /// nothing for an unknown id.
   void add_ticket(const PeerId& id, std::vector<u8> ticket);
+  /// Keeps the newest NEW_TOKEN token of a node. Does nothing for an unknown id.
   void set_address_token(const PeerId& id, std::vector<u8> address_token);
   /// For one connection: what it shows is not shown again.
   Resumption take_resumption(const PeerId& id);
@@ -88,6 +91,7 @@ class BootstrapCache {
   /// address, the entry that was reached last is kept; ours when both are as old, with the larger
   /// count of failures. A newcomer that would be the next to go is not taken.
   void merge(std::span<const CacheEntry> entries);
+  /// The same with all entries of another cache.
   void merge(const BootstrapCache& other) { merge(other.entries_); }
   /// No entry was reached after `now`: those that say so (a clock was wrong) get that time.
   void clamp_times(std::int64_t now);
@@ -99,7 +103,9 @@ class BootstrapCache {
   [[nodiscard]] std::vector<const CacheEntry*> candidates() const;
   /// Newest first.
   [[nodiscard]] const std::vector<CacheEntry>& entries() const { return entries_; }
+  /// How many entries there are.
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
+  /// The limits that it was made with.
   [[nodiscard]] const CacheConfig& config() const { return config_; }
   /// Another number after each change, so that its owner knows when to save.
   [[nodiscard]] std::uint64_t revision() const { return revision_; }

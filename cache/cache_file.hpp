@@ -23,14 +23,18 @@ namespace qpeer::cache {
 /// One per path and process is enough, but more do no harm. Not for two threads at once.
 class CacheFile {
  public:
+  /// The largest file that is read, in bytes; a larger one is left as it is.
   static constexpr std::size_t kMaxSize = 16 << 20;
+  /// How many damaged files are kept beside the cache.
   static constexpr std::size_t kMostDamaged = 5;
+  /// For `now`: times in the file are not bounded.
   static constexpr std::int64_t kAnyTime = std::numeric_limits<std::int64_t>::max();
 
   /// The file may be missing, its folder may not. A link to a file stays a link. Removes what
   /// killed processes left half-written in the folder. Does not read yet.
   [[nodiscard]] static std::expected<CacheFile, std::string> open(const std::string& path);
 
+  /// What load() found.
   struct Loaded {
     std::vector<CacheEntry> entries;    ///< For BootstrapCache::merge(), which limits them.
     std::vector<std::string> warnings;  ///< Sentences for people, with the path.
@@ -39,8 +43,9 @@ class CacheFile {
   /// bounds the times in it. A damaged file is set aside.
   [[nodiscard]] Loaded load(std::int64_t now = kAnyTime);
 
+  /// What save() has to say after it worked.
   struct Saved {
-    std::vector<std::string> warnings;
+    std::vector<std::string> warnings;  ///< Sentences for people, with the path.
   };
   /// Saves `cache` merged with what the file holds by now: its entries that are newer, and those
   /// that `cache` does not know and has room for, but none that it forgot. On error the file is as

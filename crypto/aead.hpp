@@ -46,8 +46,11 @@ class Aead {
 /// Makes the masks that hide the first byte and the packet number. RFC 9001 §5.4.1.
 class HeaderProtection {
  public:
+  /// Bytes of ciphertext that a mask is made from. RFC 9001 §5.4.2.
   static constexpr std::size_t kSampleSize = 16;
+  /// What is sampled of one packet.
   using Sample = std::array<u8, kSampleSize>;
+  /// For the first byte and up to four bytes of packet number.
   using Mask = std::array<u8, 5>;
 
   virtual ~HeaderProtection() = default;
@@ -56,6 +59,7 @@ class HeaderProtection {
   /// many calls for one (AES).
   virtual void masks(std::span<const Sample> samples, std::span<Mask> masks) = 0;
 
+  /// The mask of one packet. `sample` has at least kSampleSize bytes.
   Mask mask(Bytes sample) {
     Sample in{};
     copy(sample.first(kSampleSize), in);
@@ -67,9 +71,10 @@ class HeaderProtection {
 
 /// Both, for one direction at one encryption level.
 struct PacketKeys {
-  std::unique_ptr<Aead> aead;
-  std::unique_ptr<HeaderProtection> header_protection;
+  std::unique_ptr<Aead> aead;                           ///< Null when there are no keys.
+  std::unique_ptr<HeaderProtection> header_protection;  ///< Null when there are no keys.
 
+  /// Whether there are keys.
   explicit operator bool() const { return aead != nullptr; }
 };
 

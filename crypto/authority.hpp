@@ -13,6 +13,7 @@
 
 namespace qpeer::crypto {
 
+/// The longest validity of a certificate that we issue: about a hundred years.
 inline constexpr unsigned kMaxDays = 36'500;
 
 /// A new key with a self-signed certificate that may sign those of peers, but not other

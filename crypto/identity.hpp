@@ -28,6 +28,7 @@ std::expected<std::array<u8, 32>, std::string> spki_sha256(std::string_view priv
 /// together; a sentence when they do not, or cannot be read.
 std::expected<std::array<u8, 32>, std::string> check_credentials(const Credentials& credentials);
 
+/// The SHA-256 of `data`.
 std::array<u8, 32> sha256(Bytes data);
 
 /// SHA-256 of data that comes in pieces.
@@ -37,6 +38,7 @@ class Sha256 {
   Sha256(Sha256&&) noexcept;
   Sha256& operator=(Sha256&&) noexcept;
   ~Sha256();
+  /// Takes the next piece.
   void update(Bytes data);
   std::array<u8, 32> finish();  ///< Ends it; only destruction or assignment may follow.
 

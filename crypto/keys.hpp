@@ -15,12 +15,14 @@ namespace qpeer::crypto {
 /// A traffic secret of 32 or 48 bytes. Wiped when it goes.
 class Secret {
  public:
+  /// The largest secret, in bytes.
   static constexpr std::size_t kMaxSize = 48;
   Secret() = default;
   explicit Secret(Bytes bytes);  ///< Takes kMaxSize bytes at most.
   Secret(const Secret&) = default;
   Secret& operator=(const Secret&) = default;
   ~Secret();
+  /// The secret; the view is valid while this object is.
   [[nodiscard]] Bytes bytes() const { return Bytes(octets_).first(size_); }
 
  private:
@@ -30,8 +32,8 @@ class Secret {
 
 /// The secrets of both directions of the Initial packets.
 struct InitialSecrets {
-  Secret client;
-  Secret server;
+  Secret client;  ///< Protects what the client sends.
+  Secret server;  ///< Protects what the server sends.
 };
 
 /// Derives everything that protects packets. Stateless, so one object serves all connections of a

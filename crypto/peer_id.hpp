@@ -24,13 +24,18 @@ namespace qpeer {
 /// zeros, which names nobody.
 class PeerId {
  public:
+  /// Bytes of an id.
   static constexpr std::size_t kSize = 32;
+  /// Characters of its text.
   static constexpr std::size_t kTextSize = 56;
 
   constexpr PeerId() = default;
+  /// From the hash itself.
   constexpr explicit PeerId(const std::array<u8, kSize>& bytes) : bytes_(bytes) {}
 
+  /// The hash.
   [[nodiscard]] constexpr const std::array<u8, kSize>& bytes() const { return bytes_; }
+  /// Whether it names nobody.
   [[nodiscard]] constexpr bool is_zero() const { return bytes_ == std::array<u8, kSize>{}; }
 
   /// The whole name, of kTextSize characters. Reads back through parse().

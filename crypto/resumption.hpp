@@ -43,6 +43,7 @@ class ReplayRegister {
   /// long it stays here, for what clocks do in the meantime.
   static constexpr std::chrono::seconds kWindow{60};
 
+  /// `slots` ClientHellos are remembered at most; a few at least.
   explicit ReplayRegister(std::size_t slots = 65'536);
   ~ReplayRegister();
   ReplayRegister(const ReplayRegister&) = delete;

@@ -10,6 +10,7 @@
 
 namespace qpeer::crypto {
 
+/// A derived key. A secret.
 using StaticKey = std::array<u8, 32>;
 
 /// The same for the same secret and purpose; nothing of one tells of another, or of the secret. No

@@ -43,13 +43,14 @@ class TlsHandler {
   virtual TicketUse on_tls_ticket(Bytes /*ticket_data*/) { return TicketUse::refuse; }
 };
 
+/// Bytes of the largest session that is told to a client.
 inline constexpr std::size_t kMaxSessionSize = 7 << 10;
 
 /// Who the peer showed itself to be. Meaningful once the handshake is complete.
 struct PeerCertificate {
-  std::vector<u8> der;              ///< The leaf; empty when the peer showed none.
-  std::vector<u8> public_key_spki;  ///< Its SubjectPublicKeyInfo, DER.
-  std::array<u8, 32> spki_sha256{};
+  std::vector<u8> der;               ///< The leaf; empty when the peer showed none.
+  std::vector<u8> public_key_spki;   ///< Its SubjectPublicKeyInfo, DER.
+  std::array<u8, 32> spki_sha256{};  ///< The SHA-256 of that, which a PeerId is.
 };
 
 /// One side of one handshake. Single-threaded; emits through the handler given at creation, which
@@ -85,6 +86,7 @@ class TlsSession {
 
   [[nodiscard]] virtual std::string_view alpn() const = 0;         ///< Empty until chosen.
   [[nodiscard]] virtual std::string_view server_name() const = 0;  ///< The SNI; may be empty.
+  /// What the peer showed, or showed when the resumed session began.
   [[nodiscard]] virtual PeerCertificate peer_certificate() const = 0;
   /// The negotiated group, such as "X25519MLKEM768"; for people to read.
   [[nodiscard]] virtual std::string group() const = 0;
@@ -103,25 +105,28 @@ class TlsContext {
   virtual std::unique_ptr<TlsSession> new_session(Side side, std::string_view server_name,
                                                   Bytes transport_parameters, TlsHandler& handler,
                                                   const Resumption& resumption) = 0;
+  /// The same without a session to resume.
   std::unique_ptr<TlsSession> new_session(Side side, std::string_view server_name,
                                           Bytes transport_parameters, TlsHandler& handler) {
     return new_session(side, server_name, transport_parameters, handler, {});
   }
 };
 
-/// Whom to believe. DESIGN: authorities and private_authority validate the chain (and, on the
+/// Whom to believe: authorities and private_authority validate the chain (and, on the
 /// client, the name); encrypt_only validates nothing but possession of the key.
 enum class Trust : u8 { authorities, private_authority, encrypt_only };
 
 /// A private key with its certificate chain.
 struct Credentials {
   std::string certificate_pem;  ///< The leaf first.
-  std::string private_key_pem;
+  std::string private_key_pem;  ///< A secret.
 };
 
+/// What a TlsContext is made from.
 struct TlsConfig {
   std::optional<Credentials> credentials{};  ///< A server must have them; a client may.
   std::vector<std::string> alpn{};           ///< In order of preference; at least one.
+  /// Which certificates of the peer are accepted.
   Trust trust = Trust::encrypt_only;
   /// For private_authority; with authorities, instead of the system's.
   std::string authorities_pem{};
@@ -129,6 +134,7 @@ struct TlsConfig {
   /// Last word on the peer's certificate, in every trust mode; unset means yes. Pinning lives here.
   /// Asked again for the certificate that a resumed session remembers.
   std::function<bool(const PeerCertificate&)> verify_peer{};
+  /// In order of preference.
   std::vector<CipherSuite> cipher_suites{CipherSuite::aes_128_gcm_sha256,
                                          CipherSuite::aes_256_gcm_sha384,
                                          CipherSuite::chacha20_poly1305_sha256};

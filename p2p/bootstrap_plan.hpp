@@ -22,26 +22,28 @@ namespace qpeer::p2p {
 
 /// Somebody through whom we may join: from the cache or a contact that the user gave.
 struct Candidate {
-  SocketAddress address;
+  SocketAddress address;       ///< Where to dial.
   std::optional<PeerId> id{};  ///< Who must answer, when that is known.
+  /// The name that was dialled, where the trust mode checks names; may be empty.
   std::string server_name{};
-  bool from_cache = false;
+  bool from_cache = false;  ///< Rather than a contact.
 };
 
 /// `why` is for people.
 struct FailedCandidate {
-  Candidate candidate;
-  std::string why;
+  Candidate candidate;  ///< Who.
+  std::string why;      ///< For people.
 };
 
+/// How fast and how long candidates are dialled.
 struct BootstrapConfig {
-  Duration first_stagger = 100ms;
-  Duration least_stagger = 2ms;
-  std::size_t max_in_flight = 256;
+  Duration first_stagger = 100ms;   ///< From the first attempt to the second.
+  Duration least_stagger = 2ms;     ///< Between attempts, at least.
+  std::size_t max_in_flight = 256;  ///< Attempts at once.
   /// When all slots are taken, attempts that have been silent this long are given up for room.
   Duration patience = 1s;
-  Duration attempt_timeout = 5s;
-  Duration total_timeout = 30s;
+  Duration attempt_timeout = 5s;  ///< For one attempt.
+  Duration total_timeout = 30s;   ///< For all of them.
 };
 
 /// A plan knows no connection: its owner dials what next() says and tells what became of it. An
@@ -49,12 +51,14 @@ struct BootstrapConfig {
 /// next_deadline() and after each on_...: give_up() until nullopt, next() until nullopt.
 class BootstrapPlan {
  public:
+  /// The most candidates of one plan.
   static constexpr std::size_t kMaxCandidates = 2'000;
 
   /// Best first. Of candidates with one address the first stays; those beyond kMaxCandidates are
   /// left out; one that names no host and port has failed at once.
   explicit BootstrapPlan(std::vector<Candidate> candidates, BootstrapConfig config = {});
 
+  /// Begins: the first candidate is due now.
   void start(Instant now);
   /// The candidate to dial now; nullopt when it is not time, there is no slot, or all is decided.
   [[nodiscard]] std::optional<std::size_t> next(Instant now);
@@ -72,12 +76,15 @@ class BootstrapPlan {
 
   /// When to call again; kNever when nothing is to be done before an on_... comes.
   [[nodiscard]] Instant next_deadline() const;
+  /// The index of the candidate that won.
   [[nodiscard]] std::optional<std::size_t> winner() const { return winner_; }
   /// Nobody won and nobody will. At once when there are no candidates.
   [[nodiscard]] bool exhausted() const {
     return !winner_ && in_flight_ == 0 && next_ == attempts_.size();
   }
+  /// How many attempts are under way.
   [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
+  /// All candidates, best first.
   [[nodiscard]] const std::vector<Candidate>& candidates() const { return candidates_; }
   /// Those that failed so far, best first, and why. After the time is up, all of them.
   [[nodiscard]] std::vector<FailedCandidate> failures() const;

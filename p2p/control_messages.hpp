@@ -130,13 +130,6 @@ using ControlMessage = std::variant<Introduction, Proof, VerdictMessage, PeersRe
 /// or the body malformed (`body` has failed).
 std::optional<ControlMessage> decode_control(std::uint64_t type, Reader& body);
 
-/// The size of a message with its type and length.
-template <class Message>
-constexpr std::size_t encoded_size(const Message& message) {
-  const std::size_t body = message.body_size();
-  return varint_size(Message::kType) + varint_size(body) + body;
-}
-
 /// The form of an address above. The scope of an IPv6 address is ours alone and does not travel.
 [[nodiscard]] std::size_t address_size(const SocketAddress& address);
 void encode_address(Writer& out, const SocketAddress& address);

@@ -41,8 +41,6 @@ class ControlReader {
   [[nodiscard]] bool turn_over() const { return left_in_turn_ == 0; }
   /// none, malformed or message_too_large. Latches.
   [[nodiscard]] ErrorCode error() const { return error_; }
-  /// Whether a message has begun and not ended: an end of the stream here cuts it.
-  [[nodiscard]] bool within_message() const { return header_size_ != 0; }
 
  private:
   [[nodiscard]] bool take_header(Bytes& in);

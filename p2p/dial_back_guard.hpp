@@ -36,19 +36,22 @@ enum class DialBackTarget : u8 {
                                                          DialBackTarget policy, bool we_are_public,
                                                          std::span<const SocketAddress> own = {});
 
+/// How many dial-backs strangers can make us begin.
 struct DialBackLimiterConfig {
-  std::size_t max_in_flight = 32;
-  std::size_t max_queued = 256;
+  std::size_t max_in_flight = 32;  ///< At once.
+  std::size_t max_queued = 256;    ///< Beyond, Admission::full.
   /// Of one prefix, a /24 or /48.
   std::size_t max_in_flight_of_prefix = 2;
-  std::size_t max_queued_of_prefix = 8;
+  std::size_t max_queued_of_prefix = 8;  ///< The same of one prefix.
   /// A prefix may start one each `interval`, and `burst` at once when it was quiet.
   Duration interval = 1s;
+  /// See `interval`.
   std::uint32_t burst = 4;
   /// How many prefixes are remembered. One is forgotten only when it is as good as new.
   std::size_t max_prefixes = 4096;
 };
 
+/// The answer to admit().
 enum class Admission : u8 {
   admitted,  ///< It may start now.
   wait,      ///< It is queued: poll_start() gives its key when it may.
@@ -59,10 +62,12 @@ enum class Admission : u8 {
 /// rate. Memory is bounded by the limits.
 class DialBackLimiter {
  public:
+  /// The limits.
   using Config = DialBackLimiterConfig;
   /// The owner's name of a dial-back, such as a slot; unique from admit() to release().
   using Key = std::uint64_t;
 
+  /// Nothing is in flight or queued.
   explicit DialBackLimiter(Config config = {}) : config_(config) {}
   DialBackLimiter(DialBackLimiter&&) = default;
   DialBackLimiter& operator=(DialBackLimiter&&) = default;
@@ -79,8 +84,11 @@ class DialBackLimiter {
 
   /// When poll_start() may give one: kNever when nothing is queued, or when only a release helps.
   [[nodiscard]] Instant next_start() const { return next_start_; }
+  /// How many were started and not released.
   [[nodiscard]] std::size_t in_flight() const { return in_flight_.size(); }
+  /// How many wait.
   [[nodiscard]] std::size_t queued() const { return queue_.size(); }
+  /// How many prefixes are remembered.
   [[nodiscard]] std::size_t prefixes() const { return prefixes_.size(); }
 
  private:

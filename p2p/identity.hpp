@@ -10,9 +10,10 @@
 
 namespace qpeer::p2p {
 
+/// Who a peer is: its key, and the name that follows from it.
 struct Identity {
-  crypto::Credentials credentials;
-  PeerId id;  ///< That of the credentials' key.
+  crypto::Credentials credentials;  ///< The private key and its certificate. A secret.
+  PeerId id;                        ///< That of the credentials' key.
 };
 
 /// A new Ed25519 key with a self-signed certificate, which nobody keeps. Good for encrypt_only and

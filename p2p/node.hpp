@@ -41,19 +41,21 @@
 
 namespace qpeer::p2p {
 
+/// Figures of one node.
 struct NodeStats {
-  std::size_t links = 0;        ///< Up.
-  std::size_t connections = 0;  ///< Of all kinds.
-  std::uint64_t dial_backs = 0;
-  std::uint64_t dial_backs_failed = 0;
-  std::uint64_t violations = 0;  ///< Connections closed for what the peer did.
-  std::size_t inbox_bytes = 0;
-  std::size_t candidates_learned = 0;
+  std::size_t links = 0;                ///< Up.
+  std::size_t connections = 0;          ///< Of all kinds.
+  std::uint64_t dial_backs = 0;         ///< Begun.
+  std::uint64_t dial_backs_failed = 0;  ///< Those that proved nothing.
+  std::uint64_t violations = 0;         ///< Connections closed for what the peer did.
+  std::size_t inbox_bytes = 0;          ///< What arrives or waits to be taken.
+  std::size_t candidates_learned = 0;   ///< Nodes that peers told of, not yet dialled.
 };
 
 /// A Machine. Single-threaded. `keys` and `random` must outlive it.
 class Node {
  public:
+  /// Reads NodeConfig::remembered into the cache. Dials nobody before bootstrap() or connect().
   Node(Instant now, NodeConfig config, PeerTls tls, crypto::KeyFactory& keys, Random& random);
   ~Node();
 
@@ -63,8 +65,11 @@ class Node {
   void on_datagram(Instant now, ReceivedDatagram datagram);
   /// What to send. `path.local` is probe_address for what must leave from there.
   std::optional<Transmit> poll_transmit(Instant now, TransmitBuffer& out);
+  /// When to call on_deadline(); kNever when nothing is waited for.
   [[nodiscard]] Instant next_deadline() const;
+  /// The time of next_deadline() has come. Early and late calls do no harm.
   void on_deadline(Instant now);
+  /// The next event, in order; call until nullopt.
   std::optional<NodeEvent> poll_event();
 
   // --- links -----------------------------------------------------------------------------------
@@ -72,12 +77,15 @@ class Node {
   /// Tries what the cache holds, then `contacts`, until one of them is a link: Bootstrapped or
   /// BootstrapFailed. From then on links are kept up by themselves.
   void bootstrap(Instant now, std::vector<Candidate> contacts);
+  /// Gives up a bootstrap() that is under way; no event follows.
   void cancel_bootstrap(Instant now);
   /// Makes a link to one node, and keeps it: LinkUp or LinkFailed.
   void connect(Instant now, const Candidate& candidate);
   /// Ends the link without another try.
   void disconnect(Instant now, const PeerId& peer);
+  /// All peers that are known now, linked or being linked.
   [[nodiscard]] std::vector<LinkInfo> links() const;
+  /// One of them; nullopt when there is none of that name.
   [[nodiscard]] std::optional<LinkInfo> link(const PeerId& peer) const;
 
   // --- messages between nodes ------------------------------------------------------------------
@@ -92,6 +100,7 @@ class Node {
   /// Asks a node; Response or Failed follows.
   std::expected<OperationId, PeerError> request(Instant now, const PeerId& peer,
                                                 std::vector<u8> data);
+  /// The next whole request of a client. Takes it out of the inbox. Answer each, or cancel() it.
   std::optional<Request> next_request(Instant now);
   /// Answers one of next_request(); Sent or Failed follows with its id.
   std::expected<void, PeerError> reply(Instant now, OperationId request, std::vector<u8> data);
@@ -100,24 +109,33 @@ class Node {
 
   // --- raw streams: bidirectional from clients, unidirectional between nodes -------------------
 
+  /// Opens a stream to a linked peer. Its id serves for the calls below.
   std::expected<OperationId, PeerError> open_stream(Instant now, const PeerId& peer);
+  /// The next stream that a peer opened and nobody was given yet.
   std::optional<IncomingStream> next_stream(Instant now);
   /// As transport::Connection's calls of the same names; StreamError::closed once it is gone.
   std::expected<std::size_t, transport::StreamError> write(Instant now, OperationId stream,
                                                            Bytes data);
+  /// As transport::Connection::finish().
   std::expected<void, transport::StreamError> finish(Instant now, OperationId stream);
+  /// As transport::Connection::reset().
   std::expected<void, transport::StreamError> reset(Instant now, OperationId stream,
                                                     std::uint64_t error_code);
+  /// As transport::Connection::stop_sending().
   std::expected<void, transport::StreamError> stop_sending(Instant now, OperationId stream,
                                                            std::uint64_t error_code);
+  /// As transport::Connection::peek().
   std::expected<transport::ReadView, transport::StreamError> peek(OperationId stream);
+  /// As transport::Connection::consume().
   void consume(Instant now, OperationId stream, std::size_t size);
   /// The peer's error code, from its reset until peek() has told StreamError::reset.
   [[nodiscard]] std::uint64_t reset_code(OperationId stream) const;
 
   // --- datagrams: unreliable, either way on any link -------------------------------------------
 
+  /// Sends one at once or says why not. It may be lost.
   std::expected<void, PeerError> send_datagram(Instant now, const PeerId& peer, Bytes data);
+  /// The oldest that was not taken; of those that nobody takes the oldest are dropped.
   std::optional<Datagram> next_datagram(Instant now);
 
   // --- rest ------------------------------------------------------------------------------------
@@ -127,12 +145,18 @@ class Node {
   /// Takes no more work, lets what is queued arrive for at most `drain`, then closes all links.
   /// is_idle() is true once their peers had time to learn of it.
   void shut_down(Instant now, Duration drain = 2s);
+  /// Whether shut_down() has ended: the node may be destroyed without loss.
   [[nodiscard]] bool is_idle() const;
 
+  /// The nodes that we can rejoin through. Valid until the next call that is not const.
   [[nodiscard]] const cache::BootstrapCache& cache() const;
+  /// Where others see us, once peers of different networks agree.
   [[nodiscard]] std::optional<SocketAddress> own_address() const;
+  /// Our own name.
   [[nodiscard]] const PeerId& id() const;
+  /// As configured.
   [[nodiscard]] Role role() const;
+  /// Figures, as of now.
   [[nodiscard]] NodeStats stats() const;
 
  private:

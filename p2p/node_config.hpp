@@ -18,7 +18,9 @@
 
 namespace qpeer::p2p {
 
+/// What a Node is made with.
 struct NodeConfig {
+  /// Whether others can reach us.
   Role role = Role::client;
 
   // --- addresses -------------------------------------------------------------------------------
@@ -45,13 +47,14 @@ struct NodeConfig {
   std::size_t reconnect_attempts = 6;  ///< For a lost link that we dialled, with back-off.
   bool exchange_peers = true;          ///< Tell linked peers of nodes we reached, and ask them.
 
+  /// To which hosts peers may ask us to dial back.
   DialBackTarget dial_back_target = DialBackTarget::observed_host;
-  DialBackLimiterConfig dial_back_limits{};
-  BootstrapConfig bootstrap{};
+  DialBackLimiterConfig dial_back_limits{};  ///< How many at once, and how fast.
+  BootstrapConfig bootstrap{};               ///< How candidates are dialled.
 
   // --- messages --------------------------------------------------------------------------------
 
-  std::size_t max_message_size = 16 << 20;
+  std::size_t max_message_size = 16 << 20;  ///< Bytes, of requests and answers too.
   std::size_t max_queued_bytes = 32 << 20;  ///< To one peer: beyond, PeerError::queue_full.
   std::size_t max_queued_messages = 4'096;  ///< The same, as a count.
   std::size_t max_inbox_bytes = 32 << 20;   ///< From one peer, finished or not.
@@ -60,7 +63,7 @@ struct NodeConfig {
 
   // --- what lasts ------------------------------------------------------------------------------
 
-  cache::CacheConfig cache{};
+  cache::CacheConfig cache{};                   ///< Limits of the cache.
   std::vector<cache::CacheEntry> remembered{};  ///< Of an earlier run, newest first.
   /// What the wall clock said at Instant zero; gives cache entries their times.
   UnixSeconds unix_time_at_zero{};
@@ -69,8 +72,10 @@ struct NodeConfig {
 
   /// `endpoint.server_tls` is set by us; the rest holds for accepted connections.
   transport::EndpointConfig endpoint = transport::EndpointConfig();
+  /// For connections that we dial.
   transport::ConnectionConfig connection = default_connection();
 
+  /// The transport's defaults, with smaller windows, keep-alive, datagrams and address discovery.
   static transport::ConnectionConfig default_connection() {
     transport::ConnectionConfig out;
     out.streams.receive_window = 4 << 20;

@@ -24,7 +24,7 @@ namespace qpeer::p2p {
 /// Names one operation of one Node; never used twice. Messages, requests and streams share the
 /// numbers. Zero names none.
 struct OperationId {
-  std::uint64_t value = 0;
+  std::uint64_t value = 0;  ///< Zero names none.
   friend constexpr auto operator<=>(OperationId, OperationId) = default;
 };
 
@@ -40,136 +40,145 @@ enum class PeerError : u8 {
   shut_down,   ///< We are shutting down.
   unknown,     ///< No operation has that name any more.
 };
+/// The error in words; a literal.
 std::string_view to_string(PeerError error);
 
 /// The first link of a bootstrap() is up; the other candidates are left alone.
 struct Bootstrapped {
-  PeerId peer;
-  SocketAddress address;
-  Duration took{};
-  std::size_t tried = 0;
+  PeerId peer;            ///< Whom we are linked to.
+  SocketAddress address;  ///< Where it was dialled.
+  Duration took{};        ///< Since bootstrap().
+  std::size_t tried = 0;  ///< Candidates that were dialled, this one included.
   /// Of our introduction, that the node took with the first flight. RFC 9001 §4.6.
   std::uint64_t early_bytes = 0;
 };
 /// No candidate worked: each of them with its reason. Empty when there was none to try.
 struct BootstrapFailed {
-  std::vector<FailedCandidate> failures;
+  std::vector<FailedCandidate> failures;  ///< Best candidate first.
 };
 /// The peer is introduced and, between nodes, both directions are proved.
 struct LinkUp {
-  PeerId peer;
+  PeerId peer;             ///< Whose link.
   Role role = Role::node;  ///< The peer's.
-  SocketAddress address;
+  SocketAddress address;   ///< Where the peer is.
 };
+/// A link has ended.
 struct LinkDown {
-  PeerId peer;
-  std::string why;
+  PeerId peer;              ///< Whose link.
+  std::string why;          ///< For people.
   bool will_retry = false;  ///< We dial it again.
 };
 /// A connect() came to nothing.
 struct LinkFailed {
-  FailedCandidate candidate;
+  FailedCandidate candidate;  ///< With its reason.
 };
 /// Whether `peer`, which said that it is a node, can be reached.
 struct PeerJudged {
-  PeerId peer;
-  Verdict verdict = Verdict::reachable;
-  SocketAddress address;  ///< That was tried.
+  PeerId peer;                           ///< Who was dialled back.
+  Verdict verdict = Verdict::reachable;  ///< What came of it.
+  SocketAddress address;                 ///< That was tried.
 };
 /// What `by` found when it dialled us back.
 struct WeWereJudged {
-  PeerId by;
-  Verdict verdict = Verdict::reachable;
-  SocketAddress address;
+  PeerId by;                             ///< Who dialled us back.
+  Verdict verdict = Verdict::reachable;  ///< What came of it.
+  SocketAddress address;                 ///< That it tried.
 };
 /// next_message() or next_request() or next_stream() or next_datagram() has something.
 struct Incoming {
+  /// Which of the calls has something.
   enum class Kind : u8 { message, request, stream, datagram };
-  Kind kind = Kind::message;
-  PeerId from;
+  Kind kind = Kind::message;  ///< Which of them.
+  PeerId from;                ///< The peer that sent it.
 };
 /// A message or request that will never be whole: it is not delivered.
 struct IncomingInterrupted {
-  PeerId from;
+  PeerId from;              ///< The peer that sent it.
   std::uint64_t bytes = 0;  ///< That had come.
-  std::string_view why;
+  std::string_view why;     ///< For people.
 };
 /// The peer has all of it. What is over a limit of its own it may still refuse.
 struct Sent {
-  OperationId id;
+  OperationId id;  ///< Of the send() or reply().
 };
 /// Of a request().
 struct Response {
-  OperationId id;
-  std::vector<u8> data;
+  OperationId id;        ///< Of the request().
+  std::vector<u8> data;  ///< The answer.
 };
 /// A send(), request() or reply() came to nothing.
 struct Failed {
-  OperationId id;
-  PeerError error = PeerError::link_lost;
+  OperationId id;                          ///< Of the operation.
+  PeerError error = PeerError::link_lost;  ///< Why.
 };
 /// After PeerError::queue_full: there is room again.
 struct Writable {
-  PeerId peer;
+  PeerId peer;  ///< That more can be sent to.
 };
 /// Something happened to a raw stream: see transport::StreamEvent.
 struct StreamActivity {
+  /// As of transport::StreamEvent; `lost`: the link has ended.
   enum class Kind : u8 { readable, writable, finished, stopped, lost };
-  OperationId id;
-  Kind kind = Kind::readable;
-  std::uint64_t error_code = 0;
+  OperationId id;                ///< Of the stream.
+  Kind kind = Kind::readable;    ///< What happened.
+  std::uint64_t error_code = 0;  ///< Of `stopped`: the peer's code.
 };
 /// The answer to ping().
 struct Pong {
-  PeerId peer;
-  Duration round_trip{};
+  PeerId peer;            ///< Who answered.
+  Duration round_trip{};  ///< From ping() to the answer.
 };
 /// Our own address as peers of different networks agree to see it.
 struct OwnAddressChanged {
-  std::optional<SocketAddress> address;
-  std::optional<SocketAddress> before;
+  std::optional<SocketAddress> address;  ///< nullopt: they do not agree any more.
+  std::optional<SocketAddress> before;   ///< What it was until now.
 };
 /// cache() is not what it was: save it, not too often.
 struct CacheChanged {};
 
+/// What poll_event() gives.
 using NodeEvent =
     std::variant<Bootstrapped, BootstrapFailed, LinkUp, LinkDown, LinkFailed, PeerJudged,
                  WeWereJudged, Incoming, IncomingInterrupted, Sent, Response, Failed, Writable,
                  StreamActivity, Pong, OwnAddressChanged, CacheChanged>;
 
+/// A message of a node.
 struct Message {
-  PeerId from;
-  std::vector<u8> data;
+  PeerId from;           ///< Who sent it.
+  std::vector<u8> data;  ///< All of it.
 };
 
+/// A request of a client.
 struct Request {
-  OperationId id;  ///< For reply().
-  PeerId from;
-  std::vector<u8> data;
+  OperationId id;        ///< For reply().
+  PeerId from;           ///< Who asks.
+  std::vector<u8> data;  ///< The question.
 };
 
+/// An unreliable datagram of a peer.
 struct Datagram {
-  PeerId from;
-  std::vector<u8> data;
+  PeerId from;           ///< Who sent it.
+  std::vector<u8> data;  ///< All of it.
 };
 
+/// A raw stream that a peer opened.
 struct IncomingStream {
-  OperationId id;
-  PeerId from;
+  OperationId id;  ///< For the calls of raw streams.
+  PeerId from;     ///< Who opened it.
 };
 
 /// One peer, as of now.
 struct LinkInfo {
-  PeerId peer;
-  Role role = Role::node;
-  SocketAddress address;  ///< Where it is seen from, or where we dialled it.
-  bool up = false;
+  PeerId peer;              ///< Its name.
+  Role role = Role::node;   ///< The peer's.
+  SocketAddress address;    ///< Where it is seen from, or where we dialled it.
+  bool up = false;          ///< Whether messages can pass.
   bool we_dialled = false;  ///< First.
-  Instant up_since{};
+  Instant up_since{};       ///< When it came up last.
   /// Of the connection that we send on, as is what follows.
   crypto::CipherSuite cipher_suite = crypto::CipherSuite::aes_128_gcm_sha256;
-  std::string key_exchange_group{};
-  transport::ConnectionStats stats{};
+  std::string key_exchange_group{};    ///< Such as "X25519MLKEM768"; for people.
+  transport::ConnectionStats stats{};  ///< Figures of that connection.
 };
 
 }  // namespace qpeer::p2p

@@ -16,7 +16,7 @@ namespace qpeer::p2p {
 struct PeerAddress {
   std::optional<PeerId> id{};  ///< Whose key must answer there; unset: anybody's.
   std::string host{};          ///< A name or an IP address, without brackets.
-  std::uint16_t port = 0;
+  std::uint16_t port = 0;      ///< UDP.
 
   /// Reads "PEERID@host:port", "host:port", "host", "[v6]:port" and "v6", with white space around
   /// it. Without a port the default one is taken. Else a sentence that says what is wrong; nothing

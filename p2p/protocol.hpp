@@ -15,6 +15,7 @@ namespace qpeer::p2p {
 inline constexpr std::string_view kAlpn = "qpeer/1";
 /// Peers of different majors do not understand each other; a higher minor only adds.
 inline constexpr std::uint64_t kProtocolMajor = 1;
+/// Of this version of qpeer.
 inline constexpr std::uint64_t kProtocolMinor = 0;
 
 /// What a peer says that it is. A client uses bidirectional streams on the connection that it
@@ -59,10 +60,12 @@ constexpr std::string_view word_of(Enum value, const std::array<std::string_view
   return index < kSize ? words[index] : unknown;
 }
 
+/// In words for people; a literal.
 constexpr std::string_view to_string(Role role) {
   return word_of(role, std::to_array<std::string_view>({"client", "node"}), "unknown role");
 }
 
+/// In words for people; a literal.
 constexpr std::string_view to_string(Verdict verdict) {
   constexpr auto kWords = std::to_array<std::string_view>({
       "reachable",
@@ -75,6 +78,7 @@ constexpr std::string_view to_string(Verdict verdict) {
   return word_of(verdict, kWords, "unknown verdict");
 }
 
+/// In words for people; a literal.
 constexpr std::string_view to_string(ErrorCode code) {
   constexpr auto kWords = std::to_array<std::string_view>({
       "no error",

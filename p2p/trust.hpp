@@ -30,10 +30,12 @@
 
 namespace qpeer::p2p {
 
+/// The four ways; the table above says what each asks for.
 enum class TrustMode : u8 { authorities, private_authority, encrypt_only, pinned };
 
 /// A mode with what it needs.
 struct Trust {
+  /// Which of the ways.
   TrustMode mode = TrustMode::pinned;
   std::string authorities_pem{};  ///< Certificates of the authorities, for their two modes.
   /// When not empty, peers of other ids are refused in either direction, whatever they show.
@@ -53,7 +55,9 @@ struct Trust {
   [[nodiscard]] static Trust pinned() { return {.mode = TrustMode::pinned}; }
 };
 
+/// What identity and trust leave open.
 struct PeerTlsOptions {
+  /// The application protocol; both sides must name the same one.
   std::string alpn = "qpeer/1";
   std::vector<crypto::CipherSuite> cipher_suites{};  ///< In order of preference; empty: all.
   /// Gets each line of the NSS key log format, without a newline; unset: no key log.
@@ -68,6 +72,7 @@ struct PeerTls {
   std::shared_ptr<crypto::TlsContext> client;
   std::shared_ptr<crypto::TlsContext> server;  ///< For accepting. Insists on a certificate.
   PeerId id;                                   ///< Our own.
+  /// As in Trust.
   TrustMode mode = TrustMode::pinned;
   std::vector<PeerId> allowed;  ///< As in Trust. The contexts see to it.
 

@@ -66,14 +66,6 @@ std::vector<Handle<X509>> read_certificates(std::string_view pem) {
   return out;
 }
 
-long seconds_left(const x509_st* certificate) {
-  constexpr long kSecondsPerDay = 24L * 60 * 60;
-  int days = 0;
-  int seconds = 0;
-  ASN1_TIME_diff(&days, &seconds, nullptr, X509_get0_notAfter(certificate));
-  return days * kSecondsPerDay + seconds;
-}
-
 std::vector<u8> spki_of(EVP_PKEY* key) {
   std::vector<u8> out(static_cast<std::size_t>(std::max(0, i2d_PUBKEY(key, nullptr))));
   u8* end = out.data();

@@ -23,9 +23,6 @@ std::vector<Handle<x509_st>> read_certificates(std::string_view pem);
 /// What OpenSSL made of a certificate, for those above.
 PeerCertificate describe(x509_st* certificate);
 
-/// Until its notAfter; negative when that is past.
-long seconds_left(const x509_st* certificate);
-
 /// The SubjectPublicKeyInfo of a key, DER.
 std::vector<u8> spki_of(evp_pkey_st* key);
 

@@ -77,16 +77,21 @@ class AsyncPeer {
   AsyncPeer& operator=(AsyncPeer&& other) noexcept;
   ~AsyncPeer();
 
+  /// Our own name.
   [[nodiscard]] const PeerId& id() const;
   /// What we are bound to, with the port that was chosen.
   [[nodiscard]] const SocketAddress& local_address() const;
   /// Where others see us, once peers of different networks agree.
   [[nodiscard]] std::optional<SocketAddress> own_address() const;
+  /// All peers that are known now, linked or being linked.
   [[nodiscard]] std::vector<LinkInfo> links() const;
+  /// The nodes that we can rejoin through. Valid while this object is.
   [[nodiscard]] const cache::BootstrapCache& cache() const;
+  /// Figures, as of now.
   [[nodiscard]] NodeStats stats() const;
   /// Why the socket failed, if it did: all has ended then.
   [[nodiscard]] std::error_code error() const;
+  /// The loop that it was started with.
   [[nodiscard]] io::EventLoop& loop() const;
 
   /// Calls `callback` with every event of the machine (p2p/node_event.hpp), before those who wait
@@ -100,19 +105,23 @@ class AsyncPeer {
   /// the cache. co_await waits for that; it begins without it, too. Whoever still waits gets
   /// PeerError::shut_down, or nullopt.
   async::Task<void> shut_down(Duration drain = 2s);
+  /// The same; calls `done` at the end.
   void shut_down(std::move_only_function<void()> done, Duration drain = 2s);
 
  protected:
+  /// Takes what open() made.
   explicit AsyncPeer(std::shared_ptr<detail::NodeState> state) : state_(std::move(state)) {}
+  /// Binds and reads the cache, as start() of either class says.
   static std::expected<std::shared_ptr<detail::NodeState>, std::string> open(io::EventLoop& loop,
                                                                              NodeOptions options,
                                                                              Role role);
-  std::shared_ptr<detail::NodeState> state_;
+  std::shared_ptr<detail::NodeState> state_;  ///< Null once moved from.
 };
 
 /// A worker of the network: others reach it, it exchanges messages with nodes and answers clients.
 class AsyncNode final : public AsyncPeer {
  public:
+  /// What it is started with.
   using Options = NodeOptions;
 
   /// Binds, reads the cache, and begins to work in the loop's next turn; else what is wrong, in
@@ -125,18 +134,21 @@ class AsyncNode final : public AsyncPeer {
   /// task ends the search. One at a time.
   [[nodiscard]] async::Task<std::expected<NodePeer, BootstrapError>> bootstrap(
       std::span<const PeerAddress> contacts = {});
+  /// The same with one contact.
   [[nodiscard]] async::Task<std::expected<NodePeer, BootstrapError>> bootstrap(
       const PeerAddress& contact) {
     return bootstrap(std::span(&contact, 1));
   }
   /// Contacts in braces need a name: g++ 12 destroys such temporaries of a co_await expression twice.
   async::Task<std::expected<NodePeer, BootstrapError>> bootstrap(PeerAddress&& contact) = delete;
+  /// The same; calls `done` with the result.
   void bootstrap(std::span<const PeerAddress> contacts, Linked<NodePeer> done);
 
   /// co_await: a link to this one node, which is then kept up.
   [[nodiscard]] async::Task<std::expected<NodePeer, BootstrapError>> connect(
       const PeerAddress& contact);
   async::Task<std::expected<NodePeer, BootstrapError>> connect(PeerAddress&& contact) = delete;
+  /// The same; calls `done` with the result.
   void connect(const PeerAddress& contact, Linked<NodePeer> done);
 
   /// How others may name us, to be passed on: at the first address of NodeOptions::advertise, else at
@@ -149,19 +161,23 @@ class AsyncNode final : public AsyncPeer {
   [[nodiscard]] std::vector<NodePeer> peers() const;
   /// To a client of ours, or to a node.
   std::expected<void, PeerError> send_datagram(const PeerId& peer, Bytes data);
+  /// Ends the link to a peer; it is not made again by itself.
   void disconnect(const PeerId& peer);
 
   /// co_await: whatever arrives next, a bit of each kind in turn; nullopt once shut down.
   [[nodiscard]] detail::NextOperation<Arrival> next();
   /// co_await: the next of one kind.
   [[nodiscard]] detail::NextOperation<Message> next_message();
+  /// co_await: the next request of a client.
   [[nodiscard]] detail::NextOperation<IncomingRequest> next_request();
   /// Read-only from a node, both ways from a client.
   [[nodiscard]] detail::NextOperation<PeerStream> next_stream();
 
   /// The same as callbacks, one call for each that arrives. They may call anything.
   void on_message(std::move_only_function<void(Message)> callback);
+  /// Calls `callback` with each request of a client.
   void on_request(std::move_only_function<void(IncomingRequest)> callback);
+  /// Calls `callback` with each stream that a peer opened.
   void on_stream(std::move_only_function<void(PeerStream)> callback);
 
  private:
@@ -171,6 +187,7 @@ class AsyncNode final : public AsyncPeer {
 /// A consumer: it is never dialled, and asks nodes.
 class AsyncClient final : public AsyncPeer {
  public:
+  /// What it is started with.
   using Options = NodeOptions;
 
   /// As AsyncNode::start; NodeOptions::advertise and probe_port mean nothing here.
@@ -180,21 +197,25 @@ class AsyncClient final : public AsyncPeer {
   /// As AsyncNode::bootstrap.
   [[nodiscard]] async::Task<std::expected<ServerPeer, BootstrapError>> bootstrap(
       std::span<const PeerAddress> contacts = {});
+  /// The same with one contact.
   [[nodiscard]] async::Task<std::expected<ServerPeer, BootstrapError>> bootstrap(
       const PeerAddress& contact) {
     return bootstrap(std::span(&contact, 1));
   }
   async::Task<std::expected<ServerPeer, BootstrapError>> bootstrap(PeerAddress&& contact) = delete;
+  /// The same; calls `done` with the result.
   void bootstrap(std::span<const PeerAddress> contacts, Linked<ServerPeer> done);
 
   /// As AsyncNode::connect.
   [[nodiscard]] async::Task<std::expected<ServerPeer, BootstrapError>> connect(
       const PeerAddress& contact);
   async::Task<std::expected<ServerPeer, BootstrapError>> connect(PeerAddress&& contact) = delete;
+  /// The same; calls `done` with the result.
   void connect(const PeerAddress& contact, Linked<ServerPeer> done);
 
   /// A handle for the node of this name, linked or not.
   [[nodiscard]] ServerPeer peer(const PeerId& id) const;
+  /// All nodes that we are linked to now.
   [[nodiscard]] std::vector<ServerPeer> peers() const;
 
  private:

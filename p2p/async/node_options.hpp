@@ -19,8 +19,8 @@ namespace qpeer::p2p {
 
 /// Of AsyncNode::start and AsyncClient::start.
 struct NodeOptions {
-  Identity identity = Identity();            ///< Who we are.
-  Trust trust = Trust::pinned();  ///< Whom we believe.
+  Identity identity = Identity();  ///< Who we are.
+  Trust trust = Trust::pinned();   ///< Whom we believe.
   /// Where to bind. Unspecified is any address, IPv6 and IPv4; port 0 is one that the system chooses.
   SocketAddress listen{};
   /// Node: where others reach us, at most four. Empty: at the host that they see us from, and the
@@ -38,7 +38,7 @@ struct NodeOptions {
   /// `unix_time_at_zero` are set by start().
   NodeConfig config = NodeConfig();
   PeerTlsOptions tls = PeerTlsOptions();  ///< Cipher suites, and SSLKEYLOGFILE.
-  io::UdpOptions socket{};
+  io::UdpOptions socket{};                ///< Buffers and offloads of the socket.
   /// Told of what went wrong without ending anything: a cache that is damaged or cannot be saved.
   /// One readable line. Called in the loop's thread, or from start().
   std::function<void(std::string_view)> on_warning{};
@@ -47,10 +47,12 @@ struct NodeOptions {
 /// Why there is no link: each candidate that was tried, with its reason. A name that could not be
 /// looked up is there too.
 struct BootstrapError {
+  /// A candidate that failed.
   struct Attempt {
     std::string candidate;  ///< As "PEERID@address:port", or as far as known.
-    std::string why;
+    std::string why;        ///< For people.
   };
+  /// Each candidate that failed.
   std::vector<Attempt> attempts{};
   std::string why{};  ///< When it is not for a candidate: none to try, shut down, one under way.
 };

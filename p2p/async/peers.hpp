@@ -29,6 +29,7 @@ using Done = std::move_only_function<void(std::expected<T, PeerError>)>;
 /// link and the node; calls then say not_linked or shut_down.
 class PeerHandle {
  public:
+  /// Whom it names.
   [[nodiscard]] const PeerId& id() const { return id_; }
   /// Whether the link is up now.
   [[nodiscard]] bool is_linked() const;
@@ -37,6 +38,7 @@ class PeerHandle {
 
   /// co_await: the time of a round trip on the link.
   [[nodiscard]] detail::PingOperation ping() const { return {node_, id_}; }
+  /// The same; calls `done` with the time.
   void ping(Done<Duration> done) const;
   /// Sends an unreliable datagram, or says at once why not.
   std::expected<void, PeerError> send_datagram(Bytes data) const;
@@ -46,16 +48,18 @@ class PeerHandle {
   friend bool operator==(const PeerHandle& a, const PeerHandle& b) { return a.id_ == b.id_; }
 
  protected:
+  /// Of the peer `id`, as `node` sees it.
   PeerHandle(std::shared_ptr<detail::NodeState> node, const PeerId& id);
   ~PeerHandle() = default;
   PeerHandle(const PeerHandle&) = default;
   PeerHandle(PeerHandle&&) = default;
   PeerHandle& operator=(const PeerHandle&) = default;
   PeerHandle& operator=(PeerHandle&&) = default;
+  /// Opens a stream of the kind that our role allows.
   async::Task<std::expected<PeerStream, PeerError>> open() const;
 
-  std::shared_ptr<detail::NodeState> node_;
-  PeerId id_;
+  std::shared_ptr<detail::NodeState> node_;  ///< Ours.
+  PeerId id_;                                ///< The peer's.
 };
 
 /// A node, as another node sees it.
@@ -107,7 +111,9 @@ class IncomingRequest {
   IncomingRequest& operator=(IncomingRequest&& other) noexcept;
   ~IncomingRequest() { refuse(); }
 
+  /// The client that asks.
   [[nodiscard]] const PeerId& from() const { return request_.from; }
+  /// The question; valid while this object is.
   [[nodiscard]] Bytes data() const { return request_.data; }
 
   /// co_await: answers; done when the client has all of it. `answer` must stay until then. Once.

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT OR BSD-3-Clause
-# docs.sh: what README.md and docs/*.md say of the repository is so.
+# docs.sh: what the pages at the top and docs/*.md say of the repository is so.
 #
 #   - a code block under the line <!-- path --> is that file, to the letter but for its licence; one under <!-- from path -->
 #     is whole lines of it
 #   - relative links, and `paths/in/backticks` that begin with a folder of ours, exist
 #   - every flag of our scripts that is mentioned is one that the script knows
+#   - a figure in **bold** in a row of README.md's table stands, to the letter, in the page that the row links
 set -euo pipefail
 export LC_ALL=C
 cd "$(dirname "$0")/../.."
@@ -16,7 +17,7 @@ fail() {
 }
 
 blocks=0
-for page in README.md docs/*.md; do
+for page in *.md docs/*.md; do
   while IFS=: read -r line marker; do
     file=${marker#<!-- }
     file=${file% -->}
@@ -56,6 +57,16 @@ for page in README.md docs/*.md; do
     fi
   done < <(grep -o -E '(^|`)scripts/[a-z_]+\.sh( --[a-z-]+)?' "$page" | tr -d '`' || true)
 done
+
+figures=0
+while read -r row; do
+  source=$(grep -o -E 'docs/[a-z]+[.]md' <<<"$row" | head -n 1)
+  while read -r figure; do
+    figures=$((figures + 1))
+    grep -q -F -- "$figure" "$source" || fail "README.md: $source does not say '$figure'"
+  done < <(grep -o -E '[*]{2}[^*]+[*]{2}' <<<"$row" | tr -d '*')
+done < <(grep -E '^[|].*[*]{2}.*\]\(docs/' README.md)
+[ $figures -gt 0 ] || fail "README.md shows no figure"
 [ $blocks -gt 0 ] || fail "no page shows an example"
 [ $failures = 0 ] && echo "the pages agree with the repository"
 exit $((failures > 0))

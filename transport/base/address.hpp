@@ -19,6 +19,7 @@ namespace qpeer {
 class SocketAddress {
  public:
   constexpr SocketAddress() = default;
+  /// `octets` in network order.
   static constexpr SocketAddress ipv4(std::array<u8, 4> octets, std::uint16_t port) {
     SocketAddress out;
     copy(octets, out.octets_);
@@ -26,6 +27,7 @@ class SocketAddress {
     out.port_ = port;
     return out;
   }
+  /// `octets` in network order. An IPv4-mapped address becomes an IPv4 one.
   static constexpr SocketAddress ipv6(std::array<u8, 16> octets, std::uint16_t port,
                                       std::uint32_t scope_id = 0) {
     constexpr std::array<u8, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
@@ -39,6 +41,7 @@ class SocketAddress {
     out.scope_id_ = scope_id;
     return out;
   }
+  /// 127.0.0.1 with this port.
   static constexpr SocketAddress loopback4(std::uint16_t port) {
     return ipv4({127, 0, 0, 1}, port);
   }
@@ -46,11 +49,17 @@ class SocketAddress {
   /// Reads "192.0.2.1:443" or "[2001:db8::1%2]:443" (a numeric scope); nullopt for anything else.
   static std::optional<SocketAddress> parse(std::string_view text);
 
+  /// False for an unspecified one.
   [[nodiscard]] constexpr bool valid() const { return family_ != 0; }
+  /// Whether it is an IPv4 address.
   [[nodiscard]] constexpr bool is_ipv4() const { return family_ == 4; }
+  /// Whether it is an IPv6 address.
   [[nodiscard]] constexpr bool is_ipv6() const { return family_ == 6; }
+  /// The UDP port, in host order.
   [[nodiscard]] constexpr std::uint16_t port() const { return port_; }
+  /// The interface of a link-local IPv6 address; 0 when none is named.
   [[nodiscard]] constexpr std::uint32_t scope_id() const { return scope_id_; }
+  /// The same host with another port.
   [[nodiscard]] constexpr SocketAddress with_port(std::uint16_t port) const {
     SocketAddress out = *this;
     out.port_ = port;
@@ -64,6 +73,7 @@ class SocketAddress {
   [[nodiscard]] constexpr bool is_wildcard() const {
     return valid() && octets_ == std::array<u8, 16>{};
   }
+  /// Whether both name one host, whatever their ports are.
   [[nodiscard]] constexpr bool same_host(const SocketAddress& other) const {
     return with_port(0) == other.with_port(0);
   }
@@ -82,8 +92,8 @@ class SocketAddress {
 
 /// The pair of addresses that a datagram travels between. RFC 9000 §9.
 struct Path {
-  SocketAddress local;
-  SocketAddress remote;
+  SocketAddress local;   ///< Ours.
+  SocketAddress remote;  ///< The peer's.
   friend constexpr bool operator==(const Path&, const Path&) = default;
 };
 

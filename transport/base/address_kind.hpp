@@ -101,10 +101,6 @@ constexpr bool is_loopback(const SocketAddress& address) {
 constexpr bool is_link_local(const SocketAddress& address) {
   return scope_of(address) == AddressScope::link_local;
 }
-/// RFC 1918, RFC 6598 and RFC 4193; neither loopback nor link-local addresses.
-constexpr bool is_private(const SocketAddress& address) {
-  return scope_of(address) == AddressScope::private_use;
-}
 constexpr bool is_global(const SocketAddress& address) {
   return scope_of(address) == AddressScope::global;
 }

@@ -18,8 +18,11 @@
 
 namespace qpeer {
 
+/// One byte.
 using u8 = std::uint8_t;
+/// A view of bytes to read.
 using Bytes = std::span<const u8>;
+/// A view of bytes to write.
 using MutableBytes = std::span<u8>;
 
 /// The bytes of a text, without a terminating zero. The view lives as long as the text.
@@ -56,23 +59,33 @@ constexpr void copy(Bytes from, MutableBytes to) {
 /// Consumes a byte string from the front. Failure latches; what is read then is zero or empty.
 class Reader {
  public:
+  /// Reads these bytes, which must outlive the reader and the views that it gives.
   constexpr explicit Reader(Bytes bytes) : bytes_(bytes) {}
 
+  /// False once anything could not be read, or fail() was called.
   [[nodiscard]] constexpr bool ok() const { return ok_; }
+  /// Whether nothing remains.
   [[nodiscard]] constexpr bool empty() const { return position_ == bytes_.size(); }
+  /// How many bytes were consumed.
   [[nodiscard]] constexpr std::size_t position() const { return position_; }
+  /// How many bytes remain.
   [[nodiscard]] constexpr std::size_t remaining() const { return bytes_.size() - position_; }
   /// What has been consumed so far.
   [[nodiscard]] constexpr Bytes consumed() const { return bytes_.first(position_); }
 
+  /// Latches failure: what was read breaks a rule of the format. Nothing remains then.
   constexpr void fail() {
     ok_ = false;
     position_ = bytes_.size();
   }
 
+  /// The next byte.
   constexpr u8 byte() { return static_cast<u8>(big_endian(1)); }
+  /// An unsigned integer of two bytes in network order.
   constexpr std::uint16_t u16() { return static_cast<std::uint16_t>(big_endian(2)); }
+  /// The same of four bytes.
   constexpr std::uint32_t u32() { return static_cast<std::uint32_t>(big_endian(4)); }
+  /// The same of eight bytes.
   constexpr std::uint64_t u64() { return big_endian(8); }
 
   /// An unsigned integer of `size` (1 to 8) bytes in network order.
@@ -128,18 +141,27 @@ class Reader {
 /// Fills a byte string from the front. Failure latches; nothing is written past the end.
 class Writer {
  public:
+  /// Writes into these bytes, which must outlive the writer.
   constexpr explicit Writer(MutableBytes storage) : storage_(storage) {}
 
+  /// False once anything did not fit.
   [[nodiscard]] constexpr bool ok() const { return ok_; }
+  /// How many bytes were written.
   [[nodiscard]] constexpr std::size_t size() const { return position_; }
+  /// How many bytes there is still room for.
   [[nodiscard]] constexpr std::size_t remaining() const { return storage_.size() - position_; }
+  /// What was written.
   [[nodiscard]] constexpr MutableBytes written() const { return storage_.first(position_); }
   /// The unwritten tail; skip() afterwards says how much of it was filled.
   [[nodiscard]] constexpr MutableBytes tail() const { return storage_.subspan(position_); }
 
+  /// One byte.
   constexpr void byte(u8 value) { big_endian(value, 1); }
+  /// An unsigned integer as two bytes in network order.
   constexpr void u16(std::uint16_t value) { big_endian(value, 2); }
+  /// The same as four bytes.
   constexpr void u32(std::uint32_t value) { big_endian(value, 4); }
+  /// The same as eight bytes.
   constexpr void u64(std::uint64_t value) { big_endian(value, 8); }
 
   /// An unsigned integer as `size` (1 to 8) bytes in network order.
@@ -166,6 +188,7 @@ class Writer {
     big_endian(value | prefix << (8 * size - 2), size);
   }
 
+  /// A copy of these bytes.
   constexpr void bytes(Bytes from) {
     if (!reserve(from.size())) return;
     copy(from, storage_.subspan(position_));

@@ -43,8 +43,8 @@ std::string_view to_string(TransportErrorCode code);
 /// Closes the connection with a CONNECTION_CLOSE of type 0x1c. `reason` is always a literal, so
 /// that nothing of the peer's or of ours leaks through it. RFC 9000 §19.19.
 struct [[nodiscard]] TransportError {
-  TransportErrorCode code = TransportErrorCode::no_error;
-  std::string_view reason;
+  TransportErrorCode code = TransportErrorCode::no_error;  ///< What the peer is told.
+  std::string_view reason;       ///< For people; at most 256 bytes are sent.
   std::uint64_t frame_type = 0;  ///< The frame that caused it; 0 when not known.
 
   friend bool operator==(const TransportError& a, const TransportError& b) {
@@ -55,12 +55,13 @@ struct [[nodiscard]] TransportError {
 /// Either nothing, or what closes the connection.
 using Result = std::expected<void, TransportError>;
 
+/// What a function that gives a Result returns on error. `reason` must be a literal.
 constexpr std::unexpected<TransportError> fail(TransportErrorCode code, std::string_view reason,
                                                std::uint64_t frame_type = 0) {
   return std::unexpected(TransportError{code, reason, frame_type});
 }
 
-/// Why a datagram or packet was discarded without a word. Counted, logged, never an error.
+/// Why a datagram or packet was discarded without a word. Counted, never an error.
 enum class DropReason : std::uint8_t {
   malformed_header,
   unsupported_version,
@@ -78,6 +79,7 @@ enum class DropReason : std::uint8_t {
   count_,  ///< How many reasons there are.
 };
 
+/// The reason in words, such as "keys unavailable"; a literal.
 std::string_view to_string(DropReason reason);
 
 }  // namespace qpeer

@@ -22,12 +22,16 @@ namespace qpeer {
 class Descriptor {
  public:
   Descriptor() = default;
+  /// Takes the descriptor over; -1 is none.
   explicit Descriptor(int fd) : fd_(fd) {}
   Descriptor(Descriptor&& other) noexcept;
   Descriptor& operator=(Descriptor&& other) noexcept;
   ~Descriptor();
+  /// The descriptor, or -1. Remains the property of this object.
   [[nodiscard]] int get() const { return fd_; }
+  /// Whether there is one.
   explicit operator bool() const { return fd_ >= 0; }
+  /// Closes it.
   void reset();
 
  private:
@@ -64,14 +68,17 @@ using FileResult = std::expected<void, std::string>;
 /// Goes with this object unless it was given its name. Errors do not name the file.
 class TemporaryFile {
  public:
+  /// How the names of such files begin.
   static constexpr std::string_view kPrefix = ".qpeer-part-";
 
+  /// Makes and locks one. `mode` is what open(2) takes.
   [[nodiscard]] static std::expected<TemporaryFile, std::string> create(const std::string& folder,
                                                                         unsigned mode);
   TemporaryFile(TemporaryFile&& other) noexcept;
   TemporaryFile& operator=(TemporaryFile&&) = delete;
   ~TemporaryFile();
 
+  /// Where to write the contents; valid while this object is.
   [[nodiscard]] int fd() const { return file_.get(); }
   /// How a name is taken that may be another's: whoever has it loses it, or the call says false.
   enum class Taken : u8 { replace, refuse };
@@ -82,6 +89,7 @@ class TemporaryFile {
   [[nodiscard]] std::expected<bool, std::string> name_it(const std::string& name, Taken taken);
   /// Makes the contents durable, before name_it(); or the name, after it.
   [[nodiscard]] FileResult sync_contents() const;
+  /// Makes the name durable, after name_it().
   [[nodiscard]] FileResult sync_name() const;
 
   /// Removes what processes that were killed left in `folder`. Returns how many.
@@ -111,6 +119,7 @@ class FileLock {
 
 /// The folder of a path ("." when it names none), and what is behind it.
 [[nodiscard]] std::string folder_of(const std::string& path);
+/// What follows the last slash of a path.
 [[nodiscard]] std::string name_in_folder(const std::string& path);
 
 }  // namespace qpeer

@@ -15,12 +15,17 @@ namespace qpeer {
 template <class T, std::size_t Capacity>
 class InlineVector {
  public:
+  /// As standard containers name it.
   using value_type = T;
   constexpr InlineVector() = default;
 
+  /// The most elements.
   static constexpr std::size_t capacity() { return Capacity; }
+  /// How many elements there are.
   [[nodiscard]] constexpr std::size_t size() const { return size_; }
+  /// Whether there are none.
   [[nodiscard]] constexpr bool empty() const { return size_ == 0; }
+  /// Whether no element can be added.
   [[nodiscard]] constexpr bool full() const { return size_ == Capacity; }
 
   /// False, and nothing done, when the list is full.
@@ -29,21 +34,30 @@ class InlineVector {
     elements_[size_++] = std::move(value);
     return true;
   }
+  /// Removes all elements.
   constexpr void clear() { *this = {}; }
 
+  /// `at` must be less than size().
   [[nodiscard]] constexpr T& operator[](std::size_t at) {
     assert(at < size_);
     return elements_[at];
   }
+  /// `at` must be less than size().
   [[nodiscard]] constexpr const T& operator[](std::size_t at) const {
     assert(at < size_);
     return elements_[at];
   }
+  /// All elements; the view is valid while the list is.
   [[nodiscard]] constexpr std::span<const T> span() const { return {begin(), size_}; }
+  /// The first element.
   [[nodiscard]] constexpr const T* data() const { return elements_.data(); }
+  /// The first element.
   [[nodiscard]] constexpr T* begin() { return elements_.data(); }
+  /// Past the last element.
   [[nodiscard]] constexpr T* end() { return elements_.data() + size_; }
+  /// The first element.
   [[nodiscard]] constexpr const T* begin() const { return elements_.data(); }
+  /// Past the last element.
   [[nodiscard]] constexpr const T* end() const { return elements_.data() + size_; }
 
   friend constexpr bool operator==(const InlineVector&, const InlineVector&) = default;

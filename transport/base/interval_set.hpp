@@ -40,8 +40,8 @@ class IntervalSet {
     return *this;
   }
 
-  /// Adds the numbers of [begin, end). False, and nothing changed, when that would take more than
-  /// max_ranges(). An empty range is no change.
+  /// Adds the numbers of [begin, end). False, and nothing changed, when that would take more
+  /// ranges than the set may have. An empty range is no change.
   [[nodiscard]] bool insert(std::uint64_t begin, std::uint64_t end) {
     if (begin >= end) return true;
     Range* const ranges = data();
@@ -60,7 +60,7 @@ class IntervalSet {
   }
 
   /// Removes the numbers of [begin, end). False, and nothing changed, when that would split a
-  /// range and so take more than max_ranges().
+  /// range and so take more of them than the set may have.
   [[nodiscard]] bool erase(std::uint64_t begin, std::uint64_t end) {
     if (begin >= end) return true;
     std::size_t first = first_ending_after(begin);
@@ -86,22 +86,10 @@ class IntervalSet {
     const std::size_t at = first_ending_after(value);
     return at < count_ && data()[at].begin <= value;
   }
-  /// Whether all of [begin, end) is in the set; of an empty range it is.
-  [[nodiscard]] bool covers(std::uint64_t begin, std::uint64_t end) const {
-    if (begin >= end) return true;
-    const std::size_t at = first_ending_after(begin);
-    return at < count_ && data()[at].begin <= begin && data()[at].end >= end;
-  }
-  /// The lowest number from `from` on that is not in the set.
-  [[nodiscard]] std::uint64_t first_gap(std::uint64_t from = 0) const {
-    const std::size_t at = first_ending_after(from);
-    return at < count_ && data()[at].begin <= from ? data()[at].end : from;
-  }
 
   [[nodiscard]] bool empty() const { return count_ == 0; }
   /// How many ranges there are.
   [[nodiscard]] std::size_t size() const { return count_; }
-  [[nodiscard]] std::size_t max_ranges() const { return max_ranges_; }
   /// The lowest and the highest range; only when not empty.
   [[nodiscard]] const Range& front() const {
     assert(count_ != 0);

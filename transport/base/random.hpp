@@ -16,7 +16,9 @@ namespace qpeer {
 class Random {
  public:
   virtual ~Random() = default;
+  /// Fills `out` with bytes that anyone may see.
   virtual void fill_public(MutableBytes out) = 0;
+  /// Fills `out` with bytes for secrets.
   virtual void fill_private(MutableBytes out) = 0;
 
   /// A public number, uniform in [0, bound). `bound` must not be 0.

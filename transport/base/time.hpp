@@ -7,18 +7,20 @@
 
 namespace qpeer {
 
+/// A length of time.
 using Duration = std::chrono::nanoseconds;
 
 /// Names the time line of all machines. Who drives a machine says where its zero lies: the event
 /// loop uses the system's steady clock, the simulator its virtual time.
 struct Clock {
-  using duration = Duration;
-  using rep = duration::rep;
-  using period = duration::period;
-  using time_point = std::chrono::time_point<Clock>;
-  static constexpr bool is_steady = true;
+  using duration = Duration;                          ///< As std::chrono asks of a clock.
+  using rep = duration::rep;                          ///< As std::chrono asks of a clock.
+  using period = duration::period;                    ///< As std::chrono asks of a clock.
+  using time_point = std::chrono::time_point<Clock>;  ///< As std::chrono asks of a clock.
+  static constexpr bool is_steady = true;             ///< It never goes back.
 };
 
+/// A point of that time line.
 using Instant = Clock::time_point;
 
 /// Later than any time that comes: the deadline of a machine that waits for nothing.

@@ -8,12 +8,14 @@
 
 namespace qpeer {
 
+/// A version of QUIC, as in a long header. Other values are versions that we do not speak.
 enum class Version : std::uint32_t {
   negotiation = 0,  ///< The version field of a Version Negotiation packet.
   v1 = 0x00000001,
   v2 = 0x6b3343cf,
 };
 
+/// Whether it is one that this library speaks.
 constexpr bool is_supported(Version version) {
   return version == Version::v1 || version == Version::v2;
 }

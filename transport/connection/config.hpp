@@ -37,7 +37,7 @@ struct Grease {
 
 /// Datagram Packetization Layer Path MTU Discovery. RFC 8899; RFC 9000 §14.3.
 struct MtuDiscoveryConfig {
-  bool enabled = true;
+  bool enabled = true;  ///< Off: packets keep ConnectionConfig::max_datagram_size.
   /// The largest UDP payload over IPv4 to look for; over IPv6 it is 20 bytes less. 1472 fills the
   /// packets of an Ethernet. No more than the interface can send.
   std::uint16_t max_datagram_size = 1472;
@@ -45,6 +45,7 @@ struct MtuDiscoveryConfig {
   Duration raise_interval = 600s;
 };
 
+/// What a connection is made with. Values out of their range are brought into it, without an error.
 struct ConnectionConfig {
   /// Client: the version to start with, but for a connection with a ticket of another of `versions`,
   /// which serves that one only. A reserved one (0x?a?a?a?a) makes the server tell its own, which
@@ -55,23 +56,26 @@ struct ConnectionConfig {
   /// Comes before those. A server moves clients to it that began with another and offer it, without
   /// a round trip; unset, they stay where they began. RFC 9368 §2.3, RFC 9369 §4.
   std::optional<Version> preferred_version{};
-  Grease grease{};
-  StreamConfig streams{};
+  Grease grease{};         ///< What is sent against ossification.
+  StreamConfig streams{};  ///< Windows, buffers and counts of streams.
   /// The connection ends in silence after this long without traffic; 0 is never. RFC 9000 §10.1.
   Duration max_idle_timeout = 30s;
   /// Sends a PING when nothing else was heard for this long, or for half of the idle timeout if
   /// that is shorter; 0 is never. RFC 9000 §10.1.2.
   Duration keep_alive{};
   Duration handshake_timeout = 10s;  ///< 0 is never.
+  /// The longest that we hold an acknowledgement back. RFC 9000 §13.2.1.
   Duration max_ack_delay = 25ms;
   /// The largest UDP payload that we send at first: 1200 is safe everywhere; 1452 suits paths known
   /// to carry 1500-byte packets. RFC 9000 §14.
   std::uint16_t max_datagram_size = 1200;
   /// Larger ones are looked for while data flows. RFC 9000 §14.3.
   MtuDiscoveryConfig mtu_discovery{};
+  /// Assumed until a first sample; cut to 1 ms to 60 s. RFC 9002 §6.2.2.
   Duration initial_rtt = 333ms;
-  bool ecn = true;
-  bool pacing = true;
+  bool ecn = true;     ///< Mark packets, where a path lets marks through. RFC 9000 §13.4.
+  bool pacing = true;  ///< Spread packets over the round trip. RFC 9002 §7.7.
+  /// How many connection IDs of the peer we keep; at least 2. RFC 9000 §5.1.1.
   std::uint64_t active_connection_id_limit = 4;
   /// Client: have no connection ID, so that packets to us are 8 bytes shorter. An endpoint takes one
   /// such connection at a time, and it cannot migrate. RFC 9000 §5.1.
@@ -84,13 +88,14 @@ struct ConnectionConfig {
   /// Server: where clients shall move to once they are connected, in either family. Its socket must
   /// be one of those that drive the endpoint. RFC 9000 §9.6.
   SocketAddress preferred_ipv4{};
+  /// The same of IPv6.
   SocketAddress preferred_ipv6{};
   /// Client: whether to do so.
   bool use_preferred_address = true;
   /// The largest DATAGRAM frame that the peer may send, header included: 65535 is any that fits a
   /// packet, 0 none. Sending needs only that the peer takes them. RFC 9221 §3.
   std::uint64_t max_datagram_frame_size = 0;
-  DatagramLimits datagrams{};
+  DatagramLimits datagrams{};  ///< Queues of DATAGRAM frames.
   /// Whether to tell the peer the address that we see it at, and to ask it for ours. What it says
   /// proves nothing. draft-ietf-quic-address-discovery.
   wire::AddressDiscovery address_discovery{};
@@ -108,6 +113,7 @@ struct ConnectionConfig {
 
 /// Why a connection ended.
 struct CloseReason {
+  /// Who ended it, and how.
   enum class Kind : u8 {
     local_application,  ///< close() was called here.
     peer_application,   ///< The peer's application closed.
@@ -118,8 +124,10 @@ struct CloseReason {
     stateless_reset,
     version_negotiation,  ///< The server speaks none of our versions.
   };
-  Kind kind = Kind::local_application;
+  Kind kind = Kind::local_application;  ///< Who ended it, and how.
+  /// An application error code or a TransportErrorCode, as `kind` says.
   std::uint64_t code = 0;
+  /// Of a transport error: the frame that caused it; 0 when not known.
   std::uint64_t frame_type = 0;
   std::string reason{};  ///< At most 256 bytes; a peer's is untrusted text.
 };
@@ -140,9 +148,12 @@ enum class PathError : u8 {
   no_answer,   ///< Nothing came back over it.
   superseded,  ///< A later migrate() came in between.
 };
+/// The error in words; a literal.
 std::string_view to_string(PathError error);
 
+/// What happened to a connection. Which members mean something depends on `kind`.
 struct ConnectionEvent {
+  /// What happened.
   enum class Kind : u8 {
     connected,         ///< The handshake is complete: the peer is authenticated, streams can open.
     confirmed,         ///< RFC 9001 §4.1.2.
@@ -161,14 +172,14 @@ struct ConnectionEvent {
     path_changed,         ///< The connection goes on over `path`, because we or the peer moved.
     closed,               ///< See `close`. The last event.
   };
-  Kind kind = Kind::connected;
-  StreamEvent stream{};
-  SocketAddress observed_address{};
+  Kind kind = Kind::connected;       ///< What happened.
+  StreamEvent stream{};              ///< Of `stream`.
+  SocketAddress observed_address{};  ///< Ours, as the peer sees it.
   /// For ConnectOptions::address_token of one later connection to the same server: opaque bytes, a
   /// secret, to be stored and given back as they are.
   std::vector<u8> address_token{};
-  Path path{};
-  CloseReason close = CloseReason();
+  Path path{};                        ///< Of `path_validated`, `path_failed` and `path_changed`.
+  CloseReason close = CloseReason();  ///< Of `closed`.
   /// For ConnectOptions::session_ticket of the next connection to this server. Opaque, a secret, at
   /// most SessionTicket::kMaxSize bytes.
   std::vector<u8> session_ticket{};
@@ -187,22 +198,22 @@ using DropCounts = std::array<std::uint64_t, static_cast<std::size_t>(DropReason
 
 /// Figures of one connection. Bytes are UDP payload.
 struct ConnectionStats {
-  std::uint64_t packets_sent = 0;
-  std::uint64_t packets_received = 0;
-  std::uint64_t packets_lost = 0;
-  std::uint64_t packets_dropped = 0;
-  std::uint64_t bytes_sent = 0;
-  std::uint64_t bytes_received = 0;
-  std::uint64_t congestion_window = 0;
-  std::uint64_t key_updates = 0;
+  std::uint64_t packets_sent = 0;       ///< QUIC packets; a datagram may carry several.
+  std::uint64_t packets_received = 0;   ///< Those that could be decrypted.
+  std::uint64_t packets_lost = 0;       ///< Of those sent: declared lost. RFC 9002 §6.1.
+  std::uint64_t packets_dropped = 0;    ///< Received and discarded, whatever the reason.
+  std::uint64_t bytes_sent = 0;         ///< All of our datagrams.
+  std::uint64_t bytes_received = 0;     ///< All of the peer's datagrams.
+  std::uint64_t congestion_window = 0;  ///< Of the path in use, bytes.
+  std::uint64_t key_updates = 0;        ///< By either side. RFC 9001 §6.
   std::uint64_t early_bytes =
       0;  ///< In 0-RTT packets: of streams and datagrams sent, of streams taken.
-  std::uint64_t path_changes = 0;
+  std::uint64_t path_changes = 0;       ///< How often the connection moved.
   std::uint16_t max_datagram_size = 0;  ///< Of the path in use.
-  DatagramStats datagrams{};
-  Duration smoothed_rtt{};
-  Duration min_rtt{};
-  Duration handshake_time{};  ///< From creation to `connected`; 0 before.
+  DatagramStats datagrams{};            ///< Of DATAGRAM frames.
+  Duration smoothed_rtt{};              ///< RFC 9002 §5.3.
+  Duration min_rtt{};                   ///< RFC 9002 §5.2.
+  Duration handshake_time{};            ///< From creation to `connected`; 0 before.
 };
 
 }  // namespace qpeer::transport

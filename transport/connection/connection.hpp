@@ -28,6 +28,7 @@
 
 namespace qpeer::transport {
 
+/// One connection of an Endpoint, which owns it: users neither make nor destroy one.
 class Connection {
  public:
   Connection(const Connection&) = delete;
@@ -41,13 +42,23 @@ class Connection {
   virtual std::expected<StreamId, StreamError> open_early_stream(bool bidirectional) = 0;
   /// Whether some of what the peer sent on a stream came in early data.
   [[nodiscard]] virtual bool is_early(StreamId id) const = 0;
+  /// The next stream that the peer opened and nobody has been given yet, in order of its ID.
   virtual std::optional<StreamId> accept_stream(bool bidirectional) = 0;
+  /// Copies as much of `data` as there is room for and says how much; 0 means wait for `writable`.
   virtual std::expected<std::size_t, StreamError> write(StreamId id, Bytes data) = 0;
+  /// No more data: the end of the stream follows what was written.
   virtual std::expected<void, StreamError> finish(StreamId id) = 0;
+  /// Abandons the send side: what was not acknowledged may be lost. RFC 9000 §3.1.
   virtual std::expected<void, StreamError> reset(StreamId id, std::uint64_t error_code) = 0;
+  /// Abandons the receive side: what arrives is dropped, the peer is asked to stop. RFC 9000 §3.5.
   virtual std::expected<void, StreamError> stop_sending(StreamId id, std::uint64_t error_code) = 0;
+  /// What can be read now; empty data without `fin` means wait for `readable`. StreamError::reset
+  /// after the peer reset the stream.
   virtual std::expected<ReadView, StreamError> peek(StreamId id) = 0;
+  /// Gives back the first `size` bytes of what peek() showed; with all of it and `fin`, the receive
+  /// side is done.
   virtual void consume(StreamId id, std::size_t size) = 0;
+  /// The peer's error code, after peek() gave StreamError::reset; 0 when there is none.
   [[nodiscard]] virtual std::uint64_t reset_code(StreamId id) const = 0;
 
   /// Unreliable datagrams, RFC 9221: sent once, in their order among themselves, as soon as
@@ -85,12 +96,15 @@ class Connection {
   /// Begins a key update; false when one is not possible yet. RFC 9001 §6.
   virtual bool initiate_key_update() = 0;
 
+  /// Which end we are.
   [[nodiscard]] virtual Side side() const = 0;
   /// The one in use; a client may learn from the server's first packet that it is another.
   [[nodiscard]] virtual Version version() const = 0;
   /// The path in use. RFC 9000 §9.
   [[nodiscard]] virtual const Path& path() const = 0;
+  /// The handshake is complete; stays so after the end. RFC 9001 §4.1.1.
   [[nodiscard]] virtual bool is_connected() const = 0;
+  /// The handshake is confirmed; stays so after the end. RFC 9001 §4.1.2.
   [[nodiscard]] virtual bool is_confirmed() const = 0;
   /// No longer open: closing, draining or gone.
   [[nodiscard]] virtual bool is_closed() const = 0;
@@ -98,15 +112,23 @@ class Connection {
   [[nodiscard]] virtual bool is_drained() const = 0;
   /// An earlier connection vouches for the peer: see ConnectOptions::session_ticket.
   [[nodiscard]] virtual bool is_resumed() const = 0;
+  /// What became of early data.
   [[nodiscard]] virtual crypto::EarlyData early_data() const = 0;
+  /// Why it ended; nullopt while it has not.
   [[nodiscard]] virtual const std::optional<CloseReason>& close_reason() const = 0;
+  /// Who the peer is. Meaningful once connected; empty when the peer showed no certificate.
   [[nodiscard]] virtual crypto::PeerCertificate peer_certificate() const = 0;
+  /// The application protocol; empty until chosen.
   [[nodiscard]] virtual std::string_view alpn() const = 0;
   /// What the client asked for (SNI); may be empty.
   [[nodiscard]] virtual std::string_view server_name() const = 0;
+  /// The cipher suite of the newest keys.
   [[nodiscard]] virtual crypto::CipherSuite cipher_suite() const = 0;
+  /// The key exchange, such as "X25519MLKEM768"; for people to read.
   [[nodiscard]] virtual std::string key_exchange_group() const = 0;
+  /// What the peer announced. Meaningful once connected.
   [[nodiscard]] virtual const wire::TransportParameters& peer_parameters() const = 0;
+  /// Figures, as of now.
   [[nodiscard]] virtual ConnectionStats stats() const = 0;
 
  protected:

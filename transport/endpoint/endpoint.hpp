@@ -23,25 +23,29 @@ namespace qpeer::transport {
 
 /// Names a connection of an endpoint; stays invalid once that connection is gone.
 struct ConnectionHandle {
-  std::uint64_t value = 0;
+  std::uint64_t value = 0;  ///< Opaque.
   friend constexpr bool operator==(ConnectionHandle, ConnectionHandle) = default;
 };
 
 /// When to make a client prove its address before any state is kept. RFC 9000 §8.1.2.
 enum class RetryPolicy : u8 { never, always, under_load };
 
+/// What an Endpoint is made with.
 struct EndpointConfig {
   ConnectionConfig connection = ConnectionConfig();  ///< For accepted connections.
   /// For accepted connections; without one the endpoint is a client only.
   std::shared_ptr<crypto::TlsContext> server_tls{};
+  /// When to send Retry.
   RetryPolicy retry = RetryPolicy::under_load;
   std::size_t retry_above_handshakes = 100;  ///< under_load: more handshakes in flight than this.
   /// under_load: the same within one network (24 bits of IPv4, 56 of IPv6), for its clients alone.
   std::size_t retry_above_handshakes_per_prefix = 50;
   std::size_t max_handshakes = 1'000;  ///< Of clients, in flight; beyond, Initials are dropped.
   std::size_t max_handshakes_per_prefix = 500;  ///< The same of one network.
-  std::size_t max_connections = 100'000;
+  std::size_t max_connections = 100'000;  ///< In both directions; beyond, newcomers are refused.
+  /// How long a client has to come back with the token of a Retry.
   Duration retry_token_lifetime = 15s;
+  /// How long a token of a NEW_TOKEN frame proves an address.
   Duration new_token_lifetime = std::chrono::hours(24);
   /// Master key of address tokens. Processes that share it, and `clock_offset`, take each other's
   /// tokens, and so does one that was started again; all zero draws a random one.
@@ -58,10 +62,11 @@ struct EndpointConfig {
   std::uint32_t stateless_answers_per_second = 10'000;
 };
 
+/// What a connection is dialled with.
 struct ConnectOptions {
-  std::shared_ptr<crypto::TlsContext> tls{};
-  std::string server_name{};  ///< SNI, and the name that CA trust modes check.
-  ConnectionConfig connection = ConnectionConfig();
+  std::shared_ptr<crypto::TlsContext> tls{};  ///< Needed.
+  std::string server_name{};                  ///< SNI, and the name that CA trust modes check.
+  ConnectionConfig connection = ConnectionConfig();  ///< Of this connection alone.
   /// What the event `session_ticket` gave on an earlier connection to this server (empty: none),
   /// possibly from a file. Use each once: who sees one twice knows that it is the same client. What
   /// is not usable is left aside, and the handshake is a full one. RFC 9001 §4.5.
@@ -75,40 +80,46 @@ struct ConnectOptions {
   std::vector<u8> address_token{};
 };
 
+/// Why no connection was begun.
 enum class ConnectError : u8 {
-  bad_address,
-  connection_limit,
-  bad_configuration,
-  shut_down,
+  bad_address,         ///< Unspecified, a wildcard, or port 0.
+  connection_limit,    ///< EndpointConfig::max_connections are open.
+  bad_configuration,   ///< No TLS context, or no version.
+  shut_down,           ///< shut_down() was called.
   zero_length_in_use,  ///< There is a connection without a connection ID already.
 };
+/// The error in words; a literal.
 std::string_view to_string(ConnectError error);
 
+/// What happened to one of the connections.
 struct EndpointEvent {
-  ConnectionHandle connection;
-  bool incoming = false;  ///< Accepted by us rather than dialled.
-  ConnectionEvent event;
+  ConnectionHandle connection;  ///< To which.
+  bool incoming = false;        ///< Accepted by us rather than dialled.
+  ConnectionEvent event;        ///< What.
 };
 
+/// Figures of an endpoint, since it was made.
 struct EndpointStats {
-  DropCounts dropped{};  ///< Datagrams of no connection, and packets of any.
-  std::uint64_t datagrams_received = 0;
-  std::uint64_t accepted = 0;
-  std::uint64_t connected = 0;
-  std::uint64_t retries_sent = 0;
-  std::uint64_t tokens_accepted = 0;  ///< Of NEW_TOKEN frames.
-  std::uint64_t version_negotiations_sent = 0;
-  std::uint64_t stateless_resets_sent = 0;
-  std::size_t connections = 0;
-  std::size_t handshakes = 0;
+  DropCounts dropped{};                         ///< Datagrams of no connection, and packets of any.
+  std::uint64_t datagrams_received = 0;         ///< All that on_datagram() was given.
+  std::uint64_t accepted = 0;                   ///< Connections begun for clients.
+  std::uint64_t connected = 0;                  ///< Handshakes complete, in both directions.
+  std::uint64_t retries_sent = 0;               ///< RFC 9000 §8.1.2.
+  std::uint64_t tokens_accepted = 0;            ///< Of NEW_TOKEN frames.
+  std::uint64_t version_negotiations_sent = 0;  ///< RFC 9000 §6.
+  std::uint64_t stateless_resets_sent = 0;      ///< RFC 9000 §10.3.
+  std::size_t connections = 0;                  ///< Now.
+  std::size_t handshakes = 0;                   ///< Of clients, in flight now.
 };
 
 /// A Machine. Single-threaded. `keys` and `random` must outlive it.
 class Endpoint {
  public:
+  /// Binds nothing: its owner drives it.
   Endpoint(EndpointConfig config, crypto::KeyFactory& keys, Random& random);
   ~Endpoint();
 
+  /// Begins a connection; `connected` or `closed` follows.
   std::expected<ConnectionHandle, ConnectError> connect(Instant now, const SocketAddress& remote,
                                                         const ConnectOptions& options);
 
@@ -117,17 +128,25 @@ class Endpoint {
   /// be read. Whoever looks may write, so the connection is polled in the next poll_transmit.
   Connection* find(ConnectionHandle handle);
 
+  /// A datagram has arrived. Its bytes are changed, and not needed after the call.
   void on_datagram(Instant now, ReceivedDatagram datagram);
+  /// Fills `out` with the next datagrams to send; nullopt when there are none now. The caller sends
+  /// them and may then use the storage again. Each connection gets its turn.
   std::optional<Transmit> poll_transmit(Instant now, TransmitBuffer& out);
+  /// When to call on_deadline(); kNever when nothing is waited for.
   [[nodiscard]] Instant next_deadline() const;
+  /// The time of next_deadline() has come. Early and late calls do no harm.
   void on_deadline(Instant now);
+  /// The next event; those of one connection in their order. Call until nullopt.
   std::optional<EndpointEvent> poll_event();
 
   /// Closes every connection with this application error and refuses new ones. Each still gives its
   /// `closed` event; idle() is true once all have drained.
   void shut_down(Instant now, std::uint64_t error_code, std::string_view reason);
+  /// Whether there is no connection that has not drained.
   [[nodiscard]] bool idle() const;
 
+  /// Figures, as of now.
   [[nodiscard]] EndpointStats stats() const;
 
  private:

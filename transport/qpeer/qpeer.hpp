@@ -31,7 +31,9 @@
 
 namespace qpeer {
 
+/// A worker of the network.
 using Node = p2p::AsyncNode;
+/// A consumer of the network.
 using Client = p2p::AsyncClient;
 using p2p::Arrival;
 using p2p::BootstrapError;

@@ -23,7 +23,6 @@ class RttEstimator {
   [[nodiscard]] Duration min() const { return min_; }
   [[nodiscard]] Duration smoothed() const { return smoothed_; }
   [[nodiscard]] Duration variance() const { return variance_; }
-  [[nodiscard]] bool has_sample() const { return first_sample_at_.has_value(); }
   [[nodiscard]] std::optional<Instant> first_sample_at() const { return first_sample_at_; }
 
   /// A sample: the largest newly acknowledged packet took `latest`. `ack_delay` is already limited

@@ -94,7 +94,6 @@ class BlockedSignal {
 class SendCredit {
  public:
   [[nodiscard]] std::uint64_t limit() const { return limit_; }
-  [[nodiscard]] std::uint64_t used() const { return used_; }
   [[nodiscard]] std::uint64_t available() const { return limit_ > used_ ? limit_ - used_ : 0; }
 
   void use(std::uint64_t size) { used_ += size; }

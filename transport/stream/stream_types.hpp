@@ -21,19 +21,22 @@ enum class StreamError : u8 {
   limit_reached,    ///< The peer's stream limit allows no further stream now.
   closed,           ///< The connection is closed or was never open.
 };
+/// The error in words; a literal.
 std::string_view to_string(StreamError error);
 
+/// Limits of the streams of one connection. RFC 9000 §4.
 struct StreamConfig {
   std::uint64_t receive_window = 16 << 20;        ///< Of the connection, bytes.
   std::uint64_t stream_receive_window = 8 << 20;  ///< Of each stream, bytes.
   std::uint64_t max_streams_bidi = 100;           ///< Of the peer's, open at once.
-  std::uint64_t max_streams_uni = 100;
-  std::size_t send_buffer = 8 << 20;  ///< Of each stream, bytes not yet acknowledged.
+  std::uint64_t max_streams_uni = 100;            ///< The same of unidirectional ones.
+  std::size_t send_buffer = 8 << 20;              ///< Of each stream, bytes not yet acknowledged.
 };
 
 /// What happened to a stream, told once per change: `readable` and `writable` are edges, given
 /// when a read (write) that found nothing (no room) would now find something.
 struct StreamEvent {
+  /// What happened.
   enum class Kind : u8 {
     opened,    ///< By the peer. accept() hands these out too.
     readable,  ///< Data, the end, or a reset can be read.
@@ -42,9 +45,9 @@ struct StreamEvent {
     stopped,   ///< The peer sent STOP_SENDING; the send side was reset. `error_code` is its code.
     can_open,  ///< The peer raised the stream limit; stream_id tells the direction only.
   };
-  Kind kind;
-  StreamId stream_id;
-  std::uint64_t error_code = 0;
+  Kind kind;                     ///< What happened.
+  StreamId stream_id;            ///< To which stream.
+  std::uint64_t error_code = 0;  ///< Of `stopped`: an application error code.
 };
 
 /// What peek() shows.

@@ -4,8 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string_view>
-#include <utility>
 
 namespace qpeer::wire {
 
@@ -58,8 +56,5 @@ constexpr bool is_observed_address(std::uint64_t type) {
 constexpr bool is_known(std::uint64_t type) {
   return type <= 0x1e || is_datagram(type) || is_observed_address(type);
 }
-
-/// The RFC's name, such as "STREAM"; types that differ only in flags share it. "UNKNOWN" else.
-std::string_view name(FrameType type);
 
 }  // namespace qpeer::wire

@@ -116,7 +116,8 @@ TEST(AddressKind, LooksThroughATranslatorToTheAddressBehindIt) {
 
 TEST(AddressKind, PredicatesAgreeWithTheScope) {
   constexpr auto kHome = SocketAddress::ipv4({192, 168, 1, 1}, 1);
-  static_assert(is_private(kHome) && !is_global(kHome) && !is_loopback(kHome));
+  static_assert(scope_of(kHome) == AddressScope::private_use && !is_global(kHome) &&
+                !is_loopback(kHome));
   static_assert(is_loopback(SocketAddress::loopback4(1)));
   EXPECT_TRUE(is_link_local(at("fe80::1")));
   EXPECT_TRUE(is_global(at("8.8.8.8")));

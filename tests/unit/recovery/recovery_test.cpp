@@ -126,7 +126,7 @@ TEST(Recovery, SamplesTheRttOnlyOfANewLargestAndAckElicitingPackets) {
   sender.send_ack_only();  // 0
   sender.now += 10ms;
   ASSERT_TRUE(sender.ack({{0, 0}}).has_value());
-  EXPECT_FALSE(sender.recovery.rtt().has_sample());
+  EXPECT_FALSE(sender.recovery.rtt().first_sample_at());
 
   sender.send();  // 1
   sender.send();  // 2

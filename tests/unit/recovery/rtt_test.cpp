@@ -12,7 +12,7 @@ namespace {
 
 TEST(RttEstimator, StartsFromTheInitialRtt) {
   const RttEstimator rtt{333ms};
-  EXPECT_FALSE(rtt.has_sample());
+  EXPECT_FALSE(rtt.first_sample_at());
   EXPECT_EQ(rtt.smoothed(), 333ms);
   EXPECT_EQ(rtt.variance(), 166'500us);
   EXPECT_EQ(rtt.pto(0ms), 999ms);

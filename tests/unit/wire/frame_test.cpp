@@ -172,18 +172,5 @@ TEST(Frame, CodecsRunAtCompileTime) {
   static_assert(kRoundTrips);
 }
 
-TEST(Frame, TypesHaveTheirRfcsNames) {
-  EXPECT_EQ(name(FrameType::padding), "PADDING");
-  EXPECT_EQ(name(FrameType{0x0f}), "STREAM");
-  EXPECT_EQ(name(FrameType::ack_ecn), "ACK");
-  EXPECT_EQ(name(FrameType{0x31}), "DATAGRAM");
-  EXPECT_EQ(name(FrameType::observed_address_ipv4), "OBSERVED_ADDRESS");
-  EXPECT_EQ(name(FrameType::observed_address_ipv6), "OBSERVED_ADDRESS");
-  EXPECT_EQ(name(FrameType{0x9f81a8}), "UNKNOWN");
-  EXPECT_EQ(name(FrameType{0x1f}), "UNKNOWN");
-  EXPECT_EQ(name(FrameType{0x4001}), "UNKNOWN");
-  for (std::uint64_t type = 0; type < 0x1f; ++type) EXPECT_NE(name(FrameType{type}), "UNKNOWN");
-}
-
 }  // namespace
 }  // namespace qpeer::wire
