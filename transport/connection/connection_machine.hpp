@@ -155,7 +155,8 @@ class ConnectionMachine final : public Connection, private crypto::TlsHandler, p
   std::vector<u8> tls_ticket_data() override;
   crypto::TicketUse on_tls_ticket(Bytes ticket_data) override;
   // FateHandler
-  void on_frame_fate(PacketNumberSpace space, const SentFrame& frame, Fate fate) override;
+  void on_frame_fate(Instant now, PacketNumberSpace space, const SentFrame& frame,
+                     Fate fate) override;
 
   // receiver.cpp
   void receive_packet(Instant now, Instant received_at, const wire::ProtectedHeader& header,
@@ -243,7 +244,7 @@ class ConnectionMachine final : public Connection, private crypto::TlsHandler, p
   void spare_cid(const NetworkPath& previous);
   void on_path_deadline(Instant now);
   void return_from(Instant now, NetworkPath& path);
-  void on_mtu_probe_fate(const SentFrame& frame, Fate fate);
+  void on_mtu_probe_fate(Instant now, const SentFrame& frame, Fate fate);
   void look_for_black_hole(Instant now);
 
   // moves.cpp

@@ -165,42 +165,44 @@ void ConnectionMachine::on_ping_fate(const SentFrame& frame, Fate fate) {
   }
 }
 
-void ConnectionMachine::on_frame_fate(PacketNumberSpace which, const SentFrame& frame, Fate fate) {
-  if (frame.kind == MtuDiscovery::kKind) return on_mtu_probe_fate(frame, fate);
-  // Its types have no value of one byte.
-  if (frame.kind == ObservedAddresses::kKind) return observed_addresses_.on_fate(frame, fate);
-  switch (FrameType{frame.kind}) {
-    case FrameType::ack:
-    case FrameType::ack_ecn:
+void ConnectionMachine::on_frame_fate(Instant now, PacketNumberSpace which, const SentFrame& frame,
+                                      Fate fate) {
+  switch (frame.owner) {
+    case FrameOwner::ack_tracker:
       if (fate == Fate::acked) space(which).acks.on_ack_acknowledged(frame.offset);
       break;
-    case FrameType::crypto:
+    case FrameOwner::crypto_stream:
       space(which).crypto.on_fate(frame, fate);
       break;
-    case FrameType::new_connection_id:
-      local_cids_.on_fate(frame, fate);
+    case FrameOwner::ping:
+      on_ping_fate(frame, fate);
       break;
-    case FrameType::retire_connection_id:
-      remote_cids_.on_fate(frame, fate);
-      break;
-    case FrameType::handshake_done:
+    case FrameOwner::handshake:
       if (fate == Fate::acked) handshake_done_acknowledged_ = true;
       send_handshake_done_ =
           send_handshake_done_ || (fate == Fate::lost && !handshake_done_acknowledged_);
       break;
-    case FrameType::new_token:
+    case FrameOwner::path_validator:
+      break;  // RFC 9000 §13.3: sent once, or again as a new one.
+    case FrameOwner::mtu_discovery:
+      on_mtu_probe_fate(now, frame, fate);
+      break;
+    case FrameOwner::local_cids:
+      local_cids_.on_fate(frame, fate);
+      break;
+    case FrameOwner::remote_cids:
+      remote_cids_.on_fate(frame, fate);
+      break;
+    case FrameOwner::new_tokens:
       new_tokens_.on_fate(frame, fate);
       break;
-    case FrameType::ping:
-      on_ping_fate(frame, fate);
+    case FrameOwner::observed_addresses:
+      observed_addresses_.on_fate(frame, fate);
       break;
-    case FrameType::datagram:
+    case FrameOwner::datagram_queue:
       datagrams_.on_fate(fate);
       break;
-    case FrameType::path_challenge:
-    case FrameType::path_response:
-      break;  // RFC 9000 §13.3: sent once, or again as a new one.
-    default:
+    case FrameOwner::stream_set:
       streams_.on_fate(frame, fate);
       break;
   }

@@ -324,13 +324,13 @@ void ConnectionMachine::return_from(Instant now, NetworkPath& path) {
 
 // --- sizes ---------------------------------------------------------------------------------------
 
-void ConnectionMachine::on_mtu_probe_fate(const SentFrame& frame, Fate fate) {
+void ConnectionMachine::on_mtu_probe_fate(Instant now, const SentFrame& frame, Fate fate) {
   for (const auto& path : paths_.all()) {
     if (path->id != frame.stream.value) continue;
     const auto size = static_cast<std::uint16_t>(frame.length);
     if (fate != Fate::acked) {
-      path->mtu.on_probe_lost(now_, frame.offset);
-    } else if (path->mtu.on_probe_acknowledged(now_, frame.offset, size) &&
+      path->mtu.on_probe_lost(now, frame.offset);
+    } else if (path->mtu.on_probe_acknowledged(now, frame.offset, size) &&
                path.get() == &paths_.active()) {
       recovery_.set_max_datagram_size(size);
     }

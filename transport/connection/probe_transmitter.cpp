@@ -52,7 +52,7 @@ std::optional<Transmit> ConnectionMachine::transmit_mtu_probe(Instant now, std::
   NetworkPath& path = paths_.active();
   return transmit_single(now, path, out.storage.first(size), [&](PacketWriter& frames) {
     // RFC 8899 §4.1 [rfc8899-4.1-3]: its packet number, and this, tell it from all others.
-    frames.write(wire::PingFrame{}, {.kind = MtuDiscovery::kKind,
+    frames.write(wire::PingFrame{}, {.owner = FrameOwner::mtu_discovery,
                                      .length = size,
                                      .stream = {path.id},
                                      .offset = path.mtu.on_probe_sent(now)});

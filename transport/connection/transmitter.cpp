@@ -265,9 +265,7 @@ void ConnectionMachine::write_frames(Instant now, EncryptionLevel level, PacketW
     const bool probe = recovery_.probes(space_of(level)) > 0;
     const bool prune = acknowledges && unanswered_acks_ >= kAcksBeforePing;
     if (asked || ((probe || prune) && !out.ack_eliciting())) {
-      const SentFrame sent{.kind = static_cast<u8>(wire::FrameType::ping),
-                           .stream = {},
-                           .offset = asked ? pings_ : 0};
+      const SentFrame sent{.owner = FrameOwner::ping, .stream = {}, .offset = asked ? pings_ : 0};
       if (out.write(wire::PingFrame{}, sent) && asked) ping_requested_ = false;
     }
   }
@@ -291,9 +289,7 @@ void ConnectionMachine::write_ack(Instant now, Space& number_space, PacketWriter
     return;
   }
   out.commit(frame.size(),
-             {.kind = static_cast<u8>(ecn ? wire::FrameType::ack_ecn : wire::FrameType::ack),
-              .stream = {},
-              .offset = ranges.front().largest});
+             {.owner = FrameOwner::ack_tracker, .stream = {}, .offset = ranges.front().largest});
   number_space.acks.on_ack_sent(now);
 }
 
@@ -307,8 +303,7 @@ void ConnectionMachine::write_application_frames(PacketWriter& out) {
   }
   if (path.validator.write_frames(now_, random_, out, can_expand_)) pad_datagram_ = true;
   if (send_handshake_done_ &&
-      out.write(wire::HandshakeDoneFrame{},
-                {.kind = static_cast<u8>(wire::FrameType::handshake_done), .stream = {}})) {
+      out.write(wire::HandshakeDoneFrame{}, {.owner = FrameOwner::handshake, .stream = {}})) {
     send_handshake_done_ = false;
   }
   observed_addresses_.write_frames(out);
