@@ -7,46 +7,6 @@
 
 namespace qpeer::transport {
 
-std::unique_ptr<CongestionController> make_controller(const ConnectionConfig& config,
-                                                      std::uint16_t max_datagram_size) {
-  if (config.congestion_controller) {
-    if (auto controller = config.congestion_controller(max_datagram_size)) return controller;
-  }
-  return make_new_reno(max_datagram_size);
-}
-
-namespace {
-
-/// Far beyond any use, and a sum of some is still a time.
-constexpr Duration kLongest = std::chrono::hours(24 * 365 * 30);
-
-/// Values that the RFC does not allow, or with which nothing moves, become the nearest that will do.
-ConnectionConfig sanitized(ConnectionConfig config) {
-  // No larger than what the Length field of our long headers can tell.
-  config.max_datagram_size = std::clamp<std::uint16_t>(
-      config.max_datagram_size, wire::kMinInitialDatagramSize, wire::kMaxPatchedLength);
-  config.mtu_discovery.max_datagram_size = std::clamp<std::uint16_t>(
-      config.mtu_discovery.max_datagram_size, wire::kMinInitialDatagramSize, kMaxTransmitSize);
-  // RFC 8899 §5.1.1 [rfc8899-5.1.1-1].
-  config.mtu_discovery.raise_interval =
-      std::clamp<Duration>(config.mtu_discovery.raise_interval, 1s, kLongest);
-  config.max_paths = std::clamp<std::size_t>(config.max_paths, 2, 16);
-  for (Duration* each : {&config.max_idle_timeout, &config.keep_alive, &config.handshake_timeout}) {
-    *each = std::clamp<Duration>(*each, 0s, kLongest);
-  }
-  config.active_connection_id_limit =
-      std::clamp<std::uint64_t>(config.active_connection_id_limit, 2, 16);
-  config.initial_rtt = std::clamp<Duration>(config.initial_rtt, 1ms, 60s);
-  config.streams.send_buffer = std::max<std::size_t>(config.streams.send_buffer, 1);
-  config.crypto_buffer = std::max<std::size_t>(config.crypto_buffer, 4096);
-  config.max_datagram_frame_size =
-      std::min<std::uint64_t>(config.max_datagram_frame_size, DatagramRing::kMaxSize);
-  config.max_ack_delay = std::clamp<Duration>(config.max_ack_delay, 0ms, 16'383ms);
-  return config;
-}
-
-}  // namespace
-
 ConnectionMachine::ConnectionMachine(Instant now, const ConnectionConfig& config,
                                      ConnectionSetup setup, crypto::KeyFactory& keys,
                                      Random& random, CidIssuer& issuer)
@@ -68,6 +28,11 @@ ConnectionMachine::ConnectionMachine(Instant now, const ConnectionConfig& config
                  .ecn = config_.ecn,
                  .pacing = config_.pacing},
                 make_controller(config_, config_.max_datagram_size)),
+      lifetime_(now,
+                {.max_idle_timeout = config_.max_idle_timeout,
+                 .keep_alive = config_.keep_alive,
+                 .handshake_timeout = config_.handshake_timeout},
+                recovery_.pto()),
       streams_(setup_.side, config_.streams),
       datagrams_(config_.max_datagram_frame_size, config_.datagrams),
       local_cids_(issuer, setup_.side == Side::client && config_.zero_length_connection_id),
@@ -79,8 +44,6 @@ ConnectionMachine::ConnectionMachine(Instant now, const ConnectionConfig& config
              {setup_.path, 0, make_mtu(setup_.path.remote, config_.max_datagram_size)}),
       observed_addresses_(config_.address_discovery),
       skipped_packet_number_(random.uniform(256)),
-      handshake_deadline_(config_.handshake_timeout > Duration{} ? now + config_.handshake_timeout
-                                                                 : kNever),
       now_(now) {
   paths_.active().address_validated = setup_.side == Side::client || setup_.address_validated;
   if (setup_.side == Side::client) {
@@ -89,12 +52,83 @@ ConnectionMachine::ConnectionMachine(Instant now, const ConnectionConfig& config
     token_ = std::move(setup_.token);
     quic_bit_.set_random(config_.grease.quic_bit && setup_.token_greases_quic_bit);
   }
-  restart_idle_timer(now);
   start_handshake(now);
   update_amplification(now);
 }
 
 ConnectionMachine::~ConnectionMachine() = default;
+
+// --- time ----------------------------------------------------------------------------------------
+
+Instant ConnectionMachine::next_deadline() const {
+  const Instant end = lifetime_.deadline(streams_.may_be_blocked());
+  if (!lifetime_.is_open()) return end;
+  Instant next = std::min({recovery_.deadline(), end, key_phases_.deadline(), early_data_.keys_end,
+                           observed_addresses_.deadline(), paths_.deadline(now_)});
+  // RFC 9000 §8.1 [rfc9000-8.1-2]: what may not leave wakes nobody. Credit comes with a datagram, and
+  // then we are polled.
+  constexpr std::uint64_t kAnyAck = 128;
+  const bool may_acknowledge = paths_.active().allowance() >= std::max(kAnyAck, least_allowance());
+  for (const Space& each : spaces_) {
+    if (may_acknowledge && !each.discarded) next = std::min(next, each.acks.deadline());
+  }
+  if (has_frames()) next = std::min(next, recovery_.pacing_deadline(now_));
+  return next;
+}
+
+void ConnectionMachine::on_deadline(Instant now) {
+  now_ = now;
+  const Lifetime::Due due = lifetime_.on_deadline(now, recovery_.pto());
+  if (due.closed) emit_closed();
+  if (!lifetime_.is_open()) return;
+  if (due.keep_alive) ping_requested_ = true;
+  // RFC 9000 §4.1 [rfc9000-4.1-5]: who waits for a slow reader is not gone.
+  if (due.blocked && !recovery_.ack_eliciting_in_flight()) streams_.repeat_blocked();
+  if (now >= recovery_.deadline()) {
+    recovery_.on_deadline(now, *this);
+    look_for_black_hole(now);
+  }
+  on_path_deadline(now);
+  key_phases_.on_deadline(now);
+  if (now >= early_data_.keys_end) {
+    early_data_.keys = {};
+    early_data_.keys_end = kNever;
+  }
+  observed_addresses_.on_deadline(now);
+}
+
+// --- ends ----------------------------------------------------------------------------------------
+
+void ConnectionMachine::close(Instant now, std::uint64_t error_code, std::string_view reason) {
+  now_ = now;
+  if (lifetime_.enter_closing(now, application_close(error_code, reason), recovery_.pto())) {
+    emit_closed();
+  }
+}
+
+void ConnectionMachine::fail(Instant now, const TransportError& error) {
+  const CloseReason reason{.kind = CloseReason::Kind::local_transport,
+                           .code = static_cast<std::uint64_t>(error.code),
+                           .frame_type = error.frame_type,
+                           .reason = std::string(error.reason)};
+  if (lifetime_.enter_closing(now, reason, recovery_.pto())) emit_closed();
+}
+
+void ConnectionMachine::on_stateless_reset(Instant now) {
+  now_ = now;
+  const CloseReason reason{.kind = CloseReason::Kind::stateless_reset,
+                           .reason = "the peer has no state for this connection"};
+  if (lifetime_.enter_draining(now, reason, recovery_.pto())) emit_closed();
+}
+
+/// The connection has just ended.
+void ConnectionMachine::emit_closed() {
+  for (std::size_t i = 0; i < early_.size(); ++i) drop(DropReason::keys_unavailable);
+  early_.clear();
+  events_.push_back({.kind = ConnectionEvent::Kind::closed, .close = *lifetime_.close_reason()});
+}
+
+// --- events and the application ------------------------------------------------------------------
 
 std::optional<ConnectionEvent> ConnectionMachine::poll_event() {
   // What streams have to tell comes before the end that took them.
@@ -158,7 +192,7 @@ std::expected<void, StreamError> ConnectionMachine::stop_sending(StreamId id,
 // What arrived before the end can still be read.
 std::expected<ReadView, StreamError> ConnectionMachine::peek(StreamId id) {
   auto view = streams_.peek(id);
-  if (view && view->data.empty() && !view->fin && phase_ != Phase::open) {
+  if (view && view->data.empty() && !view->fin && !lifetime_.is_open()) {
     return std::unexpected(StreamError::closed);
   }
   return view;
@@ -192,7 +226,7 @@ void ConnectionMachine::ping() {
 }
 
 bool ConnectionMachine::initiate_key_update() {
-  return phase_ == Phase::open && key_phases_.initiate(application_space().next_packet_number);
+  return lifetime_.is_open() && key_phases_.initiate(application_space().next_packet_number);
 }
 
 crypto::PeerCertificate ConnectionMachine::peer_certificate() const {
@@ -215,69 +249,6 @@ ConnectionStats ConnectionMachine::stats() const {
   out.datagrams = datagrams_.stats();
   out.smoothed_rtt = recovery_.rtt().smoothed();
   out.min_rtt = recovery_.rtt().min();
-  return out;
-}
-
-std::string_view to_string(PathError error) {
-  switch (error) {
-    case PathError::closed:
-      return "the connection is not open";
-    case PathError::not_client:
-      return "only clients migrate";
-    case PathError::not_confirmed:
-      return "the handshake is not confirmed";
-    case PathError::disabled:
-      return "the peer does not take migration";
-    case PathError::no_connection_id:
-      return "there is no fresh connection ID";
-    case PathError::too_many_paths:
-      return "too many paths are in use";
-    case PathError::bad_address:
-      return "no such path can be";
-    case PathError::no_answer:
-      return "the peer does not answer there";
-    case PathError::superseded:
-      return "another path was asked for meanwhile";
-  }
-  return "unknown";
-}
-
-std::string to_string(const CloseReason& reason) {
-  using Kind = CloseReason::Kind;
-  std::string out;
-  switch (reason.kind) {
-    case Kind::local_application:
-      out = "closed here, code " + std::to_string(reason.code);
-      break;
-    case Kind::peer_application:
-      out = "closed by the peer, code " + std::to_string(reason.code);
-      break;
-    case Kind::local_transport:
-    case Kind::peer_transport: {
-      out = reason.kind == Kind::local_transport ? "" : "the peer reports ";
-      out += to_string(TransportErrorCode{reason.code});
-      // A TLS alert has a number worth telling. RFC 9001 §4.8.
-      if ((reason.code & ~std::uint64_t{0xff}) == 0x100) {
-        out += " (alert " + std::to_string(reason.code & 0xff) + ")";
-      }
-      break;
-    }
-    case Kind::idle_timeout:
-      out = "idle timeout";
-      break;
-    case Kind::handshake_timeout:
-      out = "handshake timeout";
-      break;
-    case Kind::stateless_reset:
-      out = "stateless reset";
-      break;
-    case Kind::version_negotiation:
-      out = "no common version";
-      break;
-  }
-  if (reason.reason.empty()) return out;
-  out += ": ";
-  for (const char c : reason.reason) out += c >= ' ' && c < 0x7f ? c : '?';
   return out;
 }
 

@@ -8,10 +8,10 @@
 //                |                        |
 //         frame_dispatch ->  state  ->  write_frames         (frame_dispatch.cpp)
 //                |                        |
-//     handshake, streams, recovery, key_phases, local_cids, remote_cids, close
+//     handshake, streams, recovery, key_phases, local_cids, remote_cids, lifetime
 //
 // Single-threaded, not movable: its parts refer to it. Implementation by duty:
-//   connection_machine.cpp  creation, application calls, events, figures
+//   connection_machine.cpp  creation, deadlines, ends, application calls, events, figures
 //   receiver.cpp        coalesced packets, unprotection, duplicates      RFC 9000 §12, RFC 9001 §5
 //   frame_dispatch.cpp  each frame to its owner                          RFC 9000 §12.4, §19
 //   transmitter.cpp     what goes into the next datagrams                RFC 9000 §13, §14
@@ -19,7 +19,6 @@
 //   probe_transmitter.cpp  datagrams that probe paths and their sizes    RFC 9000 §8.2, §14.4
 //   migration.cpp       from path to path                                RFC 9000 §9
 //   handshake.cpp       TLS, keys, transport parameters, Retry           RFC 9001 §4, RFC 9000 §7
-//   close.cpp           closing, draining, time-outs                     RFC 9000 §10
 #pragma once
 
 #include <array>
@@ -43,6 +42,7 @@
 #include "qpeer/transport/connection/early_data_state.hpp"
 #include "qpeer/transport/connection/early_packets.hpp"
 #include "qpeer/transport/connection/key_phases.hpp"
+#include "qpeer/transport/connection/lifetime.hpp"
 #include "qpeer/transport/connection/local_cids.hpp"
 #include "qpeer/transport/connection/new_tokens.hpp"
 #include "qpeer/transport/connection/number_space.hpp"
@@ -111,12 +111,12 @@ class ConnectionMachine final : public Connection, private crypto::TlsHandler, p
   [[nodiscard]] const Path& path() const override { return paths_.active().address; }
   [[nodiscard]] bool is_connected() const override { return handshake_complete_; }
   [[nodiscard]] bool is_confirmed() const override { return handshake_confirmed_; }
-  [[nodiscard]] bool is_closed() const override { return phase_ != Phase::open; }
-  [[nodiscard]] bool is_drained() const override { return phase_ == Phase::drained; }
+  [[nodiscard]] bool is_closed() const override { return !lifetime_.is_open(); }
+  [[nodiscard]] bool is_drained() const override { return lifetime_.is_drained(); }
   [[nodiscard]] bool is_resumed() const override { return tls_->is_resumed(); }
   [[nodiscard]] crypto::EarlyData early_data() const override { return early_data_.state; }
   [[nodiscard]] const std::optional<CloseReason>& close_reason() const override {
-    return close_reason_;
+    return lifetime_.close_reason();
   }
   [[nodiscard]] crypto::PeerCertificate peer_certificate() const override;
   [[nodiscard]] std::string_view alpn() const override;
@@ -140,8 +140,6 @@ class ConnectionMachine final : public Connection, private crypto::TlsHandler, p
   void on_stateless_reset(Instant now);
 
  private:
-  enum class Phase : u8 { open, closing, draining, drained };
-
   using Space = NumberSpace;
   struct PlainPacket;
   struct Train;
@@ -281,24 +279,14 @@ class ConnectionMachine final : public Connection, private crypto::TlsHandler, p
   void count_early(std::span<const SentFrame> frames);
   [[nodiscard]] bool acknowledges_rejected(const wire::AckFrame& frame) const;
 
-  // close.cpp
+  // connection_machine.cpp
   void fail(Instant now, const TransportError& error);
-  void enter_closing(Instant now, CloseReason reason);
-  void enter_draining(Instant now, CloseReason reason);
-  void end_silently(CloseReason reason);
-  void tell_closed(CloseReason reason);
-  void write_close(EncryptionLevel level, PacketWriter& out) const;
-  void on_frame_close(Instant now, const wire::ConnectionCloseFrame& frame);
-  void restart_idle_timer(Instant now);
-  void on_ack_eliciting_sent(Instant now);
-  [[nodiscard]] Duration idle_timeout() const;
-  [[nodiscard]] Duration keep_alive_interval() const;
-  [[nodiscard]] Duration closing_time() const;
+  void emit_closed();
 
   /// Streams can be used: from the end of the handshake, or from early data on, to the end of the
   /// connection.
   [[nodiscard]] bool usable() const {
-    return (handshake_complete_ || early_data_.usable) && phase_ == Phase::open;
+    return (handshake_complete_ || early_data_.usable) && lifetime_.is_open();
   }
   Space& space(PacketNumberSpace which) { return spaces_[static_cast<std::size_t>(which)]; }
   [[nodiscard]] const Space& space(PacketNumberSpace which) const {
@@ -318,6 +306,7 @@ class ConnectionMachine final : public Connection, private crypto::TlsHandler, p
   std::array<Space, kPacketNumberSpaces> spaces_;
   KeyPhases key_phases_;
   Recovery recovery_;
+  Lifetime lifetime_;
   StreamSet streams_;
   DatagramQueue datagrams_;
   LocalCids local_cids_;
@@ -353,18 +342,6 @@ class ConnectionMachine final : public Connection, private crypto::TlsHandler, p
   bool datagrams_first_ = true;        ///< Where streams have data too.
   bool pad_datagram_ = false;          ///< The datagram being built challenges or responds ...
   bool can_expand_ = false;            ///< ... and has the room to be expanded.
-
-  // Ends, RFC 9000 §10.
-  Phase phase_ = Phase::open;
-  std::optional<CloseReason> close_reason_;
-  bool close_pending_ = false;        ///< A CONNECTION_CLOSE is to be sent.
-  std::uint64_t close_received_ = 0;  ///< Packets since we close, to answer ever more rarely.
-  Instant closing_ends_ = kNever;
-  Instant idle_deadline_ = kNever;
-  Instant keep_alive_deadline_ = kNever;
-  Instant blocked_deadline_ = kNever;  ///< Counts while the peer's limits hold data up.
-  Instant handshake_deadline_ = kNever;
-  bool idle_restarted_by_send_ = false;
 
   Instant now_{};  ///< Of the current call, for callbacks that carry no time.
   std::deque<ConnectionEvent> events_;

@@ -42,7 +42,7 @@ void ConnectionMachine::on_early_secret(crypto::Direction direction, crypto::Cip
 }
 
 bool ConnectionMachine::can_send_early() const {
-  return setup_.side == Side::client && early_data_.keys && phase_ == Phase::open;
+  return setup_.side == Side::client && early_data_.keys && lifetime_.is_open();
 }
 
 bool ConnectionMachine::has_early_frames() const {
@@ -117,7 +117,7 @@ void ConnectionMachine::on_tls_session(Bytes session) {
   constexpr std::size_t kMaxUntold = 8;
   const auto untold =
       std::ranges::count(events_, ConnectionEvent::Kind::session_ticket, &ConnectionEvent::kind);
-  if (phase_ != Phase::open || untold >= static_cast<std::ptrdiff_t>(kMaxUntold)) return;
+  if (!lifetime_.is_open() || untold >= static_cast<std::ptrdiff_t>(kMaxUntold)) return;
   events_.push_back(
       {.kind = ConnectionEvent::Kind::session_ticket, .session_ticket = ticket.encode()});
 }

@@ -44,7 +44,7 @@ Result ConnectionMachine::dispatch_frames(Instant now, const OpenPacket& packet,
     const auto frame = wire::decode_frame(in, packet.type);
     if (!frame) return std::unexpected(frame.error());
     // While closing, only the peer's own close still matters. RFC 9000 §10.2.1.
-    if (phase_ != Phase::open && !std::holds_alternative<wire::ConnectionCloseFrame>(*frame)) {
+    if (!lifetime_.is_open() && !std::holds_alternative<wire::ConnectionCloseFrame>(*frame)) {
       continue;
     }
     const Result result =
@@ -54,7 +54,7 @@ Result ConnectionMachine::dispatch_frames(Instant now, const OpenPacket& packet,
       // TLS not at all.
       return qpeer::fail(result.error().code, result.error().reason, Reader(rest).varint());
     }
-    if (phase_ == Phase::draining) break;
+    if (lifetime_.is_draining()) break;
   }
   // A path that we do not know needs a connection ID, which the same packet may bring.
   for (const auto& challenge : arrival_.challenges) on_path_challenge(now, packet, challenge);
@@ -105,7 +105,7 @@ Result ConnectionMachine::on_frame(Instant now, const OpenPacket& packet, const 
   } else if constexpr (std::is_same_v<F, wire::PathResponseFrame>) {
     on_path_response(now, frame);
   } else if constexpr (std::is_same_v<F, wire::ConnectionCloseFrame>) {
-    on_frame_close(now, frame);
+    if (lifetime_.enter_draining(now, close_reason_of(frame), recovery_.pto())) emit_closed();
   } else if constexpr (std::is_same_v<F, wire::DatagramFrame>) {
     return datagrams_.on_frame(frame, early);
   } else if constexpr (std::is_same_v<F, wire::ObservedAddressFrame>) {

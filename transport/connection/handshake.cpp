@@ -155,7 +155,11 @@ Result ConnectionMachine::on_tls_transport_parameters(Bytes parameters) {
   if (decoded->stateless_reset_token) {
     remote_cids_.set_initial_reset_token(*decoded->stateless_reset_token);
   }
-  restart_idle_timer(now_);
+  // RFC 9000 §10.1: the smaller of both time-outs holds. One of a thousand years is as good.
+  constexpr std::uint64_t kLongest = 1ULL << 40;
+  lifetime_.set_peer_idle_timeout(
+      std::chrono::milliseconds(std::min(decoded->max_idle_timeout_ms, kLongest)));
+  lifetime_.restart_idle_timer(now_, recovery_.pto());
   return {};
 }
 
@@ -221,13 +225,12 @@ Result ConnectionMachine::feed_tls(Instant now) {
 
 void ConnectionMachine::on_handshake_complete(Instant now) {
   handshake_complete_ = true;
-  handshake_deadline_ = kNever;
   stats_.handshake_time = now - created_at_;
   events_.push_back({.kind = ConnectionEvent::Kind::connected});
   local_cids_.set_peer_limit(peer_parameters_.active_connection_id_limit);
   // [draft-ietf-quic-address-discovery-5-2]: in the first packets that may carry it.
   observed_addresses_.on_remote_address(now, path().remote);
-  restart_idle_timer(now);
+  lifetime_.on_handshake_complete(now, recovery_.pto());
   if (setup_.side == Side::server) {
     // RFC 9001 §4.1.2 [rfc9001-4.1.2-1]: for a server, complete is confirmed.
     send_handshake_done_ = true;

@@ -134,7 +134,7 @@ void ConnectionMachine::tell_path(ConnectionEvent::Kind kind, const NetworkPath&
 bool ConnectionMachine::may_come_from_elsewhere() const {
   // RFC 9000 §9 [rfc9000-9-3]: allowed, whatever we announced, since not all who move know it.
   // [rfc9000-9-7], §9.6 [rfc9000-9.6-1]: but servers do not move.
-  return setup_.side == Side::server && handshake_confirmed_ && phase_ == Phase::open;
+  return setup_.side == Side::server && handshake_confirmed_ && lifetime_.is_open();
 }
 
 /// RFC 9000 §9.6.2 [rfc9000-9.6.2-4]: once the client has moved to our preferred address, what it

@@ -23,7 +23,7 @@ std::expected<void, PathError> ConnectionMachine::migrate(Instant now, const Soc
 }
 
 std::expected<void, PathError> ConnectionMachine::may_migrate() const {
-  if (phase_ != Phase::open) return std::unexpected(PathError::closed);
+  if (!lifetime_.is_open()) return std::unexpected(PathError::closed);
   // RFC 9000 §9: servers stay where they are.
   if (setup_.side == Side::server) return std::unexpected(PathError::not_client);
   // RFC 9000 §9 [rfc9000-9-1].

@@ -11,7 +11,7 @@ namespace qpeer::transport {
 
 /// A datagram of its own kind, should one be due.
 std::optional<Transmit> ConnectionMachine::transmit_probe(Instant now, TransmitBuffer& out) {
-  if (phase_ != Phase::open || !handshake_confirmed_ || key_phases_.nearly_exhausted()) {
+  if (!lifetime_.is_open() || !handshake_confirmed_ || key_phases_.nearly_exhausted()) {
     return std::nullopt;
   }
   if (NetworkPath* path = paths_.next_to_probe(now)) return transmit_path_probe(now, *path, out);

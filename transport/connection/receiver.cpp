@@ -37,7 +37,7 @@ void ConnectionMachine::drop(DropReason reason) {
 
 void ConnectionMachine::on_datagram(Instant now, ReceivedDatagram datagram) {
   now_ = now;
-  if (phase_ == Phase::drained) return;
+  if (lifetime_.is_drained()) return;
   arrival_ = {.address = datagram.path,
               .size = datagram.payload.size(),
               .path = paths_.find(datagram.path)};
@@ -50,16 +50,12 @@ void ConnectionMachine::on_datagram(Instant now, ReceivedDatagram datagram) {
     arrival_.path->on_received(datagram.payload.size());
   }
   stats_.bytes_received += datagram.payload.size();
-  if (phase_ == Phase::closing) {
-    // RFC 9000 §10.2.1 [rfc9000-10.2.1-1]: answer, but ever more rarely.
-    ++close_received_;
-    close_pending_ = close_pending_ || std::has_single_bit(close_received_);
-  }
+  lifetime_.on_datagram();
 
   wire::PacketSplitter packets(datagram.payload, local_cids_.initial().size(),
                                accepts_zero_quic_bit());
   while (auto header = packets.next()) {
-    if (phase_ == Phase::draining || phase_ == Phase::drained) break;
+    if (lifetime_.is_silent()) break;
     if (*header) {
       receive_packet(now, now, **header, packets.packet(), datagram);
     } else {
@@ -86,14 +82,14 @@ bool ConnectionMachine::is_early(const wire::ProtectedHeader& header) const {
   const EncryptionLevel level = level_of(header.type);
   if (level == EncryptionLevel::zero_rtt) {
     // Their keys come with the ClientHello, if at all. RFC 9001 §4.6.2 [rfc9001-4.6.2-1].
-    return setup_.side == Side::server && phase_ == Phase::open && !handshake_complete_ &&
+    return setup_.side == Side::server && lifetime_.is_open() && !handshake_complete_ &&
            !can_receive_at(EncryptionLevel::handshake);
   }
   const bool too_late =
       level == EncryptionLevel::one_rtt ? handshake_complete_ : space(space_of(level)).discarded;
   // RFC 9000 §5.2.2 [rfc9000-5.2.2-7]: before the server's answer a client has no keys for these.
   const bool possible = setup_.side == Side::client || can_receive_at(EncryptionLevel::handshake);
-  return phase_ == Phase::open && !too_late && possible &&
+  return lifetime_.is_open() && !too_late && possible &&
          header.destination_connection_id == local_cids_.initial();
 }
 
@@ -105,7 +101,7 @@ void ConnectionMachine::receive_early(Instant now) {
                           can_receive_at(EncryptionLevel::handshake);
     if (!can_receive_at(level) && !rejected) continue;
     for (EarlyPackets::Packet& early : early_.take(level)) {
-      if (phase_ == Phase::draining || phase_ == Phase::drained) return;
+      if (lifetime_.is_silent()) return;
       wire::PacketSplitter packets(early.bytes, local_cids_.initial().size(),
                                    accepts_zero_quic_bit());
       const auto header = packets.next();
@@ -166,7 +162,7 @@ void ConnectionMachine::receive_packet(Instant now, Instant received_at,
   if (arrival_.path != nullptr && level == EncryptionLevel::one_rtt) {
     arrival_.path->local_cid = opened->destination_connection_id;
   }
-  if (arrival_.path != &paths_.active() && newest && !told.probing && phase_ == Phase::open) {
+  if (arrival_.path != &paths_.active() && newest && !told.probing && lifetime_.is_open()) {
     follow_peer(now, *opened);  // RFC 9000 §9.3.
   }
   // RFC 9000 §13.1 [rfc9000-13.1-1]: acknowledged only once its frames are processed.
@@ -267,7 +263,7 @@ crypto::PacketKeys& ConnectionMachine::receive_keys(const wire::ProtectedHeader&
 }
 
 void ConnectionMachine::on_packet_authenticated(Instant now, const wire::ProtectedHeader& header) {
-  restart_idle_timer(now);
+  lifetime_.restart_idle_timer(now, recovery_.pto());
   if (header.type == PacketType::one_rtt) {
     // RFC 9001 §4.9.3 [rfc9001-4.9.3-4]: 0-RTT packets that were overtaken have this long to come.
     if (early_data_.keys && early_data_.keys_end == kNever) {
@@ -326,9 +322,12 @@ void ConnectionMachine::receive_retry(Instant now, const wire::ProtectedHeader& 
   token_.assign(retry->token.begin(), retry->token.end());
   remote_cids_.replace_initial(retry->source_connection_id);
   if (!fits_initials(token_)) {
-    return end_silently({.kind = CloseReason::Kind::local_transport,
-                         .code = static_cast<std::uint64_t>(TransportErrorCode::invalid_token),
-                         .reason = "the token of the Retry leaves no room in an Initial"});
+    const bool was_open = lifetime_.end_silently(
+        {.kind = CloseReason::Kind::local_transport,
+         .code = static_cast<std::uint64_t>(TransportErrorCode::invalid_token),
+         .reason = "the token of the Retry leaves no room in an Initial"});
+    if (was_open) emit_closed();
+    return;
   }
   install_initial_keys();
   quic_bit_.set_random(false);  // RFC 9287 §3.1 [rfc9287-3.1-3]: the token that told so is gone.
@@ -343,7 +342,7 @@ void ConnectionMachine::receive_retry(Instant now, const wire::ProtectedHeader& 
 void ConnectionMachine::receive_version_negotiation(Instant now, Bytes packet) {
   const auto offer = wire::decode_version_negotiation(packet);
   if (setup_.side == Side::server || !offer || peer_packet_processed_ ||
-      retry_source_connection_id_ || phase_ != Phase::open || versions_.reacted()) {
+      retry_source_connection_id_ || !lifetime_.is_open() || versions_.reacted()) {
     return drop(DropReason::unexpected_packet);
   }
   const bool answers_us =
@@ -354,8 +353,10 @@ void ConnectionMachine::receive_version_negotiation(Instant now, Bytes packet) {
     return drop(DropReason::unexpected_packet);
   }
   if (versions_.on_version_negotiation(offer->supported_versions)) return start_anew(now);
-  end_silently({.kind = CloseReason::Kind::version_negotiation,
-                .reason = "the server speaks none of our versions"});
+  const bool was_open =
+      lifetime_.end_silently({.kind = CloseReason::Kind::version_negotiation,
+                              .reason = "the server speaks none of our versions"});
+  if (was_open) emit_closed();
 }
 
 }  // namespace qpeer::transport

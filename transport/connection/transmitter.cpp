@@ -55,8 +55,8 @@ std::size_t ConnectionMachine::datagram_size() const {
 
 std::optional<Transmit> ConnectionMachine::poll_transmit(Instant now, TransmitBuffer& out) {
   now_ = now;
-  if (phase_ == Phase::draining || phase_ == Phase::drained) return std::nullopt;
-  if (phase_ == Phase::closing && !close_pending_) return std::nullopt;
+  if (lifetime_.is_silent()) return std::nullopt;
+  if (lifetime_.is_closing() && !lifetime_.has_close_to_send()) return std::nullopt;
   if (key_phases_.wants_update()) key_phases_.initiate(application_space().next_packet_number);
   if (auto probe = transmit_probe(now, out)) return probe;
   NetworkPath& path = paths_.active();
@@ -84,11 +84,11 @@ std::optional<Transmit> ConnectionMachine::poll_transmit(Instant now, TransmitBu
     stats_.bytes_sent += size;
     path.on_sent(size);
     if (segment_size == 0) segment_size = size;
-    if (size < segment_size || size < full_size || phase_ != Phase::open) break;
+    if (size < segment_size || size < full_size || !lifetime_.is_open()) break;
     if (handshake_confirmed_ && !train.padded) path.mtu.on_full_datagram();
   }
   flush_header_protection(train);
-  close_pending_ = false;
+  lifetime_.on_close_sent();
   update_amplification(now);
   if (total == 0) return std::nullopt;
   recovery_.set_application_limited(handshake_complete_ && !has_application_frames());
@@ -170,7 +170,7 @@ bool ConnectionMachine::can_send_at(EncryptionLevel level) const {
 }
 
 bool ConnectionMachine::wants_to_send(Instant now, EncryptionLevel level, bool may_elicit) const {
-  if (phase_ == Phase::closing) return true;
+  if (lifetime_.is_closing()) return true;
   const Space& number_space = space(space_of(level));
   if (level == EncryptionLevel::zero_rtt) return may_elicit && has_early_frames();
   if (number_space.acks.ack_due(now)) return true;
@@ -245,7 +245,7 @@ void ConnectionMachine::skip_packet_number() {
 
 void ConnectionMachine::write_frames(Instant now, EncryptionLevel level, PacketWriter& out,
                                      bool may_elicit) {
-  if (phase_ == Phase::closing) return write_close(level, out);
+  if (lifetime_.is_closing()) return lifetime_.write_close(level, out);
   Space& number_space = space(space_of(level));
   // Before an ACK, which waits for the next packet: one as large as packets are has no other place.
   if (may_elicit && level == EncryptionLevel::one_rtt && datagrams_.crowded_out()) {
@@ -357,7 +357,7 @@ void ConnectionMachine::finish_packet(Instant now, PlainPacket& packet,
   recovery_.on_packet_sent(now, which, packet.info, frames);
   number_space.next_packet_number = packet.info.number + 1;
   ++stats_.packets_sent;
-  if (packet.info.ack_eliciting) on_ack_eliciting_sent(now);
+  if (packet.info.ack_eliciting) lifetime_.on_ack_eliciting_sent(now, recovery_.pto());
   // RFC 9001 §4.9.1 [rfc9001-4.9.1-1]: the client's first Handshake packet ends its Initial keys.
   if (packet.level == EncryptionLevel::handshake && setup_.side == Side::client) {
     discard_keys(now, PacketNumberSpace::initial);
