@@ -40,8 +40,7 @@ ConnectionMachine::ConnectionMachine(Instant now, const ConnectionConfig& config
                    setup_.side == Side::client ? setup_.original_destination_connection_id
                                                : setup_.remote_connection_id,
                    config_.active_connection_id_limit),
-      paths_(setup_.side, config_.max_paths,
-             {setup_.path, 0, make_mtu(setup_.path.remote, config_.max_datagram_size)}),
+      paths_(setup_.side, config_, setup_.path, recovery_, remote_cids_, *this),
       observed_addresses_(config_.address_discovery),
       skipped_packet_number_(random.uniform(256)),
       now_(now) {
@@ -53,7 +52,7 @@ ConnectionMachine::ConnectionMachine(Instant now, const ConnectionConfig& config
     quic_bit_.set_random(config_.grease.quic_bit && setup_.token_greases_quic_bit);
   }
   start_handshake(now);
-  update_amplification(now);
+  paths_.update_amplification(now);
 }
 
 ConnectionMachine::~ConnectionMachine() = default;
@@ -68,11 +67,12 @@ Instant ConnectionMachine::next_deadline() const {
   // RFC 9000 §8.1 [rfc9000-8.1-2]: what may not leave wakes nobody. Credit comes with a datagram, and
   // then we are polled.
   constexpr std::uint64_t kAnyAck = 128;
-  const bool may_acknowledge = paths_.active().allowance() >= std::max(kAnyAck, least_allowance());
+  const bool may_acknowledge =
+      paths_.active().allowance() >= std::max(kAnyAck, paths_.least_allowance());
   for (const Space& each : spaces_) {
     if (may_acknowledge && !each.discarded) next = std::min(next, each.acks.deadline());
   }
-  if (has_frames()) next = std::min(next, recovery_.pacing_deadline(now_));
+  if (has_frames(now_)) next = std::min(next, recovery_.pacing_deadline(now_));
   return next;
 }
 
@@ -86,9 +86,9 @@ void ConnectionMachine::on_deadline(Instant now) {
   if (due.blocked && !recovery_.ack_eliciting_in_flight()) streams_.repeat_blocked();
   if (now >= recovery_.deadline()) {
     recovery_.on_deadline(now, *this);
-    look_for_black_hole(now);
+    paths_.detect_black_hole(now);
   }
-  on_path_deadline(now);
+  paths_.on_deadline(now);
   key_phases_.on_deadline(now);
   if (now >= early_data_.keys_end) {
     early_data_.keys = {};
@@ -127,6 +127,39 @@ void ConnectionMachine::emit_closed() {
   early_.clear();
   events_.push_back({.kind = ConnectionEvent::Kind::closed, .close = *lifetime_.close_reason()});
 }
+
+// --- paths ---------------------------------------------------------------------------------------
+
+void ConnectionMachine::on_path_result(const Path& path, bool validated) {
+  events_.push_back({.kind = validated ? ConnectionEvent::Kind::path_validated
+                                       : ConnectionEvent::Kind::path_failed,
+                     .path = path});
+}
+
+void ConnectionMachine::on_path_changed(Instant now, const Path& path) {
+  ++stats_.path_changes;
+  // The peer follows a packet that is more than a probe.
+  if (setup_.side == Side::client) ping_requested_ = true;
+  observed_addresses_.on_remote_address(now, path.remote);
+  events_.push_back({.kind = ConnectionEvent::Kind::path_changed, .path = path});
+}
+
+void ConnectionMachine::on_new_address_validated(Instant now) { give_new_tokens(now); }
+
+std::expected<void, PathError> ConnectionMachine::probe_path(Instant now,
+                                                             const SocketAddress& local) {
+  now_ = now;
+  if (!lifetime_.is_open()) return std::unexpected(PathError::closed);
+  return paths_.begin(now, local, NetworkPath::Intent::probe);
+}
+
+std::expected<void, PathError> ConnectionMachine::migrate(Instant now, const SocketAddress& local) {
+  now_ = now;
+  if (!lifetime_.is_open()) return std::unexpected(PathError::closed);
+  return paths_.begin(now, local, NetworkPath::Intent::migrate);
+}
+
+bool ConnectionMachine::rotate_connection_ids() { return usable() && local_cids_.rotate(); }
 
 // --- events and the application ------------------------------------------------------------------
 

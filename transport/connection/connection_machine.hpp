@@ -17,7 +17,7 @@
 //   transmitter.cpp     what goes into the next datagrams                RFC 9000 §13, §14
 //   early_data.cpp      tickets, resumption, 0-RTT       RFC 9000 §7.4.1, RFC 9001 §4.5, §4.6, §4.9.3
 //   probe_transmitter.cpp  datagrams that probe paths and their sizes    RFC 9000 §8.2, §14.4
-//   migration.cpp       from path to path                                RFC 9000 §9
+//   paths.cpp           from path to path                                RFC 9000 §9
 //   handshake.cpp       TLS, keys, transport parameters, Retry           RFC 9001 §4, RFC 9000 §7
 #pragma once
 
@@ -48,7 +48,7 @@
 #include "qpeer/transport/connection/number_space.hpp"
 #include "qpeer/transport/connection/observed_addresses.hpp"
 #include "qpeer/transport/connection/open_packet.hpp"
-#include "qpeer/transport/connection/path_manager.hpp"
+#include "qpeer/transport/connection/paths.hpp"
 #include "qpeer/transport/connection/quic_bit.hpp"
 #include "qpeer/transport/connection/remote_cids.hpp"
 #include "qpeer/transport/connection/setup.hpp"
@@ -61,7 +61,10 @@
 
 namespace qpeer::transport {
 
-class ConnectionMachine final : public Connection, private crypto::TlsHandler, private FateHandler {
+class ConnectionMachine final : public Connection,
+                                private crypto::TlsHandler,
+                                private FateHandler,
+                                private PathObserver {
  public:
   /// `issuer` makes our connection IDs and learns which are gone; all references must outlive it.
   ConnectionMachine(Instant now, const ConnectionConfig& config, ConnectionSetup setup,
@@ -134,7 +137,7 @@ class ConnectionMachine final : public Connection, private crypto::TlsHandler, p
   [[nodiscard]] std::uint64_t packets_received() const { return stats_.packets_received; }
   /// Whether the peer is, or may be, at this address.
   [[nodiscard]] bool knows_remote(const SocketAddress& remote) const {
-    return paths_.knows_remote(remote);
+    return paths_.table().knows_remote(remote);
   }
   /// The endpoint matched a stateless reset of this peer. RFC 9000 §10.3.1.
   void on_stateless_reset(Instant now);
@@ -158,10 +161,11 @@ class ConnectionMachine final : public Connection, private crypto::TlsHandler, p
 
   // receiver.cpp
   void receive_packet(Instant now, Instant received_at, const wire::ProtectedHeader& header,
-                      MutableBytes packet, const ReceivedDatagram& datagram);
+                      MutableBytes packet, const ReceivedDatagram& datagram,
+                      IncomingDatagram& incoming);
   [[nodiscard]] bool can_receive_at(EncryptionLevel level) const;
   [[nodiscard]] bool is_early(const wire::ProtectedHeader& header) const;
-  void receive_early(Instant now);
+  void receive_early(Instant now, IncomingDatagram& incoming);
   std::optional<OpenPacket> open_packet(Instant now, const wire::ProtectedHeader& header,
                                         MutableBytes packet);
   bool decrypt(Instant now, const OpenPacket& packet, crypto::PacketKeys& keys, bool key_phase,
@@ -177,81 +181,54 @@ class ConnectionMachine final : public Connection, private crypto::TlsHandler, p
   void drop(DropReason reason);
 
   // frame_dispatch.cpp
-  struct Dispatched {
+  /// What the frames of one packet were.
+  struct DispatchResult {
     bool ack_eliciting = false;
     bool probing = true;  ///< Nothing but probing frames. RFC 9000 §9.1.
+    PathChallenges challenges{};
   };
-  Result dispatch_frames(Instant now, const OpenPacket& packet, Dispatched& told);
+  Result dispatch_frames(Instant now, const OpenPacket& packet, IncomingDatagram& incoming,
+                         DispatchResult& result);
   template <class F>
-  Result on_frame(Instant now, const OpenPacket& packet, const F& frame);
+  Result on_frame(Instant now, const OpenPacket& packet, const F& frame, DispatchResult& result);
   Result on_ack(Instant now, EncryptionLevel level, const wire::AckFrame& frame);
   void on_new_token(const wire::NewTokenFrame& frame);
   void on_ping_fate(const SentFrame& frame, Fate fate);
 
   // transmitter.cpp
   std::size_t build_datagram(Instant now, MutableBytes storage, Train& train);
-  [[nodiscard]] std::size_t datagram_size() const;
   [[nodiscard]] std::size_t least_payload(const PlainPacket& packet) const;
   [[nodiscard]] bool can_send_at(EncryptionLevel level) const;
   [[nodiscard]] bool wants_to_send(Instant now, EncryptionLevel level, bool may_elicit) const;
-  [[nodiscard]] bool has_application_frames() const;
-  [[nodiscard]] bool has_frames() const;
+  [[nodiscard]] bool has_application_frames(Instant now) const;
+  [[nodiscard]] bool has_frames(Instant now) const;
   bool begin_packet(EncryptionLevel level, const ConnectionId& destination, MutableBytes storage,
                     std::size_t at, PlainPacket& packet);
   void skip_packet_number();
-  void write_frames(Instant now, EncryptionLevel level, PacketWriter& out, bool may_elicit);
+  /// Of the datagram that is being built, to the least size. RFC 9000 §8.2.1, §8.2.2.
+  struct Expansion {
+    bool possible = false;  ///< There is room.
+    bool wanted = false;    ///< A frame asks for it.
+  };
+  void write_frames(Instant now, EncryptionLevel level, PacketWriter& out, bool may_elicit,
+                    Expansion& expansion);
   static void write_ack(Instant now, Space& number_space, PacketWriter& out);
-  void write_application_frames(PacketWriter& out);
+  void write_application_frames(Instant now, PacketWriter& out, Expansion& expansion);
   void write_data(PacketWriter& out);
   [[nodiscard]] std::size_t packet_room() const;
   void finish_packet(Instant now, PlainPacket& packet, std::span<const SentFrame> frames,
                      MutableBytes storage, Train& train);
   void flush_header_protection(Train& train);
-  [[nodiscard]] std::uint64_t least_allowance() const;
-  void update_amplification(Instant now);
 
   // probe_transmitter.cpp
   std::optional<Transmit> transmit_probe(Instant now, TransmitBuffer& out);
-  std::optional<Transmit> transmit_path_probe(Instant now, NetworkPath& path, TransmitBuffer& out);
-  std::optional<Transmit> transmit_mtu_probe(Instant now, std::uint16_t size, TransmitBuffer& out);
-  template <class F>
-  std::optional<Transmit> transmit_single(Instant now, NetworkPath& path, MutableBytes storage,
-                                          F&& write);
+  std::optional<Transmit> transmit_probe(Instant now, const Paths::Probe& probe,
+                                         MutableBytes storage);
 
-  // migration.cpp
-  void limit_datagram_size(const wire::TransportParameters& parameters);
-  [[nodiscard]] MtuDiscovery make_mtu(const SocketAddress& remote, std::uint16_t start) const;
-  std::unique_ptr<PathState> make_path_state(const NetworkPath& path);
-  NetworkPath& add_path(Instant now, const Path& address, std::uint64_t remote_cid);
-  NetworkPath* add_peer_path(Instant now, const OpenPacket& packet);
-  void drop_path(NetworkPath& path);
-  void give_up_path(NetworkPath& path);
-  void renew_path_cids();
-  void validate_path(Instant now, NetworkPath& path);
-  void tell_path(ConnectionEvent::Kind kind, const NetworkPath& path);
-  [[nodiscard]] bool may_come_from_elsewhere() const;
-  [[nodiscard]] bool is_left_behind(const Path& address) const;
-  void on_path_challenge(Instant now, const OpenPacket& packet,
-                         const wire::PathChallengeFrame& frame);
-  void on_path_response(Instant now, const wire::PathResponseFrame& frame);
-  void on_path_validated(Instant now, NetworkPath& path);
-  void abandon_moves();
-  void give_path_tokens(Instant now);
-  void follow_peer(Instant now, const OpenPacket& packet);
-  void switch_path(Instant now, NetworkPath& path);
-  void spare_cid(const NetworkPath& previous);
-  void on_path_deadline(Instant now);
-  void return_from(Instant now, NetworkPath& path);
-  void on_mtu_probe_fate(Instant now, const SentFrame& frame, Fate fate);
-  void look_for_black_hole(Instant now);
-
-  // moves.cpp
-  [[nodiscard]] std::expected<void, PathError> may_migrate() const;
-  std::expected<void, PathError> begin_path(Instant now, const SocketAddress& local,
-                                            NetworkPath::Intent intent);
-  void supersede_moves(Instant now, const NetworkPath& wanted);
-  void probe_preferred_address(Instant now);
-  void move_to_preferred(Instant now, const Path& address);
+  // PathObserver
+  void on_path_result(const Path& path, bool validated) override;
+  void on_path_changed(Instant now, const Path& path) override;
+  void on_new_address_validated(Instant now) override;
 
   // handshake.cpp
   void start_handshake(Instant now);
@@ -312,8 +289,7 @@ class ConnectionMachine final : public Connection, private crypto::TlsHandler, p
   LocalCids local_cids_;
   RemoteCids remote_cids_;
   NewTokens new_tokens_;
-  PathManager paths_;
-  Arrival arrival_;
+  Paths paths_;
   ObservedAddresses observed_addresses_;
   EarlyPackets early_;
   EarlyDataState early_data_;
@@ -340,10 +316,8 @@ class ConnectionMachine final : public Connection, private crypto::TlsHandler, p
   std::uint64_t failed_opens_ = 0;
   std::uint64_t unanswered_acks_ = 0;  ///< Packets that only acknowledge, since the last other one.
   bool datagrams_first_ = true;        ///< Where streams have data too.
-  bool pad_datagram_ = false;          ///< The datagram being built challenges or responds ...
-  bool can_expand_ = false;            ///< ... and has the room to be expanded.
 
-  Instant now_{};  ///< Of the current call, for callbacks that carry no time.
+  Instant now_{};  ///< Of the latest call, for TLS and for next_deadline(), which carry no time.
   std::deque<ConnectionEvent> events_;
   ConnectionStats stats_;
 };

@@ -38,7 +38,7 @@ void ConnectionMachine::on_early_secret(crypto::Direction direction, crypto::Cip
   const wire::TransportParameters& limits = early_data_.remembered;
   streams_.set_peer_parameters(limits);
   datagrams_.set_peer_max_frame_size(limits.max_datagram_frame_size);
-  limit_datagram_size(limits);
+  paths_.limit_datagram_size(limits);
 }
 
 bool ConnectionMachine::can_send_early() const {

@@ -30,7 +30,8 @@ Result violation(std::string_view reason, FrameType type) {
 
 }  // namespace
 
-Result ConnectionMachine::dispatch_frames(Instant now, const OpenPacket& packet, Dispatched& told) {
+Result ConnectionMachine::dispatch_frames(Instant now, const OpenPacket& packet,
+                                          IncomingDatagram& incoming, DispatchResult& result) {
   Reader in(packet.payload);
   // RFC 9000 §12.4 [rfc9000-12.4-2]: a packet without frames is a fault.
   if (in.empty()) {
@@ -39,31 +40,33 @@ Result ConnectionMachine::dispatch_frames(Instant now, const OpenPacket& packet,
   while (!in.empty()) {
     const Bytes rest = packet.payload.subspan(in.position());
     const FrameType type{in.peek()};
-    told.ack_eliciting = told.ack_eliciting || wire::is_ack_eliciting(type);
-    told.probing = told.probing && wire::is_probing(type);
+    result.ack_eliciting = result.ack_eliciting || wire::is_ack_eliciting(type);
+    result.probing = result.probing && wire::is_probing(type);
     const auto frame = wire::decode_frame(in, packet.type);
     if (!frame) return std::unexpected(frame.error());
     // While closing, only the peer's own close still matters. RFC 9000 §10.2.1.
     if (!lifetime_.is_open() && !std::holds_alternative<wire::ConnectionCloseFrame>(*frame)) {
       continue;
     }
-    const Result result =
-        std::visit([&](const auto& each) { return on_frame(now, packet, each); }, *frame);
-    if (!result) {
+    const Result done =
+        std::visit([&](const auto& each) { return on_frame(now, packet, each, result); }, *frame);
+    if (!done) {
       // RFC 9000 §19.19: the type that the frame had, which its owner knows without its flags, and
       // TLS not at all.
-      return qpeer::fail(result.error().code, result.error().reason, Reader(rest).varint());
+      return qpeer::fail(done.error().code, done.error().reason, Reader(rest).varint());
     }
     if (lifetime_.is_draining()) break;
   }
   // A path that we do not know needs a connection ID, which the same packet may bring.
-  for (const auto& challenge : arrival_.challenges) on_path_challenge(now, packet, challenge);
-  arrival_.challenges.clear();
+  for (const auto& challenge : result.challenges) {
+    paths_.on_path_challenge(now, incoming, packet.destination_connection_id, challenge);
+  }
   return {};
 }
 
 template <class F>
-Result ConnectionMachine::on_frame(Instant now, const OpenPacket& packet, const F& frame) {
+Result ConnectionMachine::on_frame(Instant now, const OpenPacket& packet, const F& frame,
+                                   DispatchResult& dispatched) {
   [[maybe_unused]] const bool early = packet.type == wire::PacketType::zero_rtt;
   if constexpr (std::is_same_v<F, wire::StreamFrame>) {
     const Result result = streams_.on_frame(frame);
@@ -96,14 +99,14 @@ Result ConnectionMachine::on_frame(Instant now, const OpenPacket& packet, const 
     on_new_token(frame);
   } else if constexpr (std::is_same_v<F, wire::NewConnectionIdFrame>) {
     const Result result = remote_cids_.on_frame(frame);
-    renew_path_cids();
+    paths_.replace_retired_cids();
     return result;
   } else if constexpr (std::is_same_v<F, wire::RetireConnectionIdFrame>) {
     return local_cids_.on_retire(frame.sequence_number, packet.destination_connection_id);
   } else if constexpr (std::is_same_v<F, wire::PathChallengeFrame>) {
-    arrival_.challenges.push_back(frame);
+    dispatched.challenges.push_back(frame);
   } else if constexpr (std::is_same_v<F, wire::PathResponseFrame>) {
-    on_path_response(now, frame);
+    paths_.on_path_response(now, frame);
   } else if constexpr (std::is_same_v<F, wire::ConnectionCloseFrame>) {
     if (lifetime_.enter_draining(now, close_reason_of(frame), recovery_.pto())) emit_closed();
   } else if constexpr (std::is_same_v<F, wire::DatagramFrame>) {
@@ -130,7 +133,7 @@ Result ConnectionMachine::on_ack(Instant now, EncryptionLevel level, const wire:
   if (!outcome) return std::unexpected(outcome.error());
   if (which == PacketNumberSpace::application && outcome->newly_acknowledged) {
     key_phases_.on_acknowledged(frame.largest_acknowledged);
-    look_for_black_hole(now);
+    paths_.detect_black_hole(now);
   }
   if (which == PacketNumberSpace::handshake && setup_.side == Side::client) {
     recovery_.on_address_validated_by_peer(now);
@@ -185,7 +188,7 @@ void ConnectionMachine::on_frame_fate(Instant now, PacketNumberSpace which, cons
     case FrameOwner::path_validator:
       break;  // RFC 9000 §13.3: sent once, or again as a new one.
     case FrameOwner::mtu_discovery:
-      on_mtu_probe_fate(now, frame, fate);
+      paths_.on_mtu_probe_fate(now, frame, fate);
       break;
     case FrameOwner::local_cids:
       local_cids_.on_fate(frame, fate);

@@ -147,7 +147,7 @@ Result ConnectionMachine::on_tls_transport_parameters(Bytes parameters) {
   }
   observed_addresses_.set_peer(decoded->address_discovery);
   recovery_.set_peer_max_ack_delay(std::chrono::milliseconds(decoded->max_ack_delay_ms));
-  limit_datagram_size(*decoded);
+  paths_.set_peer_parameters(*decoded);
   if (decoded->preferred_address) {
     remote_cids_.add_preferred(decoded->preferred_address->connection_id,
                                decoded->preferred_address->stateless_reset_token);
@@ -241,14 +241,12 @@ void ConnectionMachine::on_handshake_complete(Instant now) {
 void ConnectionMachine::confirm_handshake(Instant now) {
   if (handshake_confirmed_) return;
   handshake_confirmed_ = true;
-  paths_.active().address_validated = true;
-  paths_.active().validated = true;
   key_phases_.on_handshake_confirmed();
   recovery_.on_handshake_confirmed(now);
   recovery_.on_address_validated_by_peer(now);
   discard_keys(now, kInitial);
   discard_keys(now, kHandshake);  // RFC 9001 §4.9.2 [rfc9001-4.9.2-1].
-  if (setup_.side == Side::client) probe_preferred_address(now);
+  paths_.on_handshake_confirmed(now);
   events_.push_back({.kind = ConnectionEvent::Kind::confirmed});
   give_new_tokens(now);
 }

@@ -38,17 +38,8 @@ void ConnectionMachine::drop(DropReason reason) {
 void ConnectionMachine::on_datagram(Instant now, ReceivedDatagram datagram) {
   now_ = now;
   if (lifetime_.is_drained()) return;
-  arrival_ = {.address = datagram.path,
-              .size = datagram.payload.size(),
-              .path = paths_.find(datagram.path)};
-  if (arrival_.path == nullptr && !may_come_from_elsewhere()) {
-    return drop(DropReason::wrong_address);
-  }
-  if (arrival_.path != nullptr) {
-    Path& known = arrival_.path->address;
-    if (!known.local.valid()) known.local = datagram.path.local;
-    arrival_.path->on_received(datagram.payload.size());
-  }
+  auto incoming = paths_.on_datagram(datagram, lifetime_.is_open());
+  if (!incoming) return drop(DropReason::wrong_address);
   stats_.bytes_received += datagram.payload.size();
   lifetime_.on_datagram();
 
@@ -57,13 +48,13 @@ void ConnectionMachine::on_datagram(Instant now, ReceivedDatagram datagram) {
   while (auto header = packets.next()) {
     if (lifetime_.is_silent()) break;
     if (*header) {
-      receive_packet(now, now, **header, packets.packet(), datagram);
+      receive_packet(now, now, **header, packets.packet(), datagram, *incoming);
     } else {
       drop(header->error());
     }
   }
-  if (!early_.empty()) receive_early(now);
-  update_amplification(now);
+  if (!early_.empty()) receive_early(now, *incoming);
+  paths_.update_amplification(now);
 }
 
 bool ConnectionMachine::can_receive_at(EncryptionLevel level) const {
@@ -94,7 +85,7 @@ bool ConnectionMachine::is_early(const wire::ProtectedHeader& header) const {
 }
 
 /// What waited for the keys that there are now. Handshake first: it may bring those of 1-RTT.
-void ConnectionMachine::receive_early(Instant now) {
+void ConnectionMachine::receive_early(Instant now, IncomingDatagram& incoming) {
   for (const EncryptionLevel level :
        {EncryptionLevel::zero_rtt, EncryptionLevel::handshake, EncryptionLevel::one_rtt}) {
     const bool rejected = level == EncryptionLevel::zero_rtt && !can_receive_at(level) &&
@@ -107,14 +98,15 @@ void ConnectionMachine::receive_early(Instant now) {
       const auto header = packets.next();
       if (!header || !*header) continue;  // It was read once already.
       receive_packet(now, early.received_at, **header, packets.packet(),
-                     {.path = path(), .ecn = early.ecn, .payload = early.bytes});
+                     {.path = path(), .ecn = early.ecn, .payload = early.bytes}, incoming);
     }
   }
 }
 
 void ConnectionMachine::receive_packet(Instant now, Instant received_at,
                                        const wire::ProtectedHeader& header, MutableBytes packet,
-                                       const ReceivedDatagram& datagram) {
+                                       const ReceivedDatagram& datagram,
+                                       IncomingDatagram& incoming) {
   switch (header.type) {
     case PacketType::retry:
       return receive_retry(now, header, packet);
@@ -152,22 +144,22 @@ void ConnectionMachine::receive_packet(Instant now, Instant received_at,
   Space& number_space = space(space_of(opened->level));
   const auto largest = number_space.acks.largest_received();
   const bool newest = !largest || opened->number > *largest;
-  if (newest && is_left_behind(datagram.path)) return drop(DropReason::wrong_address);
+  if (newest && paths_.is_stale_local_address(datagram.path))
+    return drop(DropReason::wrong_address);
   on_packet_authenticated(now, header);
 
-  Dispatched told;
-  const Result result = dispatch_frames(now, *opened, told);
+  DispatchResult frames;
+  const Result result = dispatch_frames(now, *opened, incoming, frames);
   if (!result) return fail(now, result.error());
   if (number_space.discarded) return;
-  if (arrival_.path != nullptr && level == EncryptionLevel::one_rtt) {
-    arrival_.path->local_cid = opened->destination_connection_id;
-  }
-  if (arrival_.path != &paths_.active() && newest && !told.probing && lifetime_.is_open()) {
-    follow_peer(now, *opened);  // RFC 9000 §9.3.
+  const ConnectionId& destination = opened->destination_connection_id;
+  if (level == EncryptionLevel::one_rtt) paths_.on_packet(incoming, destination);
+  if (newest && !frames.probing && !paths_.is_active(incoming) && lifetime_.is_open()) {
+    paths_.on_peer_migrated(now, incoming, destination);  // RFC 9000 §9.3.
   }
   // RFC 9000 §13.1 [rfc9000-13.1-1]: acknowledged only once its frames are processed.
   // RFC 9000 §13.2.5 [rfc9000-13.2.5-2]: the time it waited for keys is a delay of ours.
-  number_space.acks.on_packet_received(received_at, opened->number, told.ack_eliciting,
+  number_space.acks.on_packet_received(received_at, opened->number, frames.ack_eliciting,
                                        datagram.ecn);
 }
 

@@ -45,14 +45,6 @@ PacketType type_of(EncryptionLevel level) {
 
 }  // namespace
 
-/// How large the next datagrams may be.
-std::size_t ConnectionMachine::datagram_size() const {
-  // Where nothing comes back any more, the size may be why. RFC 8899 §4.3.
-  constexpr unsigned kPtosBeforeBase = 2;
-  const std::uint16_t size = paths_.active().mtu.size();
-  return recovery_.pto_count() < kPtosBeforeBase ? size : std::min(size, MtuDiscovery::kBase);
-}
-
 std::optional<Transmit> ConnectionMachine::poll_transmit(Instant now, TransmitBuffer& out) {
   now_ = now;
   if (lifetime_.is_silent()) return std::nullopt;
@@ -60,7 +52,7 @@ std::optional<Transmit> ConnectionMachine::poll_transmit(Instant now, TransmitBu
   if (key_phases_.wants_update()) key_phases_.initiate(application_space().next_packet_number);
   if (auto probe = transmit_probe(now, out)) return probe;
   NetworkPath& path = paths_.active();
-  const std::size_t full_size = datagram_size();
+  const std::size_t full_size = paths_.datagram_size();
   Train train;
   train.ecn = recovery_.ecn_mark();
   std::size_t total = 0;
@@ -76,7 +68,7 @@ std::optional<Transmit> ConnectionMachine::poll_transmit(Instant now, TransmitBu
     std::size_t limit = segment_size == 0 ? full_size : segment_size;
     limit = static_cast<std::size_t>(std::min<std::uint64_t>(limit, path.allowance()));
     // RFC 9000 §8.1 [rfc9000-8.1-2]: what cannot carry a padded Initial waits for more credit.
-    if (limit < least_allowance() && segment_size == 0) break;
+    if (limit < paths_.least_allowance() && segment_size == 0) break;
     if (limit < segment_size || out.storage.size() - total < limit) break;
     const std::size_t size = build_datagram(now, out.storage.subspan(total, limit), train);
     if (size == 0) break;
@@ -89,9 +81,9 @@ std::optional<Transmit> ConnectionMachine::poll_transmit(Instant now, TransmitBu
   }
   flush_header_protection(train);
   lifetime_.on_close_sent();
-  update_amplification(now);
+  paths_.update_amplification(now);
   if (total == 0) return std::nullopt;
-  recovery_.set_application_limited(handshake_complete_ && !has_application_frames());
+  recovery_.set_application_limited(handshake_complete_ && !has_application_frames(now));
   return Transmit{
       .path = path.address, .ecn = train.ecn, .size = total, .segment_size = segment_size};
 }
@@ -104,7 +96,7 @@ std::size_t ConnectionMachine::build_datagram(Instant now, MutableBytes storage,
   std::size_t count = 0;
   std::size_t size = 0;
   bool pad = false;
-  can_expand_ = storage.size() >= wire::kMinInitialDatagramSize;
+  Expansion expansion{.possible = storage.size() >= wire::kMinInitialDatagramSize};
   for (const EncryptionLevel level : kSendingOrder) {
     if (!can_send_at(level)) continue;
     const bool may_elicit = window_open || recovery_.probes(space_of(level)) > 0;
@@ -114,7 +106,7 @@ std::size_t ConnectionMachine::build_datagram(Instant now, MutableBytes storage,
     PacketWriter& frames = writers[count].emplace(
         storage.subspan(packet.payload, storage.size() - packet.payload - crypto::kTagSize),
         type_of(level));
-    write_frames(now, level, frames, may_elicit);
+    write_frames(now, level, frames, may_elicit, expansion);
     if (frames.empty()) continue;
     packet.payload_size = frames.size();
     const std::size_t least = least_payload(packet);
@@ -126,16 +118,14 @@ std::size_t ConnectionMachine::build_datagram(Instant now, MutableBytes storage,
     // [rfc9000-8.2.2-5].
     pad = pad || (level == EncryptionLevel::initial &&
                   (setup_.side == Side::client || frames.ack_eliciting()));
-    pad = pad || pad_datagram_;
     size = packet.payload + packet.payload_size + crypto::kTagSize;
     ++count;
   }
-  pad_datagram_ = false;
   if (count == 0) return 0;
   PlainPacket& last = packets[count - 1];
   // RFC 9000 §8.2.2 [rfc9000-8.2.2-6]: no further than the anti-amplification limit allows.
   const std::size_t padded = std::min(wire::kMinInitialDatagramSize, storage.size());
-  if (pad && size < padded) {
+  if ((pad || expansion.wanted) && size < padded) {
     const std::size_t padding = padded - size;
     train.padded = true;
     std::ranges::fill(storage.subspan(last.payload + last.payload_size, padding), u8{0});
@@ -176,25 +166,23 @@ bool ConnectionMachine::wants_to_send(Instant now, EncryptionLevel level, bool m
   if (number_space.acks.ack_due(now)) return true;
   if (!may_elicit) return false;
   return number_space.crypto.has_frames() || recovery_.probes(space_of(level)) > 0 ||
-         (level == EncryptionLevel::one_rtt && has_application_frames());
+         (level == EncryptionLevel::one_rtt && has_application_frames(now));
 }
 
-bool ConnectionMachine::has_application_frames() const {
-  const NetworkPath& path = paths_.active();
-  return ping_requested_ || send_handshake_done_ || path.responder.has_frames() ||
-         path.validator.is_due(now_) || new_tokens_.has_frames() || local_cids_.has_frames() ||
-         remote_cids_.has_frames() || observed_addresses_.has_frames() || streams_.has_frames() ||
-         datagrams_.has_frames();
+bool ConnectionMachine::has_application_frames(Instant now) const {
+  return ping_requested_ || send_handshake_done_ || paths_.has_frames(now) ||
+         new_tokens_.has_frames() || local_cids_.has_frames() || remote_cids_.has_frames() ||
+         observed_addresses_.has_frames() || streams_.has_frames() || datagrams_.has_frames();
 }
 
 /// Whether anything waits that only the window or the pacer can hold back.
-bool ConnectionMachine::has_frames() const {
+bool ConnectionMachine::has_frames(Instant now) const {
   for (const EncryptionLevel level :
        {EncryptionLevel::initial, EncryptionLevel::handshake, EncryptionLevel::one_rtt}) {
     if (can_send_at(level) && space(space_of(level)).crypto.has_frames()) return true;
   }
   if (can_send_early()) return has_early_frames();
-  return can_send_at(EncryptionLevel::one_rtt) && has_application_frames();
+  return can_send_at(EncryptionLevel::one_rtt) && has_application_frames(now);
 }
 
 /// Writes the header at `at`; false when there is no room for it and any frames.
@@ -244,7 +232,7 @@ void ConnectionMachine::skip_packet_number() {
 }
 
 void ConnectionMachine::write_frames(Instant now, EncryptionLevel level, PacketWriter& out,
-                                     bool may_elicit) {
+                                     bool may_elicit, Expansion& expansion) {
   if (lifetime_.is_closing()) return lifetime_.write_close(level, out);
   Space& number_space = space(space_of(level));
   // Before an ACK, which waits for the next packet: one as large as packets are has no other place.
@@ -259,7 +247,7 @@ void ConnectionMachine::write_frames(Instant now, EncryptionLevel level, PacketW
     const bool early = level == EncryptionLevel::zero_rtt;
     // RFC 9000 §12.5 [rfc9000-12.5-3]: 0-RTT carries no CRYPTO, and here none of our housekeeping.
     if (!early) number_space.crypto.write_frames(out);
-    if (level == EncryptionLevel::one_rtt) write_application_frames(out);
+    if (level == EncryptionLevel::one_rtt) write_application_frames(now, out, expansion);
     if (early) write_data(out);
     const bool asked = ping_requested_ && space_of(level) == PacketNumberSpace::application;
     const bool probe = recovery_.probes(space_of(level)) > 0;
@@ -294,14 +282,9 @@ void ConnectionMachine::write_ack(Instant now, Space& number_space, PacketWriter
 }
 
 /// In the order of their worth: what lets the peer go on comes before data.
-void ConnectionMachine::write_application_frames(PacketWriter& out) {
-  NetworkPath& path = paths_.active();
-  if (path.responder.has_frames()) {
-    // RFC 9000 §9.3.3 [rfc9000-9.3.3-2]: with the ACK that went before, it is no mere probe.
-    path.responder.write_frames(out);
-    pad_datagram_ = true;
-  }
-  if (path.validator.write_frames(now_, random_, out, can_expand_)) pad_datagram_ = true;
+void ConnectionMachine::write_application_frames(Instant now, PacketWriter& out,
+                                                 Expansion& expansion) {
+  if (paths_.write_frames(now, random_, out, expansion.possible)) expansion.wanted = true;
   if (send_handshake_done_ &&
       out.write(wire::HandshakeDoneFrame{}, {.owner = FrameOwner::handshake, .stream = {}})) {
     send_handshake_done_ = false;
@@ -379,15 +362,6 @@ void ConnectionMachine::flush_header_protection(Train& train) {
     wire::protect_header(entry.packet, entry.packet_number_offset, entry.packet_number_length,
                          masks[i]);
   }
-}
-
-/// With less credit nothing is sent: Initials are padded, later packets need not be.
-std::uint64_t ConnectionMachine::least_allowance() const {
-  return handshake_confirmed_ ? PathManager::kLeastAllowance : wire::kMinInitialDatagramSize;
-}
-
-void ConnectionMachine::update_amplification(Instant now) {
-  recovery_.set_amplification_blocked(now, paths_.active().allowance() < least_allowance());
 }
 
 }  // namespace qpeer::transport
