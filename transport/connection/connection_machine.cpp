@@ -11,18 +11,12 @@ ConnectionMachine::ConnectionMachine(Instant now, const ConnectionConfig& config
                                      ConnectionSetup setup, crypto::KeyFactory& keys,
                                      Random& random, CidIssuer& issuer)
     : config_(sanitized(config)),
-      setup_(std::move(setup)),
-      keys_(keys),
       random_(random),
       issuer_(issuer),
       created_at_(now),
-      versions_(setup_.side, setup_.version,
-                config_.preferred_version.value_or(Version::negotiation), config_.versions),
-      spaces_{Space(Duration{}, std::min(config_.crypto_buffer, CryptoStream::kMaxInitial)),
-              Space(Duration{}, config_.crypto_buffer),
-              Space(config_.max_ack_delay, config_.crypto_buffer)},
+      spaces_(config_.max_ack_delay, config_.crypto_buffer),
       key_phases_(keys),
-      recovery_(setup_.side,
+      recovery_(setup.side,
                 {.initial_rtt = config_.initial_rtt,
                  .max_datagram_size = config_.max_datagram_size,
                  .ecn = config_.ecn,
@@ -33,25 +27,22 @@ ConnectionMachine::ConnectionMachine(Instant now, const ConnectionConfig& config
                  .keep_alive = config_.keep_alive,
                  .handshake_timeout = config_.handshake_timeout},
                 recovery_.pto()),
-      streams_(setup_.side, config_.streams),
+      streams_(setup.side, config_.streams),
       datagrams_(config_.max_datagram_frame_size, config_.datagrams),
-      local_cids_(issuer, setup_.side == Side::client && config_.zero_length_connection_id),
+      local_cids_(issuer, setup.side == Side::client && config_.zero_length_connection_id),
       remote_cids_(issuer,
-                   setup_.side == Side::client ? setup_.original_destination_connection_id
-                                               : setup_.remote_connection_id,
+                   setup.side == Side::client ? setup.original_destination_connection_id
+                                              : setup.remote_connection_id,
                    config_.active_connection_id_limit),
-      paths_(setup_.side, config_, setup_.path, recovery_, remote_cids_, *this),
+      paths_(setup.side, config_, setup.path, recovery_, remote_cids_, *this),
       observed_addresses_(config_.address_discovery),
+      handshake_(config_, std::move(setup), local_cids_.initial(), keys, random, spaces_,
+                 key_phases_, *this),
       skipped_packet_number_(random.uniform(256)),
       now_(now) {
-  paths_.active().address_validated = setup_.side == Side::client || setup_.address_validated;
-  if (setup_.side == Side::client) {
-    setup_.initial_destination_connection_id = setup_.original_destination_connection_id;
-    // RFC 9000 §8.1.3 [rfc9000-8.1.3-2], [rfc9000-8.1.3-9].
-    token_ = std::move(setup_.token);
-    quic_bit_.set_random(config_.grease.quic_bit && setup_.token_greases_quic_bit);
-  }
-  start_handshake(now);
+  paths_.active().address_validated =
+      side() == Side::client || handshake_.setup().address_validated;
+  if (const Result started = handshake_.start(); !started) fail(now, started.error());
   paths_.update_amplification(now);
 }
 
@@ -62,14 +53,14 @@ ConnectionMachine::~ConnectionMachine() = default;
 Instant ConnectionMachine::next_deadline() const {
   const Instant end = lifetime_.deadline(streams_.may_be_blocked());
   if (!lifetime_.is_open()) return end;
-  Instant next = std::min({recovery_.deadline(), end, key_phases_.deadline(), early_data_.keys_end,
+  Instant next = std::min({recovery_.deadline(), end, key_phases_.deadline(), handshake_.deadline(),
                            observed_addresses_.deadline(), paths_.deadline(now_)});
   // RFC 9000 §8.1 [rfc9000-8.1-2]: what may not leave wakes nobody. Credit comes with a datagram, and
   // then we are polled.
   constexpr std::uint64_t kAnyAck = 128;
   const bool may_acknowledge =
       paths_.active().allowance() >= std::max(kAnyAck, paths_.least_allowance());
-  for (const Space& each : spaces_) {
+  for (const NumberSpace& each : spaces_) {
     if (may_acknowledge && !each.discarded) next = std::min(next, each.acks.deadline());
   }
   if (has_frames(now_)) next = std::min(next, recovery_.pacing_deadline(now_));
@@ -90,10 +81,7 @@ void ConnectionMachine::on_deadline(Instant now) {
   }
   paths_.on_deadline(now);
   key_phases_.on_deadline(now);
-  if (now >= early_data_.keys_end) {
-    early_data_.keys = {};
-    early_data_.keys_end = kNever;
-  }
+  handshake_.on_deadline(now);
   observed_addresses_.on_deadline(now);
 }
 
@@ -123,8 +111,9 @@ void ConnectionMachine::on_stateless_reset(Instant now) {
 
 /// The connection has just ended.
 void ConnectionMachine::emit_closed() {
-  for (std::size_t i = 0; i < early_.size(); ++i) drop(DropReason::keys_unavailable);
-  early_.clear();
+  for (std::size_t i = 0; i < undecryptable_packets_.size(); ++i)
+    drop(DropReason::keys_unavailable);
+  undecryptable_packets_.clear();
   events_.push_back({.kind = ConnectionEvent::Kind::closed, .close = *lifetime_.close_reason()});
 }
 
@@ -139,7 +128,7 @@ void ConnectionMachine::on_path_result(const Path& path, bool validated) {
 void ConnectionMachine::on_path_changed(Instant now, const Path& path) {
   ++stats_.path_changes;
   // The peer follows a packet that is more than a probe.
-  if (setup_.side == Side::client) ping_requested_ = true;
+  if (side() == Side::client) ping_requested_ = true;
   observed_addresses_.on_remote_address(now, path.remote);
   events_.push_back({.kind = ConnectionEvent::Kind::path_changed, .path = path});
 }
@@ -186,7 +175,7 @@ std::optional<ConnectionEvent> ConnectionMachine::poll_event() {
 
 std::expected<StreamId, StreamError> ConnectionMachine::open_stream(bool bidirectional) {
   // What a client sends on it must not leave early.
-  if (!usable() || (!handshake_complete_ && setup_.side == Side::client)) {
+  if (!usable() || (!is_connected() && side() == Side::client)) {
     return std::unexpected(StreamError::closed);
   }
   return streams_.open(bidirectional);
@@ -236,7 +225,7 @@ void ConnectionMachine::consume(StreamId id, std::size_t size) { streams_.consum
 std::uint64_t ConnectionMachine::reset_code(StreamId id) const { return streams_.reset_code(id); }
 
 std::expected<void, DatagramError> ConnectionMachine::send_datagram(Bytes data) {
-  if (!handshake_complete_ && setup_.side == Side::client) {
+  if (!is_connected() && side() == Side::client) {
     return std::unexpected(DatagramError::closed);
   }
   return send_early_datagram(data);
@@ -259,25 +248,25 @@ void ConnectionMachine::ping() {
 }
 
 bool ConnectionMachine::initiate_key_update() {
-  return lifetime_.is_open() && key_phases_.initiate(application_space().next_packet_number);
+  return lifetime_.is_open() && key_phases_.initiate(spaces_.application().next_packet_number);
 }
 
 crypto::PeerCertificate ConnectionMachine::peer_certificate() const {
-  return tls_->peer_certificate();
+  return handshake_.tls().peer_certificate();
 }
 
-std::string_view ConnectionMachine::alpn() const { return tls_->alpn(); }
+std::string_view ConnectionMachine::alpn() const { return handshake_.tls().alpn(); }
 
-std::string_view ConnectionMachine::server_name() const { return tls_->server_name(); }
+std::string_view ConnectionMachine::server_name() const { return handshake_.tls().server_name(); }
 
-std::string ConnectionMachine::key_exchange_group() const { return tls_->group(); }
+std::string ConnectionMachine::key_exchange_group() const { return handshake_.tls().group(); }
 
 ConnectionStats ConnectionMachine::stats() const {
   ConnectionStats out = stats_;
   out.packets_lost = recovery_.packets_lost();
   out.congestion_window = recovery_.congestion_window();
   out.key_updates = key_phases_.updates();
-  out.early_bytes = early_data_.bytes;
+  out.early_bytes = handshake_.early_bytes();
   out.max_datagram_size = paths_.active().mtu.size();
   out.datagrams = datagrams_.stats();
   out.smoothed_rtt = recovery_.rtt().smoothed();

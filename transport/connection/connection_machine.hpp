@@ -15,10 +15,9 @@
 //   receiver.cpp        coalesced packets, unprotection, duplicates      RFC 9000 §12, RFC 9001 §5
 //   frame_dispatch.cpp  each frame to its owner                          RFC 9000 §12.4, §19
 //   transmitter.cpp     what goes into the next datagrams                RFC 9000 §13, §14
-//   early_data.cpp      tickets, resumption, 0-RTT       RFC 9000 §7.4.1, RFC 9001 §4.5, §4.6, §4.9.3
 //   probe_transmitter.cpp  datagrams that probe paths and their sizes    RFC 9000 §8.2, §14.4
 //   paths.cpp           from path to path                                RFC 9000 §9
-//   handshake.cpp       TLS, keys, transport parameters, Retry           RFC 9001 §4, RFC 9000 §7
+//   handshake_glue.cpp  what a handshake changes in the other parts      RFC 9001 §4, RFC 9000 §7
 #pragma once
 
 #include <array>
@@ -39,8 +38,7 @@
 #include "qpeer/transport/base/time.hpp"
 #include "qpeer/transport/connection/config.hpp"
 #include "qpeer/transport/connection/connection.hpp"
-#include "qpeer/transport/connection/early_data_state.hpp"
-#include "qpeer/transport/connection/early_packets.hpp"
+#include "qpeer/transport/connection/handshake.hpp"
 #include "qpeer/transport/connection/key_phases.hpp"
 #include "qpeer/transport/connection/lifetime.hpp"
 #include "qpeer/transport/connection/local_cids.hpp"
@@ -49,10 +47,10 @@
 #include "qpeer/transport/connection/observed_addresses.hpp"
 #include "qpeer/transport/connection/open_packet.hpp"
 #include "qpeer/transport/connection/paths.hpp"
-#include "qpeer/transport/connection/quic_bit.hpp"
+#include "qpeer/transport/connection/plain_packet.hpp"
 #include "qpeer/transport/connection/remote_cids.hpp"
 #include "qpeer/transport/connection/setup.hpp"
-#include "qpeer/transport/connection/version_choice.hpp"
+#include "qpeer/transport/connection/undecryptable_packets.hpp"
 #include "qpeer/transport/recovery/recovery.hpp"
 #include "qpeer/transport/stream/datagram_queue.hpp"
 #include "qpeer/transport/stream/stream_set.hpp"
@@ -62,8 +60,8 @@
 namespace qpeer::transport {
 
 class ConnectionMachine final : public Connection,
-                                private crypto::TlsHandler,
                                 private FateHandler,
+                                private HandshakeObserver,
                                 private PathObserver {
  public:
   /// `issuer` makes our connection IDs and learns which are gone; all references must outlive it.
@@ -109,25 +107,27 @@ class ConnectionMachine final : public Connection,
   std::expected<void, PathError> migrate(Instant now, const SocketAddress& local) override;
   bool rotate_connection_ids() override;
   bool initiate_key_update() override;
-  [[nodiscard]] Side side() const override { return setup_.side; }
-  [[nodiscard]] Version version() const override { return versions_.negotiated(); }
+  [[nodiscard]] Side side() const override { return handshake_.side(); }
+  [[nodiscard]] Version version() const override { return handshake_.version(); }
   [[nodiscard]] const Path& path() const override { return paths_.active().address; }
-  [[nodiscard]] bool is_connected() const override { return handshake_complete_; }
-  [[nodiscard]] bool is_confirmed() const override { return handshake_confirmed_; }
+  [[nodiscard]] bool is_connected() const override { return handshake_.is_complete(); }
+  [[nodiscard]] bool is_confirmed() const override { return handshake_.is_confirmed(); }
   [[nodiscard]] bool is_closed() const override { return !lifetime_.is_open(); }
   [[nodiscard]] bool is_drained() const override { return lifetime_.is_drained(); }
-  [[nodiscard]] bool is_resumed() const override { return tls_->is_resumed(); }
-  [[nodiscard]] crypto::EarlyData early_data() const override { return early_data_.state; }
+  [[nodiscard]] bool is_resumed() const override { return handshake_.tls().is_resumed(); }
+  [[nodiscard]] crypto::EarlyData early_data() const override { return handshake_.early_data(); }
   [[nodiscard]] const std::optional<CloseReason>& close_reason() const override {
     return lifetime_.close_reason();
   }
   [[nodiscard]] crypto::PeerCertificate peer_certificate() const override;
   [[nodiscard]] std::string_view alpn() const override;
   [[nodiscard]] std::string_view server_name() const override;
-  [[nodiscard]] crypto::CipherSuite cipher_suite() const override { return cipher_suite_; }
+  [[nodiscard]] crypto::CipherSuite cipher_suite() const override {
+    return key_phases_.cipher_suite();
+  }
   [[nodiscard]] std::string key_exchange_group() const override;
   [[nodiscard]] const wire::TransportParameters& peer_parameters() const override {
-    return peer_parameters_;
+    return handshake_.peer_parameters();
   }
   [[nodiscard]] ConnectionStats stats() const override;
 
@@ -143,18 +143,19 @@ class ConnectionMachine final : public Connection,
   void on_stateless_reset(Instant now);
 
  private:
-  using Space = NumberSpace;
-  struct PlainPacket;
-  struct Train;
-
-  // TlsHandler
-  void on_tls_data(EncryptionLevel level, Bytes data) override;
-  void on_tls_secret(EncryptionLevel level, crypto::Direction direction, crypto::CipherSuite suite,
-                     Bytes secret) override;
-  Result on_tls_transport_parameters(Bytes parameters) override;
-  void on_tls_session(Bytes session) override;
-  std::vector<u8> tls_ticket_data() override;
-  crypto::TicketUse on_tls_ticket(Bytes ticket_data) override;
+  // HandshakeObserver
+  void fill_parameters(wire::TransportParameters& out) override;
+  void on_peer_limits(const wire::TransportParameters& limits, bool remembered) override;
+  void on_peer_parameters(Instant now, const wire::TransportParameters& parameters) override;
+  void on_remote_cid(const ConnectionId& id) override;
+  void on_handshake_keys() override;
+  void on_space_reset(Instant now, PacketNumberSpace space) override;
+  void on_space_discarded(Instant now, PacketNumberSpace space) override;
+  void on_early_data_accepted() override;
+  void on_early_data_rejected(Instant now) override;
+  void on_session_ticket(std::vector<u8> ticket) override;
+  void on_handshake_complete(Instant now) override;
+  void on_handshake_confirmed(Instant now) override;
   // FateHandler
   void on_frame_fate(Instant now, PacketNumberSpace space, const SentFrame& frame,
                      Fate fate) override;
@@ -163,19 +164,13 @@ class ConnectionMachine final : public Connection,
   void receive_packet(Instant now, Instant received_at, const wire::ProtectedHeader& header,
                       MutableBytes packet, const ReceivedDatagram& datagram,
                       IncomingDatagram& incoming);
-  [[nodiscard]] bool can_receive_at(EncryptionLevel level) const;
-  [[nodiscard]] bool is_early(const wire::ProtectedHeader& header) const;
-  void receive_early(Instant now, IncomingDatagram& incoming);
+  [[nodiscard]] bool awaits_keys(const wire::ProtectedHeader& header) const;
+  void receive_undecryptable(Instant now, IncomingDatagram& incoming);
   std::optional<OpenPacket> open_packet(Instant now, const wire::ProtectedHeader& header,
                                         MutableBytes packet);
   bool decrypt(Instant now, const OpenPacket& packet, crypto::PacketKeys& keys, bool key_phase,
                Bytes header, MutableBytes sealed);
   void on_packet_authenticated(Instant now, const wire::ProtectedHeader& header);
-  void receive_retry(Instant now, const wire::ProtectedHeader& header, Bytes packet);
-  [[nodiscard]] bool fits_initials(Bytes token) const;
-  void receive_version_negotiation(Instant now, Bytes packet);
-  [[nodiscard]] bool is_spoken(const wire::ProtectedHeader& header) const;
-  crypto::PacketKeys& receive_keys(const wire::ProtectedHeader& header);
   /// RFC 9287 §3 [rfc9287-3-2]: we said so.
   [[nodiscard]] bool accepts_zero_quic_bit() const { return config_.grease.quic_bit; }
   void drop(DropReason reason);
@@ -192,13 +187,14 @@ class ConnectionMachine final : public Connection,
   template <class F>
   Result on_frame(Instant now, const OpenPacket& packet, const F& frame, DispatchResult& result);
   Result on_ack(Instant now, EncryptionLevel level, const wire::AckFrame& frame);
-  void on_new_token(const wire::NewTokenFrame& frame);
+  void on_new_token(Instant now, const wire::NewTokenFrame& frame);
   void on_ping_fate(const SentFrame& frame, Fate fate);
 
   // transmitter.cpp
   std::size_t build_datagram(Instant now, MutableBytes storage, Train& train);
   [[nodiscard]] std::size_t least_payload(const PlainPacket& packet) const;
   [[nodiscard]] bool can_send_at(EncryptionLevel level) const;
+  [[nodiscard]] bool has_early_frames() const;
   [[nodiscard]] bool wants_to_send(Instant now, EncryptionLevel level, bool may_elicit) const;
   [[nodiscard]] bool has_application_frames(Instant now) const;
   [[nodiscard]] bool has_frames(Instant now) const;
@@ -212,7 +208,7 @@ class ConnectionMachine final : public Connection,
   };
   void write_frames(Instant now, EncryptionLevel level, PacketWriter& out, bool may_elicit,
                     Expansion& expansion);
-  static void write_ack(Instant now, Space& number_space, PacketWriter& out);
+  static void write_ack(Instant now, NumberSpace& number_space, PacketWriter& out);
   void write_application_frames(Instant now, PacketWriter& out, Expansion& expansion);
   void write_data(PacketWriter& out);
   [[nodiscard]] std::size_t packet_room() const;
@@ -230,31 +226,9 @@ class ConnectionMachine final : public Connection,
   void on_path_changed(Instant now, const Path& path) override;
   void on_new_address_validated(Instant now) override;
 
-  // handshake.cpp
-  void start_handshake(Instant now);
-  void install_initial_keys();
-  [[nodiscard]] crypto::PacketKeys initial_keys(Version version, Side sender) const;
-  void start_anew(Instant now);
-  Bytes encode_parameters(MutableBytes storage);
-  Result agree_on_version(const wire::TransportParameters& parameters);
-  Result feed_tls(Instant now);
-  void on_handshake_complete(Instant now);
-  void confirm_handshake(Instant now);
+  // handshake_glue.cpp
+  void on_acceptance(Instant now, const Handshake::Acceptance& acceptance);
   void give_new_tokens(Instant now);
-  void discard_keys(Instant now, PacketNumberSpace which);
-  [[nodiscard]] wire::TransportParameters local_parameters();
-  [[nodiscard]] Result check_connection_ids(const wire::TransportParameters& parameters) const;
-
-  // early_data.cpp
-  [[nodiscard]] crypto::Resumption read_ticket();
-  void on_early_secret(crypto::Direction direction, crypto::CipherSuite suite, Bytes secret);
-  Result settle_early_data(Instant now);
-  void reject_early_data(Instant now);
-  void apply_peer_limits();
-  [[nodiscard]] bool can_send_early() const;
-  [[nodiscard]] bool has_early_frames() const;
-  void count_early(std::span<const SentFrame> frames);
-  [[nodiscard]] bool acknowledges_rejected(const wire::AckFrame& frame) const;
 
   // connection_machine.cpp
   void fail(Instant now, const TransportError& error);
@@ -262,25 +236,14 @@ class ConnectionMachine final : public Connection,
 
   /// Streams can be used: from the end of the handshake, or from early data on, to the end of the
   /// connection.
-  [[nodiscard]] bool usable() const {
-    return (handshake_complete_ || early_data_.usable) && lifetime_.is_open();
-  }
-  Space& space(PacketNumberSpace which) { return spaces_[static_cast<std::size_t>(which)]; }
-  [[nodiscard]] const Space& space(PacketNumberSpace which) const {
-    return spaces_[static_cast<std::size_t>(which)];
-  }
-  Space& application_space() { return space(PacketNumberSpace::application); }
+  [[nodiscard]] bool usable() const { return handshake_.allows_streams() && lifetime_.is_open(); }
 
   ConnectionConfig config_;
-  ConnectionSetup setup_;
-  crypto::KeyFactory& keys_;
   Random& random_;
   CidIssuer& issuer_;
   Instant created_at_;
-  VersionChoice versions_;
-  QuicBit quic_bit_;
 
-  std::array<Space, kPacketNumberSpaces> spaces_;
+  NumberSpaces spaces_;
   KeyPhases key_phases_;
   Recovery recovery_;
   Lifetime lifetime_;
@@ -291,25 +254,12 @@ class ConnectionMachine final : public Connection,
   NewTokens new_tokens_;
   Paths paths_;
   ObservedAddresses observed_addresses_;
-  EarlyPackets early_;
-  EarlyDataState early_data_;
-  std::vector<u8> tls_session_;  ///< Of the ticket, while the handshake starts.
-  std::unique_ptr<crypto::TlsSession> tls_;
+  UndecryptablePackets undecryptable_packets_;
+  Handshake handshake_;
   PacketNumber skipped_packet_number_;  ///< The next one that will never be sent.
-  crypto::CipherSuite cipher_suite_ = crypto::CipherSuite::aes_128_gcm_sha256;
 
-  wire::TransportParameters peer_parameters_;
-  /// Of Initials in the version that is not the original one.
-  crypto::PacketKeys switched_initial_receive_;
-  std::vector<u8> token_;  ///< For our Initials.
   std::size_t new_tokens_received_ = 0;
-  std::optional<ConnectionId> retry_source_connection_id_;
 
-  bool handshake_complete_ = false;
-  bool handshake_confirmed_ = false;
-  bool send_handshake_done_ = false;
-  bool handshake_done_acknowledged_ = false;
-  bool peer_packet_processed_ = false;  ///< Retry and Version Negotiation come too late then.
   bool ping_requested_ = false;
   std::uint64_t pings_ = 0;  ///< Calls of ping(); a PING's SentFrame::offset is the last it serves.
   std::uint64_t pings_answered_ = 0;

@@ -72,7 +72,7 @@ Result ConnectionMachine::on_frame(Instant now, const OpenPacket& packet, const 
     const Result result = streams_.on_frame(frame);
     if (early && result) {
       streams_.on_early_frame(frame.stream_id);
-      early_data_.bytes += frame.data.size();
+      handshake_.count_early_bytes(frame.data.size());
     }
     return result;
   } else if constexpr (is_stream_frame<F>) {
@@ -80,23 +80,19 @@ Result ConnectionMachine::on_frame(Instant now, const OpenPacket& packet, const 
   } else if constexpr (std::is_same_v<F, wire::AckFrame>) {
     return on_ack(now, packet.level, frame);
   } else if constexpr (std::is_same_v<F, wire::CryptoFrame>) {
-    Space& number_space = space(space_of(packet.level));
-    if (number_space.discarded) return {};  // A frame before this one completed the handshake.
-    versions_.settle();  // RFC 9369 §4.1 [rfc9369-4.1-5]: the server says it in its own version.
-    const Result buffered = number_space.crypto.on_frame(frame);
-    return buffered ? feed_tls(now) : buffered;
+    return handshake_.on_frame(now, packet.level, frame);
   } else if constexpr (std::is_same_v<F, wire::HandshakeDoneFrame>) {
     // RFC 9000 §19.20 [rfc9000-19.20-2].
-    if (setup_.side == Side::server) {
+    if (side() == Side::server) {
       return violation("HANDSHAKE_DONE from a client", FrameType::handshake_done);
     }
-    confirm_handshake(now);
+    handshake_.confirm(now);
   } else if constexpr (std::is_same_v<F, wire::NewTokenFrame>) {
     // RFC 9000 §19.7 [rfc9000-19.7-4].
-    if (setup_.side == Side::server) {
+    if (side() == Side::server) {
       return violation("NEW_TOKEN from a client", FrameType::new_token);
     }
-    on_new_token(frame);
+    on_new_token(now, frame);
   } else if constexpr (std::is_same_v<F, wire::NewConnectionIdFrame>) {
     const Result result = remote_cids_.on_frame(frame);
     paths_.replace_retired_cids();
@@ -123,10 +119,10 @@ Result ConnectionMachine::on_ack(Instant now, EncryptionLevel level, const wire:
   const std::uint64_t bounded = std::min<std::uint64_t>(frame.ack_delay, 1U << 30);
   const Duration ack_delay =
       which == PacketNumberSpace::application
-          ? std::chrono::microseconds(bounded << peer_parameters_.ack_delay_exponent)
+          ? std::chrono::microseconds(bounded << peer_parameters().ack_delay_exponent)
           : Duration{};
   // RFC 9001 §4.6.2 [rfc9001-4.6.2-2].
-  if (which == PacketNumberSpace::application && acknowledges_rejected(frame)) {
+  if (which == PacketNumberSpace::application && handshake_.acknowledges_rejected(frame)) {
     return violation("ACK of rejected early data", FrameType::ack);
   }
   const auto outcome = recovery_.on_ack(now, which, frame, ack_delay, *this);
@@ -135,24 +131,24 @@ Result ConnectionMachine::on_ack(Instant now, EncryptionLevel level, const wire:
     key_phases_.on_acknowledged(frame.largest_acknowledged);
     paths_.detect_black_hole(now);
   }
-  if (which == PacketNumberSpace::handshake && setup_.side == Side::client) {
+  if (which == PacketNumberSpace::handshake && side() == Side::client) {
     recovery_.on_address_validated_by_peer(now);
   }
   return {};
 }
 
 /// What the server wants to see next time goes to the application, with where it came from.
-void ConnectionMachine::on_new_token(const wire::NewTokenFrame& frame) {
+void ConnectionMachine::on_new_token(Instant now, const wire::NewTokenFrame& frame) {
   const bool usable = frame.token.size() <= StoredToken::kMaxToken;
   if (!usable || new_tokens_received_ >= config_.max_new_tokens) return;
   ++new_tokens_received_;
-  const Duration unix_time = now_.time_since_epoch() + setup_.clock_offset;
+  const Duration unix_time = now.time_since_epoch() + handshake_.setup().clock_offset;
   const StoredToken stored{
       .version = version(),
-      .grease_quic_bit = peer_parameters_.grease_quic_bit,
+      .grease_quic_bit = peer_parameters().grease_quic_bit,
       .received = std::chrono::duration_cast<std::chrono::seconds>(unix_time).count(),
-      .server = setup_.path.remote,
-      .server_name = setup_.server_name,
+      .server = handshake_.setup().path.remote,
+      .server_name = handshake_.setup().server_name,
       .token = {frame.token.begin(), frame.token.end()}};
   events_.push_back({.kind = ConnectionEvent::Kind::new_token, .address_token = stored.encode()});
 }
@@ -172,18 +168,16 @@ void ConnectionMachine::on_frame_fate(Instant now, PacketNumberSpace which, cons
                                       Fate fate) {
   switch (frame.owner) {
     case FrameOwner::ack_tracker:
-      if (fate == Fate::acked) space(which).acks.on_ack_acknowledged(frame.offset);
+      if (fate == Fate::acked) spaces_[which].acks.on_ack_acknowledged(frame.offset);
       break;
     case FrameOwner::crypto_stream:
-      space(which).crypto.on_fate(frame, fate);
+      spaces_[which].crypto.on_fate(frame, fate);
       break;
     case FrameOwner::ping:
       on_ping_fate(frame, fate);
       break;
     case FrameOwner::handshake:
-      if (fate == Fate::acked) handshake_done_acknowledged_ = true;
-      send_handshake_done_ =
-          send_handshake_done_ || (fate == Fate::lost && !handshake_done_acknowledged_);
+      handshake_.done().on_fate(frame, fate);
       break;
     case FrameOwner::path_validator:
       break;  // RFC 9000 §13.3: sent once, or again as a new one.

@@ -7,7 +7,8 @@
 #include <cstddef>
 
 #include "qpeer/transport/base/datagram.hpp"
-#include "qpeer/transport/connection/connection_machine.hpp"
+#include "qpeer/transport/base/ids.hpp"
+#include "qpeer/transport/recovery/recovery.hpp"
 
 namespace qpeer::transport {
 
@@ -15,7 +16,7 @@ namespace qpeer::transport {
 inline constexpr std::size_t kLeastPayload = 32;
 
 /// A packet whose frames are written and whose protection is not there yet.
-struct ConnectionMachine::PlainPacket {
+struct PlainPacket {
   EncryptionLevel level = EncryptionLevel::one_rtt;
   std::size_t begin = 0;  ///< In the datagram.
   std::size_t length_position = 0;
@@ -26,7 +27,7 @@ struct ConnectionMachine::PlainPacket {
   SentPacketInfo info;
 };
 
-struct ConnectionMachine::Train {
+struct Train {
   struct Unmasked {
     MutableBytes packet;
     std::size_t packet_number_offset;

@@ -11,7 +11,7 @@ namespace qpeer::transport {
 
 /// A datagram of its own kind, should one be due.
 std::optional<Transmit> ConnectionMachine::transmit_probe(Instant now, TransmitBuffer& out) {
-  if (!lifetime_.is_open() || !handshake_confirmed_ || key_phases_.nearly_exhausted()) {
+  if (!lifetime_.is_open() || !is_confirmed() || key_phases_.nearly_exhausted()) {
     return std::nullopt;
   }
   const auto probe = paths_.next_probe(now, out.storage.size());

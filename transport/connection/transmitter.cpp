@@ -11,6 +11,7 @@
 #include <array>
 
 #include "qpeer/transport/connection/connection_machine.hpp"
+#include "qpeer/transport/connection/packet_level.hpp"
 #include "qpeer/transport/connection/plain_packet.hpp"
 #include "qpeer/transport/recovery/packet_writer.hpp"
 #include "qpeer/transport/wire/header.hpp"
@@ -30,26 +31,13 @@ constexpr std::uint64_t kAcksBeforePing = 64;
 constexpr std::array kSendingOrder{EncryptionLevel::initial, EncryptionLevel::zero_rtt,
                                    EncryptionLevel::handshake, EncryptionLevel::one_rtt};
 
-PacketType type_of(EncryptionLevel level) {
-  switch (level) {
-    case EncryptionLevel::initial:
-      return PacketType::initial;
-    case EncryptionLevel::zero_rtt:
-      return PacketType::zero_rtt;
-    case EncryptionLevel::handshake:
-      return PacketType::handshake;
-    default:
-      return PacketType::one_rtt;
-  }
-}
-
 }  // namespace
 
 std::optional<Transmit> ConnectionMachine::poll_transmit(Instant now, TransmitBuffer& out) {
   now_ = now;
   if (lifetime_.is_silent()) return std::nullopt;
   if (lifetime_.is_closing() && !lifetime_.has_close_to_send()) return std::nullopt;
-  if (key_phases_.wants_update()) key_phases_.initiate(application_space().next_packet_number);
+  if (key_phases_.wants_update()) key_phases_.initiate(spaces_.application().next_packet_number);
   if (auto probe = transmit_probe(now, out)) return probe;
   NetworkPath& path = paths_.active();
   const std::size_t full_size = paths_.datagram_size();
@@ -77,13 +65,13 @@ std::optional<Transmit> ConnectionMachine::poll_transmit(Instant now, TransmitBu
     path.on_sent(size);
     if (segment_size == 0) segment_size = size;
     if (size < segment_size || size < full_size || !lifetime_.is_open()) break;
-    if (handshake_confirmed_ && !train.padded) path.mtu.on_full_datagram();
+    if (is_confirmed() && !train.padded) path.mtu.on_full_datagram();
   }
   flush_header_protection(train);
   lifetime_.on_close_sent();
   paths_.update_amplification(now);
   if (total == 0) return std::nullopt;
-  recovery_.set_application_limited(handshake_complete_ && !has_application_frames(now));
+  recovery_.set_application_limited(is_connected() && !has_application_frames(now));
   return Transmit{
       .path = path.address, .ecn = train.ecn, .size = total, .segment_size = segment_size};
 }
@@ -116,8 +104,8 @@ std::size_t ConnectionMachine::build_datagram(Instant now, MutableBytes storage,
     packet.info.in_flight = frames.ack_eliciting();
     // RFC 9000 §14.1 [rfc9000-14.1-1], [rfc9000-14.1-2]; §8.2.1 [rfc9000-8.2.1-5], §8.2.2
     // [rfc9000-8.2.2-5].
-    pad = pad || (level == EncryptionLevel::initial &&
-                  (setup_.side == Side::client || frames.ack_eliciting()));
+    pad = pad ||
+          (level == EncryptionLevel::initial && (side() == Side::client || frames.ack_eliciting()));
     size = packet.payload + packet.payload_size + crypto::kTagSize;
     ++count;
   }
@@ -150,18 +138,20 @@ std::size_t ConnectionMachine::least_payload(const PlainPacket& packet) const {
 }
 
 bool ConnectionMachine::can_send_at(EncryptionLevel level) const {
-  if (level == EncryptionLevel::zero_rtt) return can_send_early();
-  if (level == EncryptionLevel::one_rtt) {
-    // RFC 9001 §4.6.2: a server answers early data before it has the client's Finished.
-    return key_phases_.can_send() &&
-           (handshake_complete_ || (setup_.side == Side::server && early_data_.usable));
-  }
-  return static_cast<bool>(space(space_of(level)).send);
+  // RFC 9000 §10.2.3: the server may have no keys for a close that comes in 0-RTT.
+  if (level == EncryptionLevel::zero_rtt && !lifetime_.is_open()) return false;
+  return handshake_.can_send(level);
+}
+
+/// Whether anything waits that 0-RTT packets carry.
+bool ConnectionMachine::has_early_frames() const {
+  return streams_.has_frames() || datagrams_.has_frames() || ping_requested_ ||
+         recovery_.probes(PacketNumberSpace::application) > 0;
 }
 
 bool ConnectionMachine::wants_to_send(Instant now, EncryptionLevel level, bool may_elicit) const {
   if (lifetime_.is_closing()) return true;
-  const Space& number_space = space(space_of(level));
+  const NumberSpace& number_space = spaces_[space_of(level)];
   if (level == EncryptionLevel::zero_rtt) return may_elicit && has_early_frames();
   if (number_space.acks.ack_due(now)) return true;
   if (!may_elicit) return false;
@@ -170,7 +160,7 @@ bool ConnectionMachine::wants_to_send(Instant now, EncryptionLevel level, bool m
 }
 
 bool ConnectionMachine::has_application_frames(Instant now) const {
-  return ping_requested_ || send_handshake_done_ || paths_.has_frames(now) ||
+  return ping_requested_ || handshake_.done().has_frames() || paths_.has_frames(now) ||
          new_tokens_.has_frames() || local_cids_.has_frames() || remote_cids_.has_frames() ||
          observed_addresses_.has_frames() || streams_.has_frames() || datagrams_.has_frames();
 }
@@ -179,16 +169,16 @@ bool ConnectionMachine::has_application_frames(Instant now) const {
 bool ConnectionMachine::has_frames(Instant now) const {
   for (const EncryptionLevel level :
        {EncryptionLevel::initial, EncryptionLevel::handshake, EncryptionLevel::one_rtt}) {
-    if (can_send_at(level) && space(space_of(level)).crypto.has_frames()) return true;
+    if (can_send_at(level) && spaces_[space_of(level)].crypto.has_frames()) return true;
   }
-  if (can_send_early()) return has_early_frames();
+  if (can_send_at(EncryptionLevel::zero_rtt)) return has_early_frames();
   return can_send_at(EncryptionLevel::one_rtt) && has_application_frames(now);
 }
 
 /// Writes the header at `at`; false when there is no room for it and any frames.
 bool ConnectionMachine::begin_packet(EncryptionLevel level, const ConnectionId& destination,
                                      MutableBytes storage, std::size_t at, PlainPacket& packet) {
-  Space& number_space = space(space_of(level));
+  NumberSpace& number_space = spaces_[space_of(level)];
   if (space_of(level) == PacketNumberSpace::application &&
       number_space.next_packet_number == skipped_packet_number_) {
     skip_packet_number();
@@ -204,19 +194,13 @@ bool ConnectionMachine::begin_packet(EncryptionLevel level, const ConnectionId& 
     if (out.remaining() < wire::short_header_size(dcid) + kLeastPayload + crypto::kTagSize)
       return false;
     wire::encode_short_header(out, dcid, false, key_phases_.phase(), packet.packet_number_length,
-                              quic_bit_.next(random_));
+                              handshake_.next_quic_bit());
   } else {
-    // RFC 9369 §4.1 [rfc9369-4.1-8], [rfc9369-4.1-10].
-    const bool early = level == EncryptionLevel::zero_rtt;
-    const wire::LongHeader header{.type = type_of(level),
-                                  .version = early ? setup_.version : version(),
-                                  .dcid = dcid,
-                                  .scid = local_cids_.initial().bytes(),
-                                  .token = token_};
+    const wire::LongHeader header = handshake_.long_header(level, destination);
     const std::size_t least = wire::long_header_size(header) + kLeastPayload + crypto::kTagSize;
     if (out.remaining() < least) return false;
-    packet.length_position =
-        wire::encode_long_header(out, header, packet.packet_number_length, quic_bit_.next(random_));
+    packet.length_position = wire::encode_long_header(out, header, packet.packet_number_length,
+                                                      handshake_.next_quic_bit());
   }
   packet.packet_number_offset = out.size();
   wire::write_packet_number(out, packet.info.number, packet.packet_number_length);
@@ -226,7 +210,7 @@ bool ConnectionMachine::begin_packet(EncryptionLevel level, const ConnectionId& 
 
 /// A number never sent: who acknowledges it acknowledges what it did not receive. RFC 9000 §21.4.
 void ConnectionMachine::skip_packet_number() {
-  PacketNumber& next = application_space().next_packet_number;
+  PacketNumber& next = spaces_.application().next_packet_number;
   ++next;
   skipped_packet_number_ = next + 1 + random_.uniform(4096);
 }
@@ -234,7 +218,7 @@ void ConnectionMachine::skip_packet_number() {
 void ConnectionMachine::write_frames(Instant now, EncryptionLevel level, PacketWriter& out,
                                      bool may_elicit, Expansion& expansion) {
   if (lifetime_.is_closing()) return lifetime_.write_close(level, out);
-  Space& number_space = space(space_of(level));
+  NumberSpace& number_space = spaces_[space_of(level)];
   // Before an ACK, which waits for the next packet: one as large as packets are has no other place.
   if (may_elicit && level == EncryptionLevel::one_rtt && datagrams_.crowded_out()) {
     datagrams_.write_frames(out, packet_room());
@@ -264,7 +248,7 @@ void ConnectionMachine::write_frames(Instant now, EncryptionLevel level, PacketW
   }
 }
 
-void ConnectionMachine::write_ack(Instant now, Space& number_space, PacketWriter& out) {
+void ConnectionMachine::write_ack(Instant now, NumberSpace& number_space, PacketWriter& out) {
   const auto ranges = number_space.acks.ranges();
   const auto ack_delay =
       std::chrono::duration_cast<std::chrono::microseconds>(number_space.acks.ack_delay(now));
@@ -285,10 +269,7 @@ void ConnectionMachine::write_ack(Instant now, Space& number_space, PacketWriter
 void ConnectionMachine::write_application_frames(Instant now, PacketWriter& out,
                                                  Expansion& expansion) {
   if (paths_.write_frames(now, random_, out, expansion.possible)) expansion.wanted = true;
-  if (send_handshake_done_ &&
-      out.write(wire::HandshakeDoneFrame{}, {.owner = FrameOwner::handshake, .stream = {}})) {
-    send_handshake_done_ = false;
-  }
+  handshake_.done().write_frames(out);
   observed_addresses_.write_frames(out);
   new_tokens_.write_frames(out);
   local_cids_.write_frames(out);
@@ -316,7 +297,7 @@ void ConnectionMachine::finish_packet(Instant now, PlainPacket& packet,
                                       std::span<const SentFrame> frames, MutableBytes storage,
                                       Train& train) {
   const PacketNumberSpace which = space_of(packet.level);
-  Space& number_space = space(which);
+  NumberSpace& number_space = spaces_[which];
   const std::size_t end = packet.payload + packet.payload_size + crypto::kTagSize;
   const MutableBytes bytes = storage.subspan(packet.begin, end - packet.begin);
   const Bytes header = bytes.first(packet.payload - packet.begin);
@@ -327,9 +308,10 @@ void ConnectionMachine::finish_packet(Instant now, PlainPacket& packet,
                                      packet.packet_number_length};
   } else {
     wire::patch_length(bytes, packet.length_position, bytes.size() - packet.packet_number_offset);
-    const bool early = packet.level == EncryptionLevel::zero_rtt;
-    const crypto::PacketKeys& keys = early ? early_data_.keys : number_space.send;
-    if (early) count_early(frames);
+    const crypto::PacketKeys& keys = handshake_.send_keys(packet.level);
+    if (packet.level == EncryptionLevel::zero_rtt) {
+      for (const SentFrame& frame : frames) handshake_.count_early_bytes(frame.length);
+    }
     keys.aead->seal(packet.info.number, header, payload_and_tag);
     const auto mask =
         keys.header_protection->mask(wire::header_sample(bytes, packet.packet_number_offset));
@@ -342,8 +324,8 @@ void ConnectionMachine::finish_packet(Instant now, PlainPacket& packet,
   ++stats_.packets_sent;
   if (packet.info.ack_eliciting) lifetime_.on_ack_eliciting_sent(now, recovery_.pto());
   // RFC 9001 §4.9.1 [rfc9001-4.9.1-1]: the client's first Handshake packet ends its Initial keys.
-  if (packet.level == EncryptionLevel::handshake && setup_.side == Side::client) {
-    discard_keys(now, PacketNumberSpace::initial);
+  if (packet.level == EncryptionLevel::handshake && side() == Side::client) {
+    handshake_.discard_keys(now, PacketNumberSpace::initial);
   }
 }
 
