@@ -2,6 +2,7 @@
 #include "qpeer/transport/connection/connection_machine.hpp"
 
 #include <algorithm>
+#include <cassert>
 
 #include "qpeer/transport/wire/header.hpp"
 
@@ -11,9 +12,9 @@ ConnectionMachine::ConnectionMachine(Instant now, const ConnectionConfig& config
                                      ConnectionSetup setup, crypto::KeyFactory& keys,
                                      Random& random, CidIssuer& issuer)
     : config_(sanitized(config)),
-      random_(random),
       issuer_(issuer),
       created_at_(now),
+      called_at_(now),
       spaces_(config_.max_ack_delay, config_.crypto_buffer),
       key_phases_(keys),
       recovery_(setup.side,
@@ -34,12 +35,30 @@ ConnectionMachine::ConnectionMachine(Instant now, const ConnectionConfig& config
                    setup.side == Side::client ? setup.original_destination_connection_id
                                               : setup.remote_connection_id,
                    config_.active_connection_id_limit),
-      paths_(setup.side, config_, setup.path, recovery_, remote_cids_, *this),
       observed_addresses_(config_.address_discovery),
+      paths_(setup.side, config_, setup.path, recovery_, remote_cids_, *this),
       handshake_(config_, std::move(setup), local_cids_.initial(), keys, random, spaces_,
                  key_phases_, *this),
-      skipped_packet_number_(random.uniform(256)),
-      now_(now) {
+      sources_({.lifetime = lifetime_,
+                .handshake = handshake_,
+                .spaces = spaces_,
+                .recovery = recovery_,
+                .paths = paths_,
+                .pings = pings_,
+                .observed_addresses = observed_addresses_,
+                .new_tokens = new_tokens_,
+                .local_cids = local_cids_,
+                .remote_cids = remote_cids_,
+                .streams = streams_,
+                .datagrams = datagrams_},
+               random),
+      assembler_({.sources = sources_,
+                  .handshake = handshake_,
+                  .key_phases = key_phases_,
+                  .spaces = spaces_,
+                  .recovery = recovery_,
+                  .lifetime = lifetime_},
+                 local_cids_.initial().size(), random) {
   paths_.active().address_validated =
       side() == Side::client || handshake_.setup().address_validated;
   if (const Result started = handshake_.start(); !started) fail(now, started.error());
@@ -48,13 +67,80 @@ ConnectionMachine::ConnectionMachine(Instant now, const ConnectionConfig& config
 
 ConnectionMachine::~ConnectionMachine() = default;
 
+// --- sending -------------------------------------------------------------------------------------
+
+std::optional<Transmit> ConnectionMachine::poll_transmit(Instant now, TransmitBuffer& out) {
+  called_at_ = now;
+  if (lifetime_.is_silent()) return std::nullopt;
+  if (lifetime_.is_closing() && !lifetime_.has_close_to_send()) return std::nullopt;
+  if (key_phases_.wants_update()) key_phases_.initiate(spaces_.application().next_packet_number);
+  if (auto probe = transmit_probe(now, out)) return probe;
+  NetworkPath& path = paths_.active();
+  const std::size_t full_size = paths_.datagram_size();
+  PacketAssembler::Train train(recovery_.ecn_mark());
+  std::size_t total = 0;
+  std::size_t segment_size = 0;
+  const std::size_t max_segments = std::min(out.max_segments, kMaxTransmitSegments);
+  for (std::size_t segments = 0; segments < max_segments; ++segments) {
+    // RFC 9001 §6.6 [rfc9001-6.6-4], [rfc9001-6.6-5]: no update came in time, so the connection ends
+    // while that can be said; [rfc9001-6.6-2]: and no packet more under a worn-out key.
+    if (key_phases_.nearly_exhausted()) {
+      fail(now, {TransportErrorCode::aead_limit_reached, "the keys are worn out"});
+    }
+    if (key_phases_.exhausted()) break;
+    std::size_t limit = segment_size == 0 ? full_size : segment_size;
+    limit = static_cast<std::size_t>(std::min<std::uint64_t>(limit, path.allowance()));
+    // RFC 9000 §8.1 [rfc9000-8.1-2]: what cannot carry a padded Initial waits for more credit.
+    if (limit < paths_.least_allowance() && segment_size == 0) break;
+    if (limit < segment_size || out.storage.size() - total < limit) break;
+    const std::size_t size = assembler_.add_datagram(now, remote_cids_.current(),
+                                                     out.storage.subspan(total, limit), train);
+    if (size == 0) break;
+    total += size;
+    stats_.bytes_sent += size;
+    path.on_sent(size);
+    if (segment_size == 0) segment_size = size;
+    if (size < segment_size || size < full_size || !lifetime_.is_open()) break;
+    if (is_confirmed() && !train.is_padded()) path.mtu.on_full_datagram();
+  }
+  assembler_.protect_headers(train);
+  lifetime_.on_close_sent();
+  paths_.update_amplification(now);
+  assert(consistent());
+  if (total == 0) return std::nullopt;
+  recovery_.set_application_limited(is_connected() && !sources_.has_application_frames(now));
+  return Transmit{
+      .path = path.address, .ecn = train.ecn(), .size = total, .segment_size = segment_size};
+}
+
+/// A datagram that probes a path or its size, should one be due.
+std::optional<Transmit> ConnectionMachine::transmit_probe(Instant now, TransmitBuffer& out) {
+  if (!lifetime_.is_open() || !is_confirmed() || key_phases_.nearly_exhausted()) {
+    return std::nullopt;
+  }
+  const auto probe = paths_.next_probe(now, out.storage.size());
+  if (!probe) return std::nullopt;
+  const ConnectionId* const destination = remote_cids_.find(probe->path->remote_cid);
+  if (destination == nullptr) return std::nullopt;
+  PacketAssembler::Train train(probe->is_mtu_probe ? recovery_.ecn_mark() : Ecn::not_ect);
+  const MutableBytes storage = out.storage.first(probe->size);
+  if (!assembler_.add_probe(now, *destination, *probe, storage, train)) return std::nullopt;
+  assembler_.protect_headers(train);
+  probe->path->on_sent(storage.size());
+  stats_.bytes_sent += storage.size();
+  return Transmit{.path = probe->path->address,
+                  .ecn = train.ecn(),
+                  .size = storage.size(),
+                  .segment_size = storage.size()};
+}
+
 // --- time ----------------------------------------------------------------------------------------
 
 Instant ConnectionMachine::next_deadline() const {
   const Instant end = lifetime_.deadline(streams_.may_be_blocked());
   if (!lifetime_.is_open()) return end;
   Instant next = std::min({recovery_.deadline(), end, key_phases_.deadline(), handshake_.deadline(),
-                           observed_addresses_.deadline(), paths_.deadline(now_)});
+                           observed_addresses_.deadline(), paths_.deadline(called_at_)});
   // RFC 9000 §8.1 [rfc9000-8.1-2]: what may not leave wakes nobody. Credit comes with a datagram, and
   // then we are polled.
   constexpr std::uint64_t kAnyAck = 128;
@@ -63,16 +149,18 @@ Instant ConnectionMachine::next_deadline() const {
   for (const NumberSpace& each : spaces_) {
     if (may_acknowledge && !each.discarded) next = std::min(next, each.acks.deadline());
   }
-  if (has_frames(now_)) next = std::min(next, recovery_.pacing_deadline(now_));
+  if (sources_.has_frames(called_at_)) {
+    next = std::min(next, recovery_.pacing_deadline(called_at_));
+  }
   return next;
 }
 
 void ConnectionMachine::on_deadline(Instant now) {
-  now_ = now;
+  called_at_ = now;
   const Lifetime::Due due = lifetime_.on_deadline(now, recovery_.pto());
   if (due.closed) emit_closed();
   if (!lifetime_.is_open()) return;
-  if (due.keep_alive) ping_requested_ = true;
+  if (due.keep_alive) pings_.send();
   // RFC 9000 §4.1 [rfc9000-4.1-5]: who waits for a slow reader is not gone.
   if (due.blocked && !recovery_.ack_eliciting_in_flight()) streams_.repeat_blocked();
   if (now >= recovery_.deadline()) {
@@ -83,12 +171,19 @@ void ConnectionMachine::on_deadline(Instant now) {
   key_phases_.on_deadline(now);
   handshake_.on_deadline(now);
   observed_addresses_.on_deadline(now);
+  assert(consistent());
+}
+
+bool ConnectionMachine::consistent() const {
+  return spaces_.consistent() && lifetime_.consistent() && pings_.consistent() &&
+         paths_.consistent() && handshake_.consistent() && sources_.consistent() &&
+         assembler_.consistent();
 }
 
 // --- ends ----------------------------------------------------------------------------------------
 
 void ConnectionMachine::close(Instant now, std::uint64_t error_code, std::string_view reason) {
-  now_ = now;
+  called_at_ = now;
   if (lifetime_.enter_closing(now, application_close(error_code, reason), recovery_.pto())) {
     emit_closed();
   }
@@ -103,7 +198,7 @@ void ConnectionMachine::fail(Instant now, const TransportError& error) {
 }
 
 void ConnectionMachine::on_stateless_reset(Instant now) {
-  now_ = now;
+  called_at_ = now;
   const CloseReason reason{.kind = CloseReason::Kind::stateless_reset,
                            .reason = "the peer has no state for this connection"};
   if (lifetime_.enter_draining(now, reason, recovery_.pto())) emit_closed();
@@ -128,7 +223,7 @@ void ConnectionMachine::on_path_result(const Path& path, bool validated) {
 void ConnectionMachine::on_path_changed(Instant now, const Path& path) {
   ++stats_.path_changes;
   // The peer follows a packet that is more than a probe.
-  if (side() == Side::client) ping_requested_ = true;
+  if (side() == Side::client) pings_.send();
   observed_addresses_.on_remote_address(now, path.remote);
   events_.push_back({.kind = ConnectionEvent::Kind::path_changed, .path = path});
 }
@@ -137,13 +232,13 @@ void ConnectionMachine::on_new_address_validated(Instant now) { give_new_tokens(
 
 std::expected<void, PathError> ConnectionMachine::probe_path(Instant now,
                                                              const SocketAddress& local) {
-  now_ = now;
+  called_at_ = now;
   if (!lifetime_.is_open()) return std::unexpected(PathError::closed);
   return paths_.begin(now, local, NetworkPath::Intent::probe);
 }
 
 std::expected<void, PathError> ConnectionMachine::migrate(Instant now, const SocketAddress& local) {
-  now_ = now;
+  called_at_ = now;
   if (!lifetime_.is_open()) return std::unexpected(PathError::closed);
   return paths_.begin(now, local, NetworkPath::Intent::migrate);
 }
@@ -233,19 +328,16 @@ std::expected<void, DatagramError> ConnectionMachine::send_datagram(Bytes data) 
 
 std::expected<void, DatagramError> ConnectionMachine::send_early_datagram(Bytes data) {
   if (!usable()) return std::unexpected(DatagramError::closed);
-  return datagrams_.send(data, packet_room());
+  return datagrams_.send(data, sources_.packet_room());
 }
 
 std::optional<std::size_t> ConnectionMachine::max_datagram_payload() const {
-  return usable() ? datagrams_.max_payload(packet_room()) : std::nullopt;
+  return usable() ? datagrams_.max_payload(sources_.packet_room()) : std::nullopt;
 }
 
 std::optional<Bytes> ConnectionMachine::next_datagram() { return datagrams_.next(); }
 
-void ConnectionMachine::ping() {
-  ping_requested_ = true;
-  ++pings_;
-}
+void ConnectionMachine::ping() { pings_.ask(); }
 
 bool ConnectionMachine::initiate_key_update() {
   return lifetime_.is_open() && key_phases_.initiate(spaces_.application().next_packet_number);
@@ -263,6 +355,7 @@ std::string ConnectionMachine::key_exchange_group() const { return handshake_.tl
 
 ConnectionStats ConnectionMachine::stats() const {
   ConnectionStats out = stats_;
+  out.packets_sent = assembler_.packets_sent();
   out.packets_lost = recovery_.packets_lost();
   out.congestion_window = recovery_.congestion_window();
   out.key_updates = key_phases_.updates();

@@ -4,20 +4,17 @@
 //
 //            on_datagram            poll_transmit
 //                |                        ^
-//            receiver                transmitter        (receiver.cpp, transmitter.cpp)
+//            receiver              PacketAssembler
 //                |                        |
-//         frame_dispatch ->  state  ->  write_frames         (frame_dispatch.cpp)
-//                |                        |
-//     handshake, streams, recovery, key_phases, local_cids, remote_cids, lifetime
+//         frame_dispatch -> parts -> FrameSources
 //
-// Single-threaded, not movable: its parts refer to it. Implementation by duty:
-//   connection_machine.cpp  creation, deadlines, ends, application calls, events, figures
+// Parts: Handshake, Paths, Lifetime, Recovery, StreamSet, DatagramQueue, KeyPhases, LocalCids,
+// RemoteCids, NewTokens, ObservedAddresses, Pings. Single-threaded, not movable: they refer to each
+// other. Invariant: that of each part. What is left for this class:
+//   connection_machine.cpp  creation, the verbs but for on_datagram, ends, application calls, figures
 //   receiver.cpp        coalesced packets, unprotection, duplicates      RFC 9000 §12, RFC 9001 §5
-//   frame_dispatch.cpp  each frame to its owner                          RFC 9000 §12.4, §19
-//   transmitter.cpp     what goes into the next datagrams                RFC 9000 §13, §14
-//   probe_transmitter.cpp  datagrams that probe paths and their sizes    RFC 9000 §8.2, §14.4
-//   paths.cpp           from path to path                                RFC 9000 §9
-//   handshake_glue.cpp  what a handshake changes in the other parts      RFC 9001 §4, RFC 9000 §7
+//   frame_dispatch.cpp  each frame to its owner, each fate back          RFC 9000 §12.4, §19
+//   handshake_effects.cpp  what a handshake changes in the other parts      RFC 9001 §4, RFC 9000 §7
 #pragma once
 
 #include <array>
@@ -38,6 +35,7 @@
 #include "qpeer/transport/base/time.hpp"
 #include "qpeer/transport/connection/config.hpp"
 #include "qpeer/transport/connection/connection.hpp"
+#include "qpeer/transport/connection/frame_sources.hpp"
 #include "qpeer/transport/connection/handshake.hpp"
 #include "qpeer/transport/connection/key_phases.hpp"
 #include "qpeer/transport/connection/lifetime.hpp"
@@ -46,8 +44,9 @@
 #include "qpeer/transport/connection/number_space.hpp"
 #include "qpeer/transport/connection/observed_addresses.hpp"
 #include "qpeer/transport/connection/open_packet.hpp"
+#include "qpeer/transport/connection/packet_assembler.hpp"
 #include "qpeer/transport/connection/paths.hpp"
-#include "qpeer/transport/connection/plain_packet.hpp"
+#include "qpeer/transport/connection/pings.hpp"
 #include "qpeer/transport/connection/remote_cids.hpp"
 #include "qpeer/transport/connection/setup.hpp"
 #include "qpeer/transport/connection/undecryptable_packets.hpp"
@@ -82,6 +81,9 @@ class ConnectionMachine final : public Connection,
   [[nodiscard]] Instant next_deadline() const;
   void on_deadline(Instant now);
   std::optional<ConnectionEvent> poll_event();
+
+  /// Whether the invariant of each part holds. For assertions.
+  [[nodiscard]] bool consistent() const;
 
   // --- Connection ------------------------------------------------------------------------------
   std::expected<StreamId, StreamError> open_stream(bool bidirectional) override;
@@ -188,49 +190,18 @@ class ConnectionMachine final : public Connection,
   Result on_frame(Instant now, const OpenPacket& packet, const F& frame, DispatchResult& result);
   Result on_ack(Instant now, EncryptionLevel level, const wire::AckFrame& frame);
   void on_new_token(Instant now, const wire::NewTokenFrame& frame);
-  void on_ping_fate(const SentFrame& frame, Fate fate);
-
-  // transmitter.cpp
-  std::size_t build_datagram(Instant now, MutableBytes storage, Train& train);
-  [[nodiscard]] std::size_t least_payload(const PlainPacket& packet) const;
-  [[nodiscard]] bool can_send_at(EncryptionLevel level) const;
-  [[nodiscard]] bool has_early_frames() const;
-  [[nodiscard]] bool wants_to_send(Instant now, EncryptionLevel level, bool may_elicit) const;
-  [[nodiscard]] bool has_application_frames(Instant now) const;
-  [[nodiscard]] bool has_frames(Instant now) const;
-  bool begin_packet(EncryptionLevel level, const ConnectionId& destination, MutableBytes storage,
-                    std::size_t at, PlainPacket& packet);
-  void skip_packet_number();
-  /// Of the datagram that is being built, to the least size. RFC 9000 §8.2.1, §8.2.2.
-  struct Expansion {
-    bool possible = false;  ///< There is room.
-    bool wanted = false;    ///< A frame asks for it.
-  };
-  void write_frames(Instant now, EncryptionLevel level, PacketWriter& out, bool may_elicit,
-                    Expansion& expansion);
-  static void write_ack(Instant now, NumberSpace& number_space, PacketWriter& out);
-  void write_application_frames(Instant now, PacketWriter& out, Expansion& expansion);
-  void write_data(PacketWriter& out);
-  [[nodiscard]] std::size_t packet_room() const;
-  void finish_packet(Instant now, PlainPacket& packet, std::span<const SentFrame> frames,
-                     MutableBytes storage, Train& train);
-  void flush_header_protection(Train& train);
-
-  // probe_transmitter.cpp
-  std::optional<Transmit> transmit_probe(Instant now, TransmitBuffer& out);
-  std::optional<Transmit> transmit_probe(Instant now, const Paths::Probe& probe,
-                                         MutableBytes storage);
 
   // PathObserver
   void on_path_result(const Path& path, bool validated) override;
   void on_path_changed(Instant now, const Path& path) override;
   void on_new_address_validated(Instant now) override;
 
-  // handshake_glue.cpp
+  // handshake_effects.cpp
   void on_acceptance(Instant now, const Handshake::Acceptance& acceptance);
   void give_new_tokens(Instant now);
 
   // connection_machine.cpp
+  std::optional<Transmit> transmit_probe(Instant now, TransmitBuffer& out);
   void fail(Instant now, const TransportError& error);
   void emit_closed();
 
@@ -239,9 +210,9 @@ class ConnectionMachine final : public Connection,
   [[nodiscard]] bool usable() const { return handshake_.allows_streams() && lifetime_.is_open(); }
 
   ConnectionConfig config_;
-  Random& random_;
   CidIssuer& issuer_;
   Instant created_at_;
+  Instant called_at_;  ///< The latest call that told the time, for next_deadline(), which does not.
 
   NumberSpaces spaces_;
   KeyPhases key_phases_;
@@ -252,22 +223,16 @@ class ConnectionMachine final : public Connection,
   LocalCids local_cids_;
   RemoteCids remote_cids_;
   NewTokens new_tokens_;
-  Paths paths_;
   ObservedAddresses observed_addresses_;
-  UndecryptablePackets undecryptable_packets_;
+  Pings pings_;
+  Paths paths_;
   Handshake handshake_;
-  PacketNumber skipped_packet_number_;  ///< The next one that will never be sent.
+  FrameSources sources_;
+  PacketAssembler assembler_;
+  UndecryptablePackets undecryptable_packets_;
 
-  std::size_t new_tokens_received_ = 0;
-
-  bool ping_requested_ = false;
-  std::uint64_t pings_ = 0;  ///< Calls of ping(); a PING's SentFrame::offset is the last it serves.
-  std::uint64_t pings_answered_ = 0;
   std::uint64_t failed_opens_ = 0;
-  std::uint64_t unanswered_acks_ = 0;  ///< Packets that only acknowledge, since the last other one.
-  bool datagrams_first_ = true;        ///< Where streams have data too.
-
-  Instant now_{};  ///< Of the latest call, for TLS and for next_deadline(), which carry no time.
+  std::size_t new_tokens_received_ = 0;
   std::deque<ConnectionEvent> events_;
   ConnectionStats stats_;
 };

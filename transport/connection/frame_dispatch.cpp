@@ -153,17 +153,6 @@ void ConnectionMachine::on_new_token(Instant now, const wire::NewTokenFrame& fra
   events_.push_back({.kind = ConnectionEvent::Kind::new_token, .address_token = stored.encode()});
 }
 
-void ConnectionMachine::on_ping_fate(const SentFrame& frame, Fate fate) {
-  if (frame.offset <= pings_answered_) return;  // Nobody asked, or a copy was acknowledged.
-  if (fate == Fate::acked) {
-    for (; pings_answered_ < frame.offset; ++pings_answered_) {
-      events_.push_back({.kind = ConnectionEvent::Kind::pong});
-    }
-  } else {
-    ping_requested_ = true;
-  }
-}
-
 void ConnectionMachine::on_frame_fate(Instant now, PacketNumberSpace which, const SentFrame& frame,
                                       Fate fate) {
   switch (frame.owner) {
@@ -174,7 +163,9 @@ void ConnectionMachine::on_frame_fate(Instant now, PacketNumberSpace which, cons
       spaces_[which].crypto.on_fate(frame, fate);
       break;
     case FrameOwner::ping:
-      on_ping_fate(frame, fate);
+      for (auto pongs = pings_.on_fate(frame, fate); pongs != 0; --pongs) {
+        events_.push_back({.kind = ConnectionEvent::Kind::pong});
+      }
       break;
     case FrameOwner::handshake:
       handshake_.done().on_fate(frame, fate);

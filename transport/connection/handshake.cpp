@@ -244,15 +244,6 @@ void Handshake::on_tls_secret(EncryptionLevel level, crypto::Direction direction
   }
 }
 
-bool Handshake::can_send(EncryptionLevel level) const {
-  if (level == EncryptionLevel::zero_rtt) return can_send_early();
-  if (level == EncryptionLevel::one_rtt) {
-    // RFC 9001 §4.6.2: a server answers early data before it has the client's Finished.
-    return key_phases_.can_send() && (complete_ || (setup_.side == Side::server && early_.usable));
-  }
-  return static_cast<bool>(spaces_[space_of(level)].send);
-}
-
 bool Handshake::can_receive(EncryptionLevel level) const {
   // RFC 9001 §5.7 [rfc9001-5.7-1], [rfc9001-5.7-2], [rfc9001-5.7-5]: no 1-RTT packet is read before
   // the handshake is complete.

@@ -106,7 +106,15 @@ class Handshake final : private crypto::TlsHandler {
 
   // --- keys --------------------------------------------------------------------------------------
 
-  [[nodiscard]] bool can_send(EncryptionLevel level) const;
+  [[nodiscard]] bool can_send(EncryptionLevel level) const {
+    if (level == EncryptionLevel::zero_rtt) return can_send_early();
+    if (level == EncryptionLevel::one_rtt) {
+      // RFC 9001 §4.6.2: a server answers early data before it has the client's Finished.
+      return key_phases_.can_send() &&
+             (complete_ || (setup_.side == Side::server && early_.usable));
+    }
+    return static_cast<bool>(spaces_[space_of(level)].send);
+  }
   [[nodiscard]] bool can_receive(EncryptionLevel level) const;
   /// There are no keys, but they may still come.
   [[nodiscard]] bool awaits_keys(EncryptionLevel level) const;

@@ -6,7 +6,6 @@
 
 #include "qpeer/transport/connection/handshake.hpp"
 #include "qpeer/transport/connection/packet_level.hpp"
-#include "qpeer/transport/connection/plain_packet.hpp"
 #include "qpeer/transport/wire/retry_packet.hpp"
 #include "qpeer/transport/wire/version_negotiation.hpp"
 

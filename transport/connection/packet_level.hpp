@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// Which packets a level of encryption has. RFC 9001 §4.
+// Packets and levels of encryption: which have which, and what the least packet is. RFC 9001 §4.
 #pragma once
+
+#include <cstddef>
 
 #include "qpeer/transport/base/ids.hpp"
 #include "qpeer/transport/wire/packet_type.hpp"
 
 namespace qpeer::transport {
+
+/// Less room than this for frames is not worth a packet.
+inline constexpr std::size_t kLeastPayload = 32;
 
 /// The level of a packet with keys.
 [[nodiscard]] constexpr EncryptionLevel level_of(wire::PacketType type) {

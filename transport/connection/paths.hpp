@@ -10,7 +10,7 @@
 //
 // Invariant: each path has a connection ID of the peer's that is not retired, the path in use the
 // current one; what recovery knows of a path is kept here only while the path is not in use.
-// client_migration.cpp has what only clients do.
+// client_migration.cpp has what only clients do, path_probes.cpp what is sent and how large.
 #pragma once
 
 #include <cstdint>

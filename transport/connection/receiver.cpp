@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // From a datagram to authenticated frames. RFC 9000 §12.2, §12.3, §5.2; RFC 9001 §5.3, §5.4, §5.5.
-#include <algorithm>
+#include <cassert>
 
 #include "qpeer/transport/connection/connection_machine.hpp"
 #include "qpeer/transport/connection/open_packet.hpp"
@@ -22,7 +22,7 @@ void ConnectionMachine::drop(DropReason reason) {
 }
 
 void ConnectionMachine::on_datagram(Instant now, ReceivedDatagram datagram) {
-  now_ = now;
+  called_at_ = now;
   if (lifetime_.is_drained()) return;
   auto incoming = paths_.on_datagram(datagram, lifetime_.is_open());
   if (!incoming) return drop(DropReason::wrong_address);
@@ -41,6 +41,7 @@ void ConnectionMachine::on_datagram(Instant now, ReceivedDatagram datagram) {
   }
   if (!undecryptable_packets_.empty()) receive_undecryptable(now, *incoming);
   paths_.update_amplification(now);
+  assert(consistent());
 }
 
 /// Whether the packet's keys may still come, and its sender has seen our handshake: nobody else knows

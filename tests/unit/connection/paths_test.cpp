@@ -1,161 +1,15 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// Paths by itself: the peer's moves, our own, challenges and their time-outs. RFC 9000 §8.2, §9.
+// Paths by itself: the peer's moves, challenges and their time-outs. RFC 9000 §8.2, §9.
 #include "qpeer/transport/connection/paths.hpp"
 
 #include <vector>
 
 #include <gtest/gtest.h>
 
-#include "qpeer/transport/connection/setup.hpp"
-#include "qpeer/transport/wire/frame_rules.hpp"
+#include "qpeer/tests/unit/connection/paths_fixture.hpp"
 
-namespace qpeer::transport {
+namespace qpeer::transport::test {
 namespace {
-
-using Intent = NetworkPath::Intent;
-
-constexpr Instant at(Duration since_start) { return Instant{} + since_start; }
-
-ConnectionId id_of(u8 value) { return ConnectionId(std::array<u8, 8>{value}); }
-
-SocketAddress address(u8 host, std::uint16_t port = 1) {
-  return SocketAddress::ipv4({10, 0, 0, host}, port);
-}
-
-constexpr u8 kHome = 1;
-constexpr u8 kPeer = 2;
-
-class QuietIssuer final : public CidIssuer {
- public:
-  ConnectionId issue() override { return id_of(next_++); }
-  ConnectionId issue_zero_length() override { return {}; }
-  void retire(const ConnectionId&) override {}
-  StatelessResetToken reset_token(const ConnectionId&) override { return {}; }
-  void watch_reset_token(const StatelessResetToken&) override {}
-  void unwatch_reset_token(const StatelessResetToken&) override {}
-
- private:
-  u8 next_ = 1;
-};
-
-class Counting final : public Random {
- public:
-  void fill_public(MutableBytes out) override { fill_private(out); }
-  void fill_private(MutableBytes out) override {
-    for (u8& each : out) each = next_++;
-  }
-
- private:
-  u8 next_ = 1;
-};
-
-struct Observer final : PathObserver {
-  void on_path_result(const Path& path, bool works) override {
-    (works ? validated : failed).push_back(path);
-  }
-  void on_path_changed(Instant, const Path& path) override { changes.push_back(path); }
-  void on_new_address_validated(Instant) override { ++new_addresses; }
-
-  std::vector<Path> validated, failed, changes;
-  int new_addresses = 0;
-};
-
-/// The paths of one side, whose handshake is confirmed, and a peer that gave four connection IDs.
-struct PathsFixture {
-  explicit PathsFixture(Side side, ConnectionConfig changed = {})
-      : config(sanitized(std::move(changed))),
-        recovery(side, {}, make_new_reno(1200)),
-        cids(issuer, id_of(50), 4),
-        paths(side, config, {.local = address(kHome), .remote = address(kPeer)}, recovery, cids,
-              observer) {
-    for (u8 number = 1; number < 4; ++number) give_cid(number);
-    paths.on_handshake_confirmed(at(0s));
-    check();
-  }
-
-  void give_cid(u8 number) {
-    EXPECT_TRUE(cids.on_frame({.sequence_number = number,
-                               .retire_prior_to = 0,
-                               .connection_id = id_of(static_cast<u8>(50 + number)),
-                               .stateless_reset_token = {number}}));
-  }
-  void check() const { ASSERT_TRUE(paths.consistent()); }
-
-  std::optional<IncomingDatagram> receive(const Path& from, std::size_t size = 1200,
-                                          bool open = true) {
-    std::vector<u8> bytes(size);
-    return paths.on_datagram({.path = from, .payload = bytes}, open);
-  }
-  /// The newest packet of the peer, and no probe, comes from there.
-  void peer_moves(Instant now, const Path& from, const ConnectionId& destination,
-                  std::size_t size = 1200) {
-    auto datagram = receive(from, size);
-    ASSERT_TRUE(datagram);
-    if (!paths.is_active(*datagram)) paths.on_peer_migrated(now, *datagram, destination);
-    paths.on_packet(*datagram, destination);
-    check();
-  }
-
-  struct Sent {
-    Path path;
-    std::size_t size = 0;
-    std::vector<wire::PathChallengeFrame> challenges;
-    std::vector<wire::PathResponseFrame> responses;
-  };
-  /// The path probe that is due, written.
-  std::optional<Sent> probe(Instant now) {
-    const auto due = paths.next_probe(now, 1500);
-    if (!due || due->is_mtu_probe) return std::nullopt;
-    std::vector<u8> storage(due->size);
-    PacketWriter out(storage, wire::PacketType::one_rtt);
-    const SentPacketInfo info = paths.write_probe(now, *due, random, out);
-    EXPECT_TRUE(info.other_path && info.ack_eliciting);
-    due->path->on_sent(due->size);
-    Sent sent = read(Bytes(storage).first(out.size()));
-    sent.path = due->path->address;
-    sent.size = due->size;
-    check();
-    return sent;
-  }
-  /// What goes into a packet over the path in use.
-  Sent frames(Instant now, bool expandable = true) {
-    std::vector<u8> storage(1200);
-    PacketWriter out(storage, wire::PacketType::one_rtt);
-    const bool expand = paths.write_frames(now, random, out, expandable);
-    EXPECT_EQ(expand, !out.empty()) << "what is written asks for an expanded datagram";
-    return read(Bytes(storage).first(out.size()));
-  }
-  void respond(Instant now, const wire::PathChallengeFrame& challenge) {
-    paths.on_path_response(now, {.data = challenge.data});
-    check();
-  }
-
-  static Sent read(Bytes payload) {
-    Sent sent;
-    Reader in(payload);
-    while (!in.empty()) {
-      const auto frame = wire::decode_frame(in, wire::PacketType::one_rtt);
-      EXPECT_TRUE(frame);
-      if (!frame) break;
-      if (const auto* challenge = std::get_if<wire::PathChallengeFrame>(&*frame)) {
-        sent.challenges.push_back(*challenge);
-      } else if (const auto* response = std::get_if<wire::PathResponseFrame>(&*frame)) {
-        sent.responses.push_back(*response);
-      }
-    }
-    return sent;
-  }
-
-  Counting random;
-  QuietIssuer issuer;
-  Observer observer;
-  ConnectionConfig config;
-  Recovery recovery;
-  RemoteCids cids;
-  Paths paths;
-};
-
-Path from_peer(const SocketAddress& remote) { return {.local = address(kHome), .remote = remote}; }
 
 // [rfc9000-9-3], [rfc9000-9-7]: servers follow, once the handshake is confirmed; clients do not.
 TEST(Paths, OnlyAServerTakesDatagramsOverUnknownPaths) {
@@ -317,103 +171,6 @@ TEST(Paths, OnlyThePreferredAddressMakesTheOthersStale) {
       client.paths.is_stale_local_address({.local = address(7), .remote = address(kPeer)}));
 }
 
-// --- clients -------------------------------------------------------------------------------------
-
-TEST(Paths, AClientProbesAndThenMigratesAtOnce) {
-  PathsFixture client(Side::client);
-  const Path other{.local = address(9), .remote = address(kPeer)};
-  ASSERT_TRUE(client.paths.begin(at(1s), address(9), Intent::probe));
-  client.check();
-  const auto probe = client.probe(at(1s));
-  ASSERT_TRUE(probe);
-  EXPECT_EQ(probe->path, other);
-  EXPECT_EQ(probe->size, 1200U);
-  client.respond(at(2s), probe->challenges.at(0));
-  ASSERT_EQ(client.observer.validated.size(), 1U);
-  EXPECT_EQ(client.observer.validated[0], other);
-  EXPECT_TRUE(client.observer.changes.empty());
-  ASSERT_TRUE(client.paths.begin(at(3s), address(9), Intent::migrate));
-  client.check();
-  ASSERT_EQ(client.observer.changes.size(), 1U);
-  EXPECT_EQ(client.paths.active().address, other);
-}
-
-TEST(Paths, AProbeWithoutAnAnswerFails) {
-  PathsFixture client(Side::client);
-  ASSERT_TRUE(client.paths.begin(at(1s), address(9), Intent::probe));
-  client.paths.on_deadline(at(59s));
-  client.check();
-  ASSERT_EQ(client.observer.failed.size(), 1U);
-  EXPECT_EQ(client.paths.table().size(), 1U);
-}
-
-// [rfc9000-9-1], [rfc9000-9-2], [rfc9000-9.5-5].
-TEST(Paths, AClientMustNotAlwaysMigrate) {
-  const auto refusal = [](PathsFixture& fixture, const SocketAddress& local) {
-    const auto begun = fixture.paths.begin(at(1s), local, Intent::migrate);
-    return begun ? std::optional<PathError>{} : begun.error();
-  };
-  PathsFixture server(Side::server);
-  EXPECT_EQ(refusal(server, address(9)), PathError::not_client);
-  PathsFixture client(Side::client);
-  EXPECT_EQ(refusal(client, address(kHome)), PathError::bad_address) << "the one in use";
-  EXPECT_EQ(refusal(client, {}), PathError::bad_address);
-  EXPECT_EQ(refusal(client, *SocketAddress::parse("[::1]:1")), PathError::bad_address);
-  client.paths.set_peer_parameters({.disable_active_migration = true});
-  EXPECT_EQ(refusal(client, address(9)), PathError::disabled);
-  PathsFixture without(Side::client, {.zero_length_connection_id = true});
-  EXPECT_EQ(refusal(without, address(9)), PathError::no_connection_id);
-  PathsFixture many(Side::client, {.max_paths = 3});
-  for (u8 host = 8; host < 10; ++host) {
-    EXPECT_TRUE(many.paths.begin(at(1s), address(host), Intent::probe));
-  }
-  EXPECT_EQ(refusal(many, address(10)), PathError::too_many_paths);
-  PathsFixture few(Side::client, {.max_paths = 16});
-  for (u8 host = 8; host < 11; ++host) {
-    EXPECT_TRUE(few.paths.begin(at(1s), address(host), Intent::probe));
-  }
-  EXPECT_EQ(refusal(few, address(11)), PathError::no_connection_id);
-  few.check();
-}
-
-TEST(Paths, TheNewestMigrationCounts) {
-  PathsFixture client(Side::client);
-  ASSERT_TRUE(client.paths.begin(at(1s), address(8), Intent::migrate));
-  ASSERT_TRUE(client.paths.begin(at(1s), address(9), Intent::migrate));
-  client.check();
-  for (int i = 0; i < 2; ++i) {
-    const auto probe = client.probe(at(1s));
-    ASSERT_TRUE(probe);
-    client.respond(at(2s), probe->challenges.at(0));
-  }
-  ASSERT_EQ(client.observer.changes.size(), 1U);
-  EXPECT_EQ(client.paths.active().address.local, address(9));
-  ASSERT_EQ(client.observer.validated.size(), 1U) << "of the other it is told that it works";
-  EXPECT_EQ(client.observer.validated[0].local, address(8));
-}
-
-// [rfc9000-9.6.1-2], [rfc9000-9.6.1-3], [rfc9000-21.5.6-2].
-TEST(Paths, AClientMovesToThePreferredAddress) {
-  const auto moved = [](const SocketAddress& preferred, bool use) {
-    ConnectionConfig config = sanitized({.use_preferred_address = use});
-    QuietIssuer issuer;
-    Observer observer;
-    Recovery recovery(Side::client, {}, make_new_reno(1200));
-    RemoteCids cids(issuer, id_of(50), 4);
-    Paths paths(Side::client, config, from_peer(address(kPeer)), recovery, cids, observer);
-    cids.add_preferred(id_of(51), {1});
-    paths.set_peer_parameters({.preferred_address = wire::PreferredAddress{.ipv4 = preferred}});
-    paths.on_handshake_confirmed(at(0s));
-    EXPECT_TRUE(paths.consistent());
-    return paths.table().knows_remote(preferred) && paths.table().size() == 2;
-  };
-  EXPECT_TRUE(moved(address(5), true));
-  EXPECT_FALSE(moved(address(5), false));
-  EXPECT_FALSE(moved(SocketAddress::ipv4({127, 0, 0, 1}, 1), true));
-  EXPECT_FALSE(moved(SocketAddress::ipv4({224, 0, 0, 1}, 1), true));
-  EXPECT_FALSE(moved(address(5, 0), true));
-}
-
 // --- sizes ---------------------------------------------------------------------------------------
 
 TEST(Paths, AProbeOfTheSizeGrowsTheDatagrams) {
@@ -450,4 +207,4 @@ TEST(Paths, NoPathTakesMoreThanThePeerDoes) {
 }
 
 }  // namespace
-}  // namespace qpeer::transport
+}  // namespace qpeer::transport::test
