@@ -6,12 +6,12 @@
 
 #include "qpeer/tests/sim/packets.hpp"
 #include "qpeer/tests/sim/peer_network.hpp"
-#include "qpeer/transport/connection/early_packets.hpp"
+#include "qpeer/transport/connection/undecryptable_packets.hpp"
 
 namespace qpeer::sim {
 namespace {
 
-using transport::EarlyPackets;
+using transport::UndecryptablePackets;
 
 std::uint64_t without_keys(const Peer& peer) {
   return peer.endpoint().stats().dropped[static_cast<std::size_t>(DropReason::keys_unavailable)];
@@ -89,10 +89,10 @@ SIMULATE(EarlyPackets, ThereAreNeverManyOfThem) {
     network.inject(client.address(), server.address(), early);
   }
   run_for(1ms);
-  EXPECT_GE(without_keys(server), before + kCopies - EarlyPackets::kMaxPackets);
+  EXPECT_GE(without_keys(server), before + kCopies - UndecryptablePackets::kMaxPackets);
   ASSERT_TRUE(run_until(server.received(2_KiB), 5s));
   EXPECT_GT(duplicates(server), 0U) << "those kept were looked at";
-  EXPECT_LT(duplicates(server), EarlyPackets::kMaxPackets);
+  EXPECT_LT(duplicates(server), UndecryptablePackets::kMaxPackets);
 }
 
 // Whoever writes to an ID that the server drew has read its Initial; the one that the client drew

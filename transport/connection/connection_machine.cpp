@@ -2,99 +2,250 @@
 #include "qpeer/transport/connection/connection_machine.hpp"
 
 #include <algorithm>
+#include <cassert>
 
 #include "qpeer/transport/wire/header.hpp"
 
 namespace qpeer::transport {
 
-std::unique_ptr<CongestionController> make_controller(const ConnectionConfig& config,
-                                                      std::uint16_t max_datagram_size) {
-  if (config.congestion_controller) {
-    if (auto controller = config.congestion_controller(max_datagram_size)) return controller;
-  }
-  return make_new_reno(max_datagram_size);
-}
-
-namespace {
-
-/// Far beyond any use, and a sum of some is still a time.
-constexpr Duration kLongest = std::chrono::hours(24 * 365 * 30);
-
-/// Values that the RFC does not allow, or with which nothing moves, become the nearest that will do.
-ConnectionConfig sanitized(ConnectionConfig config) {
-  // No larger than what the Length field of our long headers can tell.
-  config.max_datagram_size = std::clamp<std::uint16_t>(
-      config.max_datagram_size, wire::kMinInitialDatagramSize, wire::kMaxPatchedLength);
-  config.mtu_discovery.max_datagram_size = std::clamp<std::uint16_t>(
-      config.mtu_discovery.max_datagram_size, wire::kMinInitialDatagramSize, kMaxTransmitSize);
-  // RFC 8899 §5.1.1 [rfc8899-5.1.1-1].
-  config.mtu_discovery.raise_interval =
-      std::clamp<Duration>(config.mtu_discovery.raise_interval, 1s, kLongest);
-  config.max_paths = std::clamp<std::size_t>(config.max_paths, 2, 16);
-  for (Duration* each : {&config.max_idle_timeout, &config.keep_alive, &config.handshake_timeout}) {
-    *each = std::clamp<Duration>(*each, 0s, kLongest);
-  }
-  config.active_connection_id_limit =
-      std::clamp<std::uint64_t>(config.active_connection_id_limit, 2, 16);
-  config.initial_rtt = std::clamp<Duration>(config.initial_rtt, 1ms, 60s);
-  config.streams.send_buffer = std::max<std::size_t>(config.streams.send_buffer, 1);
-  config.crypto_buffer = std::max<std::size_t>(config.crypto_buffer, 4096);
-  config.max_datagram_frame_size =
-      std::min<std::uint64_t>(config.max_datagram_frame_size, DatagramRing::kMaxSize);
-  config.max_ack_delay = std::clamp<Duration>(config.max_ack_delay, 0ms, 16'383ms);
-  return config;
-}
-
-}  // namespace
-
 ConnectionMachine::ConnectionMachine(Instant now, const ConnectionConfig& config,
                                      ConnectionSetup setup, crypto::KeyFactory& keys,
                                      Random& random, CidIssuer& issuer)
     : config_(sanitized(config)),
-      setup_(std::move(setup)),
-      keys_(keys),
-      random_(random),
       issuer_(issuer),
       created_at_(now),
-      versions_(setup_.side, setup_.version,
-                config_.preferred_version.value_or(Version::negotiation), config_.versions),
-      spaces_{Space(Duration{}, std::min(config_.crypto_buffer, CryptoStream::kMaxInitial)),
-              Space(Duration{}, config_.crypto_buffer),
-              Space(config_.max_ack_delay, config_.crypto_buffer)},
+      called_at_(now),
+      spaces_(config_.max_ack_delay, config_.crypto_buffer),
       key_phases_(keys),
-      recovery_(setup_.side,
+      recovery_(setup.side,
                 {.initial_rtt = config_.initial_rtt,
                  .max_datagram_size = config_.max_datagram_size,
                  .ecn = config_.ecn,
                  .pacing = config_.pacing},
                 make_controller(config_, config_.max_datagram_size)),
-      streams_(setup_.side, config_.streams),
+      lifetime_(now,
+                {.max_idle_timeout = config_.max_idle_timeout,
+                 .keep_alive = config_.keep_alive,
+                 .handshake_timeout = config_.handshake_timeout},
+                recovery_.pto()),
+      streams_(setup.side, config_.streams),
       datagrams_(config_.max_datagram_frame_size, config_.datagrams),
-      local_cids_(issuer, setup_.side == Side::client && config_.zero_length_connection_id),
+      local_cids_(issuer, setup.side == Side::client && config_.zero_length_connection_id),
       remote_cids_(issuer,
-                   setup_.side == Side::client ? setup_.original_destination_connection_id
-                                               : setup_.remote_connection_id,
+                   setup.side == Side::client ? setup.original_destination_connection_id
+                                              : setup.remote_connection_id,
                    config_.active_connection_id_limit),
-      paths_(setup_.side, config_.max_paths,
-             {setup_.path, 0, make_mtu(setup_.path.remote, config_.max_datagram_size)}),
       observed_addresses_(config_.address_discovery),
-      skipped_packet_number_(random.uniform(256)),
-      handshake_deadline_(config_.handshake_timeout > Duration{} ? now + config_.handshake_timeout
-                                                                 : kNever),
-      now_(now) {
-  paths_.active().address_validated = setup_.side == Side::client || setup_.address_validated;
-  if (setup_.side == Side::client) {
-    setup_.initial_destination_connection_id = setup_.original_destination_connection_id;
-    // RFC 9000 §8.1.3 [rfc9000-8.1.3-2], [rfc9000-8.1.3-9].
-    token_ = std::move(setup_.token);
-    quic_bit_.set_random(config_.grease.quic_bit && setup_.token_greases_quic_bit);
-  }
-  restart_idle_timer(now);
-  start_handshake(now);
-  update_amplification(now);
+      paths_(setup.side, config_, setup.path, recovery_, remote_cids_, *this),
+      handshake_(config_, std::move(setup), local_cids_.initial(), keys, random, spaces_,
+                 key_phases_, *this),
+      sources_({.lifetime = lifetime_,
+                .handshake = handshake_,
+                .spaces = spaces_,
+                .recovery = recovery_,
+                .paths = paths_,
+                .pings = pings_,
+                .observed_addresses = observed_addresses_,
+                .new_tokens = new_tokens_,
+                .local_cids = local_cids_,
+                .remote_cids = remote_cids_,
+                .streams = streams_,
+                .datagrams = datagrams_},
+               random),
+      assembler_({.sources = sources_,
+                  .handshake = handshake_,
+                  .key_phases = key_phases_,
+                  .spaces = spaces_,
+                  .recovery = recovery_,
+                  .lifetime = lifetime_},
+                 local_cids_.initial().size(), random) {
+  paths_.active().address_validated =
+      side() == Side::client || handshake_.setup().address_validated;
+  if (const Result started = handshake_.start(); !started) fail(now, started.error());
+  paths_.update_amplification(now);
 }
 
 ConnectionMachine::~ConnectionMachine() = default;
+
+// --- sending -------------------------------------------------------------------------------------
+
+std::optional<Transmit> ConnectionMachine::poll_transmit(Instant now, TransmitBuffer& out) {
+  called_at_ = now;
+  if (lifetime_.is_silent()) return std::nullopt;
+  if (lifetime_.is_closing() && !lifetime_.has_close_to_send()) return std::nullopt;
+  if (key_phases_.wants_update()) key_phases_.initiate(spaces_.application().next_packet_number);
+  if (auto probe = transmit_probe(now, out)) return probe;
+  NetworkPath& path = paths_.active();
+  const std::size_t full_size = paths_.datagram_size();
+  PacketAssembler::Train train(recovery_.ecn_mark());
+  std::size_t total = 0;
+  std::size_t segment_size = 0;
+  const std::size_t max_segments = std::min(out.max_segments, kMaxTransmitSegments);
+  for (std::size_t segments = 0; segments < max_segments; ++segments) {
+    // RFC 9001 §6.6 [rfc9001-6.6-4], [rfc9001-6.6-5]: no update came in time, so the connection ends
+    // while that can be said; [rfc9001-6.6-2]: and no packet more under a worn-out key.
+    if (key_phases_.nearly_exhausted()) {
+      fail(now, {TransportErrorCode::aead_limit_reached, "the keys are worn out"});
+    }
+    if (key_phases_.exhausted()) break;
+    std::size_t limit = segment_size == 0 ? full_size : segment_size;
+    limit = static_cast<std::size_t>(std::min<std::uint64_t>(limit, path.allowance()));
+    // RFC 9000 §8.1 [rfc9000-8.1-2]: what cannot carry a padded Initial waits for more credit.
+    if (limit < paths_.least_allowance() && segment_size == 0) break;
+    if (limit < segment_size || out.storage.size() - total < limit) break;
+    const std::size_t size = assembler_.add_datagram(now, remote_cids_.current(),
+                                                     out.storage.subspan(total, limit), train);
+    if (size == 0) break;
+    total += size;
+    stats_.bytes_sent += size;
+    path.on_sent(size);
+    if (segment_size == 0) segment_size = size;
+    if (size < segment_size || size < full_size || !lifetime_.is_open()) break;
+    if (is_confirmed() && !train.is_padded()) path.mtu.on_full_datagram();
+  }
+  assembler_.protect_headers(train);
+  lifetime_.on_close_sent();
+  paths_.update_amplification(now);
+  assert(consistent());
+  if (total == 0) return std::nullopt;
+  recovery_.set_application_limited(is_connected() && !sources_.has_application_frames(now));
+  return Transmit{
+      .path = path.address, .ecn = train.ecn(), .size = total, .segment_size = segment_size};
+}
+
+/// A datagram that probes a path or its size, should one be due.
+std::optional<Transmit> ConnectionMachine::transmit_probe(Instant now, TransmitBuffer& out) {
+  if (!lifetime_.is_open() || !is_confirmed() || key_phases_.nearly_exhausted()) {
+    return std::nullopt;
+  }
+  const auto probe = paths_.next_probe(now, out.storage.size());
+  if (!probe) return std::nullopt;
+  const ConnectionId* const destination = remote_cids_.find(probe->path->remote_cid);
+  if (destination == nullptr) return std::nullopt;
+  PacketAssembler::Train train(probe->is_mtu_probe ? recovery_.ecn_mark() : Ecn::not_ect);
+  const MutableBytes storage = out.storage.first(probe->size);
+  if (!assembler_.add_probe(now, *destination, *probe, storage, train)) return std::nullopt;
+  assembler_.protect_headers(train);
+  probe->path->on_sent(storage.size());
+  stats_.bytes_sent += storage.size();
+  return Transmit{.path = probe->path->address,
+                  .ecn = train.ecn(),
+                  .size = storage.size(),
+                  .segment_size = storage.size()};
+}
+
+// --- time ----------------------------------------------------------------------------------------
+
+Instant ConnectionMachine::next_deadline() const {
+  const Instant end = lifetime_.deadline(streams_.may_be_blocked());
+  if (!lifetime_.is_open()) return end;
+  Instant next = std::min({recovery_.deadline(), end, key_phases_.deadline(), handshake_.deadline(),
+                           observed_addresses_.deadline(), paths_.deadline(called_at_)});
+  // RFC 9000 §8.1 [rfc9000-8.1-2]: what may not leave wakes nobody. Credit comes with a datagram, and
+  // then we are polled.
+  constexpr std::uint64_t kAnyAck = 128;
+  const bool may_acknowledge =
+      paths_.active().allowance() >= std::max(kAnyAck, paths_.least_allowance());
+  for (const NumberSpace& each : spaces_) {
+    if (may_acknowledge && !each.discarded) next = std::min(next, each.acks.deadline());
+  }
+  if (sources_.has_frames(called_at_)) {
+    next = std::min(next, recovery_.pacing_deadline(called_at_));
+  }
+  return next;
+}
+
+void ConnectionMachine::on_deadline(Instant now) {
+  called_at_ = now;
+  const Lifetime::Due due = lifetime_.on_deadline(now, recovery_.pto());
+  if (due.closed) emit_closed();
+  if (!lifetime_.is_open()) return;
+  if (due.keep_alive) pings_.send();
+  // RFC 9000 §4.1 [rfc9000-4.1-5]: who waits for a slow reader is not gone.
+  if (due.blocked && !recovery_.ack_eliciting_in_flight()) streams_.repeat_blocked();
+  if (now >= recovery_.deadline()) {
+    recovery_.on_deadline(now, *this);
+    paths_.detect_black_hole(now);
+  }
+  paths_.on_deadline(now);
+  key_phases_.on_deadline(now);
+  handshake_.on_deadline(now);
+  observed_addresses_.on_deadline(now);
+  assert(consistent());
+}
+
+bool ConnectionMachine::consistent() const {
+  return spaces_.consistent() && lifetime_.consistent() && pings_.consistent() &&
+         paths_.consistent() && handshake_.consistent() && sources_.consistent() &&
+         assembler_.consistent();
+}
+
+// --- ends ----------------------------------------------------------------------------------------
+
+void ConnectionMachine::close(Instant now, std::uint64_t error_code, std::string_view reason) {
+  called_at_ = now;
+  if (lifetime_.enter_closing(now, application_close(error_code, reason), recovery_.pto())) {
+    emit_closed();
+  }
+}
+
+void ConnectionMachine::fail(Instant now, const TransportError& error) {
+  const CloseReason reason{.kind = CloseReason::Kind::local_transport,
+                           .code = static_cast<std::uint64_t>(error.code),
+                           .frame_type = error.frame_type,
+                           .reason = std::string(error.reason)};
+  if (lifetime_.enter_closing(now, reason, recovery_.pto())) emit_closed();
+}
+
+void ConnectionMachine::on_stateless_reset(Instant now) {
+  called_at_ = now;
+  const CloseReason reason{.kind = CloseReason::Kind::stateless_reset,
+                           .reason = "the peer has no state for this connection"};
+  if (lifetime_.enter_draining(now, reason, recovery_.pto())) emit_closed();
+}
+
+/// The connection has just ended.
+void ConnectionMachine::emit_closed() {
+  for (std::size_t i = 0; i < undecryptable_packets_.size(); ++i)
+    drop(DropReason::keys_unavailable);
+  undecryptable_packets_.clear();
+  events_.push_back({.kind = ConnectionEvent::Kind::closed, .close = *lifetime_.close_reason()});
+}
+
+// --- paths ---------------------------------------------------------------------------------------
+
+void ConnectionMachine::on_path_result(const Path& path, bool validated) {
+  events_.push_back({.kind = validated ? ConnectionEvent::Kind::path_validated
+                                       : ConnectionEvent::Kind::path_failed,
+                     .path = path});
+}
+
+void ConnectionMachine::on_path_changed(Instant now, const Path& path) {
+  ++stats_.path_changes;
+  // The peer follows a packet that is more than a probe.
+  if (side() == Side::client) pings_.send();
+  observed_addresses_.on_remote_address(now, path.remote);
+  events_.push_back({.kind = ConnectionEvent::Kind::path_changed, .path = path});
+}
+
+void ConnectionMachine::on_new_address_validated(Instant now) { give_new_tokens(now); }
+
+std::expected<void, PathError> ConnectionMachine::probe_path(Instant now,
+                                                             const SocketAddress& local) {
+  called_at_ = now;
+  if (!lifetime_.is_open()) return std::unexpected(PathError::closed);
+  return paths_.begin(now, local, NetworkPath::Intent::probe);
+}
+
+std::expected<void, PathError> ConnectionMachine::migrate(Instant now, const SocketAddress& local) {
+  called_at_ = now;
+  if (!lifetime_.is_open()) return std::unexpected(PathError::closed);
+  return paths_.begin(now, local, NetworkPath::Intent::migrate);
+}
+
+bool ConnectionMachine::rotate_connection_ids() { return usable() && local_cids_.rotate(); }
+
+// --- events and the application ------------------------------------------------------------------
 
 std::optional<ConnectionEvent> ConnectionMachine::poll_event() {
   // What streams have to tell comes before the end that took them.
@@ -119,7 +270,7 @@ std::optional<ConnectionEvent> ConnectionMachine::poll_event() {
 
 std::expected<StreamId, StreamError> ConnectionMachine::open_stream(bool bidirectional) {
   // What a client sends on it must not leave early.
-  if (!usable() || (!handshake_complete_ && setup_.side == Side::client)) {
+  if (!usable() || (!is_connected() && side() == Side::client)) {
     return std::unexpected(StreamError::closed);
   }
   return streams_.open(bidirectional);
@@ -158,7 +309,7 @@ std::expected<void, StreamError> ConnectionMachine::stop_sending(StreamId id,
 // What arrived before the end can still be read.
 std::expected<ReadView, StreamError> ConnectionMachine::peek(StreamId id) {
   auto view = streams_.peek(id);
-  if (view && view->data.empty() && !view->fin && phase_ != Phase::open) {
+  if (view && view->data.empty() && !view->fin && !lifetime_.is_open()) {
     return std::unexpected(StreamError::closed);
   }
   return view;
@@ -169,7 +320,7 @@ void ConnectionMachine::consume(StreamId id, std::size_t size) { streams_.consum
 std::uint64_t ConnectionMachine::reset_code(StreamId id) const { return streams_.reset_code(id); }
 
 std::expected<void, DatagramError> ConnectionMachine::send_datagram(Bytes data) {
-  if (!handshake_complete_ && setup_.side == Side::client) {
+  if (!is_connected() && side() == Side::client) {
     return std::unexpected(DatagramError::closed);
   }
   return send_early_datagram(data);
@@ -177,107 +328,42 @@ std::expected<void, DatagramError> ConnectionMachine::send_datagram(Bytes data) 
 
 std::expected<void, DatagramError> ConnectionMachine::send_early_datagram(Bytes data) {
   if (!usable()) return std::unexpected(DatagramError::closed);
-  return datagrams_.send(data, packet_room());
+  return datagrams_.send(data, sources_.packet_room());
 }
 
 std::optional<std::size_t> ConnectionMachine::max_datagram_payload() const {
-  return usable() ? datagrams_.max_payload(packet_room()) : std::nullopt;
+  return usable() ? datagrams_.max_payload(sources_.packet_room()) : std::nullopt;
 }
 
 std::optional<Bytes> ConnectionMachine::next_datagram() { return datagrams_.next(); }
 
-void ConnectionMachine::ping() {
-  ping_requested_ = true;
-  ++pings_;
-}
+void ConnectionMachine::ping() { pings_.ask(); }
 
 bool ConnectionMachine::initiate_key_update() {
-  return phase_ == Phase::open && key_phases_.initiate(application_space().next_packet_number);
+  return lifetime_.is_open() && key_phases_.initiate(spaces_.application().next_packet_number);
 }
 
 crypto::PeerCertificate ConnectionMachine::peer_certificate() const {
-  return tls_->peer_certificate();
+  return handshake_.tls().peer_certificate();
 }
 
-std::string_view ConnectionMachine::alpn() const { return tls_->alpn(); }
+std::string_view ConnectionMachine::alpn() const { return handshake_.tls().alpn(); }
 
-std::string_view ConnectionMachine::server_name() const { return tls_->server_name(); }
+std::string_view ConnectionMachine::server_name() const { return handshake_.tls().server_name(); }
 
-std::string ConnectionMachine::key_exchange_group() const { return tls_->group(); }
+std::string ConnectionMachine::key_exchange_group() const { return handshake_.tls().group(); }
 
 ConnectionStats ConnectionMachine::stats() const {
   ConnectionStats out = stats_;
+  out.packets_sent = assembler_.packets_sent();
   out.packets_lost = recovery_.packets_lost();
   out.congestion_window = recovery_.congestion_window();
   out.key_updates = key_phases_.updates();
-  out.early_bytes = early_data_.bytes;
+  out.early_bytes = handshake_.early_bytes();
   out.max_datagram_size = paths_.active().mtu.size();
   out.datagrams = datagrams_.stats();
   out.smoothed_rtt = recovery_.rtt().smoothed();
   out.min_rtt = recovery_.rtt().min();
-  return out;
-}
-
-std::string_view to_string(PathError error) {
-  switch (error) {
-    case PathError::closed:
-      return "the connection is not open";
-    case PathError::not_client:
-      return "only clients migrate";
-    case PathError::not_confirmed:
-      return "the handshake is not confirmed";
-    case PathError::disabled:
-      return "the peer does not take migration";
-    case PathError::no_connection_id:
-      return "there is no fresh connection ID";
-    case PathError::too_many_paths:
-      return "too many paths are in use";
-    case PathError::bad_address:
-      return "no such path can be";
-    case PathError::no_answer:
-      return "the peer does not answer there";
-    case PathError::superseded:
-      return "another path was asked for meanwhile";
-  }
-  return "unknown";
-}
-
-std::string to_string(const CloseReason& reason) {
-  using Kind = CloseReason::Kind;
-  std::string out;
-  switch (reason.kind) {
-    case Kind::local_application:
-      out = "closed here, code " + std::to_string(reason.code);
-      break;
-    case Kind::peer_application:
-      out = "closed by the peer, code " + std::to_string(reason.code);
-      break;
-    case Kind::local_transport:
-    case Kind::peer_transport: {
-      out = reason.kind == Kind::local_transport ? "" : "the peer reports ";
-      out += to_string(TransportErrorCode{reason.code});
-      // A TLS alert has a number worth telling. RFC 9001 §4.8.
-      if ((reason.code & ~std::uint64_t{0xff}) == 0x100) {
-        out += " (alert " + std::to_string(reason.code & 0xff) + ")";
-      }
-      break;
-    }
-    case Kind::idle_timeout:
-      out = "idle timeout";
-      break;
-    case Kind::handshake_timeout:
-      out = "handshake timeout";
-      break;
-    case Kind::stateless_reset:
-      out = "stateless reset";
-      break;
-    case Kind::version_negotiation:
-      out = "no common version";
-      break;
-  }
-  if (reason.reason.empty()) return out;
-  out += ": ";
-  for (const char c : reason.reason) out += c >= ' ' && c < 0x7f ? c : '?';
   return out;
 }
 

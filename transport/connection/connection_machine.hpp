@@ -4,22 +4,17 @@
 //
 //            on_datagram            poll_transmit
 //                |                        ^
-//            receiver                transmitter        (receiver.cpp, transmitter.cpp)
+//            receiver              PacketAssembler
 //                |                        |
-//         frame_dispatch ->  state  ->  write_frames         (frame_dispatch.cpp)
-//                |                        |
-//     handshake, streams, recovery, key_phases, local_cids, remote_cids, close
+//         frame_dispatch -> parts -> FrameSources
 //
-// Single-threaded, not movable: its parts refer to it. Implementation by duty:
-//   connection_machine.cpp  creation, application calls, events, figures
+// Parts: Handshake, Paths, Lifetime, Recovery, StreamSet, DatagramQueue, KeyPhases, LocalCids,
+// RemoteCids, NewTokens, ObservedAddresses, Pings. Single-threaded, not movable: they refer to each
+// other. Invariant: that of each part. What is left for this class:
+//   connection_machine.cpp  creation, the verbs but for on_datagram, ends, application calls, figures
 //   receiver.cpp        coalesced packets, unprotection, duplicates      RFC 9000 §12, RFC 9001 §5
-//   frame_dispatch.cpp  each frame to its owner                          RFC 9000 §12.4, §19
-//   transmitter.cpp     what goes into the next datagrams                RFC 9000 §13, §14
-//   early_data.cpp      tickets, resumption, 0-RTT       RFC 9000 §7.4.1, RFC 9001 §4.5, §4.6, §4.9.3
-//   probe_transmitter.cpp  datagrams that probe paths and their sizes    RFC 9000 §8.2, §14.4
-//   migration.cpp       from path to path                                RFC 9000 §9
-//   handshake.cpp       TLS, keys, transport parameters, Retry           RFC 9001 §4, RFC 9000 §7
-//   close.cpp           closing, draining, time-outs                     RFC 9000 §10
+//   frame_dispatch.cpp  each frame to its owner, each fate back          RFC 9000 §12.4, §19
+//   handshake_effects.cpp  what a handshake changes in the other parts      RFC 9001 §4, RFC 9000 §7
 #pragma once
 
 #include <array>
@@ -40,19 +35,21 @@
 #include "qpeer/transport/base/time.hpp"
 #include "qpeer/transport/connection/config.hpp"
 #include "qpeer/transport/connection/connection.hpp"
-#include "qpeer/transport/connection/early_data_state.hpp"
-#include "qpeer/transport/connection/early_packets.hpp"
+#include "qpeer/transport/connection/frame_sources.hpp"
+#include "qpeer/transport/connection/handshake.hpp"
 #include "qpeer/transport/connection/key_phases.hpp"
+#include "qpeer/transport/connection/lifetime.hpp"
 #include "qpeer/transport/connection/local_cids.hpp"
 #include "qpeer/transport/connection/new_tokens.hpp"
 #include "qpeer/transport/connection/number_space.hpp"
 #include "qpeer/transport/connection/observed_addresses.hpp"
 #include "qpeer/transport/connection/open_packet.hpp"
-#include "qpeer/transport/connection/path_manager.hpp"
-#include "qpeer/transport/connection/quic_bit.hpp"
+#include "qpeer/transport/connection/packet_assembler.hpp"
+#include "qpeer/transport/connection/paths.hpp"
+#include "qpeer/transport/connection/pings.hpp"
 #include "qpeer/transport/connection/remote_cids.hpp"
 #include "qpeer/transport/connection/setup.hpp"
-#include "qpeer/transport/connection/version_choice.hpp"
+#include "qpeer/transport/connection/undecryptable_packets.hpp"
 #include "qpeer/transport/recovery/recovery.hpp"
 #include "qpeer/transport/stream/datagram_queue.hpp"
 #include "qpeer/transport/stream/stream_set.hpp"
@@ -61,7 +58,10 @@
 
 namespace qpeer::transport {
 
-class ConnectionMachine final : public Connection, private crypto::TlsHandler, private FateHandler {
+class ConnectionMachine final : public Connection,
+                                private FateHandler,
+                                private HandshakeObserver,
+                                private PathObserver {
  public:
   /// `issuer` makes our connection IDs and learns which are gone; all references must outlive it.
   ConnectionMachine(Instant now, const ConnectionConfig& config, ConnectionSetup setup,
@@ -81,6 +81,9 @@ class ConnectionMachine final : public Connection, private crypto::TlsHandler, p
   [[nodiscard]] Instant next_deadline() const;
   void on_deadline(Instant now);
   std::optional<ConnectionEvent> poll_event();
+
+  /// Whether the invariant of each part holds. For assertions.
+  [[nodiscard]] bool consistent() const;
 
   // --- Connection ------------------------------------------------------------------------------
   std::expected<StreamId, StreamError> open_stream(bool bidirectional) override;
@@ -106,25 +109,27 @@ class ConnectionMachine final : public Connection, private crypto::TlsHandler, p
   std::expected<void, PathError> migrate(Instant now, const SocketAddress& local) override;
   bool rotate_connection_ids() override;
   bool initiate_key_update() override;
-  [[nodiscard]] Side side() const override { return setup_.side; }
-  [[nodiscard]] Version version() const override { return versions_.negotiated(); }
+  [[nodiscard]] Side side() const override { return handshake_.side(); }
+  [[nodiscard]] Version version() const override { return handshake_.version(); }
   [[nodiscard]] const Path& path() const override { return paths_.active().address; }
-  [[nodiscard]] bool is_connected() const override { return handshake_complete_; }
-  [[nodiscard]] bool is_confirmed() const override { return handshake_confirmed_; }
-  [[nodiscard]] bool is_closed() const override { return phase_ != Phase::open; }
-  [[nodiscard]] bool is_drained() const override { return phase_ == Phase::drained; }
-  [[nodiscard]] bool is_resumed() const override { return tls_->is_resumed(); }
-  [[nodiscard]] crypto::EarlyData early_data() const override { return early_data_.state; }
+  [[nodiscard]] bool is_connected() const override { return handshake_.is_complete(); }
+  [[nodiscard]] bool is_confirmed() const override { return handshake_.is_confirmed(); }
+  [[nodiscard]] bool is_closed() const override { return !lifetime_.is_open(); }
+  [[nodiscard]] bool is_drained() const override { return lifetime_.is_drained(); }
+  [[nodiscard]] bool is_resumed() const override { return handshake_.tls().is_resumed(); }
+  [[nodiscard]] crypto::EarlyData early_data() const override { return handshake_.early_data(); }
   [[nodiscard]] const std::optional<CloseReason>& close_reason() const override {
-    return close_reason_;
+    return lifetime_.close_reason();
   }
   [[nodiscard]] crypto::PeerCertificate peer_certificate() const override;
   [[nodiscard]] std::string_view alpn() const override;
   [[nodiscard]] std::string_view server_name() const override;
-  [[nodiscard]] crypto::CipherSuite cipher_suite() const override { return cipher_suite_; }
+  [[nodiscard]] crypto::CipherSuite cipher_suite() const override {
+    return key_phases_.cipher_suite();
+  }
   [[nodiscard]] std::string key_exchange_group() const override;
   [[nodiscard]] const wire::TransportParameters& peer_parameters() const override {
-    return peer_parameters_;
+    return handshake_.peer_parameters();
   }
   [[nodiscard]] ConnectionStats stats() const override;
 
@@ -134,238 +139,100 @@ class ConnectionMachine final : public Connection, private crypto::TlsHandler, p
   [[nodiscard]] std::uint64_t packets_received() const { return stats_.packets_received; }
   /// Whether the peer is, or may be, at this address.
   [[nodiscard]] bool knows_remote(const SocketAddress& remote) const {
-    return paths_.knows_remote(remote);
+    return paths_.table().knows_remote(remote);
   }
   /// The endpoint matched a stateless reset of this peer. RFC 9000 §10.3.1.
   void on_stateless_reset(Instant now);
 
  private:
-  enum class Phase : u8 { open, closing, draining, drained };
-
-  using Space = NumberSpace;
-  struct PlainPacket;
-  struct Train;
-
-  // TlsHandler
-  void on_tls_data(EncryptionLevel level, Bytes data) override;
-  void on_tls_secret(EncryptionLevel level, crypto::Direction direction, crypto::CipherSuite suite,
-                     Bytes secret) override;
-  Result on_tls_transport_parameters(Bytes parameters) override;
-  void on_tls_session(Bytes session) override;
-  std::vector<u8> tls_ticket_data() override;
-  crypto::TicketUse on_tls_ticket(Bytes ticket_data) override;
+  // HandshakeObserver
+  void fill_parameters(wire::TransportParameters& out) override;
+  void on_peer_limits(const wire::TransportParameters& limits, bool remembered) override;
+  void on_peer_parameters(Instant now, const wire::TransportParameters& parameters) override;
+  void on_remote_cid(const ConnectionId& id) override;
+  void on_handshake_keys() override;
+  void on_space_reset(Instant now, PacketNumberSpace space) override;
+  void on_space_discarded(Instant now, PacketNumberSpace space) override;
+  void on_early_data_accepted() override;
+  void on_early_data_rejected(Instant now) override;
+  void on_session_ticket(std::vector<u8> ticket) override;
+  void on_handshake_complete(Instant now) override;
+  void on_handshake_confirmed(Instant now) override;
   // FateHandler
-  void on_frame_fate(PacketNumberSpace space, const SentFrame& frame, Fate fate) override;
+  void on_frame_fate(Instant now, PacketNumberSpace space, const SentFrame& frame,
+                     Fate fate) override;
 
   // receiver.cpp
   void receive_packet(Instant now, Instant received_at, const wire::ProtectedHeader& header,
-                      MutableBytes packet, const ReceivedDatagram& datagram);
-  [[nodiscard]] bool can_receive_at(EncryptionLevel level) const;
-  [[nodiscard]] bool is_early(const wire::ProtectedHeader& header) const;
-  void receive_early(Instant now);
+                      MutableBytes packet, const ReceivedDatagram& datagram,
+                      IncomingDatagram& incoming);
+  [[nodiscard]] bool awaits_keys(const wire::ProtectedHeader& header) const;
+  void receive_undecryptable(Instant now, IncomingDatagram& incoming);
   std::optional<OpenPacket> open_packet(Instant now, const wire::ProtectedHeader& header,
                                         MutableBytes packet);
   bool decrypt(Instant now, const OpenPacket& packet, crypto::PacketKeys& keys, bool key_phase,
                Bytes header, MutableBytes sealed);
   void on_packet_authenticated(Instant now, const wire::ProtectedHeader& header);
-  void receive_retry(Instant now, const wire::ProtectedHeader& header, Bytes packet);
-  [[nodiscard]] bool fits_initials(Bytes token) const;
-  void receive_version_negotiation(Instant now, Bytes packet);
-  [[nodiscard]] bool is_spoken(const wire::ProtectedHeader& header) const;
-  crypto::PacketKeys& receive_keys(const wire::ProtectedHeader& header);
   /// RFC 9287 §3 [rfc9287-3-2]: we said so.
   [[nodiscard]] bool accepts_zero_quic_bit() const { return config_.grease.quic_bit; }
   void drop(DropReason reason);
 
   // frame_dispatch.cpp
-  struct Dispatched {
+  /// What the frames of one packet were.
+  struct DispatchResult {
     bool ack_eliciting = false;
     bool probing = true;  ///< Nothing but probing frames. RFC 9000 §9.1.
+    PathChallenges challenges{};
   };
-  Result dispatch_frames(Instant now, const OpenPacket& packet, Dispatched& told);
+  Result dispatch_frames(Instant now, const OpenPacket& packet, IncomingDatagram& incoming,
+                         DispatchResult& result);
   template <class F>
-  Result on_frame(Instant now, const OpenPacket& packet, const F& frame);
+  Result on_frame(Instant now, const OpenPacket& packet, const F& frame, DispatchResult& result);
   Result on_ack(Instant now, EncryptionLevel level, const wire::AckFrame& frame);
-  void on_new_token(const wire::NewTokenFrame& frame);
-  void on_ping_fate(const SentFrame& frame, Fate fate);
+  void on_new_token(Instant now, const wire::NewTokenFrame& frame);
 
-  // transmitter.cpp
-  std::size_t build_datagram(Instant now, MutableBytes storage, Train& train);
-  [[nodiscard]] std::size_t datagram_size() const;
-  [[nodiscard]] std::size_t least_payload(const PlainPacket& packet) const;
-  [[nodiscard]] bool can_send_at(EncryptionLevel level) const;
-  [[nodiscard]] bool wants_to_send(Instant now, EncryptionLevel level, bool may_elicit) const;
-  [[nodiscard]] bool has_application_frames() const;
-  [[nodiscard]] bool has_frames() const;
-  bool begin_packet(EncryptionLevel level, const ConnectionId& destination, MutableBytes storage,
-                    std::size_t at, PlainPacket& packet);
-  void skip_packet_number();
-  void write_frames(Instant now, EncryptionLevel level, PacketWriter& out, bool may_elicit);
-  static void write_ack(Instant now, Space& number_space, PacketWriter& out);
-  void write_application_frames(PacketWriter& out);
-  void write_data(PacketWriter& out);
-  [[nodiscard]] std::size_t packet_room() const;
-  void finish_packet(Instant now, PlainPacket& packet, std::span<const SentFrame> frames,
-                     MutableBytes storage, Train& train);
-  void flush_header_protection(Train& train);
-  [[nodiscard]] std::uint64_t least_allowance() const;
-  void update_amplification(Instant now);
+  // PathObserver
+  void on_path_result(const Path& path, bool validated) override;
+  void on_path_changed(Instant now, const Path& path) override;
+  void on_new_address_validated(Instant now) override;
 
-  // probe_transmitter.cpp
-  std::optional<Transmit> transmit_probe(Instant now, TransmitBuffer& out);
-  std::optional<Transmit> transmit_path_probe(Instant now, NetworkPath& path, TransmitBuffer& out);
-  std::optional<Transmit> transmit_mtu_probe(Instant now, std::uint16_t size, TransmitBuffer& out);
-  template <class F>
-  std::optional<Transmit> transmit_single(Instant now, NetworkPath& path, MutableBytes storage,
-                                          F&& write);
-
-  // migration.cpp
-  void limit_datagram_size(const wire::TransportParameters& parameters);
-  [[nodiscard]] MtuDiscovery make_mtu(const SocketAddress& remote, std::uint16_t start) const;
-  std::unique_ptr<PathState> make_path_state(const NetworkPath& path);
-  NetworkPath& add_path(Instant now, const Path& address, std::uint64_t remote_cid);
-  NetworkPath* add_peer_path(Instant now, const OpenPacket& packet);
-  void drop_path(NetworkPath& path);
-  void give_up_path(NetworkPath& path);
-  void renew_path_cids();
-  void validate_path(Instant now, NetworkPath& path);
-  void tell_path(ConnectionEvent::Kind kind, const NetworkPath& path);
-  [[nodiscard]] bool may_come_from_elsewhere() const;
-  [[nodiscard]] bool is_left_behind(const Path& address) const;
-  void on_path_challenge(Instant now, const OpenPacket& packet,
-                         const wire::PathChallengeFrame& frame);
-  void on_path_response(Instant now, const wire::PathResponseFrame& frame);
-  void on_path_validated(Instant now, NetworkPath& path);
-  void abandon_moves();
-  void give_path_tokens(Instant now);
-  void follow_peer(Instant now, const OpenPacket& packet);
-  void switch_path(Instant now, NetworkPath& path);
-  void spare_cid(const NetworkPath& previous);
-  void on_path_deadline(Instant now);
-  void return_from(Instant now, NetworkPath& path);
-  void on_mtu_probe_fate(const SentFrame& frame, Fate fate);
-  void look_for_black_hole(Instant now);
-
-  // moves.cpp
-  [[nodiscard]] std::expected<void, PathError> may_migrate() const;
-  std::expected<void, PathError> begin_path(Instant now, const SocketAddress& local,
-                                            NetworkPath::Intent intent);
-  void supersede_moves(Instant now, const NetworkPath& wanted);
-  void probe_preferred_address(Instant now);
-  void move_to_preferred(Instant now, const Path& address);
-
-  // handshake.cpp
-  void start_handshake(Instant now);
-  void install_initial_keys();
-  [[nodiscard]] crypto::PacketKeys initial_keys(Version version, Side sender) const;
-  void start_anew(Instant now);
-  Bytes encode_parameters(MutableBytes storage);
-  Result agree_on_version(const wire::TransportParameters& parameters);
-  Result feed_tls(Instant now);
-  void on_handshake_complete(Instant now);
-  void confirm_handshake(Instant now);
+  // handshake_effects.cpp
+  void on_acceptance(Instant now, const Handshake::Acceptance& acceptance);
   void give_new_tokens(Instant now);
-  void discard_keys(Instant now, PacketNumberSpace which);
-  [[nodiscard]] wire::TransportParameters local_parameters();
-  [[nodiscard]] Result check_connection_ids(const wire::TransportParameters& parameters) const;
 
-  // early_data.cpp
-  [[nodiscard]] crypto::Resumption read_ticket();
-  void on_early_secret(crypto::Direction direction, crypto::CipherSuite suite, Bytes secret);
-  Result settle_early_data(Instant now);
-  void reject_early_data(Instant now);
-  void apply_peer_limits();
-  [[nodiscard]] bool can_send_early() const;
-  [[nodiscard]] bool has_early_frames() const;
-  void count_early(std::span<const SentFrame> frames);
-  [[nodiscard]] bool acknowledges_rejected(const wire::AckFrame& frame) const;
-
-  // close.cpp
+  // connection_machine.cpp
+  std::optional<Transmit> transmit_probe(Instant now, TransmitBuffer& out);
   void fail(Instant now, const TransportError& error);
-  void enter_closing(Instant now, CloseReason reason);
-  void enter_draining(Instant now, CloseReason reason);
-  void end_silently(CloseReason reason);
-  void tell_closed(CloseReason reason);
-  void write_close(EncryptionLevel level, PacketWriter& out) const;
-  void on_frame_close(Instant now, const wire::ConnectionCloseFrame& frame);
-  void restart_idle_timer(Instant now);
-  void on_ack_eliciting_sent(Instant now);
-  [[nodiscard]] Duration idle_timeout() const;
-  [[nodiscard]] Duration keep_alive_interval() const;
-  [[nodiscard]] Duration closing_time() const;
+  void emit_closed();
 
   /// Streams can be used: from the end of the handshake, or from early data on, to the end of the
   /// connection.
-  [[nodiscard]] bool usable() const {
-    return (handshake_complete_ || early_data_.usable) && phase_ == Phase::open;
-  }
-  Space& space(PacketNumberSpace which) { return spaces_[static_cast<std::size_t>(which)]; }
-  [[nodiscard]] const Space& space(PacketNumberSpace which) const {
-    return spaces_[static_cast<std::size_t>(which)];
-  }
-  Space& application_space() { return space(PacketNumberSpace::application); }
+  [[nodiscard]] bool usable() const { return handshake_.allows_streams() && lifetime_.is_open(); }
 
   ConnectionConfig config_;
-  ConnectionSetup setup_;
-  crypto::KeyFactory& keys_;
-  Random& random_;
   CidIssuer& issuer_;
   Instant created_at_;
-  VersionChoice versions_;
-  QuicBit quic_bit_;
+  Instant called_at_;  ///< The latest call that told the time, for next_deadline(), which does not.
 
-  std::array<Space, kPacketNumberSpaces> spaces_;
+  NumberSpaces spaces_;
   KeyPhases key_phases_;
   Recovery recovery_;
+  Lifetime lifetime_;
   StreamSet streams_;
   DatagramQueue datagrams_;
   LocalCids local_cids_;
   RemoteCids remote_cids_;
   NewTokens new_tokens_;
-  PathManager paths_;
-  Arrival arrival_;
   ObservedAddresses observed_addresses_;
-  EarlyPackets early_;
-  EarlyDataState early_data_;
-  std::vector<u8> tls_session_;  ///< Of the ticket, while the handshake starts.
-  std::unique_ptr<crypto::TlsSession> tls_;
-  PacketNumber skipped_packet_number_;  ///< The next one that will never be sent.
-  crypto::CipherSuite cipher_suite_ = crypto::CipherSuite::aes_128_gcm_sha256;
+  Pings pings_;
+  Paths paths_;
+  Handshake handshake_;
+  FrameSources sources_;
+  PacketAssembler assembler_;
+  UndecryptablePackets undecryptable_packets_;
 
-  wire::TransportParameters peer_parameters_;
-  /// Of Initials in the version that is not the original one.
-  crypto::PacketKeys switched_initial_receive_;
-  std::vector<u8> token_;  ///< For our Initials.
-  std::size_t new_tokens_received_ = 0;
-  std::optional<ConnectionId> retry_source_connection_id_;
-
-  bool handshake_complete_ = false;
-  bool handshake_confirmed_ = false;
-  bool send_handshake_done_ = false;
-  bool handshake_done_acknowledged_ = false;
-  bool peer_packet_processed_ = false;  ///< Retry and Version Negotiation come too late then.
-  bool ping_requested_ = false;
-  std::uint64_t pings_ = 0;  ///< Calls of ping(); a PING's SentFrame::offset is the last it serves.
-  std::uint64_t pings_answered_ = 0;
   std::uint64_t failed_opens_ = 0;
-  std::uint64_t unanswered_acks_ = 0;  ///< Packets that only acknowledge, since the last other one.
-  bool datagrams_first_ = true;        ///< Where streams have data too.
-  bool pad_datagram_ = false;          ///< The datagram being built challenges or responds ...
-  bool can_expand_ = false;            ///< ... and has the room to be expanded.
-
-  // Ends, RFC 9000 §10.
-  Phase phase_ = Phase::open;
-  std::optional<CloseReason> close_reason_;
-  bool close_pending_ = false;        ///< A CONNECTION_CLOSE is to be sent.
-  std::uint64_t close_received_ = 0;  ///< Packets since we close, to answer ever more rarely.
-  Instant closing_ends_ = kNever;
-  Instant idle_deadline_ = kNever;
-  Instant keep_alive_deadline_ = kNever;
-  Instant blocked_deadline_ = kNever;  ///< Counts while the peer's limits hold data up.
-  Instant handshake_deadline_ = kNever;
-  bool idle_restarted_by_send_ = false;
-
-  Instant now_{};  ///< Of the current call, for callbacks that carry no time.
+  std::size_t new_tokens_received_ = 0;
   std::deque<ConnectionEvent> events_;
   ConnectionStats stats_;
 };

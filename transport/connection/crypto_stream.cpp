@@ -23,7 +23,7 @@ bool CryptoStream::write_range(PacketWriter& out, std::uint64_t begin, std::uint
       std::min<std::size_t>(static_cast<std::size_t>(end - begin), out.remaining() - header);
   const wire::CryptoFrame frame{
       .offset = begin, .data = Bytes(outgoing_).subspan(static_cast<std::size_t>(begin), size)};
-  const SentFrame sent{.kind = static_cast<u8>(wire::FrameType::crypto),
+  const SentFrame sent{.owner = FrameOwner::crypto_stream,
                        .length = static_cast<std::uint32_t>(size),
                        .stream = {},
                        .offset = begin};

@@ -30,7 +30,8 @@ Result violation(std::string_view reason, FrameType type) {
 
 }  // namespace
 
-Result ConnectionMachine::dispatch_frames(Instant now, const OpenPacket& packet, Dispatched& told) {
+Result ConnectionMachine::dispatch_frames(Instant now, const OpenPacket& packet,
+                                          IncomingDatagram& incoming, DispatchResult& result) {
   Reader in(packet.payload);
   // RFC 9000 §12.4 [rfc9000-12.4-2]: a packet without frames is a fault.
   if (in.empty()) {
@@ -39,37 +40,39 @@ Result ConnectionMachine::dispatch_frames(Instant now, const OpenPacket& packet,
   while (!in.empty()) {
     const Bytes rest = packet.payload.subspan(in.position());
     const FrameType type{in.peek()};
-    told.ack_eliciting = told.ack_eliciting || wire::is_ack_eliciting(type);
-    told.probing = told.probing && wire::is_probing(type);
+    result.ack_eliciting = result.ack_eliciting || wire::is_ack_eliciting(type);
+    result.probing = result.probing && wire::is_probing(type);
     const auto frame = wire::decode_frame(in, packet.type);
     if (!frame) return std::unexpected(frame.error());
     // While closing, only the peer's own close still matters. RFC 9000 §10.2.1.
-    if (phase_ != Phase::open && !std::holds_alternative<wire::ConnectionCloseFrame>(*frame)) {
+    if (!lifetime_.is_open() && !std::holds_alternative<wire::ConnectionCloseFrame>(*frame)) {
       continue;
     }
-    const Result result =
-        std::visit([&](const auto& each) { return on_frame(now, packet, each); }, *frame);
-    if (!result) {
+    const Result done =
+        std::visit([&](const auto& each) { return on_frame(now, packet, each, result); }, *frame);
+    if (!done) {
       // RFC 9000 §19.19: the type that the frame had, which its owner knows without its flags, and
       // TLS not at all.
-      return qpeer::fail(result.error().code, result.error().reason, Reader(rest).varint());
+      return qpeer::fail(done.error().code, done.error().reason, Reader(rest).varint());
     }
-    if (phase_ == Phase::draining) break;
+    if (lifetime_.is_draining()) break;
   }
   // A path that we do not know needs a connection ID, which the same packet may bring.
-  for (const auto& challenge : arrival_.challenges) on_path_challenge(now, packet, challenge);
-  arrival_.challenges.clear();
+  for (const auto& challenge : result.challenges) {
+    paths_.on_path_challenge(now, incoming, packet.destination_connection_id, challenge);
+  }
   return {};
 }
 
 template <class F>
-Result ConnectionMachine::on_frame(Instant now, const OpenPacket& packet, const F& frame) {
+Result ConnectionMachine::on_frame(Instant now, const OpenPacket& packet, const F& frame,
+                                   DispatchResult& dispatched) {
   [[maybe_unused]] const bool early = packet.type == wire::PacketType::zero_rtt;
   if constexpr (std::is_same_v<F, wire::StreamFrame>) {
     const Result result = streams_.on_frame(frame);
     if (early && result) {
       streams_.on_early_frame(frame.stream_id);
-      early_data_.bytes += frame.data.size();
+      handshake_.count_early_bytes(frame.data.size());
     }
     return result;
   } else if constexpr (is_stream_frame<F>) {
@@ -77,35 +80,31 @@ Result ConnectionMachine::on_frame(Instant now, const OpenPacket& packet, const 
   } else if constexpr (std::is_same_v<F, wire::AckFrame>) {
     return on_ack(now, packet.level, frame);
   } else if constexpr (std::is_same_v<F, wire::CryptoFrame>) {
-    Space& number_space = space(space_of(packet.level));
-    if (number_space.discarded) return {};  // A frame before this one completed the handshake.
-    versions_.settle();  // RFC 9369 §4.1 [rfc9369-4.1-5]: the server says it in its own version.
-    const Result buffered = number_space.crypto.on_frame(frame);
-    return buffered ? feed_tls(now) : buffered;
+    return handshake_.on_frame(now, packet.level, frame);
   } else if constexpr (std::is_same_v<F, wire::HandshakeDoneFrame>) {
     // RFC 9000 §19.20 [rfc9000-19.20-2].
-    if (setup_.side == Side::server) {
+    if (side() == Side::server) {
       return violation("HANDSHAKE_DONE from a client", FrameType::handshake_done);
     }
-    confirm_handshake(now);
+    handshake_.confirm(now);
   } else if constexpr (std::is_same_v<F, wire::NewTokenFrame>) {
     // RFC 9000 §19.7 [rfc9000-19.7-4].
-    if (setup_.side == Side::server) {
+    if (side() == Side::server) {
       return violation("NEW_TOKEN from a client", FrameType::new_token);
     }
-    on_new_token(frame);
+    on_new_token(now, frame);
   } else if constexpr (std::is_same_v<F, wire::NewConnectionIdFrame>) {
     const Result result = remote_cids_.on_frame(frame);
-    renew_path_cids();
+    paths_.replace_retired_cids();
     return result;
   } else if constexpr (std::is_same_v<F, wire::RetireConnectionIdFrame>) {
     return local_cids_.on_retire(frame.sequence_number, packet.destination_connection_id);
   } else if constexpr (std::is_same_v<F, wire::PathChallengeFrame>) {
-    arrival_.challenges.push_back(frame);
+    dispatched.challenges.push_back(frame);
   } else if constexpr (std::is_same_v<F, wire::PathResponseFrame>) {
-    on_path_response(now, frame);
+    paths_.on_path_response(now, frame);
   } else if constexpr (std::is_same_v<F, wire::ConnectionCloseFrame>) {
-    on_frame_close(now, frame);
+    if (lifetime_.enter_draining(now, close_reason_of(frame), recovery_.pto())) emit_closed();
   } else if constexpr (std::is_same_v<F, wire::DatagramFrame>) {
     return datagrams_.on_frame(frame, early);
   } else if constexpr (std::is_same_v<F, wire::ObservedAddressFrame>) {
@@ -120,87 +119,78 @@ Result ConnectionMachine::on_ack(Instant now, EncryptionLevel level, const wire:
   const std::uint64_t bounded = std::min<std::uint64_t>(frame.ack_delay, 1U << 30);
   const Duration ack_delay =
       which == PacketNumberSpace::application
-          ? std::chrono::microseconds(bounded << peer_parameters_.ack_delay_exponent)
+          ? std::chrono::microseconds(bounded << peer_parameters().ack_delay_exponent)
           : Duration{};
   // RFC 9001 §4.6.2 [rfc9001-4.6.2-2].
-  if (which == PacketNumberSpace::application && acknowledges_rejected(frame)) {
+  if (which == PacketNumberSpace::application && handshake_.acknowledges_rejected(frame)) {
     return violation("ACK of rejected early data", FrameType::ack);
   }
   const auto outcome = recovery_.on_ack(now, which, frame, ack_delay, *this);
   if (!outcome) return std::unexpected(outcome.error());
   if (which == PacketNumberSpace::application && outcome->newly_acknowledged) {
     key_phases_.on_acknowledged(frame.largest_acknowledged);
-    look_for_black_hole(now);
+    paths_.detect_black_hole(now);
   }
-  if (which == PacketNumberSpace::handshake && setup_.side == Side::client) {
+  if (which == PacketNumberSpace::handshake && side() == Side::client) {
     recovery_.on_address_validated_by_peer(now);
   }
   return {};
 }
 
 /// What the server wants to see next time goes to the application, with where it came from.
-void ConnectionMachine::on_new_token(const wire::NewTokenFrame& frame) {
+void ConnectionMachine::on_new_token(Instant now, const wire::NewTokenFrame& frame) {
   const bool usable = frame.token.size() <= StoredToken::kMaxToken;
   if (!usable || new_tokens_received_ >= config_.max_new_tokens) return;
   ++new_tokens_received_;
-  const Duration unix_time = now_.time_since_epoch() + setup_.clock_offset;
+  const Duration unix_time = now.time_since_epoch() + handshake_.setup().clock_offset;
   const StoredToken stored{
       .version = version(),
-      .grease_quic_bit = peer_parameters_.grease_quic_bit,
+      .grease_quic_bit = peer_parameters().grease_quic_bit,
       .received = std::chrono::duration_cast<std::chrono::seconds>(unix_time).count(),
-      .server = setup_.path.remote,
-      .server_name = setup_.server_name,
+      .server = handshake_.setup().path.remote,
+      .server_name = handshake_.setup().server_name,
       .token = {frame.token.begin(), frame.token.end()}};
   events_.push_back({.kind = ConnectionEvent::Kind::new_token, .address_token = stored.encode()});
 }
 
-void ConnectionMachine::on_ping_fate(const SentFrame& frame, Fate fate) {
-  if (frame.offset <= pings_answered_) return;  // Nobody asked, or a copy was acknowledged.
-  if (fate == Fate::acked) {
-    for (; pings_answered_ < frame.offset; ++pings_answered_) {
-      events_.push_back({.kind = ConnectionEvent::Kind::pong});
-    }
-  } else {
-    ping_requested_ = true;
-  }
-}
-
-void ConnectionMachine::on_frame_fate(PacketNumberSpace which, const SentFrame& frame, Fate fate) {
-  if (frame.kind == MtuDiscovery::kKind) return on_mtu_probe_fate(frame, fate);
-  // Its types have no value of one byte.
-  if (frame.kind == ObservedAddresses::kKind) return observed_addresses_.on_fate(frame, fate);
-  switch (FrameType{frame.kind}) {
-    case FrameType::ack:
-    case FrameType::ack_ecn:
-      if (fate == Fate::acked) space(which).acks.on_ack_acknowledged(frame.offset);
+void ConnectionMachine::on_frame_fate(Instant now, PacketNumberSpace which, const SentFrame& frame,
+                                      Fate fate) {
+  switch (frame.owner) {
+    case FrameOwner::ack_tracker:
+      if (fate == Fate::acked) spaces_[which].acks.on_ack_acknowledged(frame.offset);
       break;
-    case FrameType::crypto:
-      space(which).crypto.on_fate(frame, fate);
+    case FrameOwner::crypto_stream:
+      spaces_[which].crypto.on_fate(frame, fate);
       break;
-    case FrameType::new_connection_id:
+    case FrameOwner::ping:
+      for (auto pongs = pings_.on_fate(frame, fate); pongs != 0; --pongs) {
+        events_.push_back({.kind = ConnectionEvent::Kind::pong});
+      }
+      break;
+    case FrameOwner::handshake:
+      handshake_.done().on_fate(frame, fate);
+      break;
+    case FrameOwner::path_validator:
+      break;  // RFC 9000 §13.3: sent once, or again as a new one.
+    case FrameOwner::mtu_discovery:
+      paths_.on_mtu_probe_fate(now, frame, fate);
+      break;
+    case FrameOwner::local_cids:
       local_cids_.on_fate(frame, fate);
       break;
-    case FrameType::retire_connection_id:
+    case FrameOwner::remote_cids:
       remote_cids_.on_fate(frame, fate);
       break;
-    case FrameType::handshake_done:
-      if (fate == Fate::acked) handshake_done_acknowledged_ = true;
-      send_handshake_done_ =
-          send_handshake_done_ || (fate == Fate::lost && !handshake_done_acknowledged_);
-      break;
-    case FrameType::new_token:
+    case FrameOwner::new_tokens:
       new_tokens_.on_fate(frame, fate);
       break;
-    case FrameType::ping:
-      on_ping_fate(frame, fate);
+    case FrameOwner::observed_addresses:
+      observed_addresses_.on_fate(frame, fate);
       break;
-    case FrameType::datagram:
+    case FrameOwner::datagram_queue:
       datagrams_.on_fate(fate);
       break;
-    case FrameType::path_challenge:
-    case FrameType::path_response:
-      break;  // RFC 9000 §13.3: sent once, or again as a new one.
-    default:
+    case FrameOwner::stream_set:
       streams_.on_fate(frame, fate);
       break;
   }

@@ -60,6 +60,7 @@ class KeyPhases {
   [[nodiscard]] Instant deadline() const { return previous_ ? retain_until_ : kNever; }
   void on_deadline(Instant now);
 
+  [[nodiscard]] crypto::CipherSuite cipher_suite() const { return suite_; }
   [[nodiscard]] std::uint64_t updates() const { return updates_; }
   [[nodiscard]] std::uint64_t integrity_limit() const {
     return current_ ? current_->integrity_limit() : ~std::uint64_t{0};

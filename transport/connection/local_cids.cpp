@@ -114,9 +114,8 @@ void LocalCids::write_frames(PacketWriter& out) {
         .retire_prior_to = std::min(retire_prior_to_, entry.sequence_number),
         .connection_id = entry.id,
         .stateless_reset_token = issuer_.reset_token(entry.id)};
-    const SentFrame sent{.kind = static_cast<u8>(wire::FrameType::new_connection_id),
-                         .stream = {},
-                         .offset = entry.sequence_number};
+    const SentFrame sent{
+        .owner = FrameOwner::local_cids, .stream = {}, .offset = entry.sequence_number};
     if (!out.write(frame, sent)) return;
     entry.state = State::sent;
     first_unsent_ = std::max(first_unsent_, entry.sequence_number + 1);

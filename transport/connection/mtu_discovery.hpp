@@ -28,8 +28,6 @@ class MtuDiscovery {
   static constexpr Duration kBlackHoleRest = 60s;
   /// A gain of less is not worth a probe. RFC 8899 §5.3.2 [rfc8899-5.3.2-1].
   static constexpr std::uint16_t kLeastStep = 20;
-  /// SentFrame::kind of the PING of a probe.
-  static constexpr u8 kKind = 0xfd;
 
   /// Datagrams start with the size `start`, and grow up to `limit`.
   MtuDiscovery(std::uint16_t start, std::uint16_t limit, Duration raise_interval);

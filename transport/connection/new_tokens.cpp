@@ -26,8 +26,7 @@ bool NewTokens::add(Bytes token) {
 void NewTokens::write_frames(PacketWriter& out) {
   for (std::size_t i = 0; i < tokens_.size(); ++i) {
     if ((to_send_ >> i & 1U) == 0) continue;
-    const SentFrame sent{
-        .kind = static_cast<u8>(wire::FrameType::new_token), .stream = {}, .offset = i};
+    const SentFrame sent{.owner = FrameOwner::new_tokens, .stream = {}, .offset = i};
     if (!out.write(wire::NewTokenFrame{.token = tokens_[i]}, sent)) return;
     to_send_ = static_cast<u8>(to_send_ & ~(1U << i));
   }

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What each packet number space keeps. RFC 9000 §12.3.
+//
+// Invariant: a space whose keys are discarded has none, and none come back.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 
 #include "qpeer/crypto/keys.hpp"
@@ -22,6 +26,37 @@ struct NumberSpace {
   crypto::PacketKeys receive;
   PacketNumber next_packet_number = 0;
   bool discarded = false;
+};
+
+class NumberSpaces {
+ public:
+  NumberSpaces(Duration max_ack_delay, std::size_t crypto_buffer)
+      : spaces_{NumberSpace(Duration{}, std::min(crypto_buffer, CryptoStream::kMaxInitial)),
+                NumberSpace(Duration{}, crypto_buffer), NumberSpace(max_ack_delay, crypto_buffer)} {
+  }
+
+  NumberSpace& operator[](PacketNumberSpace which) {
+    return spaces_[static_cast<std::size_t>(which)];
+  }
+  const NumberSpace& operator[](PacketNumberSpace which) const {
+    return spaces_[static_cast<std::size_t>(which)];
+  }
+  NumberSpace& application() { return (*this)[PacketNumberSpace::application]; }
+  [[nodiscard]] const NumberSpace& application() const {
+    return (*this)[PacketNumberSpace::application];
+  }
+  [[nodiscard]] auto begin() const { return spaces_.begin(); }
+  [[nodiscard]] auto end() const { return spaces_.end(); }
+
+  /// Whether the invariant holds. For assertions.
+  [[nodiscard]] bool consistent() const {
+    return std::ranges::none_of(spaces_, [](const NumberSpace& space) {
+      return space.discarded && (space.send || space.receive);
+    });
+  }
+
+ private:
+  std::array<NumberSpace, kPacketNumberSpaces> spaces_;
 };
 
 }  // namespace qpeer::transport

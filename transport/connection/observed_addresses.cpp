@@ -57,7 +57,9 @@ void ObservedAddresses::write_frames(PacketWriter& out) {
   if (!to_send_) return;
   const wire::ObservedAddressFrame frame{.sequence_number = next_sequence_number_ - 1,
                                          .address = address_};
-  to_send_ = !out.write(frame, {.kind = kKind, .stream = {}, .offset = frame.sequence_number});
+  const SentFrame sent{
+      .owner = FrameOwner::observed_addresses, .stream = {}, .offset = frame.sequence_number};
+  to_send_ = !out.write(frame, sent);
 }
 
 // [draft-ietf-quic-address-discovery-4.1-4], [draft-ietf-quic-address-discovery-4.1-5]: lost ones are

@@ -40,9 +40,6 @@ class ObservedAddresses {
   void write_frames(PacketWriter& out);
   void on_fate(const SentFrame& frame, Fate fate);
 
-  /// SentFrame::kind of these frames, whose types do not fit it.
-  static constexpr u8 kKind = 0xa6;
-
  private:
   /// Lets addresses through, at their measure.
   class Gate {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 
 #include "qpeer/transport/base/address.hpp"
 #include "qpeer/transport/base/ids.hpp"
@@ -63,13 +64,15 @@ struct NetworkPath {
   std::unique_ptr<PathState> state;  ///< While it is not in use; null if it never was.
 };
 
-/// The datagram that is being read: whence it came; the path is null while we do not know it.
-struct Arrival {
-  Path address;
+/// What a datagram that is being read has to do with paths.
+struct IncomingDatagram {
+  Path address;  ///< Where it came to, and where from.
   std::size_t size = 0;
-  NetworkPath* path = nullptr;
-  /// Of the packet that is being read; more than a responder keeps are of no use.
-  InlineVector<wire::PathChallengeFrame, PathResponder::kMaxPending> challenges{};
+  /// NetworkPath::id of its path; nullopt while there is no such path.
+  std::optional<std::uint64_t> path{};
 };
+
+/// The PATH_CHALLENGE frames of one packet; more than a responder keeps are of no use.
+using PathChallenges = InlineVector<wire::PathChallengeFrame, PathResponder::kMaxPending>;
 
 }  // namespace qpeer::transport

@@ -11,7 +11,7 @@ bool PathValidator::write_frames(Instant now, Random& random, PacketWriter& out,
   // RFC 9000 §8.2.1 [rfc9000-8.2.1-4]: each its own, so that each response has its challenge.
   random.fill_private(frame.data);
   // RFC 9000 §8.2.1 [rfc9000-8.2.1-2]: one a packet.
-  if (!out.write(frame, {.kind = static_cast<u8>(wire::FrameType::path_challenge), .stream = {}})) {
+  if (!out.write(frame, {.owner = FrameOwner::path_validator, .stream = {}})) {
     return false;
   }
   challenge = {.data = frame.data, .sent_at = now, .expanded = expanded};

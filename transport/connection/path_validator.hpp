@@ -34,7 +34,7 @@ class PathResponder {
   [[nodiscard]] bool has_frames() const { return count_ > 0; }
   /// RFC 9000 §8.2.2 [rfc9000-8.2.2-1], [rfc9000-8.2.2-7], §13.3: sent once and never again.
   void write_frames(PacketWriter& out) {
-    const SentFrame sent{.kind = static_cast<u8>(wire::FrameType::path_response), .stream = {}};
+    const SentFrame sent{.owner = FrameOwner::path_validator, .stream = {}};
     while (count_ > 0 && out.write(pending_[count_ - 1], sent)) --count_;
   }
 

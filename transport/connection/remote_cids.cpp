@@ -171,9 +171,8 @@ bool RemoteCids::has_frames() const {
 void RemoteCids::write_frames(PacketWriter& out) {
   for (Retirement& each : retirements_) {
     if (!each.to_send) continue;
-    const SentFrame sent{.kind = static_cast<u8>(wire::FrameType::retire_connection_id),
-                         .stream = {},
-                         .offset = each.sequence_number};
+    const SentFrame sent{
+        .owner = FrameOwner::remote_cids, .stream = {}, .offset = each.sequence_number};
     const wire::RetireConnectionIdFrame frame{.sequence_number = each.sequence_number};
     if (!out.write(frame, sent)) return;
     each.to_send = false;

@@ -51,6 +51,9 @@ struct ConnectionSetup {
   DropCounts* drops = nullptr;                         ///< Of the endpoint; may be null.
 };
 
+/// Values that the RFC does not allow, or with which nothing moves, become the nearest that will do.
+[[nodiscard]] ConnectionConfig sanitized(ConnectionConfig config);
+
 /// The controller that the configuration names.
 std::unique_ptr<CongestionController> make_controller(const ConnectionConfig& config,
                                                       std::uint16_t max_datagram_size);

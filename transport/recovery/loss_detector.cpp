@@ -80,7 +80,7 @@ LossFindings detect_lost(SentPackets& packets, const LossQuery& query, const Rtt
       }
     }
     packets.for_each_frame(packet, [&](const SentFrame& frame) {
-      fates.on_frame_fate(query.space, frame, Fate::lost);
+      fates.on_frame_fate(query.now, query.space, frame, Fate::lost);
     });
   }
   found.persistent_congestion = persistent.established();

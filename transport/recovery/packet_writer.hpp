@@ -14,7 +14,7 @@
 
 #include "qpeer/transport/base/bytes.hpp"
 #include "qpeer/transport/recovery/sent_frame.hpp"
-#include "qpeer/transport/wire/frame_rules.hpp"
+#include "qpeer/transport/wire/packet_type.hpp"
 
 namespace qpeer::transport {
 
@@ -60,7 +60,8 @@ class PacketWriter {
  private:
   void note(const SentFrame& sent) {
     std::construct_at(frames() + count_++, sent);
-    ack_eliciting_ = ack_eliciting_ || wire::is_ack_eliciting(wire::FrameType{sent.kind});
+    // RFC 9000 §13.2: of the frames that are noted, ACKs alone ask for no acknowledgement.
+    ack_eliciting_ = ack_eliciting_ || sent.owner != FrameOwner::ack_tracker;
   }
   [[nodiscard]] SentFrame* frames() {
     return std::launder(reinterpret_cast<SentFrame*>(sent_.data()));

@@ -168,16 +168,16 @@ void Recovery::on_pto(Instant now, FateHandler& fates) {
   // RFC 9002 §6.2.4 [rfc9002-6.2.4-1], [rfc9002-6.2.4-2].
   const bool single = timer.space != PacketNumberSpace::application &&
                       at(timer.space).sent.ack_eliciting_outstanding() < 2;
-  arm_probes(timer.space, single ? 1 : 2, fates);
+  arm_probes(now, timer.space, single ? 1 : 2, fates);
   // RFC 9002 §6.2.4 [rfc9002-6.2.4-4]: the peer may have the keys of one space only.
   for (const PacketNumberSpace other : kSpaces) {
     if (other != timer.space && at(other).sent.ack_eliciting_outstanding() != 0) {
-      arm_probes(other, 1, fates);
+      arm_probes(now, other, 1, fates);
     }
   }
 }
 
-void Recovery::arm_probes(PacketNumberSpace id, unsigned count, FateHandler& fates) {
+void Recovery::arm_probes(Instant now, PacketNumberSpace id, unsigned count, FateHandler& fates) {
   Space& space = at(id);
   space.probes = std::max(space.probes, count);
   // RFC 9002 §6.2 [rfc9002-6.2-1]: the packets stay outstanding. Only their frames are asked for
@@ -187,7 +187,7 @@ void Recovery::arm_probes(PacketNumberSpace id, unsigned count, FateHandler& fat
     if (!packet.outstanding() || !packet.ack_eliciting || packet.mtu_probe) continue;
     --count;
     space.sent.for_each_frame(
-        packet, [&](const SentFrame& frame) { fates.on_frame_fate(id, frame, Fate::lost); });
+        packet, [&](const SentFrame& frame) { fates.on_frame_fate(now, id, frame, Fate::lost); });
   }
 }
 
@@ -216,12 +216,12 @@ void Recovery::on_handshake_confirmed(Instant now) {
 
 void Recovery::set_peer_max_ack_delay(Duration max_ack_delay) { max_ack_delay_ = max_ack_delay; }
 
-void Recovery::drop_outstanding(PacketNumberSpace id, Fate fate, FateHandler& fates) {
+void Recovery::drop_outstanding(Instant now, PacketNumberSpace id, Fate fate, FateHandler& fates) {
   Space& space = at(id);
   for (auto i = space.sent.begin_index(); i != space.sent.end_index(); ++i) {
     if (!space.sent[i].outstanding()) continue;
     space.sent.for_each_frame(
-        space.sent[i], [&](const SentFrame& frame) { fates.on_frame_fate(id, frame, fate); });
+        space.sent[i], [&](const SentFrame& frame) { fates.on_frame_fate(now, id, frame, fate); });
   }
   space.sent.clear();
   space.loss_time = kNever;
@@ -231,13 +231,13 @@ void Recovery::drop_outstanding(PacketNumberSpace id, Fate fate, FateHandler& fa
 
 void Recovery::discard_space(Instant now, PacketNumberSpace space, FateHandler& fates) {
   // RFC 9002 §6.4 [rfc9002-6.4-1], §6.2.2 [rfc9002-6.2.2-4].
-  drop_outstanding(space, Fate::discarded, fates);
+  drop_outstanding(now, space, Fate::discarded, fates);
   set_timer(now);
 }
 
 void Recovery::reset_space(Instant now, PacketNumberSpace space, FateHandler& fates) {
   // RFC 9002 §6.3: a Retry acknowledges nothing and says nothing of congestion.
-  drop_outstanding(space, Fate::lost, fates);
+  drop_outstanding(now, space, Fate::lost, fates);
   set_timer(now);
 }
 

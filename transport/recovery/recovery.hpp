@@ -158,13 +158,13 @@ class Recovery {
   [[nodiscard]] std::uint64_t window_allowance() const;
   [[nodiscard]] bool consistent() const;
 
-  void acknowledge(PacketNumberSpace space, PacketNumber smallest, PacketNumber largest,
-                   Acknowledged& newly, FateHandler& fates);
+  void acknowledge(Instant now, PacketNumberSpace space, PacketNumber smallest,
+                   PacketNumber largest, Acknowledged& newly, FateHandler& fates);
   void update_rtt(Instant now, PacketNumberSpace space, Instant sent_at, Duration ack_delay);
   void detect_losses(Instant now, PacketNumberSpace space, FateHandler& fates);
-  void arm_probes(PacketNumberSpace space, unsigned count, FateHandler& fates);
+  void arm_probes(Instant now, PacketNumberSpace space, unsigned count, FateHandler& fates);
   void on_pto(Instant now, FateHandler& fates);
-  void drop_outstanding(PacketNumberSpace space, Fate fate, FateHandler& fates);
+  void drop_outstanding(Instant now, PacketNumberSpace space, Fate fate, FateHandler& fates);
   /// Something changed at this time; deadline() works it out when it is asked, once for a train.
   void set_timer(Instant now);
   [[nodiscard]] Instant timer() const;

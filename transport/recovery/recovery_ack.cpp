@@ -18,8 +18,8 @@ struct Recovery::Acknowledged {
   std::uint64_t marked = 0;  ///< How many left with ECT(0).
 };
 
-void Recovery::acknowledge(PacketNumberSpace id, PacketNumber smallest, PacketNumber largest,
-                           Acknowledged& newly, FateHandler& fates) {
+void Recovery::acknowledge(Instant now, PacketNumberSpace id, PacketNumber smallest,
+                           PacketNumber largest, Acknowledged& newly, FateHandler& fates) {
   SentPackets& sent = at(id).sent;
   const std::uint16_t path = path_->tag;
   const auto end = sent.end_index();
@@ -44,7 +44,7 @@ void Recovery::acknowledge(PacketNumberSpace id, PacketNumber smallest, PacketNu
       newly.largest = std::max(newly.largest, packet.number);
     }
     sent.for_each_frame(
-        packet, [&](const SentFrame& frame) { fates.on_frame_fate(id, frame, Fate::acked); });
+        packet, [&](const SentFrame& frame) { fates.on_frame_fate(now, id, frame, Fate::acked); });
   }
 }
 
@@ -76,7 +76,7 @@ std::expected<AckOutcome, TransportError> Recovery::on_ack(Instant now, PacketNu
   const std::uint64_t flight = bytes_in_flight();
   Acknowledged newly;
   ack.for_each_range([&](PacketNumber smallest, PacketNumber largest) {
-    acknowledge(id, smallest, largest, newly, fates);
+    acknowledge(now, id, smallest, largest, newly, fates);
     // Ranges descend, so the rest is older than all that is tracked.
     return !space.sent.empty() && smallest > space.sent[space.sent.begin_index()].number;
   });

@@ -10,11 +10,29 @@
 #include <cstdint>
 
 #include "qpeer/transport/base/ids.hpp"
+#include "qpeer/transport/base/time.hpp"
 
 namespace qpeer::transport {
 
+/// Who wrote a frame and learns its fate: the parts of a connection that send frames.
+enum class FrameOwner : u8 {
+  ack_tracker,         ///< Of the packet's number space. Its frames alone elicit no ACK.
+  crypto_stream,       ///< Of the packet's number space.
+  ping,                ///< A PING that the application or a probe asked for.
+  handshake,           ///< HANDSHAKE_DONE.
+  path_validator,      ///< PATH_CHALLENGE and PATH_RESPONSE: nobody needs their fate.
+  mtu_discovery,       ///< The PING of a PMTU probe.
+  local_cids,          ///< NEW_CONNECTION_ID.
+  remote_cids,         ///< RETIRE_CONNECTION_ID.
+  new_tokens,          ///< NEW_TOKEN.
+  observed_addresses,  ///< OBSERVED_ADDRESS.
+  datagram_queue,      ///< DATAGRAM.
+  stream_set,          ///< STREAM, and all that controls streams and their flow.
+};
+
 struct SentFrame {
-  u8 kind = 0;  ///< The low byte of the wire::FrameType: it tells apart all that we send.
+  FrameOwner owner = FrameOwner::stream_set;
+  u8 type = 0;  ///< The low byte of the wire::FrameType, for an owner that writes several types.
   bool fin = false;
   std::uint32_t length = 0;
   StreamId stream;           ///< Or, for frames without a stream, whatever the owner needs.
@@ -30,7 +48,8 @@ enum class Fate : u8 { acked, lost, discarded };
 class FateHandler {
  public:
   virtual ~FateHandler() = default;
-  virtual void on_frame_fate(PacketNumberSpace space, const SentFrame& frame, Fate fate) = 0;
+  virtual void on_frame_fate(Instant now, PacketNumberSpace space, const SentFrame& frame,
+                             Fate fate) = 0;
 };
 
 }  // namespace qpeer::transport

@@ -21,9 +21,7 @@ std::string_view to_string(DatagramError error) {
 
 namespace {
 
-constexpr u8 kKind = static_cast<u8>(wire::FrameType::datagram);
-
-bool is_ours(const SentFrame& frame) { return frame.kind == kKind; }
+bool is_ours(const SentFrame& frame) { return frame.owner == FrameOwner::datagram_queue; }
 
 }  // namespace
 
@@ -113,8 +111,9 @@ bool DatagramQueue::write(PacketWriter& out, Bytes data) {
   Writer frame{out.tail()};
   DatagramFrame::encode_header(frame, length);
   frame.bytes(data);
-  out.commit(frame.size(),
-             {.kind = kKind, .length = static_cast<std::uint32_t>(data.size()), .stream = {}});
+  out.commit(frame.size(), {.owner = FrameOwner::datagram_queue,
+                            .length = static_cast<std::uint32_t>(data.size()),
+                            .stream = {}});
   return true;
 }
 

@@ -11,7 +11,7 @@ namespace {
 using wire::FrameType;
 
 SentFrame note(FrameType type, std::uint64_t value) {
-  return {.kind = static_cast<u8>(type), .stream = {}, .offset = value};
+  return {.type = static_cast<u8>(type), .stream = {}, .offset = value};
 }
 
 }  // namespace
@@ -104,7 +104,7 @@ void StreamSet::repeat_blocked() {
 // RFC 9000 §13.3: what was lost is told again as it is now, if it still matters. Frames whose keys
 // were discarded count as lost: only rejected 0-RTT has such, and its data must go out again.
 void StreamSet::on_fate(const SentFrame& frame, Fate fate) {
-  switch (FrameType{frame.kind}) {
+  switch (FrameType{frame.type}) {
     case FrameType::stream:
     case FrameType::reset_stream:
     case FrameType::stop_sending:
@@ -119,7 +119,7 @@ void StreamSet::on_fate(const SentFrame& frame, Fate fate) {
 
 void StreamSet::on_stream_fate(Stream& stream, const SentFrame& frame, Fate fate) {
   const bool was_done = stream.send.done();
-  switch (FrameType{frame.kind}) {
+  switch (FrameType{frame.type}) {
     case FrameType::stream:
       stream.send.on_stream_fate(frame, fate);
       if (!was_done && stream.send.done()) post(stream, StreamEvent::Kind::finished);
@@ -141,7 +141,7 @@ void StreamSet::on_stream_fate(Stream& stream, const SentFrame& frame, Fate fate
 }
 
 void StreamSet::on_connection_lost(const SentFrame& frame) {
-  switch (FrameType{frame.kind}) {
+  switch (FrameType{frame.type}) {
     case FrameType::max_data:
       recv_credit_.on_lost(frame.offset);
       break;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Who is told its address, when, and what is believed. draft-ietf-quic-address-discovery.
 #include "qpeer/transport/connection/observed_addresses.hpp"
+#include "qpeer/transport/wire/frame_rules.hpp"
 
 #include <gtest/gtest.h>
 
@@ -29,7 +30,7 @@ std::vector<Frame> written(ObservedAddresses& from, std::size_t room = 100) {
     EXPECT_TRUE(frame.has_value());
     if (!frame) break;
     frames.push_back(std::get<Frame>(*frame));
-    EXPECT_EQ(out.sent_frames()[frames.size() - 1].kind, ObservedAddresses::kKind);
+    EXPECT_EQ(out.sent_frames()[frames.size() - 1].owner, FrameOwner::observed_addresses);
     EXPECT_EQ(out.sent_frames()[frames.size() - 1].offset, frames.back().sequence_number);
     EXPECT_TRUE(out.ack_eliciting());
   }
@@ -37,7 +38,7 @@ std::vector<Frame> written(ObservedAddresses& from, std::size_t room = 100) {
 }
 
 SentFrame note(std::uint64_t sequence_number) {
-  return {.kind = ObservedAddresses::kKind, .stream = {}, .offset = sequence_number};
+  return {.owner = FrameOwner::observed_addresses, .stream = {}, .offset = sequence_number};
 }
 
 ObservedAddresses provider() {

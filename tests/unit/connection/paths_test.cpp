@@ -1,352 +1,210 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// PathValidator, PathManager and MtuDiscovery by themselves. RFC 9000 §8.2, §9, §14.3; RFC 8899.
-#include <set>
+// Paths by itself: the peer's moves, challenges and their time-outs. RFC 9000 §8.2, §9.
+#include "qpeer/transport/connection/paths.hpp"
+
 #include <vector>
 
 #include <gtest/gtest.h>
 
-#include "qpeer/transport/connection/path_manager.hpp"
+#include "qpeer/tests/unit/connection/paths_fixture.hpp"
 
-namespace qpeer::transport {
+namespace qpeer::transport::test {
 namespace {
 
-constexpr Instant at(Duration since_start) { return Instant{} + since_start; }
+// [rfc9000-9-3], [rfc9000-9-7]: servers follow, once the handshake is confirmed; clients do not.
+TEST(Paths, OnlyAServerTakesDatagramsOverUnknownPaths) {
+  PathsFixture server(Side::server);
+  const auto known = server.receive(from_peer(address(kPeer)));
+  ASSERT_TRUE(known);
+  EXPECT_TRUE(server.paths.is_active(*known));
+  const auto unknown = server.receive(from_peer(address(3)));
+  ASSERT_TRUE(unknown);
+  EXPECT_FALSE(unknown->path);
+  EXPECT_FALSE(server.receive(from_peer(address(3)), 1200, false)) << "it is closing";
 
-/// Counts up, so that nothing repeats.
-class Counting final : public Random {
- public:
-  void fill_public(MutableBytes out) override { fill_private(out); }
-  void fill_private(MutableBytes out) override {
-    for (u8& each : out) each = next_++;
+  PathsFixture client(Side::client);
+  EXPECT_TRUE(client.receive({.local = address(9), .remote = address(kPeer)}));
+  EXPECT_FALSE(client.receive(from_peer(address(3))));
+
+  Recovery recovery(Side::server, {}, make_new_reno(1200));
+  Paths early(Side::server, server.config, from_peer(address(kPeer)), recovery, server.cids,
+              server.observer);
+  std::vector<u8> bytes(1200);
+  EXPECT_FALSE(early.on_datagram({.path = from_peer(address(3)), .payload = bytes}, true));
+  EXPECT_EQ(early.least_allowance(), 1200U);
+  EXPECT_EQ(server.paths.least_allowance(), PathTable::kLeastAllowance);
+}
+
+// [rfc9000-9.3-1], [rfc9000-9.3.3-1], [rfc9000-9.3-4], [rfc9000-9.5-2].
+TEST(Paths, AServerFollowsAndAsksBothPaths) {
+  PathsFixture server(Side::server);
+  server.peer_moves(at(1s), from_peer(address(3)), id_of(1));
+  ASSERT_EQ(server.observer.changes.size(), 1U);
+  EXPECT_EQ(server.observer.changes[0].remote, address(3));
+  EXPECT_EQ(server.paths.active().remote_cid, 1U) << "a fresh connection ID";
+  ASSERT_NE(server.paths.table().fallback(), nullptr);
+  const auto old = server.probe(at(1s));
+  ASSERT_TRUE(old);
+  EXPECT_EQ(old->path.remote, address(kPeer));
+  ASSERT_EQ(old->challenges.size(), 1U);
+  EXPECT_TRUE(server.paths.has_frames(at(1s)));
+  const auto fresh = server.frames(at(1s));
+  ASSERT_EQ(fresh.challenges.size(), 1U);
+  EXPECT_EQ(server.observer.new_addresses, 0);
+  server.respond(at(2s), fresh.challenges[0]);
+  EXPECT_EQ(server.paths.table().fallback(), nullptr);
+  EXPECT_EQ(server.observer.new_addresses, 1);
+  EXPECT_TRUE(server.paths.active().validated);
+}
+
+// [rfc9000-8.2.1-6]: a small datagram proves the address alone.
+TEST(Paths, ASmallChallengeIsFollowedByAnExpandedOne) {
+  PathsFixture server(Side::server);
+  server.peer_moves(at(1s), from_peer(address(3)), id_of(1));
+  const auto small = server.frames(at(1s), false);
+  ASSERT_EQ(small.challenges.size(), 1U);
+  server.respond(at(1s), small.challenges[0]);
+  EXPECT_FALSE(server.paths.active().validated);
+  EXPECT_TRUE(server.paths.active().address_validated);
+  const auto large = server.frames(at(1s), true);
+  ASSERT_EQ(large.challenges.size(), 1U);
+  server.respond(at(1s), large.challenges[0]);
+  EXPECT_TRUE(server.paths.active().validated);
+}
+
+// [rfc9000-9.3.2-1]: the way back is the last validated path.
+TEST(Paths, AServerRevertsWhenTheNewPathDoesNotAnswer) {
+  PathsFixture server(Side::server);
+  server.peer_moves(at(1s), from_peer(address(3)), id_of(1));
+  while (server.paths.active().address.remote != address(kPeer)) {
+    const Instant next = server.paths.deadline(at(1s));
+    ASSERT_LT(next, at(60s));
+    server.paths.on_deadline(next);
+    server.check();
   }
+  EXPECT_EQ(server.observer.changes.size(), 2U);
+  EXPECT_FALSE(server.paths.table().knows_remote(address(3)));
+}
 
- private:
-  u8 next_ = 1;
-};
+// [rfc9000-9.6.2-2], [rfc9000-9.6.3-4]: from another address of ours nothing but probes at first.
+TEST(Paths, AnotherAddressOfOursIsProvedBeforeItIsUsed) {
+  PathsFixture server(Side::server);
+  const Path other{.local = address(7), .remote = address(kPeer)};
+  server.peer_moves(at(1s), other, id_of(1));
+  EXPECT_TRUE(server.observer.changes.empty());
+  const auto probe = server.probe(at(1s));
+  ASSERT_TRUE(probe);
+  EXPECT_EQ(probe->path, other);
+  ASSERT_EQ(probe->challenges.size(), 1U);
+  server.respond(at(2s), probe->challenges[0]);
+  ASSERT_EQ(server.observer.changes.size(), 1U);
+  EXPECT_EQ(server.observer.changes[0], other);
+}
 
-// --- PathValidator -------------------------------------------------------------------------------
+// [rfc9000-8.2.2-3]: the answer leaves where the challenge came.
+TEST(Paths, ChallengesAreAnsweredOnTheirPath) {
+  PathsFixture server(Side::server);
+  auto datagram = server.receive(from_peer(address(3)));
+  ASSERT_TRUE(datagram);
+  server.paths.on_path_challenge(at(1s), *datagram, id_of(1), {.data = {42}});
+  server.check();
+  ASSERT_TRUE(datagram->path) << "the path is known now";
+  const auto probe = server.probe(at(1s));
+  ASSERT_TRUE(probe);
+  EXPECT_EQ(probe->path.remote, address(3));
+  ASSERT_EQ(probe->responses.size(), 1U);
+  EXPECT_EQ(probe->responses[0].data[0], 42);
+  EXPECT_LE(probe->size, 3 * 1200U);
+  EXPECT_TRUE(server.observer.changes.empty()) << "a probe moves nobody";
+}
 
-struct Challenger {
-  /// The challenge that one packet of `room` bytes carries.
-  std::optional<PathValidator::Data> challenge(Instant now, bool expanded = true,
-                                               std::size_t room = 1200) {
-    std::vector<u8> storage(room);
-    PacketWriter out(storage, wire::PacketType::one_rtt);
-    if (!validator.write_frames(now, random, out, expanded)) return std::nullopt;
-    EXPECT_EQ(out.sent_frames().size(), 1U);
-    PathValidator::Data data{};
-    copy(Bytes(storage).subspan(1, data.size()), data);
-    return data;
+// The present path is never the one that goes.
+TEST(Paths, ManyAddressesDoNotCrowdOutThePathInUse) {
+  PathsFixture server(Side::server, {.max_paths = 3});
+  for (u8 host = 3; host < 40; ++host) {
+    auto datagram = server.receive(from_peer(address(host)));
+    ASSERT_TRUE(datagram);
+    server.paths.on_path_challenge(at(1s), *datagram, id_of(host), {.data = {host}});
+    server.check();
+    ASSERT_LE(server.paths.table().size(), 3U);
   }
-  Counting random;
-  PathValidator validator;
-};
-
-// [rfc9000-8.2.1-2], [rfc9000-8.2.1-3], [rfc9000-8.2.1-4], [rfc9000-8.2.4-1], [rfc9000-8.2.4-2]: at
-// once, after one PTO, and never again: after three it is over.
-TEST(PathValidator, AsksTwiceAndGivesUpAfterThreePtos) {
-  constexpr Duration kPto = 100ms;
-  Challenger path;
-  EXPECT_FALSE(path.validator.is_active());
-  EXPECT_FALSE(path.challenge(at(0ms))) << "nobody asked for one";
-  EXPECT_EQ(path.validator.deadline(at(0ms)), kNever);
-  path.validator.start(at(0ms), kPto);
-  EXPECT_TRUE(path.validator.is_active());
-  const auto first = path.challenge(at(0ms));
-  ASSERT_TRUE(first);
-  EXPECT_FALSE(path.challenge(at(0ms))) << "one a packet, and one at a time";
-  EXPECT_EQ(path.validator.deadline(at(0ms)), at(kPto));
-  EXPECT_FALSE(path.challenge(at(kPto - 1ns)));
-  const auto second = path.challenge(at(kPto));
-  ASSERT_TRUE(second);
-  EXPECT_NE(*first, *second);
-  EXPECT_EQ(path.validator.deadline(at(kPto)), at(3 * kPto));
-  EXPECT_FALSE(path.validator.has_failed(at(3 * kPto - 1ns)));
-  EXPECT_FALSE(path.challenge(at(3 * kPto - 1ns)));
-  EXPECT_TRUE(path.validator.has_failed(at(3 * kPto)));
+  EXPECT_EQ(server.paths.active().address.remote, address(kPeer));
 }
 
-TEST(PathValidator, ADueChallengeThatCannotLeaveDoesNotWakeAnybody) {
-  Challenger path;
-  path.validator.start(at(0ms), 100ms);
-  EXPECT_TRUE(path.validator.is_due(at(0ms)));
-  EXPECT_EQ(path.validator.deadline(at(0ms)), at(300ms));
-  EXPECT_FALSE(path.challenge(at(0ms), true, 8)) << "there is no room";
-  EXPECT_TRUE(path.challenge(at(250ms))) << "late, but not lost";
-  EXPECT_EQ(path.validator.deadline(at(250ms)), at(300ms)) << "the end does not move";
-}
-
-// [rfc9000-8.2.1-6]: what each answer proves is what its own challenge asked.
-TEST(PathValidator, AnswersProveWhatTheirChallengeAsked) {
-  Challenger path;
-  path.validator.start(at(0ms), 100ms);
-  const auto small = path.challenge(at(0ms), false);
-  const auto large = path.challenge(at(100ms), true);
-  ASSERT_TRUE(small && large);
-  const auto late = path.validator.on_response(at(150ms), *small);
-  ASSERT_TRUE(late);
-  EXPECT_FALSE(late->expanded);
-  EXPECT_EQ(late->round_trip, 150ms);
-  const auto proof = path.validator.on_response(at(150ms), *large);
-  ASSERT_TRUE(proof);
-  EXPECT_TRUE(proof->expanded);
-  EXPECT_EQ(proof->round_trip, 50ms);
-  auto forged = *large;
-  forged[7] ^= 1;
-  EXPECT_FALSE(path.validator.on_response(at(150ms), forged));
-}
-
-TEST(PathValidator, NothingIsProvedByWhatWasNotAsked) {
-  Challenger path;
-  const PathValidator::Data zeros{};
-  EXPECT_FALSE(path.validator.on_response(at(0ms), zeros));
-  path.validator.start(at(0ms), 100ms);
-  EXPECT_FALSE(path.validator.on_response(at(0ms), zeros)) << "before the first challenge";
-  const auto data = path.challenge(at(0ms));
-  ASSERT_TRUE(data);
-  EXPECT_FALSE(path.validator.on_response(at(0ms), zeros));
-  path.validator.stop();
-  EXPECT_FALSE(path.validator.is_active());
-  EXPECT_FALSE(path.validator.on_response(at(1ms), *data));
-  EXPECT_FALSE(path.validator.is_due(at(1h)));
-}
-
-// --- PathManager ---------------------------------------------------------------------------------
-
-SocketAddress address(u8 host, std::uint16_t port = 1) {
-  return SocketAddress::ipv4({10, 0, 0, host}, port);
-}
-
-NetworkPath path_to(const SocketAddress& remote, std::uint64_t cid = 0) {
-  return {{.local = address(1), .remote = remote}, cid, MtuDiscovery(1200, 1200, 600s)};
-}
-
-PathManager manager(Side side = Side::server, std::size_t limit = 4) {
-  PathManager paths(side, limit, path_to(address(2)));
-  paths.active().validated = paths.active().address_validated = true;
-  return paths;
-}
-
-// RFC 9000 §9: to a server another of either address is another path; to a client the network may
-// choose which of its own a datagram comes to.
-TEST(PathManager, FindsPathsAsEachSideKnowsThem) {
-  for (const Side side : {Side::client, Side::server}) {
-    PathManager paths = manager(side);
-    NetworkPath& other = paths.add(path_to(address(3)));
-    const bool is_client = side == Side::client;
-    EXPECT_EQ(paths.find({address(1), address(2)}), &paths.active());
-    EXPECT_EQ(paths.find({address(1), address(3)}), &other);
-    EXPECT_EQ(paths.find({address(9), address(3)}), is_client ? &other : nullptr);
-    EXPECT_EQ(paths.find({address(9), address(2)}), is_client ? &paths.active() : nullptr);
-    EXPECT_EQ(paths.find({address(1), address(2, 2)}), nullptr) << "the peer's port counts";
-    EXPECT_EQ(paths.find_exactly({address(9), address(3)}), nullptr);
-    EXPECT_TRUE(paths.knows_remote(address(3)));
-    EXPECT_FALSE(paths.knows_remote(address(4)));
-    EXPECT_TRUE(paths.is_validated(address(2)));
-    EXPECT_FALSE(paths.is_validated(address(3)));
+// The mutation that showed it: without this a peer that moves often runs out of connection IDs.
+TEST(Paths, AConnectionIdIsReleasedForTheNextMigration) {
+  PathsFixture server(Side::server, {.max_paths = 8});
+  for (u8 host = 3; host < 6; ++host) {
+    server.peer_moves(at(1s), from_peer(address(host)), id_of(host));
   }
+  EXPECT_EQ(server.observer.changes.size(), 3U);
+  EXPECT_EQ(server.cids.unused(), 0U);
+  EXPECT_TRUE(server.cids.owes_retirements())
+      << "one is given back, so that the peer gives another";
+  EXPECT_TRUE(server.paths.table().knows_remote(address(kPeer))) << "the way back stays";
+  EXPECT_TRUE(server.paths.table().knows_remote(address(4))) << "and so does the path before";
+  EXPECT_FALSE(server.paths.table().knows_remote(address(3)));
 }
 
-// Neither the path in use nor the way back ever goes; of the others the unproved first.
-TEST(PathManager, ForgetsTheLeastWorth) {
-  PathManager paths = manager(Side::server, 4);
-  EXPECT_EQ(paths.dispensable(), nullptr) << "there is room";
-  NetworkPath& home = paths.active();
-  NetworkPath& spoofed = paths.add(path_to(address(3)));
-  paths.activate(at(0s), spoofed);
-  EXPECT_EQ(paths.fallback(), &home);
-  NetworkPath& proved = paths.add(path_to(address(4)));
-  proved.validated = true;
-  EXPECT_FALSE(paths.full());
-  NetworkPath& unproved = paths.add(path_to(address(5)));
-  EXPECT_TRUE(paths.full());
-  EXPECT_EQ(paths.dispensable(), &unproved);
-  unproved.intent = NetworkPath::Intent::migrate;
-  EXPECT_EQ(paths.dispensable(), &proved) << "the application waits for the other";
-  proved.intent = NetworkPath::Intent::probe;
-  EXPECT_EQ(paths.dispensable(), &proved) << "the answer came";
-  proved.validator.start(at(0s), 1s);
-  EXPECT_EQ(paths.dispensable(), nullptr);
-  EXPECT_TRUE(paths.full());
-  paths.remove(unproved);
-  EXPECT_EQ(paths.size(), 3U);
-  EXPECT_FALSE(paths.full());
+TEST(Paths, RetiredConnectionIdsAreReplaced) {
+  PathsFixture server(Side::server);
+  ASSERT_TRUE(server.cids.on_frame({.sequence_number = 4,
+                                    .retire_prior_to = 3,
+                                    .connection_id = id_of(60),
+                                    .stateless_reset_token = {4}}));
+  server.paths.replace_retired_cids();
+  server.check();
+  EXPECT_EQ(server.paths.active().remote_cid, server.cids.current_sequence_number());
+  EXPECT_GE(server.paths.active().remote_cid, 3U);
 }
 
-// [rfc9000-9.3.2-1]: the way back is the last path that was validated, over any number of others.
-TEST(PathManager, KeepsTheWayBackUntilAnotherPathIsProved) {
-  PathManager paths = manager(Side::server, 8);
-  NetworkPath& home = paths.active();
-  for (u8 i = 3; i < 6; ++i) {
-    paths.activate(at(0s), paths.add(path_to(address(i))));
-    EXPECT_EQ(paths.fallback(), &home);
-  }
-  NetworkPath& last = paths.active();
-  paths.activate(at(0s), home);
-  EXPECT_EQ(paths.fallback(), nullptr) << "it is where it would go back to";
-  last.validated = true;
-  paths.activate(at(0s), last);
-  EXPECT_EQ(paths.fallback(), nullptr);
+// [rfc9000-9.6.2-4]: what comes to the address that the client left is late, or not its.
+TEST(Paths, OnlyThePreferredAddressMakesTheOthersStale) {
+  PathsFixture plain(Side::server);
+  EXPECT_FALSE(plain.paths.is_stale_local_address({.local = address(7), .remote = address(kPeer)}));
+  PathsFixture preferred(Side::server, {.preferred_ipv4 = address(kHome)});
+  EXPECT_TRUE(
+      preferred.paths.is_stale_local_address({.local = address(7), .remote = address(kPeer)}));
+  EXPECT_FALSE(preferred.paths.is_stale_local_address(from_peer(address(kPeer))));
+  PathsFixture client(Side::client, {.preferred_ipv4 = address(kHome)});
+  EXPECT_FALSE(
+      client.paths.is_stale_local_address({.local = address(7), .remote = address(kPeer)}));
 }
 
-TEST(PathManager, WakesForChallengesAndForPathsThatAreIdle) {
-  PathManager paths = manager();
-  EXPECT_EQ(paths.deadline(at(0s)), kNever);
-  NetworkPath& home = paths.active();
-  NetworkPath& other = paths.add(path_to(address(3)));
-  other.idle_since = at(1s);
-  EXPECT_EQ(paths.deadline(at(2s)), at(1s) + PathManager::kIdleTime);
-  other.validator.start(at(2s), 1s);
-  EXPECT_EQ(paths.deadline(at(2s)), at(5s)) << "it is due: that wakes nobody";
-  paths.activate(at(3s), other);
-  other.validator.stop();
-  EXPECT_EQ(paths.deadline(at(3s)), kNever) << "the way back is kept for as long as it takes";
-  other.validated = true;
-  paths.forget_fallback();
-  EXPECT_EQ(home.idle_since, at(3s));
-  EXPECT_EQ(paths.deadline(at(3s)), at(3s) + PathManager::kIdleTime);
+// --- sizes ---------------------------------------------------------------------------------------
+
+TEST(Paths, AProbeOfTheSizeGrowsTheDatagrams) {
+  PathsFixture client(Side::client);
+  EXPECT_EQ(client.paths.datagram_size(), 1200U);
+  client.paths.active().mtu.on_full_datagram();
+  const auto probe = client.paths.next_probe(at(1s), 1500);
+  ASSERT_TRUE(probe);
+  ASSERT_TRUE(probe->is_mtu_probe);
+  std::vector<u8> storage(probe->size);
+  PacketWriter out(storage, wire::PacketType::one_rtt);
+  const SentPacketInfo info = client.paths.write_probe(at(1s), *probe, client.random, out);
+  EXPECT_TRUE(info.mtu_probe && info.in_flight);
+  ASSERT_EQ(out.sent_frames().size(), 1U);
+  EXPECT_EQ(out.sent_frames()[0].owner, FrameOwner::mtu_discovery);
+  EXPECT_FALSE(client.paths.next_probe(at(1s), 1500)) << "one at a time";
+  client.paths.on_mtu_probe_fate(at(2s), out.sent_frames()[0], Fate::acked);
+  EXPECT_EQ(client.paths.datagram_size(), probe->size);
+  SentFrame unknown = out.sent_frames()[0];
+  unknown.stream.value = 99;
+  client.paths.on_mtu_probe_fate(at(2s), unknown, Fate::lost);
+  client.check();
 }
 
-// [rfc9000-8.1-2]: what may not be sent blocks nobody else.
-TEST(PathManager, ProbesOnlyWhereThereIsCredit) {
-  PathManager paths = manager();
-  NetworkPath& poor = paths.add(path_to(address(3)));
-  NetworkPath& rich = paths.add(path_to(address(4)));
-  EXPECT_EQ(paths.next_to_probe(at(0s)), nullptr) << "there is nothing to say";
-  poor.validator.start(at(0s), 1s);
-  EXPECT_EQ(paths.next_to_probe(at(0s)), nullptr);
-  rich.responder.on_challenge({.data = {1}});
-  rich.on_received(400);
-  EXPECT_EQ(rich.allowance(), 1'200U);
-  EXPECT_EQ(paths.next_to_probe(at(0s)), &rich);
-  rich.on_sent(1'200 - PathManager::kLeastAllowance + 1);
-  EXPECT_EQ(paths.next_to_probe(at(0s)), nullptr);
-  poor.on_received(PathManager::kLeastAllowance / 3 + 1);
-  EXPECT_EQ(paths.next_to_probe(at(0s)), &poor);
-  // A packet with the longest connection ID must fit into the least that is tried.
-  constexpr std::size_t kLongest = 1 + ConnectionId::kMaxSize + 4 + 32 + 16;
-  EXPECT_GE(PathManager::kLeastAllowance, kLongest);
-}
-
-TEST(PathManager, KnowsWhichPathsShareAConnectionId) {
-  PathManager paths = manager();
-  NetworkPath& first = paths.add(path_to(address(3), 7));
-  EXPECT_FALSE(paths.shares_cid(first));
-  NetworkPath& second = paths.add(path_to(address(4), 7));
-  EXPECT_TRUE(paths.shares_cid(first));
-  EXPECT_NE(first.id, second.id);
-  const std::uint64_t id = second.id;
-  paths.remove(second);
-  EXPECT_FALSE(paths.shares_cid(first));
-  EXPECT_GT(paths.add(path_to(address(4), 7)).id, id) << "names of paths are never used again";
-}
-
-// --- MtuDiscovery --------------------------------------------------------------------------------
-
-/// Probes, as long as more are due at `now`, on a path that carries `mtu`. Returns how many.
-unsigned search(MtuDiscovery& discovery, Instant now, std::uint16_t mtu) {
-  unsigned probes = 0;
-  for (; probes < 100; ++probes) {
-    discovery.on_full_datagram();
-    const auto size = discovery.due(now);
-    if (!size) break;
-    const std::uint64_t probe = discovery.on_probe_sent(now);
-    EXPECT_FALSE(discovery.due(now)) << "one at a time";
-    if (*size <= mtu) {
-      EXPECT_TRUE(discovery.on_probe_acknowledged(now, probe, *size));
-    } else {
-      discovery.on_probe_lost(now, probe);
-    }
-  }
-  return probes;
-}
-
-// [rfc9000-14.3-1], [rfc8899-5.3.2-1]
-TEST(MtuDiscovery, FindsWhatAPathCarriesWithFewProbes) {
-  struct Case {
-    std::uint16_t limit, mtu;
-    unsigned most_probes;
-  };
-  for (const Case& c : {Case{1472, 1472, 1},
-                        {1472, 1452, 12},
-                        {1472, 1200, 15},
-                        {1472, 1300, 16},
-                        {9000, 9000, 1},
-                        {9000, 1500, 30},
-                        {1200, 1500, 0},
-                        {1210, 1500, 1}}) {
-    MtuDiscovery discovery(MtuDiscovery::kBase, c.limit, 600s);
-    EXPECT_LE(search(discovery, at(0s), c.mtu), c.most_probes) << c.limit << ' ' << c.mtu;
-    EXPECT_LE(discovery.size(), std::min(c.mtu, c.limit));
-    EXPECT_GT(discovery.size() + MtuDiscovery::kLeastStep, std::min(c.mtu, c.limit));
-    discovery.on_full_datagram();
-    EXPECT_FALSE(discovery.due(at(599s))) << "and rests then";
-  }
-}
-
-// [rfc8899-5.1.1-2]: only who has much to send looks for more.
-TEST(MtuDiscovery, WaitsUntilALargerSizeIsOfUse) {
-  MtuDiscovery discovery(1200, 1472, 600s);
-  EXPECT_FALSE(discovery.due(at(0s)));
-  discovery.on_full_datagram();
-  EXPECT_EQ(discovery.due(at(0s)), 1472);
-}
-
-TEST(MtuDiscovery, LooksAgainAfterTheRaiseInterval) {
-  MtuDiscovery discovery(1200, 1472, 600s);
-  search(discovery, at(0s), 1300);
-  EXPECT_EQ(search(discovery, at(600s) - 1ns, 1472), 0U);
-  EXPECT_EQ(search(discovery, at(600s), 1472), 1U);
-  EXPECT_EQ(discovery.size(), 1472);
-}
-
-// The peer's max_udp_payload_size, which never makes less than the base of it.
-TEST(MtuDiscovery, ALimitHoldsForWhatIsKnownAndWhatIsFound) {
-  for (const std::uint16_t limit : {0, 1199, 1200, 1201, 1300, 1471, 1472, 65535}) {
-    MtuDiscovery discovery(1400, 1472, 600s);
-    discovery.set_limit(limit);
-    search(discovery, at(0s), 65535);
-    const auto most = std::clamp<std::uint16_t>(limit, 1200, 1472);
-    EXPECT_LE(discovery.size(), most);
-    EXPECT_GT(discovery.size() + MtuDiscovery::kLeastStep, most);
-    EXPECT_FALSE(discovery.on_probe_acknowledged(at(0s), 1, 1500)) << "from before the limit";
-    EXPECT_LE(discovery.size(), most);
-  }
-}
-
-// [rfc8899-3-7], [rfc8899-4.3-1]: one loss proves nothing. What is found to be a black hole leaves
-// the base, and may have been an outage: it is looked at again sooner than after the raise interval.
-TEST(MtuDiscovery, LeavesABlackHoleAndLooksAgainBeforeLong) {
-  MtuDiscovery discovery(1200, 1472, 600s);
-  EXPECT_FALSE(discovery.on_black_hole(at(0s))) << "there is nothing less";
-  search(discovery, at(100s), 1472);
-  ASSERT_EQ(discovery.size(), 1472);
-  EXPECT_TRUE(discovery.on_black_hole(at(200s)));
-  EXPECT_EQ(discovery.size(), MtuDiscovery::kBase);
-  EXPECT_EQ(search(discovery, at(201s), 1472), 0U);
-  EXPECT_EQ(search(discovery, at(260s), 1472), 1U);
-  EXPECT_EQ(discovery.size(), 1472);
-  MtuDiscovery quick(1200, 1472, 5s);
-  search(quick, at(0s), 1472);
-  EXPECT_TRUE(quick.on_black_hole(at(10s)));
-  EXPECT_EQ(search(quick, at(15s), 1472), 1U) << "but never later than that";
-}
-
-TEST(MtuDiscovery, WhatIsToldOfAnOldProbeOrTwiceCountsOnce) {
-  MtuDiscovery discovery(1200, 1472, 600s);
-  for (unsigned i = 0; i < MtuDiscovery::kMaxProbes; ++i) {
-    discovery.on_full_datagram();
-    ASSERT_EQ(discovery.due(at(0s)), 1472) << i;
-    const std::uint64_t probe = discovery.on_probe_sent(at(0s));
-    for (int again = 0; again < 5; ++again) discovery.on_probe_lost(at(0s), probe);
-    discovery.on_probe_lost(at(0s), probe - 1);
-  }
-  discovery.on_full_datagram();
-  EXPECT_LT(discovery.due(at(0s)).value_or(9999), 1472);
-  // A probe that was thought lost arrived after all.
-  EXPECT_TRUE(discovery.on_probe_acknowledged(at(0s), 1, 1472));
-  EXPECT_EQ(discovery.size(), 1472);
+TEST(Paths, NoPathTakesMoreThanThePeerDoes) {
+  PathsFixture client(Side::client, {.max_datagram_size = 1452});
+  EXPECT_EQ(client.paths.datagram_size(), 1452U);
+  client.paths.set_peer_parameters({.max_udp_payload_size = 1300});
+  EXPECT_EQ(client.paths.datagram_size(), 1300U);
+  ASSERT_TRUE(client.paths.begin(at(1s), address(9), Intent::probe));
+  NetworkPath& other = *client.paths.table().all().back();
+  other.mtu.on_full_datagram();
+  EXPECT_EQ(other.mtu.due(at(1s)), 1300);
 }
 
 }  // namespace
-}  // namespace qpeer::transport
+}  // namespace qpeer::transport::test

@@ -32,7 +32,7 @@ namespace {
 
 class Ignore final : public FateHandler {
  public:
-  void on_frame_fate(PacketNumberSpace, const SentFrame&, Fate) override {}
+  void on_frame_fate(Instant, PacketNumberSpace, const SentFrame&, Fate) override {}
 };
 
 TEST(RecoveryAllocation, IsNoneOverTenThousandPackets) {

@@ -43,7 +43,7 @@ class Model final : public FateHandler {
     EXPECT_EQ(sender_.recovery.deadline(), kNever);
   }
 
-  void on_frame_fate(PacketNumberSpace, const SentFrame& frame, Fate fate) override {
+  void on_frame_fate(Instant, PacketNumberSpace, const SentFrame& frame, Fate fate) override {
     Modelled& packet = packets_.at(frame.offset);
     if (asking_again_) {
       ASSERT_EQ(fate, Fate::lost);
@@ -100,8 +100,8 @@ class Model final : public FateHandler {
     asking_again_ = sender_.recovery.packets_lost() == lost;
     ASSERT_EQ(asking_again_, flight == sender_.recovery.bytes_in_flight());
     for (const auto& entry : record.entries) {
-      on_frame_fate(entry.space, {.kind = 8, .length = 1, .stream = {4}, .offset = entry.offset},
-                    entry.fate);
+      on_frame_fate(sender_.now, entry.space,
+                    {.type = 8, .length = 1, .stream = {4}, .offset = entry.offset}, entry.fate);
     }
     asking_again_ = false;
     while (sender_.recovery.probes(kApplication) != 0) send(true);

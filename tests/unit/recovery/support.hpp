@@ -51,7 +51,8 @@ class FateRecord final : public FateHandler {
     Fate fate;
     friend bool operator==(const Entry&, const Entry&) = default;
   };
-  void on_frame_fate(PacketNumberSpace space, const SentFrame& frame, Fate fate) override {
+  void on_frame_fate(Instant /*now*/, PacketNumberSpace space, const SentFrame& frame,
+                     Fate fate) override {
     entries.push_back({space, frame.offset, fate});
   }
   [[nodiscard]] std::vector<std::uint64_t> of(Fate fate) const {
@@ -89,7 +90,7 @@ class Sender {
   }
   PacketNumber send_packet(PacketNumberSpace space, SentPacketInfo info) {
     info.number = next[static_cast<std::size_t>(space)]++;
-    const SentFrame frame{.kind = 8, .length = 1, .stream = {4}, .offset = info.number};
+    const SentFrame frame{.type = 8, .length = 1, .stream = {4}, .offset = info.number};
     recovery.on_packet_sent(now, space, info, std::span(&frame, 1));
     return info.number;
   }

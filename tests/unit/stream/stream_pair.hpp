@@ -156,7 +156,7 @@ inline std::vector<u8> pattern(StreamId id, std::uint64_t offset, std::size_t si
 
 inline std::vector<u8> kinds_of(const Packet& packet) {
   std::vector<u8> kinds;
-  for (const SentFrame& frame : packet.sent) kinds.push_back(frame.kind);
+  for (const SentFrame& frame : packet.sent) kinds.push_back(frame.type);
   return kinds;
 }
 constexpr u8 code(wire::FrameType type) { return static_cast<u8>(type); }

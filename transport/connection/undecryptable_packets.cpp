@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-#include "qpeer/transport/connection/early_packets.hpp"
+#include "qpeer/transport/connection/undecryptable_packets.hpp"
 
 #include <utility>
 
 namespace qpeer::transport {
 
-bool EarlyPackets::keep(Instant received_at, EncryptionLevel level, Ecn ecn, Bytes bytes) {
+bool UndecryptablePackets::keep(Instant received_at, EncryptionLevel level, Ecn ecn, Bytes bytes) {
   if (packets_.size() == kMaxPackets || bytes.size() > kMaxBytes - size_in_bytes_) return false;
   size_in_bytes_ += bytes.size();
   packets_.push_back({.level = level,
@@ -15,7 +15,7 @@ bool EarlyPackets::keep(Instant received_at, EncryptionLevel level, Ecn ecn, Byt
   return true;
 }
 
-std::vector<EarlyPackets::Packet> EarlyPackets::take(EncryptionLevel level) {
+std::vector<UndecryptablePackets::Packet> UndecryptablePackets::take(EncryptionLevel level) {
   std::vector<Packet> taken;
   for (Packet& packet : std::exchange(packets_, {})) {
     if (packet.level == level) size_in_bytes_ -= packet.bytes.size();
@@ -24,6 +24,6 @@ std::vector<EarlyPackets::Packet> EarlyPackets::take(EncryptionLevel level) {
   return taken;
 }
 
-void EarlyPackets::clear() { *this = {}; }
+void UndecryptablePackets::clear() { *this = {}; }
 
 }  // namespace qpeer::transport

@@ -13,7 +13,7 @@
 namespace qpeer::transport {
 
 /// Has no storage of its own while it is empty.
-class EarlyPackets {
+class UndecryptablePackets {
  public:
   /// About the initial window of a peer, RFC 9002 §7.2.
   static constexpr std::size_t kMaxPackets = 10;

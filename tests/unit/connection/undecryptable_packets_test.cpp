@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-#include "qpeer/transport/connection/early_packets.hpp"
+#include "qpeer/transport/connection/undecryptable_packets.hpp"
 
 #include <gtest/gtest.h>
 
@@ -10,12 +10,12 @@ constexpr Instant kNow{1s};
 constexpr EncryptionLevel kHandshake = EncryptionLevel::handshake;
 constexpr EncryptionLevel kOneRtt = EncryptionLevel::one_rtt;
 
-bool keep(EarlyPackets& early, EncryptionLevel level, u8 fill, std::size_t size = 100) {
+bool keep(UndecryptablePackets& early, EncryptionLevel level, u8 fill, std::size_t size = 100) {
   return early.keep(kNow, level, Ecn::ect0, std::vector<u8>(size, fill));
 }
 
-TEST(EarlyPackets, AreGivenByLevelInTheirOrder) {
-  EarlyPackets early;
+TEST(UndecryptablePackets, AreGivenByLevelInTheirOrder) {
+  UndecryptablePackets early;
   EXPECT_TRUE(keep(early, kOneRtt, 1));
   EXPECT_TRUE(keep(early, kHandshake, 2));
   EXPECT_TRUE(keep(early, kOneRtt, 3));
@@ -32,19 +32,20 @@ TEST(EarlyPackets, AreGivenByLevelInTheirOrder) {
   EXPECT_TRUE(early.empty());
 }
 
-TEST(EarlyPackets, AreBoundedInNumber) {
-  EarlyPackets early;
-  for (std::size_t i = 0; i < EarlyPackets::kMaxPackets; ++i) EXPECT_TRUE(keep(early, kOneRtt, 1));
+TEST(UndecryptablePackets, AreBoundedInNumber) {
+  UndecryptablePackets early;
+  for (std::size_t i = 0; i < UndecryptablePackets::kMaxPackets; ++i)
+    EXPECT_TRUE(keep(early, kOneRtt, 1));
   EXPECT_FALSE(keep(early, kHandshake, 1));
   early.clear();
   EXPECT_TRUE(keep(early, kHandshake, 1));
 }
 
-TEST(EarlyPackets, AreBoundedInSize) {
-  EarlyPackets early;
-  EXPECT_FALSE(keep(early, kOneRtt, 1, EarlyPackets::kMaxBytes + 1));
+TEST(UndecryptablePackets, AreBoundedInSize) {
+  UndecryptablePackets early;
+  EXPECT_FALSE(keep(early, kOneRtt, 1, UndecryptablePackets::kMaxBytes + 1));
   EXPECT_TRUE(keep(early, kHandshake, 1, 1'000));
-  EXPECT_TRUE(keep(early, kOneRtt, 1, EarlyPackets::kMaxBytes - 1'000));
+  EXPECT_TRUE(keep(early, kOneRtt, 1, UndecryptablePackets::kMaxBytes - 1'000));
   EXPECT_FALSE(keep(early, kOneRtt, 1, 1));
   (void)early.take(kHandshake);
   EXPECT_TRUE(keep(early, kOneRtt, 1, 1'000)) << "room comes back";

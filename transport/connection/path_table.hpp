@@ -2,11 +2,13 @@
 // The paths of a connection: the one in use, the last one that was validated, and those that are
 // being looked at. RFC 9000 §9.
 //
-// The first path is there from the beginning and the number is bounded: who spoofs addresses makes
-// us forget his own paths, not the peer's.
+// Invariant: the path in use is one of them, and so is the fallback, which was validated and is there
+// only while the path in use is not; their number is bounded, and no two have one name. Who spoofs
+// addresses makes us forget his own paths, not the peer's.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
@@ -15,12 +17,12 @@
 
 namespace qpeer::transport {
 
-class PathManager {
+class PathTable {
  public:
   /// A path that is not in use and has nothing to do is forgotten after this long.
   static constexpr Duration kIdleTime = 10s;
 
-  PathManager(Side side, std::size_t limit, NetworkPath first);
+  PathTable(Side side, std::size_t limit, NetworkPath first);
 
   [[nodiscard]] NetworkPath& active() { return *active_; }
   [[nodiscard]] const NetworkPath& active() const { return *active_; }
@@ -32,6 +34,8 @@ class PathManager {
   /// The path of a datagram; null when there is none such. A client knows the server by its address
   /// alone: which of our own addresses a datagram came to is the network's choice.
   [[nodiscard]] NetworkPath* find(const Path& address) const;
+  /// The path with this name; null when it is gone.
+  [[nodiscard]] NetworkPath* find(std::uint64_t id) const;
   /// The path that exactly these addresses name.
   [[nodiscard]] NetworkPath* find_exactly(const Path& address) const;
   [[nodiscard]] bool knows_remote(const SocketAddress& remote) const;
@@ -62,6 +66,9 @@ class PathManager {
   [[nodiscard]] bool is_kept(const NetworkPath& path) const {
     return &path == active_ || &path == fallback_;
   }
+
+  /// Whether the invariant holds. For assertions.
+  [[nodiscard]] bool consistent() const;
 
  private:
   Side side_;

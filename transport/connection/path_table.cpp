@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-#include "qpeer/transport/connection/path_manager.hpp"
+#include "qpeer/transport/connection/path_table.hpp"
 
 #include <algorithm>
 #include <cassert>
 
 namespace qpeer::transport {
 
-PathManager::PathManager(Side side, std::size_t limit, NetworkPath first)
-    : side_(side), limit_(limit) {
+PathTable::PathTable(Side side, std::size_t limit, NetworkPath first) : side_(side), limit_(limit) {
   active_ = &add(std::move(first));
 }
 
-NetworkPath* PathManager::find(const Path& address) const {
+NetworkPath* PathTable::find(const Path& address) const {
   if (active_->address == address) return active_;
   if (NetworkPath* exact = find_exactly(address)) return exact;
   if (side_ == Side::server) return nullptr;
@@ -22,31 +21,39 @@ NetworkPath* PathManager::find(const Path& address) const {
   return nullptr;
 }
 
-NetworkPath* PathManager::find_exactly(const Path& address) const {
+NetworkPath* PathTable::find(std::uint64_t id) const {
+  if (active_->id == id) return active_;
+  for (const auto& path : paths_) {
+    if (path->id == id) return path.get();
+  }
+  return nullptr;
+}
+
+NetworkPath* PathTable::find_exactly(const Path& address) const {
   for (const auto& path : paths_) {
     if (path->address == address) return path.get();
   }
   return nullptr;
 }
 
-bool PathManager::knows_remote(const SocketAddress& remote) const {
+bool PathTable::knows_remote(const SocketAddress& remote) const {
   return std::ranges::any_of(paths_,
                              [&](const auto& path) { return path->address.remote == remote; });
 }
 
-bool PathManager::is_validated(const SocketAddress& remote) const {
+bool PathTable::is_validated(const SocketAddress& remote) const {
   return std::ranges::any_of(paths_, [&](const auto& path) {
     return path->address.remote == remote && path->address_validated;
   });
 }
 
-bool PathManager::shares_cid(const NetworkPath& path) const {
+bool PathTable::shares_cid(const NetworkPath& path) const {
   return std::ranges::any_of(paths_, [&](const auto& each) {
     return each.get() != &path && each->remote_cid == path.remote_cid;
   });
 }
 
-NetworkPath* PathManager::dispensable() const {
+NetworkPath* PathTable::dispensable() const {
   if (!full()) return nullptr;
   NetworkPath* worst = nullptr;
   for (const auto& path : paths_) {
@@ -58,25 +65,25 @@ NetworkPath* PathManager::dispensable() const {
   return worst;
 }
 
-NetworkPath& PathManager::add(NetworkPath path) {
+NetworkPath& PathTable::add(NetworkPath path) {
   path.id = next_id_++;
   paths_.push_back(std::make_unique<NetworkPath>(std::move(path)));
   return *paths_.back();
 }
 
-void PathManager::remove(const NetworkPath& path) {
+void PathTable::remove(const NetworkPath& path) {
   assert(!is_kept(path));
   std::erase_if(paths_, [&](const auto& each) { return each.get() == &path; });
 }
 
-void PathManager::activate(Instant now, NetworkPath& path) {
+void PathTable::activate(Instant now, NetworkPath& path) {
   active_->idle_since = now;
   if (active_->validated) fallback_ = active_;
   active_ = &path;
   if (path.validated) fallback_ = nullptr;
 }
 
-Instant PathManager::deadline(Instant now) const {
+Instant PathTable::deadline(Instant now) const {
   if (paths_.size() == 1 && !active_->validator.is_active()) return kNever;
   Instant next = kNever;
   for (const auto& path : paths_) {
@@ -89,7 +96,20 @@ Instant PathManager::deadline(Instant now) const {
   return next;
 }
 
-NetworkPath* PathManager::next_to_probe(Instant now) const {
+bool PathTable::consistent() const {
+  const auto has = [this](const NetworkPath* path) {
+    return std::ranges::any_of(paths_, [&](const auto& each) { return each.get() == path; });
+  };
+  const auto is_named = [this](const auto& path) {
+    const auto same = [&](const auto& each) { return each->id == path->id; };
+    return path->id < next_id_ && std::ranges::count_if(paths_, same) == 1;
+  };
+  return paths_.size() <= limit_ && std::ranges::all_of(paths_, is_named) && has(active_) &&
+         (fallback_ == nullptr ||
+          (has(fallback_) && fallback_ != active_ && fallback_->validated && !active_->validated));
+}
+
+NetworkPath* PathTable::next_to_probe(Instant now) const {
   if (paths_.size() == 1) return nullptr;
   for (const auto& path : paths_) {
     if (path.get() == active_ || path->allowance() < kLeastAllowance) continue;

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
+// Paths of a client: what the application asks for, and the preferred address. RFC 9000 §9.1, §9.6.
+#include <optional>
+
+#include <gtest/gtest.h>
+
+#include "qpeer/tests/unit/connection/paths_fixture.hpp"
+
+namespace qpeer::transport::test {
+namespace {
+
+TEST(Paths, AClientProbesAndThenMigratesAtOnce) {
+  PathsFixture client(Side::client);
+  const Path other{.local = address(9), .remote = address(kPeer)};
+  ASSERT_TRUE(client.paths.begin(at(1s), address(9), Intent::probe));
+  client.check();
+  const auto probe = client.probe(at(1s));
+  ASSERT_TRUE(probe);
+  EXPECT_EQ(probe->path, other);
+  EXPECT_EQ(probe->size, 1200U);
+  client.respond(at(2s), probe->challenges.at(0));
+  ASSERT_EQ(client.observer.validated.size(), 1U);
+  EXPECT_EQ(client.observer.validated[0], other);
+  EXPECT_TRUE(client.observer.changes.empty());
+  ASSERT_TRUE(client.paths.begin(at(3s), address(9), Intent::migrate));
+  client.check();
+  ASSERT_EQ(client.observer.changes.size(), 1U);
+  EXPECT_EQ(client.paths.active().address, other);
+}
+
+TEST(Paths, AProbeWithoutAnAnswerFails) {
+  PathsFixture client(Side::client);
+  ASSERT_TRUE(client.paths.begin(at(1s), address(9), Intent::probe));
+  client.paths.on_deadline(at(59s));
+  client.check();
+  ASSERT_EQ(client.observer.failed.size(), 1U);
+  EXPECT_EQ(client.paths.table().size(), 1U);
+}
+
+// [rfc9000-9-1], [rfc9000-9-2], [rfc9000-9.5-5].
+TEST(Paths, AClientMustNotAlwaysMigrate) {
+  const auto refusal = [](PathsFixture& fixture, const SocketAddress& local) {
+    const auto begun = fixture.paths.begin(at(1s), local, Intent::migrate);
+    return begun ? std::optional<PathError>{} : begun.error();
+  };
+  PathsFixture server(Side::server);
+  EXPECT_EQ(refusal(server, address(9)), PathError::not_client);
+  PathsFixture client(Side::client);
+  EXPECT_EQ(refusal(client, address(kHome)), PathError::bad_address) << "the one in use";
+  EXPECT_EQ(refusal(client, {}), PathError::bad_address);
+  EXPECT_EQ(refusal(client, *SocketAddress::parse("[::1]:1")), PathError::bad_address);
+  client.paths.set_peer_parameters({.disable_active_migration = true});
+  EXPECT_EQ(refusal(client, address(9)), PathError::disabled);
+  PathsFixture without(Side::client, {.zero_length_connection_id = true});
+  EXPECT_EQ(refusal(without, address(9)), PathError::no_connection_id);
+  PathsFixture many(Side::client, {.max_paths = 3});
+  for (u8 host = 8; host < 10; ++host) {
+    EXPECT_TRUE(many.paths.begin(at(1s), address(host), Intent::probe));
+  }
+  EXPECT_EQ(refusal(many, address(10)), PathError::too_many_paths);
+  PathsFixture few(Side::client, {.max_paths = 16});
+  for (u8 host = 8; host < 11; ++host) {
+    EXPECT_TRUE(few.paths.begin(at(1s), address(host), Intent::probe));
+  }
+  EXPECT_EQ(refusal(few, address(11)), PathError::no_connection_id);
+  few.check();
+}
+
+TEST(Paths, TheNewestMigrationCounts) {
+  PathsFixture client(Side::client);
+  ASSERT_TRUE(client.paths.begin(at(1s), address(8), Intent::migrate));
+  ASSERT_TRUE(client.paths.begin(at(1s), address(9), Intent::migrate));
+  client.check();
+  for (int i = 0; i < 2; ++i) {
+    const auto probe = client.probe(at(1s));
+    ASSERT_TRUE(probe);
+    client.respond(at(2s), probe->challenges.at(0));
+  }
+  ASSERT_EQ(client.observer.changes.size(), 1U);
+  EXPECT_EQ(client.paths.active().address.local, address(9));
+  ASSERT_EQ(client.observer.validated.size(), 1U) << "of the other it is told that it works";
+  EXPECT_EQ(client.observer.validated[0].local, address(8));
+}
+
+// [rfc9000-9.6.1-2], [rfc9000-9.6.1-3], [rfc9000-21.5.6-2].
+TEST(Paths, AClientMovesToThePreferredAddress) {
+  const auto moved = [](const SocketAddress& preferred, bool use) {
+    ConnectionConfig config = sanitized({.use_preferred_address = use});
+    QuietIssuer issuer;
+    PathRecord observer;
+    Recovery recovery(Side::client, {}, make_new_reno(1200));
+    RemoteCids cids(issuer, id_of(50), 4);
+    Paths paths(Side::client, config, from_peer(address(kPeer)), recovery, cids, observer);
+    cids.add_preferred(id_of(51), {1});
+    paths.set_peer_parameters({.preferred_address = wire::PreferredAddress{.ipv4 = preferred}});
+    paths.on_handshake_confirmed(at(0s));
+    EXPECT_TRUE(paths.consistent());
+    return paths.table().knows_remote(preferred) && paths.table().size() == 2;
+  };
+  EXPECT_TRUE(moved(address(5), true));
+  EXPECT_FALSE(moved(address(5), false));
+  EXPECT_FALSE(moved(SocketAddress::ipv4({127, 0, 0, 1}, 1), true));
+  EXPECT_FALSE(moved(SocketAddress::ipv4({224, 0, 0, 1}, 1), true));
+  EXPECT_FALSE(moved(address(5, 0), true));
+}
+
+}  // namespace
+}  // namespace qpeer::transport::test
