@@ -180,7 +180,7 @@ void Node::Implementation::ask_for_peers() {
   if (!config.exchange_peers || now < ask_again_at) return;
   ask_again_at = now + kAskInterval;
   peers.for_each([&](const Peer& peer) {
-    if (is_open(peer.out)) say(links[peer.out], PeersRequest{.max = kMaxPeers});
+    if (is_open(peer.out)) send_control(links[peer.out], PeersRequest{.max = kMaxPeers});
   });
 }
 

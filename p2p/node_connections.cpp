@@ -121,8 +121,8 @@ void Node::Implementation::introduce_early(Link& link) {
   if (connection == nullptr || connection->early_data() != crypto::EarlyData::offered) return;
   const auto control = connection->open_early_stream(true);
   if (!control) return;
-  link.control = *control;
-  say_introduction(link);
+  link.control.open(*control);
+  send_introduction(link);
 }
 
 // --- the end of the handshake --------------------------------------------------------------------
@@ -161,18 +161,18 @@ void Node::Implementation::on_dialled(Link& link) {
     return end(link.slot, ErrorCode::wrong_peer, "another peer was expected",
                "another peer answered: " + link.peer.to_string());
   }
-  const bool introduced = link.control.has_value();
+  const bool introduced = link.control.is_open();
   if (!introduced) {
     const auto control = transport_of(link)->open_stream(true);
     if (!control) {
       return end(link.slot, ErrorCode::malformed, "no stream can be opened",
                  "it allows no control stream");
     }
-    link.control = *control;
+    link.control.open(*control);
   }
   if (plan && link.plan_index) plan->on_answer(*link.plan_index);
   if (link.judges == kNone) set_deadline(link, now + config.introduction_timeout);
-  if (!introduced) say_introduction(link);
+  if (!introduced) send_introduction(link);
 }
 
 void Node::Implementation::on_session_ticket(Link& link, std::vector<u8> ticket) {

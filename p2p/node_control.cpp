@@ -1,15 +1,6 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// The control stream of a connection: who we are, who they are, and whether that was proved.
-//
-//   dialler                                  acceptor
-//   Introduction (role, nonce)  -------->    its own Introduction (nonce)
-//               of a node, by now            dials back ................ and gets a Proof of
-//               reached: Verdict   <------   Verdict                     its own nonce there
-//
-// A client's link is open with the introductions, a node's with the verdict.
+// What follows from the control messages of a connection. See control_channel.hpp.
 #include <algorithm>
-#include <array>
-#include <span>
 #include <utility>
 
 #include "qpeer/p2p/node_state.hpp"
@@ -17,10 +8,6 @@
 namespace qpeer::p2p {
 namespace {
 
-/// A peer that reads nothing of what it asks for.
-constexpr std::size_t kMaxControlOut = 16 << 10;
-constexpr std::uint32_t kMaxPeersRequests = 256;
-constexpr Duration kPeersInterval = 1s;
 /// For the peer to take in why it has to go.
 constexpr Duration kLeaveTime = 1s;
 
@@ -28,33 +15,10 @@ constexpr Duration kLeaveTime = 1s;
 
 // --- writing -------------------------------------------------------------------------------------
 
-void Node::Implementation::say(Link& link, const ControlMessage& message) {
-  std::array<u8, kMaxControlMessage> storage{};
-  Writer out{storage};
-  std::visit([&](const auto& one) { one.encode(out); }, message);
-  if (!out.ok() || link.control_out.size() + out.size() > kMaxControlOut) return;
-  const Bytes bytes = Bytes(storage).first(out.size());
-  link.control_out.insert(link.control_out.end(), bytes.begin(), bytes.end());
-  write_control(link);
-}
-
-void Node::Implementation::write_control(Link& link) {
-  transport::Connection* connection = transport_of(link);
-  if (connection == nullptr || !link.control) return;
-  if (!link.control_out.empty()) {
-    const auto written = connection->write(*link.control, link.control_out);
-    if (!written) return;
-    link.control_out.erase(link.control_out.begin(),
-                           link.control_out.begin() + static_cast<std::ptrdiff_t>(*written));
-  }
-  if (link.control_ends && link.control_out.empty()) (void)connection->finish(*link.control);
-}
-
-void Node::Implementation::say_introduction(Link& link) {
-  random.fill_private(link.nonce);
+void Node::Implementation::send_introduction(Link& link) {
   Introduction message{.role = config.role,
                        .purpose = link.purpose,
-                       .nonce = link.nonce,
+                       .nonce = {},
                        .max_message_size = config.max_message_size,
                        .advertised = {}};
   if (config.role == Role::node) {
@@ -63,7 +27,7 @@ void Node::Implementation::say_introduction(Link& link) {
       message.advertised.push_back(SocketAddress::ipv4({0, 0, 0, 0}, config.listen_port));
     }
   }
-  say(link, message);
+  link.control.introduce(transport_of(link), message, random);
 }
 
 void Node::Implementation::leave(Slot slot, ErrorCode code, std::string_view reason) {
@@ -71,46 +35,37 @@ void Node::Implementation::leave(Slot slot, ErrorCode code, std::string_view rea
   link.stage = Link::Stage::leaving;
   link.leave_code = code;
   link.leave_reason = reason;
-  link.control_ends = true;
   if (!link.dialled && !std::exchange(link.counted, true)) ++unintroduced;
   set_deadline(link, now + kLeaveTime);
-  write_control(link);
+  link.control.finish(transport_of(link));
 }
 
 // --- reading -------------------------------------------------------------------------------------
 
 void Node::Implementation::read_control(Slot slot) {
-  if (!links[slot].control) return;
+  if (!links[slot].control.is_open()) return;
   const std::uint64_t serial = links[slot].serial;
-  links[slot].reader.begin_turn();
-  for (;;) {
+  links[slot].control.begin_turn();
+  while (is_still(slot, serial)) {
     Link& link = links[slot];
     transport::Connection* connection = transport_of(link);
     if (connection == nullptr) return;
-    const auto view = connection->peek(*link.control);
-    if (!view || view->data.empty()) return;
-    const std::size_t taken = link.reader.feed(view->data);
-    connection->consume(*link.control, taken);
-    if (link.reader.error() != ErrorCode::none) {
-      return violate(slot, link.reader.error(), "a control message that cannot be read");
+    const ControlChannel::Received received = link.control.receive(*connection);
+    if (std::holds_alternative<std::monostate>(received)) return;
+    if (std::holds_alternative<ControlChannel::TurnOver>(received)) {
+      return unread.push_back({slot, serial});
     }
-    if (const auto message = link.reader.next()) {
-      on_control(slot, *message);
-      if (!is_still(slot, serial)) return;
-    } else if (link.reader.turn_over()) {
-      return unread.push_back({slot, serial});  // The others have their turn first.
+    if (const auto* fault = std::get_if<ControlChannel::Fault>(&received)) {
+      if (fault->is_violation()) ++stats.violations;
+      return end(slot, fault->code, fault->reason, fault->why);
     }
+    on_control(slot, std::get<ControlMessage>(received));
   }
 }
 
 void Node::Implementation::on_control(Slot slot, const ControlMessage& message) {
-  const Link& link = links[slot];
-  if (link.stage == Link::Stage::leaving) return;
   if (const auto* introduction = std::get_if<Introduction>(&message)) {
     return on_introduction(slot, *introduction);
-  }
-  if (!link.theirs) {
-    return violate(slot, ErrorCode::role_violation, "the introduction does not come first");
   }
   if (const auto* proof = std::get_if<Proof>(&message)) return on_proof(slot, *proof);
   if (const auto* verdict = std::get_if<VerdictMessage>(&message)) {
@@ -126,14 +81,6 @@ void Node::Implementation::on_control(Slot slot, const ControlMessage& message) 
 
 void Node::Implementation::on_introduction(Slot slot, const Introduction& message) {
   Link& link = links[slot];
-  if (link.theirs) {
-    return violate(slot, ErrorCode::role_violation, "a second introduction");
-  }
-  if (message.major != kProtocolMajor) {
-    return end(slot, ErrorCode::unsupported_version, "we speak version 1 of the peer protocol",
-               "it speaks version " + std::to_string(message.major) + " of the peer protocol");
-  }
-  link.theirs = message;
   if (link.counted && message.purpose == Purpose::link) {
     link.counted = false;
     --unintroduced;
@@ -144,7 +91,7 @@ void Node::Implementation::on_introduction(Slot slot, const Introduction& messag
 
 void Node::Implementation::on_introduced_by_acceptor(Slot slot) {
   Link& link = links[slot];
-  if (link.theirs->role != Role::node) {
+  if (link.control.peer_introduction()->role != Role::node) {
     return violate(slot, ErrorCode::role_violation, "only nodes accept connections");
   }
   if (link.judges != kNone) {
@@ -172,15 +119,15 @@ void Node::Implementation::on_introduced_by_acceptor(Slot slot) {
 
 void Node::Implementation::on_introduced_by_dialler(Slot slot) {
   Link& link = links[slot];
-  link.purpose = link.theirs->purpose;
-  say_introduction(link);
+  link.purpose = link.control.peer_introduction()->purpose;
+  send_introduction(link);
   if (shutting_down) return end(slot, ErrorCode::shutting_down, "shutting down");
   if (link.purpose == Purpose::probe) {
     link.stage = Link::Stage::handshake;  // It carries nothing, and goes by itself.
     if (const Peer* peer = find_peer(link.peer)) prove(*peer);
     return set_deadline(link, now + config.dial_back_timeout);
   }
-  const Slot owner = peer_for(link.peer, link.theirs->role);
+  const Slot owner = peer_for(link.peer, link.control.peer_introduction()->role);
   if (owner == kNone) {
     on_peers_request(slot, {.max = kMaxPeers});  // Somebody else may have room.
     return leave(slot, ErrorCode::too_many_links, "too many links");
@@ -195,8 +142,8 @@ void Node::Implementation::on_proof(Slot slot, const Proof& message) {
   if (link.judges == kNone) return;  // Of no use to us.
   const Slot owner = link.judges;
   Peer& peer = peers[owner];
-  const bool ours =
-      std::ranges::any_of(peer.ins, [&](Slot in) { return links[in].nonce == message.nonce; });
+  const bool ours = std::ranges::any_of(
+      peer.ins, [&](Slot in) { return links[in].control.nonce() == message.nonce; });
   if (!ours) return;
   link.judges = kNone;
   peer.dial_back = kNone;
@@ -237,9 +184,7 @@ void Node::Implementation::on_verdict(Slot slot, const VerdictMessage& message) 
 void Node::Implementation::on_peers_request(Slot slot, const PeersRequest& message) {
   Link& link = links[slot];
   if (!config.exchange_peers || config.role != Role::node) return;
-  if (++link.peers_requests > kMaxPeersRequests) return;
-  if (link.peers_requests > 1 && now < link.peers_answered_at + kPeersInterval) return;
-  link.peers_answered_at = now;
+  if (!link.control.admit_peers_request(now)) return;
   // From a random place on, so that not everybody is sent to the same few.
   std::vector<const cache::CacheEntry*> known = cache.candidates();
   std::erase_if(known, [&](const cache::CacheEntry* entry) {
@@ -253,7 +198,7 @@ void Node::Implementation::on_peers_request(Slot slot, const PeersRequest& messa
     const cache::CacheEntry& entry = *known[(start + i) % known.size()];
     answer.peers.push_back({.id = entry.id, .address = entry.address});
   }
-  say(link, answer);
+  send_control(link, answer);
 }
 
 void Node::Implementation::on_peers(Slot slot, const Peers& message) {

@@ -25,9 +25,9 @@ void Node::Implementation::on_stream_event(Slot slot, const StreamEvent& event) 
     write_waiting(peers[link.owner]);
     return tell_writable(peers[link.owner]);
   }
-  if (link.control == event.stream_id) {
+  if (link.control.is(event.stream_id)) {
     if (event.kind == Kind::readable) return read_control(slot);
-    if (event.kind == Kind::writable) return write_control(link);
+    if (event.kind == Kind::writable) return link.control.write(transport_of(link));
     if (event.kind == Kind::finished && link.stage == Link::Stage::leaving) {
       end(slot, link.leave_code, link.leave_reason);
     }
@@ -74,10 +74,10 @@ void Node::Implementation::on_stream_opened(Slot slot, StreamId opened) {
     if (link.dialled) {
       return violate(slot, ErrorCode::role_violation, "streams are for whoever dialled");
     }
-    if (stream->is_bidirectional() && !link.control) {
-      link.control = *stream;
+    if (stream->is_bidirectional() && !link.control.is_open()) {
+      link.control.open(*stream);
       read_control(slot);
-    } else if (link.theirs) {
+    } else if (link.control.peer_introduction()) {
       take_stream(slot, *stream);
     } else {
       link.held.push_back(*stream);
@@ -88,7 +88,7 @@ void Node::Implementation::on_stream_opened(Slot slot, StreamId opened) {
 
 void Node::Implementation::take_stream(Slot slot, StreamId stream) {
   Link& link = links[slot];
-  const bool client = link.theirs->role == Role::client;
+  const bool client = link.control.peer_introduction()->role == Role::client;
   if (stream.is_bidirectional() != client) {
     return violate(slot, ErrorCode::role_violation,
                    client ? "a client opens bidirectional streams only"

@@ -96,7 +96,7 @@ void Node::Implementation::adopt_out(Slot owner, Slot slot) {
   }
   link.stage = Link::Stage::open;
   set_deadline(link, kNever);
-  if (config.exchange_peers) say(link, PeersRequest{.max = kMaxPeers});
+  if (config.exchange_peers) send_control(link, PeersRequest{.max = kMaxPeers});
   if (config.role == Role::node && !hears(peer)) peer.drop_at = now + 4 * config.dial_back_timeout;
   rearm(peer);
   check_up(owner);

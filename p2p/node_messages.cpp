@@ -51,7 +51,7 @@ std::expected<OperationId, PeerError> Node::Implementation::queue(Operation::Kin
   Peer* peer = find_peer(to);
   if (peer == nullptr) return std::unexpected(PeerError::not_linked);
   if (peer->role != Role::node) return std::unexpected(PeerError::wrong_role);
-  if (is_open(peer->out) && !takes(links[peer->out], data.size())) {
+  if (is_open(peer->out) && !links[peer->out].control.accepts_size(data.size())) {
     return std::unexpected(PeerError::too_large);
   }
   if (peer->queued_bytes + data.size() > config.max_queued_bytes ||
@@ -68,11 +68,6 @@ std::expected<OperationId, PeerError> Node::Implementation::queue(Operation::Kin
   const OperationId id = operation.id;
   write_waiting(*peer);
   return id;
-}
-
-// What the peer said of itself; all is well until it did.
-bool Node::Implementation::takes(const Link& link, std::size_t size) {
-  return !link.theirs || size <= link.theirs->max_message_size;
 }
 
 void Node::Implementation::erase_operation(OperationId id) {
@@ -155,7 +150,8 @@ void Node::Implementation::write_waiting(Peer& peer) {
   if (connection == nullptr) return;
   while (!peer.waiting.empty()) {
     const OperationId first = peer.waiting.front();
-    if (!takes(link, operations[first].out.size())) {  // It was queued when we did not know.
+    if (!link.control.accepts_size(
+            operations[first].out.size())) {  // It was queued when we did not know.
       fail_operation(first, PeerError::too_large);
       continue;
     }
@@ -230,7 +226,7 @@ std::expected<void, PeerError> Node::reply(Instant now, OperationId id, std::vec
     return std::unexpected(PeerError::unknown);
   }
   if (node.links.contains(operation->link) &&
-      !Implementation::takes(node.links[operation->link], data.size())) {
+      !node.links[operation->link].control.accepts_size(data.size())) {
     return std::unexpected(PeerError::too_large);
   }
   operation->out = std::move(data);

@@ -29,7 +29,7 @@ void Node::Implementation::ask_for_dial_back(Slot slot) {
   Peer& peer = peers[slot];
   const Link& in = links[peer.ins.back()];
   const auto own = own_address.current();
-  const auto& addresses = in.theirs->advertised;
+  const auto& addresses = in.control.peer_introduction()->advertised;
   const auto target =
       choose_target(in.remote, {addresses.data(), addresses.size()}, config.dial_back_target,
                     own && is_global(*own), config.advertised);
@@ -95,7 +95,7 @@ void Node::Implementation::conclude(Slot slot, Verdict verdict) {
     return rearm(peer);
   }
   for (const Slot in : peer.ins) {
-    say(links[in], VerdictMessage{.verdict = verdict, .address = peer.target});
+    send_control(links[in], VerdictMessage{.verdict = verdict, .address = peer.target});
   }
   if (verdict != Verdict::reachable) return turn_away(slot, verdict);
   peer.recheck_at = now + config.recheck_interval;
@@ -128,13 +128,12 @@ void Node::Implementation::turn_away(Slot slot, Verdict verdict) {
 // Answers, on every connection of a peer that dials us back, with the nonce that it gave us on the
 // connection that we dialled.
 void Node::Implementation::prove(const Peer& peer) {
-  if (peer.out == kNone || !links[peer.out].theirs) return;
-  const Proof proof{.nonce = links[peer.out].theirs->nonce};
+  if (peer.out == kNone || !links[peer.out].control.peer_introduction()) return;
+  const Nonce nonce = links[peer.out].control.peer_introduction()->nonce;
   links.for_each([&](Link& link) {
-    if (link.dialled || link.peer != peer.id || !link.theirs || link.proof_sent) return;
+    if (link.dialled || link.peer != peer.id || !link.control.peer_introduction()) return;
     if (link.stage == Link::Stage::leaving) return;
-    link.proof_sent = true;
-    say(link, proof);
+    link.control.send_proof(transport_of(link), nonce);
   });
 }
 

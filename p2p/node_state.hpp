@@ -22,8 +22,7 @@
 #include <vector>
 
 #include "qpeer/p2p/back_off.hpp"
-#include "qpeer/p2p/control_messages.hpp"
-#include "qpeer/p2p/control_reader.hpp"
+#include "qpeer/p2p/control_channel.hpp"
 #include "qpeer/p2p/dial_back_guard.hpp"
 #include "qpeer/p2p/node.hpp"
 #include "qpeer/p2p/own_address.hpp"
@@ -80,15 +79,7 @@ struct Node::Implementation {
     std::vector<u8> ticket{};
     std::vector<u8> spare_ticket{};
     std::vector<u8> address_token{};
-    std::optional<StreamId> control{};
-    ControlReader reader{};
-    std::vector<u8> control_out{};
-    bool control_ends = false;  ///< No more is to be said.
-    Nonce nonce{};              ///< That we sent in our introduction.
-    std::optional<Introduction> theirs{};
-    bool proof_sent = false;
-    std::uint32_t peers_requests = 0;
-    Instant peers_answered_at{};
+    ControlChannel control{};
 
     std::optional<std::size_t> plan_index{};  ///< Of the bootstrap.
     bool asked = false;                       ///< By connect(): LinkFailed is owed.
@@ -204,9 +195,10 @@ struct Node::Implementation {
   void set_deadline(Link& link, Instant deadline);
 
   // node_control.cpp
-  void say_introduction(Link& link);
-  void say(Link& link, const ControlMessage& message);
-  void write_control(Link& link);
+  void send_introduction(Link& link);
+  void send_control(Link& link, const ControlMessage& message) {
+    link.control.send(transport_of(link), message);
+  }
   void read_control(Slot slot);
   void on_control(Slot slot, const ControlMessage& message);
   void on_introduction(Slot slot, const Introduction& message);
@@ -267,7 +259,6 @@ struct Node::Implementation {
   void on_stream_opened(Slot slot, StreamId stream);
   void take_stream(Slot slot, StreamId stream);
   void release_held(Slot slot);
-  [[nodiscard]] static bool takes(const Link& link, std::size_t size);
   void write_waiting(Peer& peer);
   void tell_writable(Peer& peer);
   void write_operation(OperationId id);
