@@ -34,6 +34,7 @@ class Discovery {
   /// For the application, which gets an answer.
   void bootstrap(Instant now, std::vector<Candidate> contacts);
   void cancel_bootstrap(Instant now);
+  [[nodiscard]] bool is_bootstrapping() const { return plan_.has_value(); }
   /// Gives up what takes too long and dials what is next; after everything that happened.
   void continue_bootstrap(Instant now);
 

@@ -110,6 +110,7 @@ class EventQueue {
 
   /// For the other owners.
   void post(OwnerEvent event) { posted_.push_back(std::move(event)); }
+  [[nodiscard]] bool has_posted() const { return !posted_.empty(); }
   [[nodiscard]] std::optional<OwnerEvent> take_posted() { return take(posted_); }
 
  private:

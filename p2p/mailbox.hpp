@@ -89,8 +89,10 @@ class Mailbox {
   void on_deadline(Instant now) {
     if (sweep_at_ <= now) sweep(now);
   }
-  /// Reads on where there was no room, when something made room. Whether anything may have changed.
-  bool resume_paused(Instant now);
+  /// Whether something made room since the last resume_paused().
+  [[nodiscard]] bool room_was_made() const { return room_was_made_; }
+  /// Reads on where there was no room.
+  void resume_paused(Instant now);
 
   /// Whether something is being sent to a peer whose link is up.
   [[nodiscard]] bool is_sending() const;

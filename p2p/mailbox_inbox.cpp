@@ -117,7 +117,9 @@ bool Mailbox::read_body(Instant now, Transfer& transfer, transport::Connection& 
     return false;
   }
   // An answer is like a message of the peer from its first byte on.
-  if (!view->data.empty()) queues_[transfer.peer].receiving.insert(transfer.id);
+  if (transfer.kind == Transfer::Kind::request_out && !view->data.empty()) {
+    queues_[transfer.peer].receiving.insert(transfer.id);
+  }
   const std::size_t size = std::min(view->data.size(), room(transfer));
   if (transfer.in.size() + size > config_.max_message_size) {
     refuse(transfer, ErrorCode::message_too_large, "the message is too large");
@@ -254,18 +256,15 @@ void Mailbox::pause(Transfer& transfer) {
   paused_.insert(transfer.peer);
 }
 
-bool Mailbox::resume_paused(Instant now) {
-  if (!std::exchange(room_was_made_, false) || paused_.empty()) return false;
-  if (budget_.is_full()) {
-    read(now, oldest_receiving());
-    return true;
-  }
+void Mailbox::resume_paused(Instant now) {
+  room_was_made_ = false;
+  if (paused_.empty()) return;
+  if (budget_.is_full()) return read(now, oldest_receiving());
   for (const PeerId& peer : std::exchange(paused_, {})) {
     const auto at = queues_.find(peer);
     if (at == queues_.end()) continue;
     for (const OperationId id : std::set(at->second.receiving)) read(now, id);
   }
-  return true;
 }
 
 }  // namespace qpeer::p2p

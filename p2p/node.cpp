@@ -88,22 +88,25 @@ std::optional<NodeEvent> Node::poll_event() {
 
 void Node::Implementation::pump(Instant time) {
   now = time;
-  while (const auto event = ports.poll_event()) {
-    on_endpoint_event(event->port, event->event);
+  const auto on_event = [this](Port port, const transport::EndpointEvent& event) {
+    on_endpoint_event(port, event);
     work_off();
-  }
-  discovery.continue_bootstrap(now);
+  };
+  while (ports.poll_event(on_event)) continue;
+  if (discovery.is_bootstrapping()) discovery.continue_bootstrap(now);
   work_off();
   if (shutting_down) continue_shut_down();
   if (known.take_change()) queue.emit(CacheChanged{});
 }
 
-void Node::Implementation::work_off() {
-  do {
-    while (const auto event = queue.take_posted()) {
+void Node::Implementation::work_off_events() {
+  while (has_work()) {
+    if (const auto event = queue.take_posted()) {
       std::visit([this](const auto& one) { on_owner_event(one); }, *event);
+    } else {
+      mailbox.resume_paused(now);
     }
-  } while (mailbox.resume_paused(now));
+  }
 }
 
 void Node::Implementation::on_timers(Instant time) {

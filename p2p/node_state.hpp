@@ -46,7 +46,11 @@ struct Node::Implementation {
   /// Takes what the transport has to say, and what follows from it.
   void pump(Instant time);
   /// Takes what the owners have to say, until none of them has.
-  void work_off();
+  void work_off() {
+    if (has_work()) work_off_events();
+  }
+  [[nodiscard]] bool has_work() const { return queue.has_posted() || mailbox.room_was_made(); }
+  void work_off_events();
   void on_timers(Instant time);
   std::expected<void, PeerError> ping(const PeerId& peer);
   void begin_shut_down(Duration drain);

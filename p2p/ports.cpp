@@ -54,17 +54,6 @@ void Ports::on_deadline(Instant now) {
   if (probe_) probe_->on_deadline(now);
 }
 
-std::optional<Ports::Event> Ports::poll_event() {
-  if (auto event = first_.poll_event()) {
-    return Event{.port = Port::first, .event = std::move(*event)};
-  }
-  if (!probe_) return std::nullopt;
-  if (auto event = probe_->poll_event()) {
-    return Event{.port = Port::probe, .event = std::move(*event)};
-  }
-  return std::nullopt;
-}
-
 void Ports::shut_down(Instant now, ErrorCode code, std::string_view reason) {
   first_.shut_down(now, std::to_underlying(code), reason);
   if (probe_) probe_->shut_down(now, std::to_underlying(code), reason);

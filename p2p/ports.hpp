@@ -35,11 +35,6 @@ class ConnectionSource {
 
 class Ports final : public ConnectionSource {
  public:
-  struct Event {
-    Port port = Port::first;
-    transport::EndpointEvent event{};
-  };
-
   Ports(const NodeConfig& config, const PeerTls& tls, crypto::KeyFactory& keys, Random& random);
 
   std::expected<transport::ConnectionHandle, transport::ConnectError> connect(
@@ -56,8 +51,19 @@ class Ports final : public ConnectionSource {
   std::optional<Transmit> poll_transmit(Instant now, TransmitBuffer& out);
   [[nodiscard]] Instant next_deadline() const;
   void on_deadline(Instant now);
-  /// Those of the first port before those of the other.
-  std::optional<Event> poll_event();
+  /// Calls `on_event(port, event)` with the next event, those of the first port before those of the
+  /// other; false when there is none.
+  template <class F>
+  bool poll_event(F&& on_event) {
+    if (const auto event = first_.poll_event()) {
+      on_event(Port::first, *event);
+      return true;
+    }
+    if (!probe_) return false;
+    const auto event = probe_->poll_event();
+    if (event) on_event(Port::probe, *event);
+    return event.has_value();
+  }
 
   void shut_down(Instant now, ErrorCode code, std::string_view reason);
   [[nodiscard]] bool is_idle() const { return first_.idle() && (!probe_ || probe_->idle()); }
