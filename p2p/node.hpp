@@ -10,16 +10,7 @@
 // proofs, verdicts. A node dials back whoever says it is a node, and takes its messages once the
 // peer answers there with the same key and the nonce that it was given. See docs/peers.md.
 //
-// Implementation by duty:
-//   node.cpp               creation, the machine's verbs, shutting down
-//   node_connections.cpp   dialling and accepting, ends of connections
-//   node_control.cpp       introductions, roles, proofs, verdicts
-//   node_reachability.cpp  dialling back, and what follows from it
-//   node_links.cpp         when links are up, and what happens when they break
-//   node_bootstrap.cpp     finding others: the first link, and as many as there should be
-//   node_messages.cpp      messages and requests that are sent
-//   node_inbox.cpp         messages and requests that arrive
-//   node_streams.cpp       raw streams and datagrams
+// What it is made of is in p2p/node_state.hpp.
 #pragma once
 
 #include <cstdint>
@@ -158,6 +149,8 @@ class Node {
   [[nodiscard]] Role role() const;
   /// Figures, as of now.
   [[nodiscard]] NodeStats stats() const;
+  /// Whether what it holds agrees with itself, between two calls. For tests: it looks at everything.
+  [[nodiscard]] bool consistent() const;
 
  private:
   struct Implementation;

@@ -1,322 +1,197 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// Connections of a Node: dialled, accepted, ended.
-#include <algorithm>
+// What the transport says of the connections of a Node.
 #include <utility>
 
 #include "qpeer/p2p/node_state.hpp"
 
 namespace qpeer::p2p {
-namespace {
 
-using Kind = transport::CloseReason::Kind;
+using Stage = PeerConnection::Stage;
 
-std::uint64_t key_of(bool probe, transport::ConnectionHandle handle) {
-  return handle.value * 2 + (probe ? 1 : 0);
-}
-
-// Whether it makes sense to dial again after a link ended so.
-bool may_retry(const transport::CloseReason& reason) {
-  switch (reason.kind) {
-    case Kind::idle_timeout:
-    case Kind::handshake_timeout:
-    case Kind::stateless_reset:
-      return true;
-    default:
-      return false;
+void Node::Implementation::on_endpoint_event(Port port, const transport::EndpointEvent& event) {
+  using Kind = transport::ConnectionEvent::Kind;
+  const transport::ConnectionEvent& what = event.event;
+  if (what.kind == Kind::connected) return on_connected(port, event.connection, event.incoming);
+  PeerConnection* const connection = connections.find(port, event.connection);
+  if (connection == nullptr) return;  // Of no use any more.
+  switch (what.kind) {
+    case Kind::stream:
+      return on_stream_event(*connection, what.stream);
+    case Kind::pong:
+      return on_pong(*connection);
+    case Kind::observed_address:
+      return on_observed_address(*connection, what.observed_address);
+    case Kind::datagram:
+      return mailbox.on_datagrams(*connection);
+    case Kind::closed:
+      connection->control.begin_turn();
+      return queue.post(TransportClosed{.connection = connection->slot, .reason = what.close});
+    case Kind::session_ticket:
+      return known.on_session_ticket(*connection, what.session_ticket);
+    case Kind::new_token:
+      return known.on_new_token(*connection, what.address_token);
+    case Kind::early_data_accepted:
+    case Kind::early_data_rejected:
+    case Kind::connected:
+    case Kind::confirmed:
+    case Kind::path_validated:
+    case Kind::path_failed:
+    case Kind::path_changed:
+      return;
   }
-}
-
-std::string why(const transport::CloseReason& reason) {
-  if (reason.kind != Kind::peer_application) return to_string(reason);
-  const auto code = static_cast<ErrorCode>(reason.code);
-  const std::string said = to_string(reason);
-  return std::string(to_string(code)) + (reason.reason.empty() ? "" : " (" + said + ")");
-}
-
-/// A hole in a firewall lasts about so long after the last packet.
-constexpr Duration kVisitorTime = 5min;
-constexpr std::size_t kMaxVisitors = 4'096;
-
-}  // namespace
-
-// --- names ---------------------------------------------------------------------------------------
-
-Node::Implementation::Slot Node::Implementation::add_link(Port port,
-                                                          transport::ConnectionHandle handle) {
-  const Slot slot = links.emplace();
-  Link& link = links[slot];
-  link.slot = slot;
-  link.port = port;
-  link.handle = handle;
-  link.serial = ++last_serial;
-  link.began = now;
-  by_handle.emplace(key_of(port == Port::probe, handle), slot);
-  return slot;
-}
-
-Node::Implementation::Slot Node::Implementation::find_link(
-    Port port, transport::ConnectionHandle handle) const {
-  const auto at = by_handle.find(key_of(port == Port::probe, handle));
-  return at == by_handle.end() ? kNone : at->second;
-}
-
-void Node::Implementation::set_deadline(Link& link, Instant deadline) {
-  link.deadline = deadline;
-  deadlines.set(link.slot * 2, deadline);
-}
-
-// --- dialling ------------------------------------------------------------------------------------
-
-bool Node::Implementation::is_ourselves(const SocketAddress& address) const {
-  if (config.role != Role::node) return false;
-  for (const SocketAddress& own : own_address.addresses()) {
-    if (own == address) return true;
-  }
-  return std::ranges::find(config.advertised, address) != config.advertised.end();
-}
-
-std::expected<Node::Implementation::Slot, std::string> Node::Implementation::dial(
-    const Candidate& candidate, Purpose purpose, Port port) {
-  if (shutting_down) return std::unexpected("we are shutting down");
-  if (candidate.id == tls.id || is_ourselves(candidate.address)) {
-    return std::unexpected("that is ourselves");
-  }
-  if (!candidate.id && tls.needs_expected_id()) {
-    return std::unexpected("its peer id is not known, which this trust mode needs");
-  }
-  if (port == Port::probe && !probe) port = Port::first;
-  transport::ConnectOptions options;
-  options.tls = tls.client;
-  options.connection = config.connection;
-  // We take no streams of whoever we dialled; one of each shows who tries.
-  options.connection.streams.max_streams_bidi = 1;
-  options.connection.streams.max_streams_uni = 1;
-  if (!candidate.id && tls.checks_names()) options.server_name = candidate.server_name;
-  // A dial-back has to prove the key itself.
-  const bool resumes = candidate.id && purpose == Purpose::link && port == Port::first;
-  if (resumes) {
-    // RFC 9001 §4.5 [rfc9001-4.5-1], RFC 9000 §8.1.3 [rfc9000-8.1.3-13]: once, so that nobody can
-    // tell that we are the same.
-    cache::Resumption kept = cache.take_resumption(*candidate.id);
-    options.session_ticket = std::move(kept.ticket);
-    options.address_token = std::move(kept.address_token);
-    options.early_data = transport::EarlyDataPolicy::resend;
-  }
-  const auto handle = endpoint(port).connect(now, candidate.address, options);
-  if (!handle) return std::unexpected(std::string(to_string(handle.error())));
-  const Slot slot = add_link(port, *handle);
-  Link& link = links[slot];
-  link.dialled = true;
-  link.purpose = purpose;
-  link.candidate = candidate;
-  link.remote = candidate.address;
-  introduce_early(link);
-  return slot;
-}
-
-/// In the first flight, where the node that we dial gave us a ticket. A refusal costs nothing: then
-/// the transport says it again with the end of the handshake.
-void Node::Implementation::introduce_early(Link& link) {
-  transport::Connection* connection = transport_of(link);
-  if (connection == nullptr || connection->early_data() != crypto::EarlyData::offered) return;
-  const auto control = connection->open_early_stream(true);
-  if (!control) return;
-  link.control = *control;
-  say_introduction(link);
 }
 
 // --- the end of the handshake --------------------------------------------------------------------
 
 void Node::Implementation::on_connected(Port port, transport::ConnectionHandle handle,
                                         bool incoming) {
-  transport::Connection* connection = endpoint(port).find(handle);
-  Slot slot = find_link(port, handle);
-  if (connection == nullptr || (slot == kNone && !incoming)) return;
-  if (slot == kNone) slot = add_link(port, handle);
-  Link& link = links[slot];
-  link.peer = PeerId{connection->peer_certificate().spki_sha256};
-  link.remote = connection->path().remote;
-  link.stage = Link::Stage::introducing;
-  if (!incoming) return on_dialled(link);
-  const std::uint64_t serial = link.serial;
-  on_accepted(link);
-  if (is_still(slot, serial)) read_early(slot);
+  transport::Connection* const transport = ports.find(port, handle);
+  PeerConnection* connection = connections.find(port, handle);
+  if (transport == nullptr || (connection == nullptr && !incoming)) return;
+  if (connection == nullptr) connection = &connections.add(now, port, handle);
+  connection->peer = PeerId{transport->peer_certificate().spki_sha256};
+  connection->remote = transport->path().remote;
+  connection->stage = Stage::introducing;
+  incoming ? on_accepted(*connection) : on_dialled(*connection);
 }
 
-/// What came before the end of the handshake waits for it: a copy of the client's first flight, as
-/// anybody can send one, never has that, so that a replay has no effect. RFC 9001 §9.2.
-void Node::Implementation::read_early(Slot slot) {
-  const std::uint64_t serial = links[slot].serial;
-  for (const bool bidirectional : {true, false}) {
-    on_stream_opened(slot, StreamId::make(Side::client, bidirectional, 0));
-    if (!is_still(slot, serial)) return;
+void Node::Implementation::on_dialled(PeerConnection& connection) {
+  if (connection.peer == tls.id) {
+    return peers.close(now, connection, ErrorCode::self, "we dialled ourselves",
+                       "that is ourselves");
   }
-}
-
-void Node::Implementation::on_dialled(Link& link) {
-  if (link.peer == tls.id) {
-    return end(link.slot, ErrorCode::self, "we dialled ourselves", "that is ourselves");
+  if (connection.candidate.id && connection.peer != *connection.candidate.id) {
+    return peers.close(now, connection, ErrorCode::wrong_peer, "another peer was expected",
+                       "another peer answered: " + connection.peer.to_string());
   }
-  if (link.candidate.id && link.peer != *link.candidate.id) {
-    return end(link.slot, ErrorCode::wrong_peer, "another peer was expected",
-               "another peer answered: " + link.peer.to_string());
-  }
-  const bool introduced = link.control.has_value();
+  const bool introduced = connection.control.is_open();
   if (!introduced) {
-    const auto control = transport_of(link)->open_stream(true);
+    const auto control = connections.transport(connection)->open_stream(true);
     if (!control) {
-      return end(link.slot, ErrorCode::malformed, "no stream can be opened",
-                 "it allows no control stream");
+      return peers.close(now, connection, ErrorCode::malformed, "no stream can be opened",
+                         "it allows no control stream");
     }
-    link.control = *control;
+    connection.control.open(*control);
   }
-  if (plan && link.plan_index) plan->on_answer(*link.plan_index);
-  if (link.judges == kNone) set_deadline(link, now + config.introduction_timeout);
-  if (!introduced) say_introduction(link);
+  discovery.on_answer(connection);
+  if (connection.dial_back_for == kNoSlot) {
+    connections.set_deadline(connection, now + config.introduction_timeout);
+  }
+  if (!introduced) dialler.introduce(connection);
 }
 
-void Node::Implementation::on_session_ticket(Link& link, std::vector<u8> ticket) {
-  if (!link.dialled) return;
-  if (cache.find(link.peer) != nullptr) return cache.add_ticket(link.peer, std::move(ticket));
-  if (!link.ticket.empty()) link.spare_ticket = std::move(link.ticket);
-  link.ticket = std::move(ticket);
+// What came before the end of the handshake waited for it: a copy of the client's first flight, as
+// anybody can send one, never has that, so that a replay has no effect. RFC 9001 §9.2.
+void Node::Implementation::on_accepted(PeerConnection& connection) {
+  if (connection.peer == tls.id) {
+    return peers.close(now, connection, ErrorCode::self, "you dialled yourself");
+  }
+  if (connections.newcomers() >= config.max_unintroduced) {
+    return peers.close(now, connection, ErrorCode::too_many_links, "too many newcomers");
+  }
+  visitors.on_visit(now, connection.remote);
+  connections.set_newcomer(connection, true);
+  connections.set_deadline(connection, now + config.introduction_timeout);
+  on_streams_opened(connection, true);
+  on_streams_opened(connection, false);
 }
 
-void Node::Implementation::on_new_token(Link& link, std::vector<u8> address_token) {
-  if (cache.find(link.peer) != nullptr) {
-    return cache.set_address_token(link.peer, std::move(address_token));
-  }
-  link.address_token = std::move(address_token);
-}
+// --- streams -------------------------------------------------------------------------------------
 
-void Node::Implementation::on_accepted(Link& link) {
-  if (link.peer == tls.id) return end(link.slot, ErrorCode::self, "you dialled yourself");
-  if (unintroduced >= config.max_unintroduced) {
-    return end(link.slot, ErrorCode::too_many_links, "too many newcomers");
+void Node::Implementation::on_stream_event(PeerConnection& connection,
+                                           const transport::StreamEvent& event) {
+  using Kind = transport::StreamEvent::Kind;
+  if (event.kind == Kind::opened) {
+    return on_streams_opened(connection, event.stream_id.is_bidirectional());
   }
-  if (visitors.size() >= kMaxVisitors) {
-    std::erase_if(visitors, [&](const auto& one) { return one.second.last + kVisitorTime <= now; });
-    if (visitors.size() >= kMaxVisitors) visitors.erase(visitors.begin());
-  }
-  Visit& visit = visitors[link.remote];
-  if (visit.last == Instant::min() || visit.last + kVisitorTime <= now) visit.first = now;
-  visit.last = now;
-  ++unintroduced;
-  link.counted = true;
-  set_deadline(link, now + config.introduction_timeout);
-}
-
-// --- the end of a connection ---------------------------------------------------------------------
-
-void Node::Implementation::end(Slot slot, ErrorCode code, std::string_view reason,
-                               const std::string& why_ended) {
-  links[slot].ended_by_us = code;
-  if (transport::Connection* connection = transport_of(links[slot])) {
-    connection->close(now, std::to_underlying(code), reason);
-  }
-  on_gone(slot, why_ended, false);
-}
-
-void Node::Implementation::violate(Slot slot, ErrorCode code, std::string_view reason) {
-  ++stats.violations;
-  end(slot, code, reason);
-}
-
-void Node::Implementation::on_closed(Slot slot, const transport::CloseReason& reason) {
-  const std::uint64_t serial = links[slot].serial;
-  read_control(slot);  // A verdict may lie there unread.
-  if (!is_still(slot, serial)) return;
-  Link& link = links[slot];
-  link.refused = link.stage == Link::Stage::handshake && reason.kind != Kind::handshake_timeout;
-  if (reason.kind == Kind::peer_application && link.owner != kNone &&
-      reason.code == std::to_underlying(ErrorCode::shutting_down)) {
-    end_others(slot);
-  }
-  on_gone(slot, why(reason), may_retry(reason));
-}
-
-// The peer goes: its other connections are about to end as well, and none of them is missed.
-void Node::Implementation::end_others(Slot slot) {
-  Peer& peer = peers[links[slot].owner];
-  std::vector<Slot> others = std::exchange(peer.ins, {});
-  if (peer.out != kNone) others.push_back(std::exchange(peer.out, kNone));
-  for (const Slot other : others) {
-    if (other != slot) end(other, ErrorCode::not_needed, "you are shutting down");
-  }
-  if (links[slot].dialled) {
-    peer.out = slot;
-  } else {
-    peer.ins = {slot};
-  }
-}
-
-// Whether a firewall in front of `address` may be open to us because somebody came from there.
-bool Node::Implementation::came_before(const SocketAddress& address, Instant when) const {
-  const auto at = visitors.find(address);
-  return at != visitors.end() && at->second.first <= when && now < at->second.last + kVisitorTime;
-}
-
-// Tells whoever waits for the connection, and forgets it.
-void Node::Implementation::on_gone(Slot slot, const std::string& why_gone, bool may_retry_it) {
-  Link& link = links[slot];
-  by_handle.erase(key_of(link.port == Port::probe, link.handle));
-  deadlines.set(slot * 2, kNever);
-  if (link.counted) --unintroduced;
-  lose_streams(link);
-  const Link gone = std::move(link);
-  links.erase(slot);
-
-  if (gone.plan_index && plan) {
-    plan_links[*gone.plan_index] = kNone;
-    plan->on_failed(now, *gone.plan_index, why_gone);
-  }
-  if (gone.asked) {
-    tell(LinkFailed{.candidate = {.candidate = gone.candidate, .why = why_gone}});
-  }
-  if (gone.judges != kNone) return on_dial_back_gone(gone);
-  if (gone.owner == kNone || !peers.contains(gone.owner)) {
-    if (gone.dialled && gone.candidate.id && !shutting_down) on_dial_failed(gone, why_gone);
+  if (event.kind == Kind::can_open) {
+    if (connection.owner != kNoSlot) mailbox.on_can_open(now, peers[connection.owner]);
     return;
   }
-  Peer& peer = peers[gone.owner];
-  if (peer.out == slot) {
-    peer.out = kNone;
-  } else if (std::erase(peer.ins, slot) == 0) {
+  if (connection.control.is(event.stream_id)) {
+    if (event.kind == Kind::readable) return read_control(connection);
+    if (event.kind == Kind::writable) {
+      return connection.control.write(connections.transport(connection));
+    }
+    if (event.kind == Kind::finished && connection.stage == Stage::closing) {
+      peers.close(now, connection, connection.close_code, connection.close_reason);
+    }
     return;
   }
-  const PeerId id = peer.id;
-  on_direction_lost(gone.owner, why_gone, may_retry_it);
-  for (std::size_t left = gone.pings.size(); left > 0; --left) ping(id);
+  const auto id = streams.find(connection.slot, event.stream_id);
+  if (!id) return;
+  raw_streams.contains(*id) ? raw_streams.on_event(*id, event)
+                            : mailbox.on_stream_event(now, *id, event);
 }
 
-// One that was no link yet, to a peer that we know by name. What we had no use for did not fail:
-// above all, whoever is being forgotten is not dialled again for its dial-back.
-void Node::Implementation::on_dial_failed(const Link& gone, const std::string& why_gone) {
-  if (gone.ended_by_us == ErrorCode::not_needed) return;
-  cache.on_failed(*gone.candidate.id);
-  const Peer* peer = find_peer(*gone.candidate.id);
-  if (peer != nullptr && peer->out == kNone) on_retry_failed(peer->slot, why_gone);
+// The peer opened streams: its control stream, or some that its role allows.
+void Node::Implementation::on_streams_opened(PeerConnection& connection, bool bidirectional) {
+  transport::Connection* const transport = connections.transport(connection);
+  if (transport == nullptr) return;
+  while (!connection.has_ended()) {
+    const auto stream = transport->accept_stream(bidirectional);
+    if (!stream) return;
+    if (connection.dialled) {
+      return violate(connection, ErrorCode::role_violation, "streams are for whoever dialled");
+    }
+    if (bidirectional && !connection.control.is_open()) {
+      connection.control.open(*stream);
+      read_control(connection);
+    } else if (const auto wrong = mailbox.on_stream_opened(now, connection, *stream)) {
+      violate(connection, ErrorCode::role_violation, *wrong);
+    }
+  }
 }
 
-void Node::Implementation::on_link_deadline(Slot slot) {
-  Link& link = links[slot];
-  if (link.judges != kNone) {
-    return end(slot, ErrorCode::timed_out, "no proof in time");
+// --- what else is told ---------------------------------------------------------------------------
+
+void Node::Implementation::on_pong(PeerConnection& connection) {
+  if (std::exchange(connection.liveness_check_pending, false)) {
+    connections.set_deadline(connection, kNever);
   }
-  switch (link.stage) {
-    case Link::Stage::leaving:
-      return end(slot, link.leave_code, link.leave_reason);
-    case Link::Stage::introducing:
-      return end(slot, ErrorCode::introduction_timeout, "no introduction in time");
-    case Link::Stage::awaiting_verdict:
-      return end(slot, ErrorCode::timed_out, "no verdict in time");
-    case Link::Stage::open:
-      if (link.doubted) end(slot, ErrorCode::replaced, "no answer on an older connection");
-      return;
-    default:
-      if (link.purpose == Purpose::probe) end(slot, ErrorCode::timed_out, "it has its proof");
-      return;
+  if (connection.pings.empty()) return;
+  queue.emit(Pong{.peer = connection.peer, .round_trip = now - connection.pings.front()});
+  connection.pings.pop_front();
+}
+
+void Node::Implementation::on_observed_address(const PeerConnection& connection,
+                                               const SocketAddress& observed) {
+  // What a NAT makes of the second port says nothing of the first.
+  if (connection.port != Port::first || connection.owner == kNoSlot) return;
+  const auto before = own_address.current();
+  if (!own_address.on_observed(now, connection.peer, connection.remote, observed)) return;
+  queue.emit(OwnAddressChanged{.address = own_address.current(), .before = before});
+}
+
+void Node::Implementation::on_connection_deadline(PeerConnection& connection) {
+  const auto time_out = [&](ErrorCode code, std::string_view reason) {
+    peers.close(now, connection, code, reason);
+  };
+  if (connection.dial_back_for != kNoSlot) {
+    return time_out(ErrorCode::timed_out, "no proof in time");
   }
+  switch (connection.stage) {
+    case Stage::closing:
+      return time_out(connection.close_code, connection.close_reason);
+    case Stage::introducing:
+      return time_out(ErrorCode::introduction_timeout, "no introduction in time");
+    case Stage::awaiting_verdict:
+      return time_out(ErrorCode::timed_out, "no verdict in time");
+    case Stage::open:
+      if (!connection.liveness_check_pending) return;
+      return time_out(ErrorCode::replaced, "no answer on an older connection");
+    case Stage::handshake:
+    case Stage::verifying:
+    case Stage::ended:
+      if (connection.purpose != Purpose::probe) return;
+      return time_out(ErrorCode::timed_out, "it has its proof");
+  }
+}
+
+void Node::Implementation::violate(PeerConnection& connection, ErrorCode code,
+                                   std::string_view reason) {
+  ++violations;
+  peers.close(now, connection, code, reason);
 }
 
 }  // namespace qpeer::p2p

@@ -1,273 +1,120 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// The control stream of a connection: who we are, who they are, and whether that was proved.
-//
-//   dialler                                  acceptor
-//   Introduction (role, nonce)  -------->    its own Introduction (nonce)
-//               of a node, by now            dials back ................ and gets a Proof of
-//               reached: Verdict   <------   Verdict                     its own nonce there
+// What follows from the control messages of a connection. See control_channel.hpp.
 //
 // A client's link is open with the introductions, a node's with the verdict.
-#include <algorithm>
-#include <array>
-#include <span>
 #include <utility>
 
 #include "qpeer/p2p/node_state.hpp"
 
 namespace qpeer::p2p {
-namespace {
 
-/// A peer that reads nothing of what it asks for.
-constexpr std::size_t kMaxControlOut = 16 << 10;
-constexpr std::uint32_t kMaxPeersRequests = 256;
-constexpr Duration kPeersInterval = 1s;
-/// For the peer to take in why it has to go.
-constexpr Duration kLeaveTime = 1s;
+using Stage = PeerConnection::Stage;
 
-}  // namespace
-
-// --- writing -------------------------------------------------------------------------------------
-
-void Node::Implementation::say(Link& link, const ControlMessage& message) {
-  std::array<u8, kMaxControlMessage> storage{};
-  Writer out{storage};
-  std::visit([&](const auto& one) { one.encode(out); }, message);
-  if (!out.ok() || link.control_out.size() + out.size() > kMaxControlOut) return;
-  const Bytes bytes = Bytes(storage).first(out.size());
-  link.control_out.insert(link.control_out.end(), bytes.begin(), bytes.end());
-  write_control(link);
-}
-
-void Node::Implementation::write_control(Link& link) {
-  transport::Connection* connection = transport_of(link);
-  if (connection == nullptr || !link.control) return;
-  if (!link.control_out.empty()) {
-    const auto written = connection->write(*link.control, link.control_out);
-    if (!written) return;
-    link.control_out.erase(link.control_out.begin(),
-                           link.control_out.begin() + static_cast<std::ptrdiff_t>(*written));
-  }
-  if (link.control_ends && link.control_out.empty()) (void)connection->finish(*link.control);
-}
-
-void Node::Implementation::say_introduction(Link& link) {
-  random.fill_private(link.nonce);
-  Introduction message{.role = config.role,
-                       .purpose = link.purpose,
-                       .nonce = link.nonce,
-                       .max_message_size = config.max_message_size,
-                       .advertised = {}};
-  if (config.role == Role::node) {
-    for (const SocketAddress& address : config.advertised) message.advertised.push_back(address);
-    if (config.advertised.empty() && config.listen_port != 0) {
-      message.advertised.push_back(SocketAddress::ipv4({0, 0, 0, 0}, config.listen_port));
-    }
-  }
-  say(link, message);
-}
-
-void Node::Implementation::leave(Slot slot, ErrorCode code, std::string_view reason) {
-  Link& link = links[slot];
-  link.stage = Link::Stage::leaving;
-  link.leave_code = code;
-  link.leave_reason = reason;
-  link.control_ends = true;
-  if (!link.dialled && !std::exchange(link.counted, true)) ++unintroduced;
-  set_deadline(link, now + kLeaveTime);
-  write_control(link);
-}
-
-// --- reading -------------------------------------------------------------------------------------
-
-void Node::Implementation::read_control(Slot slot) {
-  if (!links[slot].control) return;
-  const std::uint64_t serial = links[slot].serial;
-  links[slot].reader.begin_turn();
-  for (;;) {
-    Link& link = links[slot];
-    transport::Connection* connection = transport_of(link);
-    if (connection == nullptr) return;
-    const auto view = connection->peek(*link.control);
-    if (!view || view->data.empty()) return;
-    const std::size_t taken = link.reader.feed(view->data);
-    connection->consume(*link.control, taken);
-    if (link.reader.error() != ErrorCode::none) {
-      return violate(slot, link.reader.error(), "a control message that cannot be read");
-    }
-    if (const auto message = link.reader.next()) {
-      on_control(slot, *message);
-      if (!is_still(slot, serial)) return;
-    } else if (link.reader.turn_over()) {
-      return unread.push_back({slot, serial});  // The others have their turn first.
-    }
+void Node::Implementation::read_control(PeerConnection& connection) {
+  if (!connection.control.is_open()) return;
+  connection.control.begin_turn();
+  if (read_control_message(connection)) {
+    queue.post(ControlReadable{.connection = connection.slot});
   }
 }
 
-void Node::Implementation::on_control(Slot slot, const ControlMessage& message) {
-  const Link& link = links[slot];
-  if (link.stage == Link::Stage::leaving) return;
+// Whether there was one, so that there may be another. What it brings about is worked off before
+// the next is read.
+bool Node::Implementation::read_control_message(PeerConnection& connection) {
+  transport::Connection* transport = connections.transport(connection);
+  if (transport == nullptr || !connection.control.is_open()) return false;
+  const ControlChannel::Received received = connection.control.receive(*transport);
+  if (std::holds_alternative<std::monostate>(received)) return false;
+  if (std::holds_alternative<ControlChannel::TurnOver>(received)) {
+    unread.push_back(connection.slot);
+    return false;
+  }
+  if (const auto* fault = std::get_if<ControlChannel::Fault>(&received)) {
+    if (fault->is_violation()) ++violations;
+    peers.close(now, connection, fault->code, fault->reason, fault->why);
+    return false;
+  }
+  on_control(connection, std::get<ControlMessage>(received));
+  return !connection.has_ended();
+}
+
+void Node::Implementation::on_control(PeerConnection& connection, const ControlMessage& message) {
   if (const auto* introduction = std::get_if<Introduction>(&message)) {
-    return on_introduction(slot, *introduction);
+    return on_introduction(connection, *introduction);
   }
-  if (!link.theirs) {
-    return violate(slot, ErrorCode::role_violation, "the introduction does not come first");
+  if (const auto* proof = std::get_if<Proof>(&message)) {
+    return reachability.on_proof(now, connection, *proof);
   }
-  if (const auto* proof = std::get_if<Proof>(&message)) return on_proof(slot, *proof);
   if (const auto* verdict = std::get_if<VerdictMessage>(&message)) {
-    return on_verdict(slot, *verdict);
+    if (!connection.dialled || config.role != Role::node) {
+      return violate(connection, ErrorCode::role_violation, "nobody asked for a verdict");
+    }
+    return reachability.on_verdict(now, connection, *verdict);
   }
-  if (const auto* asks = std::get_if<PeersRequest>(&message)) {
-    return on_peers_request(slot, *asks);
+  if (const auto* request = std::get_if<PeersRequest>(&message)) {
+    return discovery.on_peers_request(now, connection, *request);
   }
-  if (const auto* told = std::get_if<Peers>(&message)) return on_peers(slot, *told);
+  if (const auto* answer = std::get_if<Peers>(&message)) discovery.on_peers(connection, *answer);
 }
 
 // --- introductions -------------------------------------------------------------------------------
 
-void Node::Implementation::on_introduction(Slot slot, const Introduction& message) {
-  Link& link = links[slot];
-  if (link.theirs) {
-    return violate(slot, ErrorCode::role_violation, "a second introduction");
-  }
-  if (message.major != kProtocolMajor) {
-    return end(slot, ErrorCode::unsupported_version, "we speak version 1 of the peer protocol",
-               "it speaks version " + std::to_string(message.major) + " of the peer protocol");
-  }
-  link.theirs = message;
-  if (link.counted && message.purpose == Purpose::link) {
-    link.counted = false;
-    --unintroduced;
-  }
-  set_deadline(link, kNever);
-  link.dialled ? on_introduced_by_acceptor(slot) : on_introduced_by_dialler(slot);
+void Node::Implementation::on_introduction(PeerConnection& connection,
+                                           const Introduction& message) {
+  if (message.purpose == Purpose::link) connections.set_newcomer(connection, false);
+  connections.set_deadline(connection, kNever);
+  connection.dialled ? on_introduced_by_acceptor(connection) : on_introduced_by_dialler(connection);
 }
 
-void Node::Implementation::on_introduced_by_acceptor(Slot slot) {
-  Link& link = links[slot];
-  if (link.theirs->role != Role::node) {
-    return violate(slot, ErrorCode::role_violation, "only nodes accept connections");
+void Node::Implementation::on_introduced_by_acceptor(PeerConnection& connection) {
+  if (connection.control.peer_introduction()->role != Role::node) {
+    return violate(connection, ErrorCode::role_violation, "only nodes accept connections");
   }
-  if (link.judges != kNone) {
-    link.stage = Link::Stage::awaiting_verdict;
-    return set_deadline(link, peers[link.judges].dial_back_deadline);
+  if (connection.dial_back_for != kNoSlot) {
+    return reachability.on_dial_back_introduced(connection);
   }
-  const Peer* known = find_peer(link.peer);
+  const Peer* before = peers.find(connection.peer);
   // What the peer itself has opened on its way to us proves nothing.
-  const bool helped =
-      (known != nullptr && !known->ins.empty()) || came_before(link.remote, link.began);
-  if (!helped) on_reached(link, cache::Evidence::dialled);
-  if (link.purpose == Purpose::probe || (known != nullptr && known->out != kNone)) {
-    return end(slot, ErrorCode::not_needed, "that is all", "there is a link already");
+  const bool helped = (before != nullptr && !before->inbound.empty()) ||
+                      visitors.came_before(now, connection.remote, connection.began);
+  if (!helped) {
+    known.on_reached(now, connection, connections.transport(connection), cache::Evidence::dialled);
   }
-  const Slot owner = peer_for(link.peer, Role::node);
-  if (owner == kNone) {
-    return end(slot, ErrorCode::too_many_links, "too many links", "we have too many links");
+  if (connection.purpose == Purpose::probe || (before != nullptr && before->has_outbound())) {
+    return peers.close(now, connection, ErrorCode::not_needed, "that is all",
+                       "there is a link already");
   }
-  Peer& peer = peers[owner];
-  peer.reached |= !helped;
-  peer.address = link.candidate.address;
-  peer.we_dialled = true;
-  adopt_out(owner, slot);
+  Peer* peer = peers.admit(now, connection.peer, Role::node);
+  if (peer == nullptr) {
+    return peers.close(now, connection, ErrorCode::too_many_links, "too many links",
+                       "we have too many links");
+  }
+  reachability.on_dialled(*peer, helped);
+  peer->address = connection.candidate.address;
+  peer->we_dialled = true;
+  peers.attach_outbound(now, *peer, connection);
 }
 
-void Node::Implementation::on_introduced_by_dialler(Slot slot) {
-  Link& link = links[slot];
-  link.purpose = link.theirs->purpose;
-  say_introduction(link);
-  if (shutting_down) return end(slot, ErrorCode::shutting_down, "shutting down");
-  if (link.purpose == Purpose::probe) {
-    link.stage = Link::Stage::handshake;  // It carries nothing, and goes by itself.
-    if (const Peer* peer = find_peer(link.peer)) prove(*peer);
-    return set_deadline(link, now + config.dial_back_timeout);
+void Node::Implementation::on_introduced_by_dialler(PeerConnection& connection) {
+  const Introduction& introduction = *connection.control.peer_introduction();
+  connection.purpose = introduction.purpose;
+  dialler.introduce(connection);
+  if (shutting_down) {
+    return peers.close(now, connection, ErrorCode::shutting_down, "shutting down");
   }
-  const Slot owner = peer_for(link.peer, link.theirs->role);
-  if (owner == kNone) {
-    on_peers_request(slot, {.max = kMaxPeers});  // Somebody else may have room.
-    return leave(slot, ErrorCode::too_many_links, "too many links");
+  if (connection.purpose == Purpose::probe) {
+    connection.stage = Stage::handshake;  // It carries nothing, and goes by itself.
+    if (const Peer* peer = peers.find(connection.peer)) reachability.prove(*peer);
+    return connections.set_deadline(connection, now + config.dial_back_timeout);
   }
-  adopt_in(owner, slot);
-}
-
-// --- proofs and verdicts -------------------------------------------------------------------------
-
-void Node::Implementation::on_proof(Slot slot, const Proof& message) {
-  Link& link = links[slot];
-  if (link.judges == kNone) return;  // Of no use to us.
-  const Slot owner = link.judges;
-  Peer& peer = peers[owner];
-  const bool ours =
-      std::ranges::any_of(peer.ins, [&](Slot in) { return links[in].nonce == message.nonce; });
-  if (!ours) return;
-  link.judges = kNone;
-  peer.dial_back = kNone;
-  set_deadline(link, kNever);
-  on_reached(link, cache::Evidence::dialled_back);
-  peer.reached = true;
-  peer.address = link.remote;
-  // Kept as the way to the peer, when there is no other.
-  const bool needed = peer.out == kNone && link.purpose == Purpose::link && !link.unwanted;
-  if (needed) {
-    adopt_out(owner, slot);
-  } else {
-    end(slot, ErrorCode::not_needed, "proved");
+  Peer* peer = peers.admit(now, connection.peer, introduction.role);
+  if (peer == nullptr) {
+    // Somebody else may have room.
+    discovery.on_peers_request(now, connection, {.max = kMaxPeers});
+    return connections.close_with_reason(now, connection, ErrorCode::too_many_links,
+                                         "too many links");
   }
-  conclude(owner, Verdict::reachable);
-}
-
-void Node::Implementation::on_verdict(Slot slot, const VerdictMessage& message) {
-  Link& link = links[slot];
-  if (!link.dialled || config.role != Role::node) {
-    return violate(slot, ErrorCode::role_violation, "nobody asked for a verdict");
-  }
-  tell(WeWereJudged{.by = link.peer,
-                    .verdict = message.verdict,
-                    .address = message.address.value_or(SocketAddress{})});
-  if (message.verdict != Verdict::reachable) {
-    link.unwanted = true;
-    if (link.judges != kNone) return;  // What it thinks of us is no proof against it.
-    return end(slot, ErrorCode::none, "",
-               "it does not take us as a node: " + std::string(to_string(message.verdict)));
-  }
-  if (std::exchange(link.verdict, true)) return;         // Again, after some time.
-  if (link.owner != kNone) adopt_out(link.owner, slot);  // Else a dial-back without proof so far.
-}
-
-// --- others --------------------------------------------------------------------------------------
-
-void Node::Implementation::on_peers_request(Slot slot, const PeersRequest& message) {
-  Link& link = links[slot];
-  if (!config.exchange_peers || config.role != Role::node) return;
-  if (++link.peers_requests > kMaxPeersRequests) return;
-  if (link.peers_requests > 1 && now < link.peers_answered_at + kPeersInterval) return;
-  link.peers_answered_at = now;
-  // From a random place on, so that not everybody is sent to the same few.
-  std::vector<const cache::CacheEntry*> known = cache.candidates();
-  std::erase_if(known, [&](const cache::CacheEntry* entry) {
-    return entry->failures > 0 || entry->id == link.peer;
-  });
-  Peers answer;
-  const std::size_t count =
-      std::min({known.size(), static_cast<std::size_t>(message.max), kMaxPeers});
-  const std::size_t start = known.empty() ? 0 : random.uniform(known.size());
-  for (std::size_t i = 0; i < count; ++i) {
-    const cache::CacheEntry& entry = *known[(start + i) % known.size()];
-    answer.peers.push_back({.id = entry.id, .address = entry.address});
-  }
-  say(link, answer);
-}
-
-void Node::Implementation::on_peers(Slot slot, const Peers& message) {
-  const Link& link = links[slot];
-  if (!link.dialled || !config.exchange_peers) return;
-  for (const KnownPeer& known : message.peers) {
-    if (known.id == tls.id || is_ourselves(known.address)) continue;
-    if (!may_be_told_of(known.address, link.remote)) continue;
-    if (cache.find(known.id) != nullptr || by_id.contains(known.id)) continue;
-    const auto same = [&](const Candidate& other) { return other.address == known.address; };
-    if (std::ranges::any_of(learned, same)) continue;
-    if (learned.size() >= kMaxLearned) learned.pop_front();
-    learned.push_back({.address = known.address, .id = known.id, .server_name = {}});
-  }
+  peers.attach_inbound(now, *peer, connection);
 }
 
 }  // namespace qpeer::p2p

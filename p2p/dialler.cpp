@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
+#include "qpeer/p2p/dialler.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace qpeer::p2p {
+
+bool Dialler::is_ourselves(const SocketAddress& address) const {
+  if (config_.role != Role::node) return false;
+  for (const SocketAddress& own : own_address_.addresses()) {
+    if (own == address) return true;
+  }
+  return std::ranges::find(config_.advertised, address) != config_.advertised.end();
+}
+
+std::expected<ConnectionSlot, std::string> Dialler::dial(Instant now, const Candidate& candidate,
+                                                         Purpose purpose, Port port) {
+  if (shutting_down_) return std::unexpected("we are shutting down");
+  if (candidate.id == tls_.id || is_ourselves(candidate.address)) {
+    return std::unexpected("that is ourselves");
+  }
+  if (!candidate.id && tls_.needs_expected_id()) {
+    return std::unexpected("its peer id is not known, which this trust mode needs");
+  }
+  if (!source_.has_probe()) port = Port::first;
+  transport::ConnectOptions options;
+  options.tls = tls_.client;
+  options.connection = config_.connection;
+  // We take no streams of whoever we dialled; one of each shows who tries.
+  options.connection.streams.max_streams_bidi = 1;
+  options.connection.streams.max_streams_uni = 1;
+  if (!candidate.id && tls_.checks_names()) options.server_name = candidate.server_name;
+  // A dial-back has to prove the key itself.
+  const bool resumes = candidate.id && purpose == Purpose::link && port == Port::first;
+  if (resumes) {
+    // RFC 9001 §4.5 [rfc9001-4.5-1], RFC 9000 §8.1.3 [rfc9000-8.1.3-13]: once, so that nobody can
+    // tell that we are the same.
+    cache::Resumption kept = known_.take_resumption(*candidate.id);
+    options.session_ticket = std::move(kept.ticket);
+    options.address_token = std::move(kept.address_token);
+    options.early_data = transport::EarlyDataPolicy::resend;
+  }
+  const auto handle = source_.connect(now, port, candidate.address, options);
+  if (!handle) return std::unexpected(std::string(to_string(handle.error())));
+  PeerConnection& connection = connections_.add(now, port, *handle);
+  connection.dialled = true;
+  connection.purpose = purpose;
+  connection.candidate = candidate;
+  connection.remote = candidate.address;
+  introduce_early(connection);
+  return connection.slot;
+}
+
+// In the first flight, where the node that we dial gave us a ticket. A refusal costs nothing: then
+// the transport says it again with the end of the handshake.
+void Dialler::introduce_early(PeerConnection& connection) {
+  transport::Connection* transport = connections_.transport(connection);
+  if (transport == nullptr || transport->early_data() != crypto::EarlyData::offered) return;
+  const auto control = transport->open_early_stream(true);
+  if (!control) return;
+  connection.control.open(*control);
+  introduce(connection);
+}
+
+void Dialler::introduce(PeerConnection& connection) {
+  Introduction message{.role = config_.role,
+                       .purpose = connection.purpose,
+                       .nonce = {},
+                       .max_message_size = config_.max_message_size,
+                       .advertised = {}};
+  if (config_.role == Role::node) {
+    for (const SocketAddress& address : config_.advertised) message.advertised.push_back(address);
+    if (config_.advertised.empty() && config_.listen_port != 0) {
+      message.advertised.push_back(SocketAddress::ipv4({0, 0, 0, 0}, config_.listen_port));
+    }
+  }
+  connection.control.introduce(connections_.transport(connection), message, random_);
+}
+
+}  // namespace qpeer::p2p

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
+// Dials: makes a connection to a candidate and introduces us on it.
+//
+// Invariant: never dials ourselves, nor a candidate without the id that the trust mode needs, nor
+// anybody after shut_down(). What resumes a session is shown once.
+#pragma once
+
+#include <expected>
+#include <string>
+
+#include "qpeer/p2p/connection_table.hpp"
+#include "qpeer/p2p/known_nodes.hpp"
+#include "qpeer/p2p/own_address.hpp"
+#include "qpeer/p2p/trust.hpp"
+
+namespace qpeer::p2p {
+
+class Dialler {
+ public:
+  Dialler(const NodeConfig& config, const PeerTls& tls, Random& random, ConnectionSource& source,
+          ConnectionTable& connections, KnownNodes& known, const OwnAddress& own_address)
+      : config_(config),
+        tls_(tls),
+        random_(random),
+        source_(source),
+        connections_(connections),
+        known_(known),
+        own_address_(own_address) {}
+
+  /// The connection, or why there is none. Without a probe port the first one is used.
+  [[nodiscard]] std::expected<ConnectionSlot, std::string> dial(Instant now,
+                                                                const Candidate& candidate,
+                                                                Purpose purpose, Port port);
+  /// Says on the connection's control stream who we are.
+  void introduce(PeerConnection& connection);
+  [[nodiscard]] bool is_ourselves(const SocketAddress& address) const;
+  [[nodiscard]] bool is_us(const PeerId& id) const { return id == tls_.id; }
+  void shut_down() { shutting_down_ = true; }
+
+ private:
+  void introduce_early(PeerConnection& connection);
+
+  const NodeConfig& config_;
+  const PeerTls& tls_;
+  Random& random_;
+  ConnectionSource& source_;
+  ConnectionTable& connections_;
+  KnownNodes& known_;
+  const OwnAddress& own_address_;
+  bool shutting_down_ = false;
+};
+
+}  // namespace qpeer::p2p

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
+// How a Node finds others: the first link, and as many as it should have from then on.
+//
+// Invariant: while a bootstrap is under way each candidate that is in flight has a connection, which
+// has not ended, and no connection has two. Without one there is neither.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "qpeer/p2p/back_off.hpp"
+#include "qpeer/p2p/dialler.hpp"
+#include "qpeer/p2p/event_queue.hpp"
+#include "qpeer/p2p/peer_table.hpp"
+
+namespace qpeer::p2p {
+
+class Discovery {
+ public:
+  Discovery(const NodeConfig& config, Random& random, EventQueue& queue,
+            ConnectionTable& connections, PeerTable& peers, KnownNodes& known, Dialler& dialler)
+      : config_(config),
+        random_(random),
+        queue_(queue),
+        connections_(connections),
+        peers_(peers),
+        known_(known),
+        dialler_(dialler) {}
+
+  // --- bootstrap -------------------------------------------------------------------------------
+
+  /// For the application, which gets an answer.
+  void bootstrap(Instant now, std::vector<Candidate> contacts);
+  void cancel_bootstrap(Instant now);
+  [[nodiscard]] bool is_bootstrapping() const { return plan_.has_value(); }
+  /// Gives up what takes too long and dials what is next; after everything that happened.
+  void continue_bootstrap(Instant now);
+
+  // --- what happened ---------------------------------------------------------------------------
+
+  /// The handshake of a connection that we dialled is complete.
+  void on_answer(const PeerConnection& connection);
+  void on_connection_ended(Instant now, const PeerConnection& connection, const std::string& why);
+  void on_link_ready(Instant now, Peer& peer);
+  void on_link_down(Instant now);
+  void on_outbound_opened(PeerConnection& connection);
+  void on_peers_request(Instant now, PeerConnection& connection, const PeersRequest& message);
+  void on_peers(const PeerConnection& connection, const Peers& message);
+
+  // --- time ------------------------------------------------------------------------------------
+
+  [[nodiscard]] Instant next_deadline() const;
+  void on_deadline(Instant now);
+  /// Neither dials nor keeps links from now on.
+  void shut_down(Instant now);
+
+  [[nodiscard]] bool consistent() const;
+
+ private:
+  void start_bootstrap(Instant now);
+  void end_bootstrap(Instant now, const Peer* winner);
+  void emit_bootstrapped(Instant now, const Peer& winner, const BootstrapPlan& plan);
+  void abandon(Instant now, ConnectionSlot slot);
+  [[nodiscard]] std::optional<std::size_t> index_of(ConnectionSlot slot) const;
+  void maintain(Instant now);
+  void explore(Instant now);
+  void ask_for_peers(Instant now);
+  [[nodiscard]] bool is_unlinked(const Candidate& candidate) const;
+  [[nodiscard]] std::size_t dialling();
+
+  const NodeConfig& config_;
+  Random& random_;
+  EventQueue& queue_;
+  ConnectionTable& connections_;
+  PeerTable& peers_;
+  KnownNodes& known_;
+  Dialler& dialler_;
+
+  std::vector<Candidate> contacts_;
+  std::optional<BootstrapPlan> plan_;
+  std::vector<ConnectionSlot> attempts_;  ///< By index of the plan; kNoSlot when not in flight.
+  Instant plan_began_{};
+  bool bootstrap_requested_ = false;  ///< By the application: it is owed an answer.
+  bool keeps_links_ = false;
+  Instant maintain_at_ = kNever;
+  Instant explore_at_ = kNever;
+  Instant ask_again_at_{};
+  BackOff back_off_;
+};
+
+}  // namespace qpeer::p2p

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
+// How the owners of a Node's state talk to each other, and to the application.
+//
+// An owner calls only owners that it was made with. What others are to do about it is an OwnerEvent,
+// which Node::pump() works off once no call of any owner is under way. So no call destroys an object
+// that one of its callers still uses.
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "qpeer/p2p/node_event.hpp"
+#include "qpeer/p2p/peer_connection.hpp"
+
+namespace qpeer::p2p {
+
+/// Why a connection ended.
+struct ConnectionEnd {
+  std::string why{};       ///< For people.
+  bool may_retry = false;  ///< Dialling again may help.
+  bool refused = false;    ///< Somebody refused the handshake, rather than nobody answered.
+  std::optional<ErrorCode> closed_by_us{};
+};
+
+/// There may be another control message to read.
+struct ControlReadable {
+  ConnectionSlot connection = kNoSlot;
+};
+/// The transport's side of the connection has ended. What the peer said last can still be read.
+struct TransportClosed {
+  ConnectionSlot connection = kNoSlot;
+  transport::CloseReason reason{};
+};
+/// The connection is of no use any more. It is erased when this is worked off.
+struct ConnectionEnded {
+  ConnectionSlot connection = kNoSlot;
+  ConnectionEnd end{};
+  std::optional<PeerId> missed_by{};  ///< Whose link it was a direction of.
+  bool had_owner = false;
+};
+/// Application data may flow on the connection.
+struct ConnectionOpened {
+  ConnectionSlot connection = kNoSlot;
+};
+/// What the peer has sent on its streams is of no use any more.
+struct StreamsLost {
+  ConnectionSlot connection = kNoSlot;
+};
+/// A connection that the peer dialled became a direction of its link, and it must be reachable.
+struct InboundAttached {
+  PeerId peer{};
+};
+/// A connection that we dialled became a direction of the peer's link.
+struct OutboundAttached {
+  PeerId peer{};
+};
+/// It is open.
+struct OutboundOpened {
+  ConnectionSlot connection = kNoSlot;
+};
+/// The last connection that we dialled is gone, and the peer's are still there.
+struct OutboundLost {
+  PeerId peer{};
+};
+/// The peer proved that it can be reached.
+struct DialBackProved {
+  PeerId peer{};
+};
+/// The link is up, or has another direction than before.
+struct LinkReady {
+  PeerId peer{};
+};
+/// A link was up and is not any more.
+struct LinkWentDown {
+  PeerId peer{};
+};
+/// The peer is to be dialled again.
+struct RetryDue {
+  PeerId peer{};
+};
+/// The peer came in another role: what waited for it has failed.
+struct RoleChanged {
+  PeerId peer{};
+};
+/// There is no way to the peer any more, and none is being made.
+struct LinkAbandoned {
+  PeerId peer{};
+};
+/// The peer may have nothing left that keeps it: it is erased if so.
+struct PeerUnused {
+  PeerId peer{};
+};
+
+using OwnerEvent =
+    std::variant<ControlReadable, TransportClosed, ConnectionEnded, ConnectionOpened, StreamsLost,
+                 InboundAttached, OutboundAttached, OutboundOpened, OutboundLost, DialBackProved,
+                 LinkReady, LinkWentDown, RetryDue, RoleChanged, LinkAbandoned, PeerUnused>;
+
+/// Both queues are in the order in which things happened. So an event that names a connection comes
+/// before the ConnectionEnded with which that is erased.
+class EventQueue {
+ public:
+  /// For the application.
+  void emit(NodeEvent event) { emitted_.push_back(std::move(event)); }
+  [[nodiscard]] std::optional<NodeEvent> take_emitted() { return take(emitted_); }
+  [[nodiscard]] bool has_emitted() const { return !emitted_.empty(); }
+
+  /// For the other owners.
+  void post(OwnerEvent event) { posted_.push_back(std::move(event)); }
+  [[nodiscard]] bool has_posted() const { return !posted_.empty(); }
+  [[nodiscard]] std::optional<OwnerEvent> take_posted() { return take(posted_); }
+
+ private:
+  template <class Event>
+  static std::optional<Event> take(std::deque<Event>& queue) {
+    if (queue.empty()) return std::nullopt;
+    std::optional<Event> out{std::move(queue.front())};
+    queue.pop_front();
+    return out;
+  }
+
+  std::deque<NodeEvent> emitted_;
+  std::deque<OwnerEvent> posted_;
+};
+
+}  // namespace qpeer::p2p

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
+#include "qpeer/p2p/known_nodes.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "qpeer/transport/base/address_kind.hpp"
+
+namespace qpeer::p2p {
+namespace {
+
+Candidate candidate_of(const cache::CacheEntry& entry) {
+  return {.address = entry.address, .id = entry.id, .server_name = {}, .from_cache = true};
+}
+
+// Hearsay must not send us where whoever tells it could not go.
+bool may_tell_of(const SocketAddress& address, const SocketAddress& by) {
+  return is_dialable(address) && scope_of(address) >= scope_of(by);
+}
+
+}  // namespace
+
+KnownNodes::KnownNodes(NodeConfig& config, const PeerId& own_id)
+    : own_id_(own_id), unix_time_at_zero_(config.unix_time_at_zero), cache_(config.cache) {
+  cache_.merge(config.remembered);
+  config.remembered = {};
+  cache_.forget(own_id_);
+  seen_revision_ = cache_.revision();
+}
+
+bool KnownNodes::take_change() {
+  return std::exchange(seen_revision_, cache_.revision()) != cache_.revision();
+}
+
+// --- nodes that we reached -----------------------------------------------------------------------
+
+void KnownNodes::on_reached(Instant now, const PeerConnection& connection,
+                            transport::Connection* transport, cache::Evidence evidence) {
+  if (transport == nullptr) return;
+  const auto elapsed = std::chrono::floor<std::chrono::seconds>(now.time_since_epoch());
+  const std::int64_t unix_now = (unix_time_at_zero_ + elapsed).time_since_epoch().count();
+  cache_.on_reached({.id = connection.peer,
+                     .address = connection.remote,
+                     .certificate = transport->peer_certificate().der,
+                     .first_reached = unix_now,
+                     .last_reached = unix_now,
+                     .evidence = evidence,
+                     .ticket = connection.resumption.ticket,
+                     .spare_ticket = connection.resumption.spare_ticket,
+                     .address_token = connection.resumption.address_token});
+}
+
+void KnownNodes::on_session_ticket(PeerConnection& connection, std::vector<u8> ticket) {
+  if (!connection.dialled) return;
+  if (cache_.find(connection.peer) != nullptr) {
+    return cache_.add_ticket(connection.peer, std::move(ticket));
+  }
+  ResumptionSecrets& kept = connection.resumption;
+  if (!kept.ticket.empty()) kept.spare_ticket = std::move(kept.ticket);
+  kept.ticket = std::move(ticket);
+}
+
+void KnownNodes::on_new_token(PeerConnection& connection, std::vector<u8> address_token) {
+  if (cache_.find(connection.peer) != nullptr) {
+    return cache_.set_address_token(connection.peer, std::move(address_token));
+  }
+  connection.resumption.address_token = std::move(address_token);
+}
+
+Peers KnownNodes::answer(const PeerId& asker, std::uint64_t max, Random& random) const {
+  // From a random place on, so that not everybody is sent to the same few.
+  std::vector<const cache::CacheEntry*> known = cache_.candidates();
+  std::erase_if(known, [&](const cache::CacheEntry* entry) {
+    return entry->failures > 0 || entry->id == asker;
+  });
+  Peers out;
+  const std::size_t count = std::min({known.size(), static_cast<std::size_t>(max), kMaxPeers});
+  const std::size_t start = known.empty() ? 0 : random.uniform(known.size());
+  for (std::size_t i = 0; i < count; ++i) {
+    const cache::CacheEntry& entry = *known[(start + i) % known.size()];
+    out.peers.push_back({.id = entry.id, .address = entry.address});
+  }
+  return out;
+}
+
+// --- candidates ----------------------------------------------------------------------------------
+
+void KnownNodes::learn(const KnownPeer& peer, const SocketAddress& by) {
+  if (peer.id == own_id_ || !may_tell_of(peer.address, by)) return;
+  if (cache_.find(peer.id) != nullptr) return;
+  const auto same = [&](const Candidate& other) { return other.address == peer.address; };
+  if (std::ranges::any_of(learned_, same)) return;
+  if (learned_.size() >= kMaxLearned) learned_.pop_front();
+  learned_.push_back({.address = peer.address, .id = peer.id, .server_name = {}});
+}
+
+std::vector<Candidate> KnownNodes::candidates(const std::vector<Candidate>& contacts) const {
+  std::vector<Candidate> out;
+  for (const cache::CacheEntry* entry : cache_.candidates()) out.push_back(candidate_of(*entry));
+  out.insert(out.end(), contacts.begin(), contacts.end());
+  out.insert(out.end(), learned_.begin(), learned_.end());
+  return out;
+}
+
+bool KnownNodes::was_tried(Instant now, const Candidate& candidate) const {
+  const auto at = tried_.find(candidate.address);
+  return at != tried_.end() && at->second > now;
+}
+
+std::optional<Candidate> KnownNodes::pick(Instant now, const std::vector<Candidate>& contacts,
+                                          const Condition& is_wanted, Random& random) {
+  std::vector<Candidate> wanted;
+  const auto consider = [&](const Candidate& candidate) {
+    if (!was_tried(now, candidate) && is_wanted(candidate)) wanted.push_back(candidate);
+  };
+  for (const cache::CacheEntry* entry : cache_.candidates()) consider(candidate_of(*entry));
+  std::ranges::for_each(learned_, consider);
+  if (wanted.empty()) std::ranges::for_each(contacts, consider);
+  if (wanted.empty()) return std::nullopt;
+  Candidate out = wanted[random.uniform(wanted.size())];
+  if (tried_.size() >= kMaxTried) tried_.clear();
+  tried_[out.address] = now + kTryAgain;
+  return out;
+}
+
+std::optional<Candidate> KnownNodes::take_learned(Instant now, const Condition& is_wanted) {
+  while (!learned_.empty()) {
+    Candidate out = std::move(learned_.front());
+    learned_.pop_front();
+    if (!was_tried(now, out) && is_wanted(out)) return out;
+  }
+  return std::nullopt;
+}
+
+bool KnownNodes::consistent() const {
+  if (learned_.size() > kMaxLearned || tried_.size() > kMaxTried) return false;
+  if (cache_.find(own_id_) != nullptr) return false;
+  for (std::size_t i = 0; i < learned_.size(); ++i) {
+    if (learned_[i].id == own_id_) return false;
+    for (std::size_t j = 0; j < i; ++j) {
+      if (learned_[i].address == learned_[j].address) return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace qpeer::p2p

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
+// The nodes that we know of: those that we reached, in the cache, and those that peers told us of.
+//
+// Invariant: our own id is in neither. What was only heard of is at most kMaxLearned candidates of
+// different addresses.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "qpeer/cache/bootstrap_cache.hpp"
+#include "qpeer/p2p/bootstrap_plan.hpp"
+#include "qpeer/p2p/control_messages.hpp"
+#include "qpeer/p2p/node_config.hpp"
+#include "qpeer/p2p/peer_connection.hpp"
+#include "qpeer/transport/base/random.hpp"
+
+namespace qpeer::p2p {
+
+class KnownNodes {
+ public:
+  static constexpr std::size_t kMaxLearned = 128;
+  /// A candidate that was picked is not picked again before.
+  static constexpr Duration kTryAgain = 30s;
+  static constexpr std::size_t kMaxTried = 1'024;
+  using Condition = std::function<bool(const Candidate&)>;
+
+  /// Takes `remembered` out of `config`.
+  KnownNodes(NodeConfig& config, const PeerId& own_id);
+
+  [[nodiscard]] const cache::BootstrapCache& cache() const { return cache_; }
+  /// Whether the cache is not what it was at the last call.
+  [[nodiscard]] bool take_change();
+
+  // --- nodes that we reached -------------------------------------------------------------------
+
+  /// We reached, without help, the peer of this connection.
+  void on_reached(Instant now, const PeerConnection& connection, transport::Connection* transport,
+                  cache::Evidence evidence);
+  void on_failed(const PeerId& id) { cache_.on_failed(id); }
+  void on_session_ticket(PeerConnection& connection, std::vector<u8> ticket);
+  void on_new_token(PeerConnection& connection, std::vector<u8> address_token);
+  /// For one connection: what it shows is not shown again.
+  [[nodiscard]] cache::Resumption take_resumption(const PeerId& id) {
+    return cache_.take_resumption(id);
+  }
+  /// What `asker` may be told of, at most `max` of it.
+  [[nodiscard]] Peers answer(const PeerId& asker, std::uint64_t max, Random& random) const;
+
+  // --- candidates ------------------------------------------------------------------------------
+
+  /// A peer that is seen at `by` told us of it. What is in the cache is left alone.
+  void learn(const KnownPeer& peer, const SocketAddress& by);
+  [[nodiscard]] std::size_t learned() const { return learned_.size(); }
+  /// The cache, best first, then the contacts, then what was learned.
+  [[nodiscard]] std::vector<Candidate> candidates(const std::vector<Candidate>& contacts) const;
+  /// One of the cache or learned, else of the contacts, at random.
+  [[nodiscard]] std::optional<Candidate> pick(Instant now, const std::vector<Candidate>& contacts,
+                                              const Condition& is_wanted, Random& random);
+  /// Takes out the candidate that was learned first.
+  [[nodiscard]] std::optional<Candidate> take_learned(Instant now, const Condition& is_wanted);
+
+  [[nodiscard]] bool consistent() const;
+
+ private:
+  [[nodiscard]] bool was_tried(Instant now, const Candidate& candidate) const;
+
+  PeerId own_id_;
+  UnixSeconds unix_time_at_zero_;
+  cache::BootstrapCache cache_;
+  std::uint64_t seen_revision_ = 0;
+  std::deque<Candidate> learned_;
+  std::map<SocketAddress, Instant> tried_;  ///< Not again before.
+};
+
+}  // namespace qpeer::p2p

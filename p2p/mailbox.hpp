@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
+// Messages and requests, whole or not at all, and datagrams: what is sent, and what arrives.
+//
+// What arrives is gathered until its end. The inbox is bounded for each peer and for all: a stream
+// that finds no room is not read, so that flow control holds its sender back; only the oldest of a
+// peer may always go on, so that something gets whole. What stands still for message_timeout is
+// interrupted. See stream_prefix.hpp for the form of a stream.
+//
+// Invariant: each byte that is kept of a peer is charged to it, and each byte that waits to be sent
+// to it counts for its queue. A transfer that has a stream is named by StreamIndex, until an arrived
+// message is whole. A peer's queue names transfers of that peer that are not over.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <expected>
+#include <map>
+#include <optional>
+#include <set>
+#include <string_view>
+#include <vector>
+
+#include "qpeer/p2p/event_queue.hpp"
+#include "qpeer/p2p/inbox_budget.hpp"
+#include "qpeer/p2p/peer_table.hpp"
+#include "qpeer/p2p/raw_streams.hpp"
+#include "qpeer/p2p/stream_index.hpp"
+
+namespace qpeer::p2p {
+
+class Mailbox {
+ public:
+  /// Of what peers sent, not taken yet. Unreliable: the oldest make room.
+  static constexpr std::size_t kMaxDatagrams = 256;
+  /// What a message costs beside its bytes, so that empty ones fill an inbox too.
+  static constexpr std::size_t kTransferCost = 256;
+
+  Mailbox(const NodeConfig& config, EventQueue& queue, ConnectionTable& connections,
+          PeerTable& peers, StreamIndex& index, RawStreams& raw)
+      : config_(config),
+        queue_(queue),
+        connections_(connections),
+        peers_(peers),
+        index_(index),
+        raw_(raw),
+        budget_(config) {}
+
+  // --- what the application does: as the calls of Node -----------------------------------------
+
+  std::expected<OperationId, PeerError> send(Instant now, const PeerId& to, std::vector<u8> data);
+  std::expected<OperationId, PeerError> request(Instant now, const PeerId& to,
+                                                std::vector<u8> data);
+  std::expected<void, PeerError> reply(Instant now, OperationId request, std::vector<u8> data);
+  void cancel(OperationId id);
+  std::optional<Message> next_message();
+  std::optional<Request> next_request(Instant now);
+  std::expected<void, PeerError> send_datagram(const PeerId& to, Bytes data);
+  std::optional<Datagram> next_datagram();
+
+  // --- what happened ---------------------------------------------------------------------------
+
+  /// The peer opened a stream for the application. What is wrong with it, if anything.
+  [[nodiscard]] std::optional<std::string_view> on_stream_opened(Instant now,
+                                                                 const PeerConnection& connection,
+                                                                 StreamId stream);
+  /// Application data may flow: takes what was held back until now. What is wrong with it.
+  [[nodiscard]] std::optional<std::string_view> on_connection_opened(
+      Instant now, const PeerConnection& connection);
+  /// Of a stream that is the application's, and not raw.
+  void on_stream_event(Instant now, OperationId id, const transport::StreamEvent& event);
+  void on_datagrams(const PeerConnection& connection);
+  /// Nothing on the connection will be whole any more.
+  void on_streams_lost(ConnectionSlot connection);
+  /// The link is up, or the peer allows more streams: opens them for what waits.
+  void write_waiting(Instant now, const Peer& peer);
+  void on_can_open(Instant now, const Peer& peer);
+  /// Writable is owed to whoever was refused.
+  void want_writable(const PeerId& peer) { queues_[peer].was_full = true; }
+  /// All that waits for a stream to the peer comes to nothing.
+  void fail_waiting(const PeerId& peer, PeerError error);
+  void on_peer_erased(const PeerId& peer);
+  /// All that is not sent yet comes to nothing.
+  void shut_down();
+
+  // --- time ------------------------------------------------------------------------------------
+
+  [[nodiscard]] Instant next_deadline() const { return sweep_at_; }
+  void on_deadline(Instant now) {
+    if (sweep_at_ <= now) sweep(now);
+  }
+  /// Whether something made room since the last resume_paused().
+  [[nodiscard]] bool room_was_made() const { return room_was_made_; }
+  /// Reads on where there was no room.
+  void resume_paused(Instant now);
+
+  /// Whether something is being sent to a peer whose link is up.
+  [[nodiscard]] bool is_sending() const;
+  [[nodiscard]] std::size_t inbox_bytes() const { return budget_.total(); }
+  [[nodiscard]] bool consistent() const;
+
+ private:
+  /// A message or a request on its way.
+  struct Transfer {
+    enum class Kind : u8 { message_out, request_out, incoming, message_in, request_in };
+    OperationId id{};
+    Kind kind = Kind::incoming;
+    PeerId peer{};
+    ConnectionSlot connection = kNoSlot;
+    std::optional<StreamId> stream{};
+    std::vector<u8> out{};
+    std::size_t written = 0;
+    bool prefix_written = false;
+    bool sending = false;   ///< `out` is to be written.
+    bool finished = false;  ///< All of it was written, and the end.
+    std::vector<u8> in{};
+    std::size_t charged = 0;  ///< To the peer.
+    bool whole = false;       ///< All of it was read.
+    bool blocked = false;     ///< There is more, and no room for it.
+    Instant progress_at{};
+  };
+  /// What is not over, of one peer.
+  struct PeerQueue {
+    std::deque<OperationId> waiting{};  ///< Without a stream yet.
+    std::set<OperationId> sending{};    ///< All of ours.
+    std::set<OperationId> receiving{};  ///< All of the peer's that are not whole.
+    std::size_t queued_bytes = 0;
+    bool was_full = false;  ///< Writable is owed.
+  };
+
+  // mailbox.cpp
+  Transfer& add(Instant now, Transfer::Kind kind, const PeerId& peer);
+  [[nodiscard]] Transfer* find(OperationId id);
+  [[nodiscard]] transport::Connection* transport_of(const Transfer& transfer);
+  std::expected<OperationId, PeerError> queue(Instant now, Transfer::Kind kind, const PeerId& to,
+                                              std::vector<u8> data);
+  void write(Instant now, Transfer& transfer);
+  void on_finished(const Transfer& transfer);
+  void on_stopped(const Transfer& transfer, std::uint64_t code);
+  void break_off(const Transfer& transfer, ErrorCode code);
+  void fail(OperationId id, PeerError error);
+  void erase(OperationId id);
+  void emit_writable(const PeerId& peer, PeerQueue& queue);
+  void sweep(Instant now);
+
+  // mailbox_inbox.cpp
+  void read(Instant now, OperationId id);
+  bool read_prefix(Transfer& transfer, transport::Connection& connection);
+  bool read_body(Instant now, Transfer& transfer, transport::Connection& connection);
+  void become_raw(const Transfer& transfer, bool empty);
+  void on_unreadable(const Transfer& transfer, transport::StreamError error);
+  void refuse(const Transfer& transfer, ErrorCode code, std::string_view why);
+  void interrupt(OperationId id, std::string_view why);
+  void complete(Transfer& transfer);
+  void pause(Transfer& transfer);
+  void charge(Transfer& transfer, std::size_t size);
+  void discharge(Transfer& transfer);
+  [[nodiscard]] std::size_t room(const Transfer& transfer) const;
+  [[nodiscard]] OperationId oldest_receiving() const;
+
+  const NodeConfig& config_;
+  EventQueue& queue_;
+  ConnectionTable& connections_;
+  PeerTable& peers_;
+  StreamIndex& index_;
+  RawStreams& raw_;
+  InboxBudget budget_;
+  std::map<OperationId, Transfer> transfers_;
+  std::map<PeerId, PeerQueue> queues_;
+  std::map<ConnectionSlot, std::vector<StreamId>> held_;  ///< Opened by a peer before it may.
+  std::deque<OperationId> messages_;                      ///< Whole, and not taken.
+  std::deque<OperationId> requests_;
+  std::deque<Datagram> datagrams_;
+  std::set<PeerId> paused_;  ///< Who has something that found no room.
+  bool room_was_made_ = false;
+  Instant sweep_at_ = kNever;
+};
+
+}  // namespace qpeer::p2p

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
+// What arrives, until it is whole and taken.
+#include <algorithm>
+#include <utility>
+
+#include "qpeer/p2p/mailbox.hpp"
+#include "qpeer/p2p/stream_prefix.hpp"
+
+namespace qpeer::p2p {
+
+using transport::StreamError;
+
+// --- streams that peers open ---------------------------------------------------------------------
+
+std::optional<std::string_view> Mailbox::on_stream_opened(Instant now,
+                                                          const PeerConnection& connection,
+                                                          StreamId stream) {
+  const auto& introduction = connection.control.peer_introduction();
+  if (introduction) {
+    const bool client = introduction->role == Role::client;
+    if (stream.is_bidirectional() != client) {
+      return client ? "a client opens bidirectional streams only"
+                    : "a node opens unidirectional streams only";
+    }
+  }
+  if (connection.stage != PeerConnection::Stage::open) {
+    held_[connection.slot].push_back(stream);
+    return std::nullopt;
+  }
+  Transfer& transfer = add(now, Transfer::Kind::incoming, connection.peer);
+  transfer.connection = connection.slot;
+  transfer.stream = stream;
+  index_.add(connection.slot, stream, transfer.id);
+  queues_[connection.peer].receiving.insert(transfer.id);
+  read(now, transfer.id);
+  return std::nullopt;
+}
+
+std::optional<std::string_view> Mailbox::on_connection_opened(Instant now,
+                                                              const PeerConnection& connection) {
+  if (connection.stage != PeerConnection::Stage::open) return std::nullopt;
+  const auto at = held_.find(connection.slot);
+  if (at == held_.end()) return std::nullopt;
+  const std::vector<StreamId> held = std::move(at->second);
+  held_.erase(at);
+  for (const StreamId stream : held) {
+    if (const auto wrong = on_stream_opened(now, connection, stream)) return wrong;
+  }
+  return std::nullopt;
+}
+
+// --- reading -------------------------------------------------------------------------------------
+
+void Mailbox::read(Instant now, OperationId id) {
+  for (;;) {
+    Transfer* transfer = find(id);
+    if (transfer == nullptr || transfer->whole) return;
+    transport::Connection* connection = transport_of(*transfer);
+    if (connection == nullptr) return;
+    const bool goes_on = transfer->kind == Transfer::Kind::incoming
+                             ? read_prefix(*transfer, *connection)
+                             : read_body(now, *transfer, *connection);
+    if (!goes_on) return;
+  }
+}
+
+// The first byte says what the stream is. Whether there is more to read.
+bool Mailbox::read_prefix(Transfer& transfer, transport::Connection& connection) {
+  const auto view = connection.peek(*transfer.stream);
+  if (!view) {
+    on_unreadable(transfer, view.error());
+    return false;
+  }
+  if (view->data.empty() && !view->fin) return false;
+  if (room(transfer) == 0) {
+    pause(transfer);
+    return false;
+  }
+  charge(transfer, kTransferCost);
+  const u8 prefix = view->data.empty() ? u8{255} : view->data[0];
+  if (prefix != kMessageStream && prefix != kRawStream) {
+    refuse(transfer, ErrorCode::malformed, "a stream of unknown kind");
+    return false;
+  }
+  // With its only byte the stream is gone, and gives no end any more.
+  const bool empty = view->fin && view->data.size() == 1;
+  connection.consume(*transfer.stream, 1);
+  if (prefix == kRawStream) {
+    become_raw(transfer, empty);
+    return false;
+  }
+  const bool answers = transfer.stream->is_bidirectional();
+  transfer.kind = answers ? Transfer::Kind::request_in : Transfer::Kind::message_in;
+  if (empty) complete(transfer);
+  return !empty;
+}
+
+// From now on RawStreams owns the stream.
+void Mailbox::become_raw(const Transfer& transfer, bool empty) {
+  const OperationId id = transfer.id;
+  const RawStream raw{.peer = transfer.peer,
+                      .connection = transfer.connection,
+                      .stream = *transfer.stream,
+                      .sends = transfer.stream->is_bidirectional(),
+                      .receives = true,
+                      .empty = empty};
+  erase(id);
+  index_.add(raw.connection, raw.stream, id);
+  raw_.adopt(id, raw);
+}
+
+// Whether there is more to read.
+bool Mailbox::read_body(Instant now, Transfer& transfer, transport::Connection& connection) {
+  const auto view = connection.peek(*transfer.stream);
+  if (!view) {
+    on_unreadable(transfer, view.error());
+    return false;
+  }
+  // An answer is like a message of the peer from its first byte on.
+  if (transfer.kind == Transfer::Kind::request_out && !view->data.empty()) {
+    queues_[transfer.peer].receiving.insert(transfer.id);
+  }
+  const std::size_t size = std::min(view->data.size(), room(transfer));
+  if (transfer.in.size() + size > config_.max_message_size) {
+    refuse(transfer, ErrorCode::message_too_large, "the message is too large");
+    return false;
+  }
+  if (size == 0 && !view->data.empty()) {
+    pause(transfer);
+    return false;
+  }
+  transfer.blocked = false;
+  transfer.in.insert(transfer.in.end(), view->data.begin(),
+                     view->data.begin() + static_cast<std::ptrdiff_t>(size));
+  charge(transfer, size);
+  if (size > 0) transfer.progress_at = now;
+  const bool whole = view->fin && size == view->data.size();
+  const bool empty = view->data.empty();
+  connection.consume(*transfer.stream, size);
+  if (whole) complete(transfer);
+  return !whole && !empty;
+}
+
+void Mailbox::complete(Transfer& transfer) {
+  transfer.whole = true;
+  const OperationId id = transfer.id;
+  if (transfer.kind == Transfer::Kind::request_out) {
+    Response response{.id = id, .data = std::exchange(transfer.in, {})};
+    erase(id);
+    queue_.emit(std::move(response));
+    room_was_made_ = true;
+    return;
+  }
+  queues_[transfer.peer].receiving.erase(id);
+  const bool message = transfer.kind == Transfer::Kind::message_in;
+  if (message) {
+    // The end of the connection does not touch it any more.
+    index_.remove(transfer.connection, *transfer.stream);
+    transfer.connection = kNoSlot;
+  }
+  (message ? messages_ : requests_).push_back(id);
+  queue_.emit(Incoming{.kind = message ? Incoming::Kind::message : Incoming::Kind::request,
+                       .from = transfer.peer});
+}
+
+// --- what comes to nothing -----------------------------------------------------------------------
+
+void Mailbox::refuse(const Transfer& transfer, ErrorCode code, std::string_view why) {
+  const StreamId stream = *transfer.stream;
+  if (transport::Connection* connection = transport_of(transfer)) {
+    (void)connection->stop_sending(stream, std::to_underlying(code));
+    if (stream.is_bidirectional()) (void)connection->reset(stream, std::to_underlying(code));
+  }
+  if (transfer.kind == Transfer::Kind::request_out) {
+    return fail(transfer.id, PeerError::too_large);
+  }
+  interrupt(transfer.id, why);
+}
+
+// The peer reset the stream.
+void Mailbox::on_unreadable(const Transfer& transfer, StreamError error) {
+  if (error != StreamError::reset) return;
+  if (transfer.kind == Transfer::Kind::request_out) return fail(transfer.id, PeerError::refused);
+  if (transport::Connection* connection = transport_of(transfer);
+      connection != nullptr && transfer.stream->is_bidirectional()) {
+    (void)connection->reset(*transfer.stream, std::to_underlying(ErrorCode::interrupted));
+  }
+  interrupt(transfer.id, "the sender broke it off");
+}
+
+void Mailbox::interrupt(OperationId id, std::string_view why) {
+  const Transfer& transfer = *find(id);
+  queue_.emit(IncomingInterrupted{.from = transfer.peer, .bytes = transfer.in.size(), .why = why});
+  std::erase(messages_, id);
+  std::erase(requests_, id);
+  erase(id);
+  room_was_made_ = true;
+}
+
+// --- the inbox -----------------------------------------------------------------------------------
+
+std::optional<Message> Mailbox::next_message() {
+  if (messages_.empty()) return std::nullopt;
+  const OperationId id = messages_.front();
+  messages_.pop_front();
+  Transfer& transfer = *find(id);
+  Message out{.from = transfer.peer, .data = std::exchange(transfer.in, {})};
+  erase(id);
+  room_was_made_ = true;
+  return out;
+}
+
+std::optional<Request> Mailbox::next_request(Instant now) {
+  if (requests_.empty()) return std::nullopt;
+  const OperationId id = requests_.front();
+  requests_.pop_front();
+  Transfer& transfer = *find(id);
+  discharge(transfer);
+  transfer.progress_at = now;
+  room_was_made_ = true;
+  return Request{.id = id, .from = transfer.peer, .data = std::exchange(transfer.in, {})};
+}
+
+void Mailbox::charge(Transfer& transfer, std::size_t size) {
+  transfer.charged += size;
+  budget_.charge(transfer.peer, size);
+}
+
+void Mailbox::discharge(Transfer& transfer) {
+  budget_.discharge(transfer.peer, std::exchange(transfer.charged, 0));
+}
+
+std::size_t Mailbox::room(const Transfer& transfer) const {
+  // Of all peers' the oldest may go on when the inbox is full, or halves would wait for each other.
+  if (budget_.is_full() && oldest_receiving() != transfer.id) return 0;
+  if (const std::size_t room = budget_.room(transfer.peer, false); room > 0) return room;
+  const auto at = queues_.find(transfer.peer);
+  const bool oldest = at != queues_.end() && !at->second.receiving.empty() &&
+                      *at->second.receiving.begin() == transfer.id;
+  return oldest ? budget_.room(transfer.peer, true) : 0;
+}
+
+OperationId Mailbox::oldest_receiving() const {
+  OperationId out{};
+  for (const auto& [peer, queue] : queues_) {
+    if (queue.receiving.empty()) continue;
+    const OperationId oldest = *queue.receiving.begin();
+    if (out == OperationId{} || oldest < out) out = oldest;
+  }
+  return out;
+}
+
+// It goes on when something made room: see resume_paused().
+void Mailbox::pause(Transfer& transfer) {
+  transfer.blocked = true;
+  paused_.insert(transfer.peer);
+}
+
+void Mailbox::resume_paused(Instant now) {
+  room_was_made_ = false;
+  if (paused_.empty()) return;
+  if (budget_.is_full()) return read(now, oldest_receiving());
+  for (const PeerId& peer : std::exchange(paused_, {})) {
+    const auto at = queues_.find(peer);
+    if (at == queues_.end()) continue;
+    for (const OperationId id : std::set(at->second.receiving)) read(now, id);
+  }
+}
+
+}  // namespace qpeer::p2p

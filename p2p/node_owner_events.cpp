@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
+// What the owners of a Node's state say to each other: who is told of what.
+#include "qpeer/p2p/node_state.hpp"
+
+namespace qpeer::p2p {
+namespace {
+
+using Kind = transport::CloseReason::Kind;
+
+// Whether it makes sense to dial again after a link ended so.
+bool may_retry(const transport::CloseReason& reason) {
+  switch (reason.kind) {
+    case Kind::idle_timeout:
+    case Kind::handshake_timeout:
+    case Kind::stateless_reset:
+      return true;
+    default:
+      return false;
+  }
+}
+
+std::string why(const transport::CloseReason& reason) {
+  if (reason.kind != Kind::peer_application) return to_string(reason);
+  const auto code = static_cast<ErrorCode>(reason.code);
+  const std::string said = to_string(reason);
+  return std::string(to_string(code)) + (reason.reason.empty() ? "" : " (" + said + ")");
+}
+
+}  // namespace
+
+// --- connections ---------------------------------------------------------------------------------
+
+void Node::Implementation::on_owner_event(const ControlReadable& event) {
+  if (read_control_message(connections[event.connection])) queue.post(event);
+}
+
+void Node::Implementation::on_owner_event(const TransportClosed& event) {
+  PeerConnection& connection = connections[event.connection];
+  if (connection.has_ended()) return;
+  if (read_control_message(connection)) return queue.post(event);  // A verdict may lie there.
+  if (connection.has_ended()) return;
+  const transport::CloseReason& reason = event.reason;
+  if (reason.kind == Kind::peer_application && connection.owner != kNoSlot &&
+      reason.code == std::to_underlying(ErrorCode::shutting_down)) {
+    // The peer's other connections are about to end as well, and none of them is missed.
+    peers.close_directions(now, peers[connection.owner], ErrorCode::not_needed,
+                           "you are shutting down", connection.slot);
+  }
+  const bool in_handshake = connection.stage == PeerConnection::Stage::handshake;
+  peers.retire(connection, {.why = why(reason),
+                            .may_retry = may_retry(reason),
+                            .refused = in_handshake && reason.kind != Kind::handshake_timeout,
+                            .closed_by_us = {}});
+}
+
+void Node::Implementation::on_owner_event(const ConnectionEnded& event) {
+  on_ended(connections[event.connection], event);
+  std::erase(unread, event.connection);
+  connections.erase(event.connection);
+}
+
+// Tells whoever waits for the connection.
+void Node::Implementation::on_ended(const PeerConnection& connection,
+                                    const ConnectionEnded& event) {
+  const ConnectionEnd& end = event.end;
+  mailbox.on_streams_lost(connection.slot);
+  discovery.on_connection_ended(now, connection, end.why);
+  if (connection.requested) {
+    queue.emit(LinkFailed{.candidate = {.candidate = connection.candidate, .why = end.why}});
+  }
+  if (connection.dial_back_for != kNoSlot) {
+    return reachability.on_dial_back_ended(now, connection, end);
+  }
+  if (!event.had_owner) return on_dial_failed(connection, end);
+  Peer* peer = event.missed_by ? peers.find(*event.missed_by) : nullptr;
+  if (peer == nullptr) return;
+  peers.on_direction_lost(now, *peer, end);
+  for (std::size_t left = connection.pings.size(); left > 0; --left) (void)ping(peer->id);
+}
+
+// One that was no link yet, to a peer that we know by name. What we had no use for did not fail:
+// above all, whoever is being forgotten is not dialled again for its dial-back.
+void Node::Implementation::on_dial_failed(const PeerConnection& connection,
+                                          const ConnectionEnd& end) {
+  if (!connection.dialled || !connection.candidate.id || shutting_down) return;
+  if (end.closed_by_us == ErrorCode::not_needed) return;
+  known.on_failed(*connection.candidate.id);
+  Peer* peer = peers.find(*connection.candidate.id);
+  if (peer != nullptr && !peer->has_outbound()) peers.on_retry_failed(now, *peer, end.why);
+}
+
+void Node::Implementation::on_owner_event(const ConnectionOpened& event) {
+  PeerConnection& connection = connections[event.connection];
+  if (const auto wrong = mailbox.on_connection_opened(now, connection)) {
+    violate(connection, ErrorCode::role_violation, *wrong);
+  }
+}
+
+void Node::Implementation::on_owner_event(const StreamsLost& event) {
+  mailbox.on_streams_lost(event.connection);
+}
+
+// --- links ---------------------------------------------------------------------------------------
+
+void Node::Implementation::on_owner_event(const InboundAttached& event) {
+  if (Peer* peer = peers.find(event.peer)) reachability.on_inbound_attached(now, *peer);
+}
+
+void Node::Implementation::on_owner_event(const OutboundAttached& event) {
+  if (const Peer* peer = peers.find(event.peer)) reachability.prove(*peer);
+}
+
+void Node::Implementation::on_owner_event(const OutboundOpened& event) {
+  discovery.on_outbound_opened(connections[event.connection]);
+}
+
+void Node::Implementation::on_owner_event(const OutboundLost& event) {
+  if (Peer* peer = peers.find(event.peer)) reachability.on_outbound_lost(now, *peer);
+}
+
+void Node::Implementation::on_owner_event(const DialBackProved& event) {
+  if (Peer* peer = peers.find(event.peer)) reachability.on_dial_back_proved(now, *peer);
+}
+
+void Node::Implementation::on_owner_event(const LinkReady& event) {
+  Peer* peer = peers.find(event.peer);
+  if (peer == nullptr) return;
+  discovery.on_link_ready(now, *peer);
+  mailbox.write_waiting(now, *peer);
+}
+
+void Node::Implementation::on_owner_event(const LinkWentDown& /*event*/) {
+  discovery.on_link_down(now);
+}
+
+void Node::Implementation::on_owner_event(const RetryDue& event) {
+  Peer* peer = peers.find(event.peer);
+  if (peer == nullptr) return;
+  const auto dialled =
+      dialler.dial(now, {.address = peer->address, .id = peer->id, .server_name = {}},
+                   Purpose::link, Port::first);
+  if (!dialled) peers.on_retry_failed(now, *peer, dialled.error());
+}
+
+void Node::Implementation::on_owner_event(const RoleChanged& event) {
+  if (const Peer* peer = peers.find(event.peer)) reachability.forget(now, *peer);
+  mailbox.fail_waiting(event.peer, PeerError::wrong_role);
+}
+
+// --- peers ---------------------------------------------------------------------------------------
+
+void Node::Implementation::on_owner_event(const LinkAbandoned& event) {
+  mailbox.fail_waiting(event.peer, PeerError::link_lost);
+  erase_if_unused(event.peer);
+}
+
+void Node::Implementation::on_owner_event(const PeerUnused& event) { erase_if_unused(event.peer); }
+
+void Node::Implementation::erase_if_unused(const PeerId& id) {
+  const Peer* peer = peers.find(id);
+  if (peer == nullptr || !peers.is_unused(*peer)) return;
+  reachability.forget(now, *peer);
+  mailbox.on_peer_erased(id);
+  peers.erase(*peer);
+}
+
+}  // namespace qpeer::p2p

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
+// The peers of a Node, the connections that are the directions of their links, and when a link is
+// up.
+//
+//   peers_   slot -> Peer     by_id_   PeerId -> slot
+//
+//   link between two nodes   up when `outbound` is open and one of `inbound` is
+//   any other link           up when either is
+//
+// Invariant: by_id_ names each peer once. A direction of a peer is a connection that has not ended
+// and whose owner is that peer; `outbound` we dialled, `inbound` (at most kMaxInbound, newest last)
+// the peer did. links_up() is the number of peers that are up.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "qpeer/p2p/back_off.hpp"
+#include "qpeer/p2p/connection_table.hpp"
+#include "qpeer/p2p/event_queue.hpp"
+#include "qpeer/p2p/node_config.hpp"
+#include "qpeer/transport/base/deadline_heap.hpp"
+#include "qpeer/transport/base/random.hpp"
+#include "qpeer/transport/base/slab.hpp"
+
+namespace qpeer::p2p {
+
+struct Peer {
+  PeerSlot slot = kNoSlot;
+  PeerId id{};
+  Role role = Role::node;
+  SocketAddress address{};                ///< Where we dial it, or see it from.
+  ConnectionSlot outbound = kNoSlot;      ///< The connection that we dialled.
+  std::vector<ConnectionSlot> inbound{};  ///< Those that it dialled. It closes what it needs not.
+  bool up = false;
+  bool we_dialled = false;
+  Instant up_since{};
+  // Dialling again.
+  std::optional<BackOff> back_off{};
+  std::size_t attempts = 0;
+  Instant retry_at = kNever;
+  Instant drop_at = kNever;  ///< With one direction only, and no help in sight.
+
+  [[nodiscard]] bool has_outbound() const { return outbound != kNoSlot; }
+};
+
+class PeerTable {
+ public:
+  static constexpr std::size_t kMaxInbound = 4;
+
+  PeerTable(const NodeConfig& config, Random& random, ConnectionTable& connections,
+            EventQueue& queue)
+      : config_(config), random_(random), connections_(connections), queue_(queue) {}
+
+  // --- peers -----------------------------------------------------------------------------------
+
+  [[nodiscard]] Peer* find(const PeerId& id);
+  [[nodiscard]] const Peer* find(const PeerId& id) const;
+  [[nodiscard]] Peer& operator[](PeerSlot slot) { return peers_[slot]; }
+  /// The peer, in this role from now on; null when there is no room for another.
+  [[nodiscard]] Peer* admit(Instant now, const PeerId& id, Role role);
+  /// Nothing keeps the peer any more.
+  [[nodiscard]] bool is_unused(const Peer& peer) const;
+  void erase(const Peer& peer);
+  /// In the order of their ids.
+  [[nodiscard]] std::vector<const Peer*> all() const;
+  template <class F>
+  void for_each(F&& visit) {
+    peers_.for_each(visit);
+  }
+
+  // --- directions of links ---------------------------------------------------------------------
+
+  void attach_inbound(Instant now, Peer& peer, PeerConnection& connection);
+  /// Also when it has a verdict more than before.
+  void attach_outbound(Instant now, Peer& peer, PeerConnection& connection);
+  /// Whether one that the peer dialled is open.
+  [[nodiscard]] bool has_inbound(const Peer& peer) const;
+  /// The connection to send on, ours before the peer's; kNoSlot when none is open.
+  [[nodiscard]] ConnectionSlot best_connection(const PeerId& id) const;
+  /// The peer accepted us, or proved that it can be reached: is the link up by that?
+  void update_link(Instant now, Peer& peer);
+  void take_down(Peer& peer, const std::string& why, bool retry);
+  /// One of the directions is gone.
+  void on_direction_lost(Instant now, Peer& peer, const ConnectionEnd& end);
+  /// We want no link to the peer any more. Its directions were closed.
+  void give_up(Peer& peer);
+  [[nodiscard]] std::size_t links_up() const { return links_up_; }
+
+  // --- ends of connections ---------------------------------------------------------------------
+
+  /// Ends the connection and tells its peer `reason`: `why` goes to whoever waits for it.
+  void close(Instant now, PeerConnection& connection, ErrorCode code, std::string_view reason,
+             std::string why);
+  void close(Instant now, PeerConnection& connection, ErrorCode code, std::string_view reason) {
+    close(now, connection, code, reason, std::string(reason));
+  }
+  /// The same for all directions but `kept`, which the link does not miss.
+  void close_directions(Instant now, Peer& peer, ErrorCode code, std::string_view reason,
+                        ConnectionSlot kept = kNoSlot);
+  /// The connection ended, whoever closed it.
+  void retire(PeerConnection& connection, ConnectionEnd end);
+  /// From now on the connection is no direction of its owner's link, which does not miss it.
+  bool detach(const PeerConnection& connection);
+
+  // --- dialling again --------------------------------------------------------------------------
+
+  [[nodiscard]] Instant next_deadline() const { return deadlines_.earliest(); }
+  /// Only when next_deadline() has come.
+  void on_deadline(Instant now);
+  void on_retry_failed(Instant now, Peer& peer, const std::string& why);
+  /// No link is made any more.
+  void shut_down() { shutting_down_ = true; }
+
+  [[nodiscard]] bool consistent() const;
+
+ private:
+  void change_role(Instant now, Peer& peer, Role role);
+  void schedule_retry(Instant now, Peer& peer);
+  void rearm(const Peer& peer);
+
+  const NodeConfig& config_;
+  Random& random_;
+  ConnectionTable& connections_;
+  EventQueue& queue_;
+  Slab<Peer> peers_;
+  std::map<PeerId, PeerSlot> by_id_;
+  DeadlineHeap deadlines_;
+  std::size_t links_up_ = 0;
+  bool shutting_down_ = false;
+};
+
+}  // namespace qpeer::p2p

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
+// The one or two UDP ports of a Node, each with the transport endpoint behind it.
+//
+// Invariant: there is a probe port exactly when NodeConfig::probe_address is set.
+#pragma once
+
+#include <expected>
+#include <optional>
+#include <string_view>
+
+#include "qpeer/p2p/node_config.hpp"
+#include "qpeer/p2p/peer_connection.hpp"
+#include "qpeer/p2p/trust.hpp"
+#include "qpeer/transport/base/datagram.hpp"
+
+namespace qpeer::p2p {
+
+/// Where connections come from; tests have one of their own.
+class ConnectionSource {
+ public:
+  virtual std::expected<transport::ConnectionHandle, transport::ConnectError> connect(
+      Instant now, Port port, const SocketAddress& remote,
+      const transport::ConnectOptions& options) = 0;
+  /// Null once the connection is gone. Good until the next call of the machine.
+  virtual transport::Connection* find(Port port, transport::ConnectionHandle handle) = 0;
+  [[nodiscard]] virtual bool has_probe() const = 0;
+
+  ConnectionSource() = default;
+  ConnectionSource(const ConnectionSource&) = delete;
+  ConnectionSource& operator=(const ConnectionSource&) = delete;
+
+ protected:
+  ~ConnectionSource() = default;
+};
+
+class Ports final : public ConnectionSource {
+ public:
+  Ports(const NodeConfig& config, const PeerTls& tls, crypto::KeyFactory& keys, Random& random);
+
+  std::expected<transport::ConnectionHandle, transport::ConnectError> connect(
+      Instant now, Port port, const SocketAddress& remote,
+      const transport::ConnectOptions& options) override {
+    return endpoint(port).connect(now, remote, options);
+  }
+  transport::Connection* find(Port port, transport::ConnectionHandle handle) override {
+    return endpoint(port).find(handle);
+  }
+  [[nodiscard]] bool has_probe() const override { return probe_.has_value(); }
+
+  void on_datagram(Instant now, ReceivedDatagram datagram);
+  std::optional<Transmit> poll_transmit(Instant now, TransmitBuffer& out);
+  [[nodiscard]] Instant next_deadline() const;
+  void on_deadline(Instant now);
+  /// Calls `on_event(port, event)` with the next event, those of the first port before those of the
+  /// other; false when there is none.
+  template <class F>
+  bool poll_event(F&& on_event) {
+    if (const auto event = first_.poll_event()) {
+      on_event(Port::first, *event);
+      return true;
+    }
+    if (!probe_) return false;
+    const auto event = probe_->poll_event();
+    if (event) on_event(Port::probe, *event);
+    return event.has_value();
+  }
+
+  void shut_down(Instant now, ErrorCode code, std::string_view reason);
+  [[nodiscard]] bool is_idle() const { return first_.idle() && (!probe_ || probe_->idle()); }
+
+ private:
+  transport::Endpoint& endpoint(Port port) { return port == Port::probe ? *probe_ : first_; }
+
+  transport::Endpoint first_;
+  std::optional<transport::Endpoint> probe_;
+  SocketAddress probe_address_{};
+};
+
+}  // namespace qpeer::p2p

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
+#include "qpeer/p2p/raw_streams.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "qpeer/p2p/stream_prefix.hpp"
+
+namespace qpeer::p2p {
+
+using transport::StreamError;
+
+std::optional<OperationId> RawStreams::open(const PeerConnection& connection, bool bidirectional) {
+  transport::Connection* transport = connections_.transport(connection);
+  const auto stream = transport->open_stream(bidirectional);
+  if (!stream) return std::nullopt;
+  constexpr std::array<u8, 1> kPrefix{kRawStream};
+  (void)transport->write(*stream, kPrefix);
+  const OperationId id = index_.new_id();
+  index_.add(connection.slot, *stream, id);
+  streams_.emplace(id, RawStream{.peer = connection.peer,
+                                 .connection = connection.slot,
+                                 .stream = *stream,
+                                 .sends = true,
+                                 .receives = bidirectional});
+  return id;
+}
+
+void RawStreams::adopt(OperationId id, const RawStream& stream) {
+  streams_.emplace(id, stream);
+  arrived_.push_back(id);
+  queue_.emit(Incoming{.kind = Incoming::Kind::stream, .from = stream.peer});
+}
+
+std::optional<IncomingStream> RawStreams::next() {
+  while (!arrived_.empty()) {
+    const OperationId id = arrived_.front();
+    arrived_.pop_front();
+    if (const auto at = streams_.find(id); at != streams_.end()) {
+      return IncomingStream{.id = id, .from = at->second.peer};
+    }
+  }
+  return std::nullopt;
+}
+
+RawStreams::TransportStream RawStreams::find(OperationId id) {
+  const auto at = streams_.find(id);
+  if (at == streams_.end()) return {};
+  return {.raw = &at->second, .connection = connections_.transport(at->second.connection)};
+}
+
+// --- what the application does -------------------------------------------------------------------
+
+std::expected<std::size_t, StreamError> RawStreams::write(OperationId id, Bytes data) {
+  const TransportStream stream = find(id);
+  if (stream.connection == nullptr) return std::unexpected(StreamError::closed);
+  return stream.connection->write(stream.id(), data);
+}
+
+std::expected<void, StreamError> RawStreams::finish(OperationId id) {
+  const TransportStream stream = find(id);
+  if (stream.connection == nullptr) return std::unexpected(StreamError::closed);
+  return stream.connection->finish(stream.id());
+}
+
+std::expected<void, StreamError> RawStreams::reset(OperationId id, std::uint64_t error_code) {
+  const TransportStream stream = find(id);
+  if (stream.connection == nullptr) return std::unexpected(StreamError::closed);
+  const auto done = stream.connection->reset(stream.id(), error_code);
+  if (done) on_side_over(id, Direction::sending);
+  return done;
+}
+
+std::expected<void, StreamError> RawStreams::stop_sending(OperationId id,
+                                                          std::uint64_t error_code) {
+  const TransportStream stream = find(id);
+  if (stream.connection == nullptr) return std::unexpected(StreamError::closed);
+  const auto done = stream.connection->stop_sending(stream.id(), error_code);
+  if (done) on_side_over(id, Direction::receiving);
+  return done;
+}
+
+std::expected<transport::ReadView, StreamError> RawStreams::peek(OperationId id) {
+  const TransportStream stream = find(id);
+  if (stream.connection == nullptr) return std::unexpected(StreamError::closed);
+  if (stream.raw->empty) return transport::ReadView{.data = {}, .fin = true};
+  const auto view = stream.connection->peek(stream.id());
+  if (!view && view.error() == StreamError::reset) on_side_over(id, Direction::receiving);
+  return view;
+}
+
+void RawStreams::consume(OperationId id, std::size_t size) {
+  const TransportStream stream = find(id);
+  if (stream.connection == nullptr) return;
+  if (stream.raw->empty) return on_side_over(id, Direction::receiving);
+  const auto view = stream.connection->peek(stream.id());
+  const bool over = view && view->fin && view->data.size() == size;
+  stream.connection->consume(stream.id(), size);
+  if (over) on_side_over(id, Direction::receiving);
+}
+
+std::uint64_t RawStreams::reset_code(OperationId id) {
+  const TransportStream stream = find(id);
+  return stream.connection == nullptr ? 0 : stream.connection->reset_code(stream.id());
+}
+
+void RawStreams::cancel(OperationId id) {
+  const TransportStream stream = find(id);
+  if (stream.connection != nullptr) {
+    const auto code = std::to_underlying(ErrorCode::not_allowed);
+    (void)stream.connection->reset(stream.id(), code);
+    (void)stream.connection->stop_sending(stream.id(), code);
+  }
+  erase(id);
+}
+
+// --- what happened -------------------------------------------------------------------------------
+
+void RawStreams::on_event(OperationId id, const transport::StreamEvent& event) {
+  using Kind = transport::StreamEvent::Kind;
+  switch (event.kind) {
+    case Kind::readable:
+      return queue_.emit(StreamActivity{.id = id});
+    case Kind::writable:
+      return queue_.emit(StreamActivity{.id = id, .kind = StreamActivity::Kind::writable});
+    case Kind::finished:
+      queue_.emit(StreamActivity{.id = id, .kind = StreamActivity::Kind::finished});
+      return on_side_over(id, Direction::sending);
+    case Kind::stopped:
+      queue_.emit(StreamActivity{
+          .id = id, .kind = StreamActivity::Kind::stopped, .error_code = event.error_code});
+      return on_side_over(id, Direction::sending);
+    case Kind::opened:
+    case Kind::can_open:
+      return;
+  }
+}
+
+void RawStreams::on_lost(OperationId id) {
+  queue_.emit(StreamActivity{.id = id, .kind = StreamActivity::Kind::lost});
+  streams_.erase(id);
+}
+
+// With both sides nobody has a use for its name.
+void RawStreams::on_side_over(OperationId id, Direction direction) {
+  RawStream& raw = streams_.at(id);
+  (direction == Direction::sending ? raw.sends : raw.receives) = false;
+  if (!raw.sends && !raw.receives) erase(id);
+}
+
+void RawStreams::erase(OperationId id) {
+  const auto at = streams_.find(id);
+  index_.remove(at->second.connection, at->second.stream);
+  streams_.erase(at);
+}
+
+bool RawStreams::consistent() const {
+  return std::ranges::all_of(streams_, [&](const auto& one) {
+    const auto& [id, raw] = one;
+    return (raw.sends || raw.receives) && index_.find(raw.connection, raw.stream) == id;
+  });
+}
+
+}  // namespace qpeer::p2p

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
+// Raw streams: the transport's own, which the application uses by the name of an operation.
+//
+// Invariant: a raw stream is kept while one of its sides is not over, and then StreamIndex names it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <expected>
+#include <map>
+#include <optional>
+
+#include "qpeer/p2p/connection_table.hpp"
+#include "qpeer/p2p/event_queue.hpp"
+#include "qpeer/p2p/stream_index.hpp"
+
+namespace qpeer::p2p {
+
+struct RawStream {
+  PeerId peer{};
+  ConnectionSlot connection = kNoSlot;
+  StreamId stream{};
+  bool sends = false;     ///< Our side is not over.
+  bool receives = false;  ///< The peer's is not.
+  bool empty = false;     ///< It ended with its first byte: the transport has forgotten it.
+};
+
+class RawStreams {
+ public:
+  using StreamError = transport::StreamError;
+
+  RawStreams(ConnectionTable& connections, EventQueue& queue, StreamIndex& index)
+      : connections_(connections), queue_(queue), index_(index) {}
+
+  /// Opens one on this connection; nullopt when the peer allows no other now.
+  [[nodiscard]] std::optional<OperationId> open(const PeerConnection& connection,
+                                                bool bidirectional);
+  /// One that a peer opened, whose first byte was taken: it becomes an IncomingStream.
+  void adopt(OperationId id, const RawStream& stream);
+  [[nodiscard]] std::optional<IncomingStream> next();
+  [[nodiscard]] bool contains(OperationId id) const { return streams_.contains(id); }
+
+  // --- what the application does: StreamError::closed for what is over -------------------------
+
+  std::expected<std::size_t, StreamError> write(OperationId id, Bytes data);
+  std::expected<void, StreamError> finish(OperationId id);
+  std::expected<void, StreamError> reset(OperationId id, std::uint64_t error_code);
+  std::expected<void, StreamError> stop_sending(OperationId id, std::uint64_t error_code);
+  std::expected<transport::ReadView, StreamError> peek(OperationId id);
+  void consume(OperationId id, std::size_t size);
+  [[nodiscard]] std::uint64_t reset_code(OperationId id);
+  void cancel(OperationId id);
+
+  // --- what happened ---------------------------------------------------------------------------
+
+  void on_event(OperationId id, const transport::StreamEvent& event);
+  /// Its connection ended; StreamIndex does not name it any more.
+  void on_lost(OperationId id);
+
+  [[nodiscard]] std::size_t size() const { return streams_.size(); }
+  [[nodiscard]] bool consistent() const;
+
+ private:
+  enum class Direction : u8 { sending, receiving };
+  struct TransportStream {
+    RawStream* raw = nullptr;
+    transport::Connection* connection = nullptr;
+    [[nodiscard]] StreamId id() const { return raw->stream; }
+  };
+  /// Without a connection when it is over, or its connection has ended.
+  [[nodiscard]] TransportStream find(OperationId id);
+  void on_side_over(OperationId id, Direction direction);
+  void erase(OperationId id);
+
+  ConnectionTable& connections_;
+  EventQueue& queue_;
+  StreamIndex& index_;
+  std::map<OperationId, RawStream> streams_;
+  std::deque<OperationId> arrived_;
+};
+
+}  // namespace qpeer::p2p

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
+// KnownNodes and Dialler: what is kept of others, whom we dial, and what is shown once.
+#include "qpeer/p2p/known_nodes.hpp"
+
+#include <gtest/gtest.h>
+
+#include "qpeer/tests/unit/p2p/owners_fixture.hpp"
+
+namespace qpeer::p2p {
+namespace {
+
+class KnownNodesTest : public OwnersFixture {
+ protected:
+  void reaches(u8 number) {
+    PeerConnection& connection = connected(number, true);
+    known.on_reached(now, connection, &source.of(connection), cache::Evidence::dialled);
+  }
+  static bool anybody(const Candidate& /*candidate*/) { return true; }
+};
+using DiallerTest = KnownNodesTest;
+
+TEST_F(KnownNodesTest, LearnsEachAddressOnceAndNotOurselves) {
+  known.learn({.id = id_of(1), .address = address_of(1)}, address_of(9));
+  known.learn({.id = id_of(2), .address = address_of(1)}, address_of(9));
+  known.learn({.id = id_of(255), .address = address_of(3)}, address_of(9));
+  EXPECT_EQ(known.learned(), 1U);
+}
+
+TEST_F(KnownNodesTest, HearsayDoesNotLeadWhereWhoeverTellsItCouldNotGo) {
+  const auto local = SocketAddress::ipv4({192, 168, 1, 1}, 443);
+  known.learn({.id = id_of(1), .address = local}, address_of(9));
+  EXPECT_EQ(known.learned(), 0U);
+  known.learn({.id = id_of(1), .address = local}, SocketAddress::ipv4({192, 168, 1, 2}, 443));
+  EXPECT_EQ(known.learned(), 1U);
+}
+
+TEST_F(KnownNodesTest, LearnsABoundedNumberTheNewestOnes) {
+  for (u8 i = 0; i < 200; ++i) {
+    known.learn({.id = id_of(i), .address = address_of(i)}, address_of(220));
+  }
+  EXPECT_EQ(known.learned(), KnownNodes::kMaxLearned);
+  EXPECT_EQ(known.take_learned(now, anybody)->address, address_of(72));
+}
+
+TEST_F(KnownNodesTest, WhatIsReachedIsInTheCacheAndAChange) {
+  EXPECT_FALSE(known.take_change());
+  reaches(1);
+  EXPECT_TRUE(known.take_change());
+  EXPECT_FALSE(known.take_change());
+  EXPECT_NE(known.cache().find(id_of(1)), nullptr);
+  known.learn({.id = id_of(1), .address = address_of(2)}, address_of(9));
+  EXPECT_EQ(known.learned(), 0U);
+}
+
+TEST_F(KnownNodesTest, CandidatesAreTheCacheThenContactsThenWhatWasLearned) {
+  reaches(1);
+  known.learn({.id = id_of(3), .address = address_of(3)}, address_of(9));
+  const auto all = known.candidates({{.address = address_of(2)}});
+  ASSERT_EQ(all.size(), 3U);
+  for (u8 i = 0; i < 3; ++i) EXPECT_EQ(all[i].address, address_of(static_cast<u8>(i + 1)));
+  EXPECT_TRUE(all[0].from_cache);
+}
+
+TEST_F(KnownNodesTest, PicksACandidateOnceInAWhileAndContactsLast) {
+  const std::vector<Candidate> contacts{{.address = address_of(2)}};
+  reaches(1);
+  EXPECT_EQ(known.pick(now, contacts, anybody, random)->address, address_of(1));
+  EXPECT_EQ(known.pick(now, contacts, anybody, random)->address, address_of(2));
+  EXPECT_FALSE(known.pick(now, contacts, anybody, random));
+  EXPECT_TRUE(known.pick(now + KnownNodes::kTryAgain, contacts, anybody, random));
+}
+
+TEST_F(KnownNodesTest, TellsAPeerOfOthersThatWereReached) {
+  for (u8 i = 1; i <= 3; ++i) reaches(i);
+  known.on_failed(id_of(2));
+  const Peers answer = known.answer(id_of(1), 10, random);
+  ASSERT_EQ(answer.peers.size(), 1U);
+  EXPECT_EQ(answer.peers[0].id, id_of(3));
+  EXPECT_EQ(known.answer(id_of(9), 1, random).peers.size(), 1U);
+}
+
+TEST_F(KnownNodesTest, SecretsWaitAtTheConnectionUntilTheCacheHasAnEntry) {
+  PeerConnection& connection = connected(1, true);
+  known.on_session_ticket(connection, {1});
+  known.on_session_ticket(connection, {2});
+  known.on_new_token(connection, {3});
+  known.on_reached(now, connection, &source.of(connection), cache::Evidence::dialled);
+  const cache::CacheEntry& entry = *known.cache().find(id_of(1));
+  EXPECT_EQ(entry.ticket, std::vector<u8>{2});
+  EXPECT_EQ(entry.spare_ticket, std::vector<u8>{1});
+  EXPECT_EQ(entry.address_token, std::vector<u8>{3});
+  known.on_session_ticket(connection, {4});
+  EXPECT_EQ(known.cache().find(id_of(1))->ticket, std::vector<u8>{4});
+}
+
+TEST_F(DiallerTest, DialsNeitherItselfNorAfterShutDown) {
+  config.advertised = {address_of(5)};
+  EXPECT_FALSE(dialler.dial(now, {.address = address_of(5)}, Purpose::link, Port::first));
+  EXPECT_FALSE(
+      dialler.dial(now, {.address = address_of(1), .id = id_of(255)}, Purpose::link, Port::first));
+  dialler.shut_down();
+  EXPECT_FALSE(dialler.dial(now, {.address = address_of(1)}, Purpose::link, Port::first));
+  EXPECT_TRUE(source.dials.empty());
+}
+
+TEST_F(DiallerTest, DialsNobodyUnknownWhereTheIdIsAllThereIs) {
+  tls.mode = TrustMode::pinned;
+  EXPECT_FALSE(dialler.dial(now, {.address = address_of(1)}, Purpose::link, Port::first));
+  EXPECT_TRUE(
+      dialler.dial(now, {.address = address_of(1), .id = id_of(1)}, Purpose::link, Port::first));
+}
+
+TEST_F(DiallerTest, UsesTheFirstPortWhenThereIsNoOther) {
+  EXPECT_TRUE(dialler.dial(now, {.address = address_of(1)}, Purpose::probe, Port::probe));
+  source.with_probe = false;
+  EXPECT_TRUE(dialler.dial(now, {.address = address_of(1)}, Purpose::probe, Port::probe));
+  ASSERT_EQ(source.dials.size(), 2U);
+  EXPECT_EQ(source.dials[0].port, Port::probe);
+  EXPECT_EQ(source.dials[1].port, Port::first);
+  EXPECT_EQ(source.dials[0].options.connection.streams.max_streams_bidi, 1U);
+}
+
+TEST_F(DiallerTest, ShowsATicketOnceAndNotInADialBack) {
+  reaches(1);
+  PeerConnection& connection = connected(1, true);
+  known.on_session_ticket(connection, {7});
+  const Candidate candidate{.address = address_of(1), .id = id_of(1), .server_name = {}};
+  EXPECT_TRUE(dialler.dial(now, candidate, Purpose::link, Port::probe));
+  EXPECT_TRUE(dialler.dial(now, candidate, Purpose::link, Port::first));
+  EXPECT_TRUE(dialler.dial(now, candidate, Purpose::link, Port::first));
+  EXPECT_TRUE(source.dials[0].options.session_ticket.empty());
+  EXPECT_EQ(source.dials[1].options.session_ticket, std::vector<u8>{7});
+  EXPECT_TRUE(source.dials[2].options.session_ticket.empty());
+}
+
+TEST_F(DiallerTest, SaysWhatTheTransportSays) {
+  source.refuses = transport::ConnectError::connection_limit;
+  const auto dialled = dialler.dial(now, {.address = address_of(1)}, Purpose::link, Port::first);
+  ASSERT_FALSE(dialled);
+  EXPECT_EQ(dialled.error(), to_string(transport::ConnectError::connection_limit));
+  EXPECT_EQ(connections.size(), 0U);
+}
+
+TEST_F(DiallerTest, IntroducesUsWithThePortThatWeListenOn) {
+  PeerConnection& connection = connected(1, true);
+  dialler.introduce(connection);
+  const auto sent = sent_on<Introduction>(connection);
+  ASSERT_EQ(sent.size(), 1U);
+  EXPECT_EQ(sent[0].role, Role::node);
+  EXPECT_EQ(sent[0].nonce, connection.control.nonce());
+  ASSERT_EQ(sent[0].advertised.size(), 1U);
+  EXPECT_EQ(sent[0].advertised[0].port(), config.listen_port);
+}
+
+}  // namespace
+}  // namespace qpeer::p2p
