@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "qpeer/transport/stream/stream_set.hpp"
+#include "qpeer/transport/wire/frame_rules.hpp"
 
 namespace qpeer::transport {
 namespace {
