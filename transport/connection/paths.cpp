@@ -112,8 +112,8 @@ NetworkPath* Paths::find_or_add(Instant now, IncomingDatagram& datagram,
   const bool shares = rebound != all.end() && remote_cids_.unused() < 2;
   const auto cid = shares ? (*rebound)->remote_cid : remote_cids_.take();
   if (!cid) return nullptr;
-  if (worst != nullptr) remove(*worst);
   NetworkPath& path = add(now, datagram.address, *cid);
+  if (worst != nullptr) remove(*worst);  // Only now: the two may share the connection ID.
   path.on_received(datagram.size);
   path.local_cid = destination;
   datagram.path = path.id;

@@ -146,6 +146,27 @@ TEST(Paths, AConnectionIdIsReleasedForTheNextMigration) {
   EXPECT_FALSE(server.paths.table().knows_remote(address(3)));
 }
 
+// The path that goes may be the one whose connection ID the new path shares.
+TEST(Paths, APathThatTakesTheLastPlaceKeepsTheConnectionIdThatItShares) {
+  PathsFixture server(Side::server, {.max_paths = 3});
+  const auto challenge = [&](u8 host, u8 destination) {
+    auto datagram = server.receive(from_peer(address(host)));
+    ASSERT_TRUE(datagram);
+    server.paths.on_path_challenge(at(1s), *datagram, id_of(destination), {.data = {host}});
+    server.check();
+  };
+  challenge(3, 9);
+  challenge(4, 10);
+  ASSERT_TRUE(server.paths.table().full());
+  ASSERT_LT(server.cids.unused(), 2U);
+  challenge(5, 9);
+  EXPECT_FALSE(server.paths.table().knows_remote(address(3)));
+  const NetworkPath* const path = server.paths.table().find_exactly(from_peer(address(5)));
+  ASSERT_NE(path, nullptr);
+  EXPECT_EQ(path->remote_cid, 1U);
+  EXPECT_NE(server.cids.find(1), nullptr) << "it is not retired";
+}
+
 TEST(Paths, RetiredConnectionIdsAreReplaced) {
   PathsFixture server(Side::server);
   ASSERT_TRUE(server.cids.on_frame({.sequence_number = 4,
