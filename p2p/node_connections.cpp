@@ -129,7 +129,7 @@ void Node::Implementation::introduce_early(Link& link) {
 
 void Node::Implementation::on_connected(Port port, transport::ConnectionHandle handle,
                                         bool incoming) {
-  transport::Connection* connection = endpoint(port).find(handle);
+  const transport::Connection* connection = endpoint(port).find(handle);
   Slot slot = find_link(port, handle);
   if (connection == nullptr || (slot == kNone && !incoming)) return;
   if (slot == kNone) slot = add_link(port, handle);

@@ -267,8 +267,7 @@ LinkInfo Node::Implementation::info_of(const Peer& peer) const {
                .up_since = peer.up_since};
   const Slot slot = find_link_to(peer.id);
   if (slot == kNone) return out;
-  auto& self = const_cast<Implementation&>(*this);  // Endpoint::find() may be written to.
-  if (const auto* connection = self.transport_of(links[slot])) {
+  if (const auto* connection = transport_of(links[slot])) {
     out.cipher_suite = connection->cipher_suite();
     out.key_exchange_group = connection->key_exchange_group();
     out.stats = connection->stats();

@@ -173,7 +173,10 @@ struct Node::Implementation {
   // node_connections.cpp
   transport::Endpoint& endpoint(Port port) { return port == Port::probe ? *probe : first; }
   transport::Connection* transport_of(const Link& link) {
-    return endpoint(link.port).find(link.handle);
+    return endpoint(link.port).edit(link.handle);
+  }
+  [[nodiscard]] const transport::Connection* transport_of(const Link& link) const {
+    return (link.port == Port::probe ? *probe : first).find(link.handle);
   }
   std::expected<Slot, std::string> dial(const Candidate& candidate, Purpose purpose, Port port);
   [[nodiscard]] bool is_ourselves(const SocketAddress& address) const;

@@ -10,7 +10,7 @@ ConnectionState::~ConnectionState() {
   if (!registered) return;
   endpoint->remove(*this);
   if (closed) return;
-  if (auto* connection = endpoint->machine.find(handle)) connection->close(io::now(), 0, {});
+  if (auto* connection = endpoint->machine.edit(handle)) connection->close(io::now(), 0, {});
   endpoint->wake();
 }
 
@@ -131,7 +131,11 @@ void ConnectionState::on_closed(CloseReason reason) {
   for (auto& [id, stream] : streams) stream.on_over();
 }
 
-transport::Connection* ConnectionState::find() const { return endpoint->machine.find(handle); }
+const transport::Connection* ConnectionState::find() const {
+  return endpoint->machine.find(handle);
+}
+
+transport::Connection* ConnectionState::edit() const { return endpoint->machine.edit(handle); }
 
 void ConnectionState::wake() const { endpoint->wake(); }
 
@@ -154,7 +158,7 @@ StreamOperation::StreamOperation(std::shared_ptr<ConnectionState> connection, Ki
 
 bool StreamOperation::attempt() {
   result_ = std::unexpected(StreamError::closed);
-  auto* connection = connection_->find();
+  auto* connection = connection_->edit();
   if (connection == nullptr) return true;
   if (kind_ != Kind::accept) {
     if (connection_->closed) return true;
@@ -221,7 +225,7 @@ DatagramOperation::DatagramOperation(std::shared_ptr<ConnectionState> connection
 
 bool DatagramOperation::attempt() {
   result_ = std::unexpected(DatagramError::closed);
-  auto* connection = connection_->find();
+  auto* connection = connection_->edit();
   if (connection == nullptr) return true;
   // Also after the end: what came before it can be had.
   if (const auto data = connection->next_datagram()) {
@@ -240,7 +244,7 @@ PingOperation::PingOperation(std::shared_ptr<ConnectionState> connection)
       number_(++connection_->pings),
       begin_(io::now()) {
   if (connection_->closed) return;
-  if (auto* machine = connection_->find()) machine->ping();
+  if (auto* machine = connection_->edit()) machine->ping();
   connection_->wake();
 }
 
@@ -266,7 +270,7 @@ PathOperation::PathOperation(std::shared_ptr<ConnectionState> connection, Kind k
 PathOperation::~PathOperation() { std::erase(connection_->path_operations, this); }
 
 void PathOperation::begin() {
-  auto* machine = connection_->closed ? nullptr : connection_->find();
+  auto* machine = connection_->closed ? nullptr : connection_->edit();
   if (machine == nullptr) {
     result_ = std::unexpected(PathError::closed);
     return;

@@ -82,7 +82,7 @@ void EndpointState::on_event(transport::EndpointEvent&& event) {
 
 void EndpointState::on_incoming(transport::ConnectionHandle handle, bool established) {
   if (!accepts || backlog.size() >= backlog_limit) {
-    if (auto* connection = machine.find(handle)) connection->close(io::now(), 0, "busy");
+    if (auto* connection = machine.edit(handle)) connection->close(io::now(), 0, "busy");
     return;
   }
   auto connection = std::make_shared<ConnectionState>(shared_from_this());

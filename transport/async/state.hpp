@@ -52,7 +52,7 @@ struct StreamState final : StreamCore {
   bool rejected = false;  ///< The server knows nothing of it: EarlyDataPolicy::report.
 
  private:
-  [[nodiscard]] transport::Connection* machine() const;
+  [[nodiscard]] transport::Connection* edit() const;
 };
 
 struct ConnectionState : std::enable_shared_from_this<ConnectionState> {
@@ -67,8 +67,9 @@ struct ConnectionState : std::enable_shared_from_this<ConnectionState> {
   void on_early_data(bool accepted);
   void on_path_event(const transport::ConnectionEvent& event);
   void on_closed(CloseReason reason);
-  /// The connection while it can still be asked anything, else nullptr.
-  [[nodiscard]] transport::Connection* find() const;
+  /// The connection while it can still be asked anything, else nullptr: to look at, or to change.
+  [[nodiscard]] const transport::Connection* find() const;
+  [[nodiscard]] transport::Connection* edit() const;
   void wake() const;
   void schedule(WaitList& waiting) const;
   [[nodiscard]] AsyncStream make_stream(StreamId id);

@@ -191,14 +191,22 @@ std::expected<ConnectionHandle, ConnectError> Endpoint::connect(Instant now,
   return impl.handle_of(entry.slot);
 }
 
-Connection* Endpoint::find(ConnectionHandle handle) {
-  Implementation& impl = *impl_;
-  const auto slot = static_cast<Implementation::Slot>(handle.value);
-  if (slot >= impl.entries.size() || impl.handle_of(slot) != handle || !impl.entries[slot]) {
-    return nullptr;
-  }
-  impl.touch(*impl.entries[slot]);
-  return &*impl.entries[slot]->connection;
+Endpoint::Implementation::Entry* Endpoint::Implementation::entry_of(ConnectionHandle handle) const {
+  const auto slot = static_cast<Slot>(handle.value);
+  if (slot >= entries.size() || handle_of(slot) != handle) return nullptr;
+  return entries[slot].get();
+}
+
+const Connection* Endpoint::find(ConnectionHandle handle) const {
+  const Implementation::Entry* entry = impl_->entry_of(handle);
+  return entry == nullptr ? nullptr : &*entry->connection;
+}
+
+Connection* Endpoint::edit(ConnectionHandle handle) {
+  Implementation::Entry* const entry = impl_->entry_of(handle);
+  if (entry == nullptr) return nullptr;
+  impl_->touch(*entry);
+  return &*entry->connection;
 }
 
 void Endpoint::on_datagram(Instant now, ReceivedDatagram datagram) {

@@ -112,10 +112,13 @@ class Endpoint {
   std::expected<ConnectionHandle, ConnectError> connect(Instant now, const SocketAddress& remote,
                                                         const ConnectOptions& options);
 
-  /// The connection, or nullptr once it is gone: that is when its `closed` event was polled and it
-  /// has drained (three PTOs after a close, at once after a time-out); until then what arrived can
-  /// be read. Whoever looks may write, so the connection is polled in the next poll_transmit.
-  Connection* find(ConnectionHandle handle);
+  /// The connection, to look at, or nullptr once it is gone: that is when its `closed` event was
+  /// polled and it has drained (three PTOs after a close, at once after a time-out); until then what
+  /// arrived can be read. The pointer is good until the next call that is not const.
+  [[nodiscard]] const Connection* find(ConnectionHandle handle) const;
+  /// The same connection, to call what changes it: it is polled for datagrams and events in the next
+  /// poll_transmit and poll_event, whether it was changed or not.
+  [[nodiscard]] Connection* edit(ConnectionHandle handle);
 
   void on_datagram(Instant now, ReceivedDatagram datagram);
   std::optional<Transmit> poll_transmit(Instant now, TransmitBuffer& out);

@@ -84,6 +84,8 @@ struct Endpoint::Implementation {
   void reap(Slot slot);
   void end_handshake(Entry& entry);
   [[nodiscard]] ConnectionHandle handle_of(Slot slot) const;
+  /// Of the connection that the handle names; nullptr once it is gone.
+  [[nodiscard]] Entry* entry_of(ConnectionHandle handle) const;
   [[nodiscard]] std::optional<Slot> route(const wire::InvariantHeader& header,
                                           const SocketAddress& remote) const;
   void drop(DropReason reason) { ++stats.dropped[static_cast<std::size_t>(reason)]; }
