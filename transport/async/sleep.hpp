@@ -2,16 +2,14 @@
 // Waiting for a time.
 #pragma once
 
-#include <coroutine>
-
-#include "qpeer/transport/async/task.hpp"
+#include "qpeer/transport/async/waiting.hpp"
 #include "qpeer/transport/base/time.hpp"
 #include "qpeer/transport/io/event_loop.hpp"
 #include "qpeer/transport/io/system_clock.hpp"
 
 namespace qpeer::async {
 
-/// Awaitable: goes on when `deadline` has come, at once if that is past.
+/// Awaitable: goes on when `deadline` has come, at once if that is past. Of the loop's thread.
 class [[nodiscard]] Sleep {
  public:
   Sleep(io::EventLoop& loop, Instant deadline)
@@ -20,7 +18,7 @@ class [[nodiscard]] Sleep {
   Sleep& operator=(const Sleep&) = delete;
 
   [[nodiscard]] bool await_ready() const { return deadline_ <= io::now(); }
-  void await_suspend(std::coroutine_handle<> waiter) {
+  void await_suspend(Waiter waiter) {
     waiter_ = waiter;
     timer_.set(deadline_);
   }
@@ -28,10 +26,11 @@ class [[nodiscard]] Sleep {
 
  private:
   Instant deadline_;
-  std::coroutine_handle<> waiter_;
+  Waiter waiter_;
   io::Timer timer_;
 };
 
+/// co_await: waits until `deadline`, or for `time`.
 inline Sleep sleep_until(io::EventLoop& loop, Instant deadline) { return {loop, deadline}; }
 inline Sleep sleep_for(io::EventLoop& loop, Duration time) { return {loop, io::now() + time}; }
 
