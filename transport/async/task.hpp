@@ -13,8 +13,10 @@
 // Coroutines hand over to each other on a trampoline (waiting.hpp), not on the stack, so neither a
 // deep chain of tasks nor a long loop of awaits costs stack, whatever the optimiser does.
 //
-// Beware of g++ 12 in coroutines of your own: of `co_await f({.a = x})` it destroys the braced
-// temporary twice when that has a destructor. Give it a name in a statement of its own.
+// Beware of g++ 12 in coroutines of your own. Of `co_await f({.a = x})` it destroys the braced temporary
+// twice when that has a destructor: give it a name in a statement of its own. And in a coroutine that
+// declares no variable before, `if (co_await f())` and `while (co_await f())` crash: declare the result
+// there, `while (const auto x = co_await f())`.
 #pragma once
 
 #include <cassert>
@@ -32,6 +34,8 @@ template <class T = void>
 class Task;
 
 namespace detail {
+
+class Branches;
 
 struct FinalAwaiter {
   static constexpr bool await_ready() noexcept { return false; }
@@ -122,6 +126,14 @@ class [[nodiscard]] Task {
 
  private:
   friend promise_type;
+  friend detail::Branches;
+  /// Starts the task as one of several that `root` waits for.
+  void start_branch(TaskRoot* root) {
+    coroutine_.promise().task_root = root;
+    Trampoline::resume(coroutine_);
+  }
+  /// `waiter` goes on when the task has ended.
+  void continue_with(Waiter waiter) { coroutine_.promise().continuation = waiter; }
   explicit Task(std::coroutine_handle<promise_type> coroutine) : coroutine_(coroutine) {}
   std::coroutine_handle<promise_type> coroutine_;
 };

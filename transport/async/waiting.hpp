@@ -77,14 +77,12 @@ class ReadyList {
   void schedule(WaitList& waiting) {
     while (!waiting.empty()) waiting.ring_.next().enter_before(ring_);
   }
-  /// All that are in `other` may go on, behind those that are here.
-  void take(ReadyList& other) {
-    while (!other.empty()) other.ring_.next().enter_before(ring_);
-  }
   /// Lets each attempt once more what it wants, and resumes those that got it. What they make
   /// ready goes on too. Reentrant: a coroutine that resumes here may cancel any other. An exception
   /// that leaves a spawned task leaves drain(); those behind it are still ready.
   inline void drain();
+  /// The same for one. False when there was none. The coroutine may destroy this list.
+  inline bool resume_next();
 
  private:
   friend Trampoline;
@@ -244,8 +242,15 @@ Operation* ReadyList::next() {
   return nullptr;
 }
 
+bool ReadyList::resume_next() {
+  Operation* const operation = next();
+  if (operation != nullptr) Trampoline::resume(operation->waiter_);
+  return operation != nullptr;
+}
+
 void ReadyList::drain() {
-  while (Operation* const operation = next()) Trampoline::resume(operation->waiter_);
+  while (resume_next()) {
+  }
 }
 
 bool TaskRoot::is_running() const {
