@@ -112,6 +112,9 @@ void Node::on_deadline(Instant now) {
 std::optional<NodeEvent> Node::poll_event() {
   Implementation& node = *impl_;
   if (node.events.empty()) node.pump(node.now);  // What sending brought about.
+  if (node.events.empty() && is_idle() && !std::exchange(node.drained_emitted, true)) {
+    return Drained{};
+  }
   if (node.events.empty()) return std::nullopt;
   NodeEvent out = std::move(node.events.front());
   node.events.pop_front();
@@ -139,6 +142,8 @@ void Node::Implementation::pump(Instant time) {
 
 void Node::Implementation::on_endpoint_event(Port port, const transport::EndpointEvent& event) {
   using Kind = transport::ConnectionEvent::Kind;
+  if (event.kind == transport::EndpointEvent::Kind::drained)
+    return;  // Both ports count: is_idle().
   if (event.event.kind == Kind::connected) {
     return on_connected(port, event.connection, event.incoming);
   }

@@ -132,10 +132,14 @@ struct OwnAddressChanged {
 /// cache() is not what it was: save it, not too often.
 struct CacheChanged {};
 
+/// After shut_down() the last connection is gone, and its peer had time to learn of it. The last
+/// event, once.
+struct Drained {};
+
 using NodeEvent =
     std::variant<Bootstrapped, BootstrapFailed, LinkUp, LinkDown, LinkFailed, PeerJudged,
                  WeWereJudged, Incoming, IncomingInterrupted, Sent, Response, Failed, Writable,
-                 StreamActivity, Pong, OwnAddressChanged, CacheChanged>;
+                 StreamActivity, Pong, OwnAddressChanged, CacheChanged, Drained>;
 
 struct Message {
   PeerId from;

@@ -368,6 +368,7 @@ struct Node::Implementation {
   std::deque<NodeEvent> events;
   bool shutting_down = false;
   bool closed = false;
+  bool drained_emitted = false;
   Instant shut_down_at = kNever;
   NodeStats stats;
 };

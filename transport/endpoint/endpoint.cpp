@@ -120,6 +120,19 @@ void Endpoint::Implementation::reap(Slot slot) {
   --open_entries;
 }
 
+// Those that only wait to be polled for datagrams, of which they have none: so that the event `drained`
+// need not wait for a poll_transmit().
+void Endpoint::Implementation::reap_drained() {
+  while (!to_transmit.empty()) {
+    const Slot slot = to_transmit.front();
+    Entry& entry = *entries[slot];
+    if (!entry.connection->is_drained() || !entry.closed_told || entry.awaits_events) return;
+    to_transmit.pop_front();
+    entry.awaits_transmit = false;
+    reap(slot);
+  }
+}
+
 ConnectionHandle Endpoint::Implementation::handle_of(Slot slot) const {
   return {std::uint64_t{generations[slot]} << 32 | slot};
 }
@@ -282,7 +295,11 @@ std::optional<EndpointEvent> Endpoint::poll_event() {
     return EndpointEvent{
         .connection = impl.handle_of(slot), .incoming = entry.incoming, .event = std::move(*event)};
   }
-  return std::nullopt;
+  if (!impl.shut_down || impl.drained_emitted) return std::nullopt;
+  impl.reap_drained();
+  impl.drained_emitted = idle();
+  if (!impl.drained_emitted) return std::nullopt;
+  return EndpointEvent{.kind = EndpointEvent::Kind::drained};
 }
 
 void Endpoint::shut_down(Instant now, std::uint64_t error_code, std::string_view reason) {

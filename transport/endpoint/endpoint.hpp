@@ -85,9 +85,14 @@ enum class ConnectError : u8 {
 std::string_view to_string(ConnectError error);
 
 struct EndpointEvent {
-  ConnectionHandle connection;
+  enum class Kind : u8 {
+    connection,  ///< `event` happened to `connection`.
+    drained,     ///< After shut_down() no connection is left. The last event, once.
+  };
+  Kind kind = Kind::connection;
+  ConnectionHandle connection{};
   bool incoming = false;  ///< Accepted by us rather than dialled.
-  ConnectionEvent event;
+  ConnectionEvent event{};
 };
 
 struct EndpointStats {
@@ -127,7 +132,7 @@ class Endpoint {
   std::optional<EndpointEvent> poll_event();
 
   /// Closes every connection with this application error and refuses new ones. Each still gives its
-  /// `closed` event; idle() is true once all have drained.
+  /// `closed` event; once all have drained, the event `drained` follows, and idle() is true.
   void shut_down(Instant now, std::uint64_t error_code, std::string_view reason);
   [[nodiscard]] bool idle() const;
 

@@ -82,6 +82,7 @@ struct Endpoint::Implementation {
   void start(Entry& entry, Instant now, const ConnectionConfig& config, ConnectionSetup setup);
   void touch(Entry& entry);
   void reap(Slot slot);
+  void reap_drained();
   void end_handshake(Entry& entry);
   [[nodiscard]] ConnectionHandle handle_of(Slot slot) const;
   /// Of the connection that the handle names; nullptr once it is gone.
@@ -126,6 +127,7 @@ struct Endpoint::Implementation {
   Ring<Slot> to_tell;
   DeadlineHeap deadlines;
   bool shut_down = false;
+  bool drained_emitted = false;
   EndpointStats stats;
 };
 

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <concepts>
 #include <utility>
 #include <vector>
@@ -58,6 +59,45 @@ TEST_F(EndpointTest, WhatEditIsUsedForIsSentInTheNextPoll) {
   EXPECT_EQ(poll(kNow), 0);
   client.edit(handle)->close(kNow, 0, {});
   EXPECT_EQ(poll(kNow), 1) << "CONNECTION_CLOSE";
+}
+
+TEST_F(EndpointTest, TellsOnceThatItHasDrained) {
+  const ConnectionHandle handle = connect();
+  EXPECT_GE(poll(kNow), 1);
+  while (client.poll_event()) {
+  }
+  client.shut_down(kNow, 0, {});
+  Instant now = kNow;
+  int closed = 0;
+  int drained = 0;
+  for (int i = 0; i < 100; ++i) {
+    while (const auto event = client.poll_event()) {
+      EXPECT_EQ(drained, 0) << "the last event";
+      if (event->kind == EndpointEvent::Kind::drained) {
+        EXPECT_TRUE(client.idle());
+        ++drained;
+      } else {
+        EXPECT_EQ(event->connection, handle);
+        closed += event->event.kind == ConnectionEvent::Kind::closed ? 1 : 0;
+      }
+    }
+    if (drained == 0) (void)poll(now);  // Not needed for the last event.
+    if (client.next_deadline() == kNever) continue;
+    EXPECT_EQ(drained, 0);
+    now = std::max(now, client.next_deadline());
+    client.on_deadline(now);
+  }
+  EXPECT_EQ(closed, 1);
+  EXPECT_EQ(drained, 1);
+}
+
+TEST_F(EndpointTest, HasDrainedAtOnceWithoutAConnectionButOnlyAfterItsShutDown) {
+  EXPECT_FALSE(client.poll_event());
+  client.shut_down(kNow, 0, {});
+  const auto event = client.poll_event();
+  ASSERT_TRUE(event);
+  EXPECT_EQ(event->kind, EndpointEvent::Kind::drained);
+  EXPECT_FALSE(client.poll_event());
 }
 
 }  // namespace
