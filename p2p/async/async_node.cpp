@@ -104,6 +104,10 @@ detail::NextOperation<Datagram> AsyncPeer::next_datagram() {
   return detail::NextOperation<Datagram>(state_);
 }
 
+void AsyncPeer::on_datagram(std::move_only_function<void(Datagram)> callback) {
+  state_->run(for_each_arrival<Datagram>(state_, std::move(callback)));
+}
+
 async::Task<void> AsyncPeer::shut_down(Duration drain) {
   state_->begin_shut_down(drain);
   return NodeState::finish_shut_down(state_, drain + 1s);

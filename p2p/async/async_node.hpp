@@ -95,6 +95,8 @@ class AsyncPeer {
 
   /// co_await: the next datagram of any peer; nullopt once shut down.
   [[nodiscard]] detail::NextOperation<Datagram> next_datagram();
+  /// The same as a callback, one call for each that arrives. It may call anything.
+  void on_datagram(std::move_only_function<void(Datagram)> callback);
 
   /// Takes no more work, lets what is queued arrive for at most `drain`, closes all links, and saves
   /// the cache. co_await waits for that; it begins without it, too. Whoever still waits gets

@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "qpeer/p2p/async/operations.hpp"
@@ -26,7 +27,7 @@ template <class T>
 using Done = std::move_only_function<void(std::expected<T, PeerError>)>;
 
 /// What NodePeer and ServerPeer share. A handle: copies name the same peer, and it may outlive the
-/// link and the node; calls then say not_linked or shut_down.
+/// link and the node; calls then say not_linked or shut_down. Of the loop's thread.
 class PeerHandle {
  public:
   [[nodiscard]] const PeerId& id() const { return id_; }
@@ -53,6 +54,7 @@ class PeerHandle {
   PeerHandle& operator=(const PeerHandle&) = default;
   PeerHandle& operator=(PeerHandle&&) = default;
   async::Task<std::expected<PeerStream, PeerError>> open() const;
+  void open(Done<PeerStream> done) const;
 
   std::shared_ptr<detail::NodeState> node_;
   PeerId id_;
@@ -73,6 +75,7 @@ class NodePeer final : public PeerHandle {
   [[nodiscard]] async::Task<std::expected<PeerStream, PeerError>> open_stream() const {
     return open();
   }
+  void open_stream(Done<PeerStream> done) const { open(std::move(done)); }
 
  private:
   friend detail::NodeState;
@@ -94,6 +97,7 @@ class ServerPeer final : public PeerHandle {
   [[nodiscard]] async::Task<std::expected<PeerStream, PeerError>> open_stream() const {
     return open();
   }
+  void open_stream(Done<PeerStream> done) const { open(std::move(done)); }
 
  private:
   friend detail::NodeState;

@@ -155,6 +155,17 @@ void NodeState::on(const Pong& event) {
 void NodeState::on_sockets_gone() {
   ending = true;
   fail_all(PeerError::shut_down);
+  if (has_ended()) cancel_calls();
+}
+
+// What callback users of streams wait for. With its callbacks a stream may go.
+void NodeState::cancel_calls() {
+  std::vector<std::uint64_t> ids;
+  ids.reserve(streams.size());
+  for (const auto& [id, stream] : streams) ids.push_back(id);
+  for (const std::uint64_t id : ids) {
+    if (const auto known = streams.find(id); known != streams.end()) known->second.calls.cancel();
+  }
 }
 
 // --- who goes on ---------------------------------------------------------------------------------

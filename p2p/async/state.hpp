@@ -53,6 +53,7 @@ struct PeerStreamState final : async::detail::StreamCore {
   [[nodiscard]] bool is_over() const override { return lost; }
   void schedule(async::WaitList& waiting) override;
   void wake() override;
+  [[nodiscard]] async::detail::Runtime& runtime() override;
   void forget() noexcept override;
 
   NodeState& node;
@@ -168,6 +169,7 @@ struct NodeState final : async::detail::MachineRuntime<Node> {
   void handle(NodeEvent&& event) override;
   void on_sockets_gone() override;
   void before_end() override { saver->save_now(); }
+  void cancel_calls();
 
   void on(const Bootstrapped& event);
   void on(const BootstrapFailed& event);

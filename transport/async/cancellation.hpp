@@ -50,10 +50,12 @@ constexpr std::string_view to_string(Cancelled /*error*/) { return "it was cance
 /// one, post the cancel() to the loop.
 class CancellationToken {
  public:
+  /// Not cancelled. The loop must outlive it.
   explicit CancellationToken(io::EventLoop& loop);
 
   /// Whoever waits for it goes on in the loop's next turn; its children are cancelled too.
   void cancel();
+  /// Whether cancel() was called, here or on a parent.
   [[nodiscard]] bool is_cancelled() const;
   /// co_await: waits until it is cancelled.
   [[nodiscard]] detail::CancelledWait cancelled() const { return detail::CancelledWait(state_); }

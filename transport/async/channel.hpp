@@ -25,12 +25,13 @@ namespace qpeer::async {
 template <class T>
 class Channel {
  public:
-  /// Holds `capacity` values; at least one.
+  /// Holds `capacity` values; at least one. The loop must outlive it.
   Channel(io::EventLoop& loop, std::size_t capacity)
       : capacity_(std::max<std::size_t>(capacity, 1)), scheduler_(loop) {}
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
 
+  /// What send() gives to co_await.
   class [[nodiscard]] Send final : public Operation {
    public:
     Send(Channel& channel, T value)
@@ -47,6 +48,7 @@ class Channel {
     bool sent_ = false;
   };
 
+  /// What receive() gives to co_await.
   class [[nodiscard]] Receive final : public Operation {
    public:
     explicit Receive(Channel& channel) : Operation(channel.receiving_), channel_(channel) {}
@@ -90,9 +92,11 @@ class Channel {
     scheduler_.schedule(sending_);
     scheduler_.schedule(receiving_);
   }
+  /// Whether close() was called.
   [[nodiscard]] bool is_closed() const { return closed_; }
   /// Values that nobody has received.
   [[nodiscard]] std::size_t size() const { return values_.size(); }
+  /// How many values it holds at most.
   [[nodiscard]] std::size_t capacity() const { return capacity_; }
 
  private:

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 #include <utility>
+#include <vector>
 
 #include "qpeer/transport/async/state.hpp"
 #include "qpeer/transport/io/system_clock.hpp"
@@ -129,6 +130,16 @@ void ConnectionState::on_closed(CloseReason reason) {
     schedule(*list);
   }
   for (auto& [id, stream] : streams) stream.on_over();
+}
+
+// With its callbacks a stream may go.
+void ConnectionState::cancel_calls() {
+  std::vector<std::uint64_t> ids;
+  ids.reserve(streams.size());
+  for (const auto& [id, stream] : streams) ids.push_back(id);
+  for (const std::uint64_t id : ids) {
+    if (const auto known = streams.find(id); known != streams.end()) known->second.calls.cancel();
+  }
 }
 
 const transport::Connection* ConnectionState::find() const {

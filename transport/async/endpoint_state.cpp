@@ -110,10 +110,15 @@ void EndpointState::on_sockets_gone() {
               .code = static_cast<std::uint64_t>(TransportErrorCode::internal_error),
               .reason = "the socket failed"};
   }
-  std::vector<ConnectionState*> open;
+  std::vector<std::shared_ptr<ConnectionState>> open;
   open.reserve(connections.size());
-  for (const auto& [handle, connection] : connections) open.push_back(connection);
-  for (ConnectionState* connection : open) connection->on_closed(reason);
+  for (const auto& [handle, connection] : connections) {
+    open.push_back(connection->shared_from_this());
+  }
+  for (const auto& connection : open) {
+    connection->on_closed(reason);
+    if (has_ended()) connection->cancel_calls();
+  }
 }
 
 }  // namespace qpeer::async::detail

@@ -27,6 +27,7 @@ class [[nodiscard]] EventWait final : public Operation {
 /// thread; from another one, post the set() to the loop. Must outlive those who wait for it.
 class Event {
  public:
+  /// Not set. The loop must outlive it.
   explicit Event(io::EventLoop& loop) : scheduler_(loop) {}
 
   /// All who wait go on in the loop's next turn, if it is still set then.
@@ -36,6 +37,7 @@ class Event {
   }
   /// From now on who comes waits.
   void reset() { is_set_ = false; }
+  /// Whether it is set now.
   [[nodiscard]] bool is_set() const { return is_set_; }
   /// co_await: waits until it is set.
   [[nodiscard]] detail::EventWait wait() { return {waiting_, is_set_}; }

@@ -30,8 +30,32 @@ class [[nodiscard]] Sleep {
   io::Timer timer_;
 };
 
-/// co_await: waits until `deadline`, or for `time`.
+/// Awaitable: goes on in the loop's next turn, so that others have theirs. Of the loop's thread.
+class [[nodiscard]] Yield {
+ public:
+  explicit Yield(io::EventLoop& loop)
+      : timer_(loop, [this](Instant) { Trampoline::resume(waiter_); }) {}
+  Yield(const Yield&) = delete;
+  Yield& operator=(const Yield&) = delete;
+
+  static constexpr bool await_ready() noexcept { return false; }
+  void await_suspend(Waiter waiter) {
+    waiter_ = waiter;
+    timer_.fire_soon();
+  }
+  static void await_resume() {}
+
+ private:
+  Waiter waiter_;
+  io::Timer timer_;
+};
+
+/// co_await: lets the loop turn once.
+inline Yield yield(io::EventLoop& loop) { return Yield(loop); }
+
+/// co_await: waits until `deadline`, of the clock of io::now().
 inline Sleep sleep_until(io::EventLoop& loop, Instant deadline) { return {loop, deadline}; }
+/// co_await: waits for `time`, from now; none when it is not positive.
 inline Sleep sleep_for(io::EventLoop& loop, Duration time) { return {loop, io::now() + time}; }
 
 }  // namespace qpeer::async

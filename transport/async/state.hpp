@@ -45,6 +45,7 @@ struct StreamState final : StreamCore {
   [[nodiscard]] bool is_over() const override;
   void schedule(WaitList& waiting) override;
   void wake() override;
+  [[nodiscard]] Runtime& runtime() override;
   void forget() noexcept override;
 
   ConnectionState& connection;
@@ -67,6 +68,8 @@ struct ConnectionState : std::enable_shared_from_this<ConnectionState> {
   void on_early_data(bool accepted);
   void on_path_event(const transport::ConnectionEvent& event);
   void on_closed(CloseReason reason);
+  /// Cancels what callback users wait for.
+  void cancel_calls();
   /// The connection while it can still be asked anything, else nullptr: to look at, or to change.
   [[nodiscard]] const transport::Connection* find() const;
   [[nodiscard]] transport::Connection* edit() const;

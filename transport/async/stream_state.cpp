@@ -80,6 +80,7 @@ std::uint64_t StreamState::reset_code_below() const {
 bool StreamState::is_over() const { return rejected || connection.closed.has_value(); }
 void StreamState::schedule(WaitList& waiting) { connection.schedule(waiting); }
 void StreamState::wake() { connection.wake(); }
+Runtime& StreamState::runtime() { return *connection.endpoint; }
 void StreamState::forget() noexcept {
   if (!rejected) {
     connection.streams.erase(id.value);

@@ -40,6 +40,7 @@ void TaskGroup::spawn(Task<void> task) {
 }
 
 TaskGroup::~TaskGroup() {
+  if (gone_ != nullptr) *gone_ = true;
   for (ListNode* ring : {&tasks_, &cancelled_}) {
     while (!ring->alone()) {
       auto& task = static_cast<detail::RootPromise&>(ring->next());
@@ -50,15 +51,20 @@ TaskGroup::~TaskGroup() {
   }
 }
 
-// The last one that ends may bring about the end of the group.
+// Those that end may bring about the end of the group.
 void TaskGroup::cancel() {
-  ListNode cancelling;
-  while (!tasks_.alone()) tasks_.next().enter_before(cancelling);
-  while (!cancelling.alone()) {
-    auto& task = static_cast<detail::RootPromise&>(cancelling.next());
+  bool gone = false;
+  bool* const outer = std::exchange(gone_, &gone);
+  while (!gone && !tasks_.alone()) {
+    auto& task = static_cast<detail::RootPromise&>(tasks_.next());
     task.unlink();
     if (task.is_running()) task.enter_before(cancelled_);
     task.cancel();
+  }
+  if (!gone) {
+    gone_ = outer;
+  } else if (outer != nullptr) {
+    *outer = true;
   }
 }
 

@@ -100,6 +100,7 @@ class TaskGroup {
   ListNode tasks_;
   ListNode cancelled_;  // Those that run.
   std::size_t size_ = 0;
+  bool* gone_ = nullptr;  // While cancel() is on the stack: set there by the destructor.
   WaitList joining_;
 };
 

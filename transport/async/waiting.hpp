@@ -37,6 +37,7 @@ class ListNode {
 
   /// Whether the ring has no other node.
   [[nodiscard]] bool alone() const { return next_ == this; }
+  /// The node behind this one; itself when alone.
   [[nodiscard]] ListNode& next() const { return *next_; }
   /// Leaves the ring, and is alone.
   void unlink() {
@@ -124,6 +125,7 @@ class Waiter {
     }
   }
   explicit operator bool() const { return static_cast<bool>(coroutine_); }
+  /// nullptr where it is not known.
   [[nodiscard]] TaskRoot* root() const { return root_; }
 
  private:

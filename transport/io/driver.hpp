@@ -122,6 +122,7 @@ class Driver {
   [[nodiscard]] const UdpSocket& socket(std::size_t index = 0) const {
     return ports_[index].socket;
   }
+  /// As given to start().
   [[nodiscard]] EventLoop& loop() const { return loop_; }
   [[nodiscard]] M& machine() const { return machine_; }
   /// Whether a train waits for its socket to become writable.

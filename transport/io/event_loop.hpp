@@ -52,6 +52,7 @@ class Watch {
   using Callback = std::move_only_function<void(Ready, Instant now)>;
 
   Watch() = default;
+  /// The watch goes on under the new handle; `other` is empty.
   Watch(Watch&& other) noexcept;
   Watch& operator=(Watch&& other) noexcept;
   ~Watch() { reset(); }
@@ -84,6 +85,7 @@ class Timer {
   /// Fires in the next timer phase: later in this turn when called from a descriptor's callback,
   /// else in the next turn. Many calls are one.
   void fire_soon() { set(Instant::min()); }
+  /// Does not fire until the next set().
   void cancel() { set(kNever); }
   /// What was set; kNever when idle or fired.
   [[nodiscard]] Instant deadline() const;
@@ -97,6 +99,7 @@ class Timer {
   std::unique_ptr<Node, Free> node_;
 };
 
+/// How the loop waits. The default is right but for tests.
 struct EventLoopOptions {
   bool use_timerfd = false;  ///< Do not try epoll_pwait2, which has nanosecond time-outs.
 };
