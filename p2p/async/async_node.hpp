@@ -90,7 +90,8 @@ class AsyncPeer {
   [[nodiscard]] io::EventLoop& loop() const;
 
   /// Calls `callback` with every event of the machine (p2p/node_event.hpp), before those who wait
-  /// for it go on. It may call anything, and destroy the node. One at a time; nullptr for none.
+  /// for it go on. It may call anything, and destroy the node. What it throws leaves the loop, and the
+  /// event is not lost. One at a time; nullptr for none.
   void on_event(std::move_only_function<void(const NodeEvent&)> callback);
 
   /// co_await: the next datagram of any peer; nullopt once shut down.

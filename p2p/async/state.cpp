@@ -102,8 +102,16 @@ std::expected<std::shared_ptr<NodeState>, std::string> NodeState::open(io::Event
 // --- events --------------------------------------------------------------------------------------
 
 void NodeState::handle(NodeEvent&& event) {
-  if (const auto callback = flushing_ ? nullptr : observer) (*callback)(event);
-  std::visit([this](auto& what) { this->on(what); }, event);
+  const auto apply = [&] { std::visit([this](auto& what) { this->on(what); }, event); };
+  if (const auto callback = flushing_ ? nullptr : observer) {
+    try {
+      (*callback)(event);
+    } catch (...) {
+      apply();  // Who waits for the event is not to wait for ever.
+      throw;
+    }
+  }
+  apply();
 }
 
 void NodeState::on(const Bootstrapped& event) { answer_links(nullptr, nullptr, event.peer); }

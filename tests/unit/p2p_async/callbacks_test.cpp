@@ -4,8 +4,10 @@
 
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "qpeer/tests/unit/p2p_async/peers_fixture.hpp"
@@ -88,6 +90,26 @@ TEST_F(PeerCallbacks, OfAStreamMayDestroyTheNode) {
   EXPECT_TRUE(turn_until([&] { return destroyed; }));
   turn_for(5ms);
   mine.reset();
+}
+
+TEST_F(PeerCallbacks, ThatThrowLeaveTheLoopAndLoseNoEvent) {
+  AsyncNode a = node();
+  AsyncNode b = node();
+  a.on_event([](const NodeEvent& event) {
+    if (std::holds_alternative<LinkUp>(event)) throw std::runtime_error("mine");
+  });
+  bool linked = false;
+  a.connect(b.contact(), [&](auto peer) { linked = peer.has_value(); });
+  int thrown = 0;
+  for (const Instant give_up = io::now() + 10s; !linked && io::now() < give_up;) {
+    try {
+      loop.run_once(100ms);
+    } catch (const std::runtime_error&) {
+      ++thrown;
+    }
+  }
+  EXPECT_TRUE(linked);
+  EXPECT_EQ(thrown, 1);
 }
 
 }  // namespace
