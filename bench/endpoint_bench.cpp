@@ -37,12 +37,12 @@ class Pair {
     client_ = std::make_unique<Endpoint>(config, crypto::openssl_keys(), random_);
     from_ = *client_->connect(now_, kServer, {.tls = context, .connection = connection});
     while (!to_) exchange();
-    stream_ = *client_->find(from_)->open_stream(true);
+    stream_ = *client_->edit(from_)->open_stream(true);
   }
 
   /// Writes, carries all datagrams both ways, reads. Returns the bytes read.
   std::size_t transfer(Bytes data) {
-    (void)client_->find(from_)->write(stream_, data);
+    (void)client_->edit(from_)->write(stream_, data);
     return exchange();
   }
 
@@ -94,7 +94,7 @@ class Pair {
   std::size_t take() {
     std::size_t total = 0;
     if (!to_) return total;
-    transport::Connection& connection = *server_->find(*to_);
+    transport::Connection& connection = *server_->edit(*to_);
     for (auto view = connection.peek(stream_); view && !view->data.empty();
          view = connection.peek(stream_)) {
       total += view->data.size();

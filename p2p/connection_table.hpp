@@ -35,7 +35,11 @@ class ConnectionTable {
   }
   /// The transport's side; null once it, or the connection, has ended.
   [[nodiscard]] transport::Connection* transport(const PeerConnection& connection) {
-    return connection.has_ended() ? nullptr : source_.find(connection.port, connection.handle);
+    return connection.has_ended() ? nullptr : source_.edit(connection.port, connection.handle);
+  }
+  [[nodiscard]] const transport::Connection* transport(const PeerConnection& connection) const {
+    const ConnectionSource& source = source_;
+    return connection.has_ended() ? nullptr : source.find(connection.port, connection.handle);
   }
   [[nodiscard]] transport::Connection* transport(ConnectionSlot slot) {
     return transport(connections_[slot]);

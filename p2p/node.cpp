@@ -82,8 +82,12 @@ void Node::on_deadline(Instant now) {
 }
 
 std::optional<NodeEvent> Node::poll_event() {
-  if (!impl_->queue.has_emitted()) impl_->pump(impl_->now);  // What sending brought about.
-  return impl_->queue.take_emitted();
+  Implementation& node = *impl_;
+  if (!node.queue.has_emitted()) node.pump(node.now);  // What sending brought about.
+  if (!node.queue.has_emitted() && is_idle() && !std::exchange(node.drained_emitted, true)) {
+    return Drained{};
+  }
+  return node.queue.take_emitted();
 }
 
 void Node::Implementation::pump(Instant time) {
@@ -205,7 +209,7 @@ LinkInfo Node::Implementation::info_of(const Peer& peer) {
                .up_since = peer.up_since};
   const ConnectionSlot slot = peers.best_connection(peer.id);
   if (slot == kNoSlot) return out;
-  if (const auto* connection = connections.transport(slot)) {
+  if (const auto* connection = std::as_const(connections).transport(connections[slot])) {
     out.cipher_suite = connection->cipher_suite();
     out.key_exchange_group = connection->key_exchange_group();
     out.stats = connection->stats();

@@ -134,7 +134,7 @@ class Node {
   /// A round trip on the link: Pong follows.
   std::expected<void, PeerError> ping(Instant now, const PeerId& peer);
   /// Takes no more work, lets what is queued arrive for at most `drain`, then closes all links.
-  /// is_idle() is true once their peers had time to learn of it.
+  /// Once their peers had time to learn of it, the event Drained follows, and is_idle() is true.
   void shut_down(Instant now, Duration drain = 2s);
   /// Whether shut_down() has ended: the node may be destroyed without loss.
   [[nodiscard]] bool is_idle() const;

@@ -10,6 +10,8 @@ using Stage = PeerConnection::Stage;
 
 void Node::Implementation::on_endpoint_event(Port port, const transport::EndpointEvent& event) {
   using Kind = transport::ConnectionEvent::Kind;
+  // Both ports count: see Node::is_idle().
+  if (event.kind == transport::EndpointEvent::Kind::drained) return;
   const transport::ConnectionEvent& what = event.event;
   if (what.kind == Kind::connected) return on_connected(port, event.connection, event.incoming);
   PeerConnection* const connection = connections.find(port, event.connection);
@@ -45,7 +47,7 @@ void Node::Implementation::on_endpoint_event(Port port, const transport::Endpoin
 
 void Node::Implementation::on_connected(Port port, transport::ConnectionHandle handle,
                                         bool incoming) {
-  transport::Connection* const transport = ports.find(port, handle);
+  const transport::Connection* const transport = std::as_const(ports).find(port, handle);
   PeerConnection* connection = connections.find(port, handle);
   if (transport == nullptr || (connection == nullptr && !incoming)) return;
   if (connection == nullptr) connection = &connections.add(now, port, handle);

@@ -136,11 +136,15 @@ struct OwnAddressChanged {
 /// cache() is not what it was: save it, not too often.
 struct CacheChanged {};
 
+/// After shut_down() the last connection is gone, and its peer had time to learn of it. The last
+/// event, once.
+struct Drained {};
+
 /// What poll_event() gives.
 using NodeEvent =
     std::variant<Bootstrapped, BootstrapFailed, LinkUp, LinkDown, LinkFailed, PeerJudged,
                  WeWereJudged, Incoming, IncomingInterrupted, Sent, Response, Failed, Writable,
-                 StreamActivity, Pong, OwnAddressChanged, CacheChanged>;
+                 StreamActivity, Pong, OwnAddressChanged, CacheChanged, Drained>;
 
 /// A message of a node.
 struct Message {

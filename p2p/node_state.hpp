@@ -125,6 +125,7 @@ struct Node::Implementation {
   std::uint64_t violations = 0;
   bool shutting_down = false;
   bool closed = false;
+  bool drained_emitted = false;
   Instant shut_down_at = kNever;
 };
 

@@ -21,8 +21,12 @@ class ConnectionSource {
   virtual std::expected<transport::ConnectionHandle, transport::ConnectError> connect(
       Instant now, Port port, const SocketAddress& remote,
       const transport::ConnectOptions& options) = 0;
-  /// Null once the connection is gone. Good until the next call of the machine.
-  virtual transport::Connection* find(Port port, transport::ConnectionHandle handle) = 0;
+  /// To look at; null once the connection is gone. Good until the next call of the machine.
+  [[nodiscard]] virtual const transport::Connection* find(
+      Port port, transport::ConnectionHandle handle) const = 0;
+  /// The same, to be changed: see transport::Endpoint::edit().
+  [[nodiscard]] virtual transport::Connection* edit(Port port,
+                                                    transport::ConnectionHandle handle) = 0;
   [[nodiscard]] virtual bool has_probe() const = 0;
 
   ConnectionSource() = default;
@@ -42,8 +46,13 @@ class Ports final : public ConnectionSource {
       const transport::ConnectOptions& options) override {
     return endpoint(port).connect(now, remote, options);
   }
-  transport::Connection* find(Port port, transport::ConnectionHandle handle) override {
-    return endpoint(port).find(handle);
+  [[nodiscard]] const transport::Connection* find(
+      Port port, transport::ConnectionHandle handle) const override {
+    return (port == Port::probe ? *probe_ : first_).find(handle);
+  }
+  [[nodiscard]] transport::Connection* edit(Port port,
+                                            transport::ConnectionHandle handle) override {
+    return endpoint(port).edit(handle);
   }
   [[nodiscard]] bool has_probe() const override { return probe_.has_value(); }
 

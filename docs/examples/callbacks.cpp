@@ -3,6 +3,7 @@
 #include <qpeer/qpeer.hpp>
 
 #include <cstdio>
+#include <memory>
 using namespace qpeer;
 
 int main() {
@@ -17,7 +18,7 @@ int main() {
   auto other = Node::start(loop, options());
   auto client = Client::start(loop, options());
   if (!node || !other || !client) return std::puts("cannot start");
-  int to_do = 3;
+  int to_do = 4;
   const auto done = [&](const char* what) {
     std::puts(what);
     if (--to_do == 0) client->shut_down([&] { loop.stop(); });
@@ -31,6 +32,12 @@ int main() {
   node->on_request([](IncomingRequest request) {
     request.reply(request.data(), [](const auto& sent) { (void)sent; });
   });
+  node->on_stream([&](PeerStream incoming) {
+    auto stream = std::make_shared<PeerStream>(std::move(incoming));  // As long as it is read.
+    stream->read_all(1024, [&, stream](auto text) {
+      done(text && as_text(*text) == "a stream" ? "a stream" : "?");
+    });
+  });
   node->on_message(
       [&](const Message& message) { done(as_text(message.data) == "hi" ? "hi" : "?"); });
 
@@ -39,6 +46,13 @@ int main() {
     if (!server) return void(std::puts(to_string(server.error()).c_str()));
     server->request(as_bytes("hello"), [&](auto reply) {
       if (reply && as_text(*reply) == "hello") done("the client has its answer");
+    });
+    server->open_stream([&](auto opened) {
+      if (!opened) return void(std::puts(to_string(opened.error()).data()));
+      auto stream = std::make_shared<PeerStream>(std::move(*opened));
+      stream->write(as_bytes("a stream"), [stream](auto written) {
+        if (written && stream->finish()) stream->finished([stream](auto) {});
+      });
     });
   });
   other->bootstrap(std::span(&contact, 1), [&](auto peer) {

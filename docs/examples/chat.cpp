@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// Three nodes that join through the first one. Each says hello to all its links and prints what it
-// hears, until everybody has heard from two others.
+// Three nodes that join through the first one. Each says hello to all its links, and what each hears
+// goes through one queue to the screen, until everybody has heard from two others.
 #include <qpeer/qpeer.hpp>
 
 #include <cstdio>
@@ -13,14 +13,12 @@ struct Chatter {
   Node node;
   std::string name;
   std::set<PeerId> greeted{};
-  std::set<PeerId> heard{};
 };
 
-Task<void> listen(Chatter& self) {
+Task<void> listen(Chatter& self, Channel<std::string>& screen) {
   while (auto message = co_await self.node.next_message()) {
-    std::printf("%s hears: %.*s\n", self.name.c_str(), int(message->data.size()),
-                reinterpret_cast<const char*>(message->data.data()));
-    self.heard.insert(message->from);
+    const std::string line = self.name + " hears: " + std::string(as_text(message->data));
+    if (!co_await screen.send(line)) co_return;
   }
 }
 
@@ -39,20 +37,24 @@ Task<void> talk(Chatter& self, PeerAddress contact) {
   }
 }
 
+Task<void> show(Channel<std::string>& screen, int lines) {
+  for (; lines > 0; --lines) {
+    if (const auto line = co_await screen.receive()) std::puts(line->c_str());
+  }
+}
+
 int main() {
   EventLoop loop;
   std::deque<Chatter> chatters;
+  Channel<std::string> screen(loop, 16);  // Who hears more than the screen shows waits.
   TaskGroup tasks;
   for (const char* name : {"Ada", "Grace", "Edsger"}) {
     auto node =
         Node::start(loop, {.identity = make_identity(), .listen = SocketAddress::loopback4(0)});
     if (!node) return std::puts(node.error().c_str());
     chatters.push_back({.node = std::move(*node), .name = name});
-    tasks.spawn(listen(chatters.back()));
+    tasks.spawn(listen(chatters.back(), screen));
     tasks.spawn(talk(chatters.back(), chatters.front().node.contact()));
   }
-  const auto all_heard = [&] {
-    return std::ranges::all_of(chatters, [](const Chatter& c) { return c.heard.size() == 2; });
-  };
-  return loop.run_until(all_heard, io::now() + 30s) ? 0 : 1;
+  return run(loop, with_timeout(30s, show(screen, 6))) ? 0 : 1;
 }

@@ -11,7 +11,7 @@ void NodeState::take(std::optional<Message>& out) { out = machine.next_message(i
 
 void NodeState::take(std::optional<IncomingRequest>& out) {
   auto request = machine.next_request(io::now());
-  if (request) out = IncomingRequest{shared_from_this(), std::move(*request)};
+  if (request) out = IncomingRequest{shared(), std::move(*request)};
 }
 
 void NodeState::take(std::optional<PeerStream>& out) {
@@ -47,7 +47,7 @@ void NodeState::take(std::optional<Arrival>& out) {
 }
 
 std::expected<void, PeerError> NodeState::send_datagram(const PeerId& peer, Bytes data) {
-  if (abandoned) return std::unexpected(PeerError::shut_down);
+  if (has_ended()) return std::unexpected(PeerError::shut_down);
   const auto sent = machine.send_datagram(io::now(), peer, data);
   wake();
   return sent;
@@ -64,7 +64,7 @@ NextOperation<T>::NextOperation(std::shared_ptr<NodeState> node)
 
 template <class T>
 bool NextOperation<T>::attempt() {
-  if (!node_->abandoned) node_->take(next_);
+  if (!node_->has_ended()) node_->take(next_);
   if (next_) node_->wake();  // There may be credit to give.
   return next_ || node_->ending;
 }

@@ -36,7 +36,7 @@ async::Task<void> for_each_arrival(Shared node, std::move_only_function<void(T)>
   for (;;) {
     detail::NextOperation<T> operation(node);
     auto next = co_await operation;
-    if (!next || node->abandoned) co_return;
+    if (!next || node->has_ended()) co_return;
     node->call(callback, std::move(*next));
   }
 }
@@ -92,7 +92,7 @@ std::optional<SocketAddress> AsyncPeer::own_address() const {
 std::vector<LinkInfo> AsyncPeer::links() const { return state_->machine.links(); }
 const cache::BootstrapCache& AsyncPeer::cache() const { return state_->machine.cache(); }
 NodeStats AsyncPeer::stats() const { return state_->machine.stats(); }
-std::error_code AsyncPeer::error() const { return state_->error; }
+std::error_code AsyncPeer::error() const { return state_->error(); }
 io::EventLoop& AsyncPeer::loop() const { return state_->loop; }
 
 void AsyncPeer::on_event(std::move_only_function<void(const NodeEvent&)> callback) {
@@ -104,9 +104,13 @@ detail::NextOperation<Datagram> AsyncPeer::next_datagram() {
   return detail::NextOperation<Datagram>(state_);
 }
 
+void AsyncPeer::on_datagram(std::move_only_function<void(Datagram)> callback) {
+  state_->run(for_each_arrival<Datagram>(state_, std::move(callback)));
+}
+
 async::Task<void> AsyncPeer::shut_down(Duration drain) {
   state_->begin_shut_down(drain);
-  return NodeState::finish_shut_down(state_, io::now() + drain + 1s);
+  return NodeState::finish_shut_down(state_, drain + 1s);
 }
 
 void AsyncPeer::shut_down(std::move_only_function<void()> done, Duration drain) {

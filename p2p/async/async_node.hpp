@@ -95,11 +95,14 @@ class AsyncPeer {
   [[nodiscard]] io::EventLoop& loop() const;
 
   /// Calls `callback` with every event of the machine (p2p/node_event.hpp), before those who wait
-  /// for it go on. It may call anything, and destroy the node. One at a time; nullptr for none.
+  /// for it go on. It may call anything, and destroy the node. What it throws leaves the loop, and the
+  /// event is not lost. One at a time; nullptr for none.
   void on_event(std::move_only_function<void(const NodeEvent&)> callback);
 
   /// co_await: the next datagram of any peer; nullopt once shut down.
   [[nodiscard]] detail::NextOperation<Datagram> next_datagram();
+  /// The same as a callback, one call for each that arrives. It may call anything.
+  void on_datagram(std::move_only_function<void(Datagram)> callback);
 
   /// Takes no more work, lets what is queued arrive for at most `drain`, closes all links, and saves
   /// the cache. co_await waits for that; it begins without it, too. Whoever still waits gets

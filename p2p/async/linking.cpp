@@ -4,7 +4,7 @@
 
 #include "qpeer/p2p/async/lookup.hpp"
 #include "qpeer/p2p/async/state.hpp"
-#include "qpeer/transport/async/sleep.hpp"
+#include "qpeer/transport/async/combinators.hpp"
 #include "qpeer/transport/io/system_clock.hpp"
 
 namespace qpeer::p2p {
@@ -132,7 +132,7 @@ PeerStream NodeState::make_stream(OperationId id, const PeerId& peer, bool ours)
   const bool one_way = machine.role() == Role::node && link && link->role == Role::node;
   const auto [at, added] =
       streams.try_emplace(id.value, *this, id, peer, ours || !one_way, !ours || !one_way);
-  return PeerStream{shared_from_this(), at->second};
+  return PeerStream{shared(), at->second};
 }
 
 // --- the end -------------------------------------------------------------------------------------
@@ -144,17 +144,15 @@ void NodeState::begin_shut_down(Duration drain_time) {
   wake();
 }
 
-async::Task<void> NodeState::finish_shut_down(std::shared_ptr<NodeState> self, Instant deadline) {
+async::Task<void> NodeState::finish_shut_down(std::shared_ptr<NodeState> self, Duration limit) {
   struct Saved final : async::Operation {
     explicit Saved(CacheSaver& owner) : async::Operation(owner.idle), saver(owner) {}
     bool attempt() override { return saver.is_idle(); }
     void await_resume() const {}
     CacheSaver& saver;
   };
-  // Nothing tells that the last connection has drained, so look now and then.
-  while (!self->machine.is_idle() && !self->error && !self->abandoned && io::now() < deadline) {
-    co_await async::sleep_for(self->loop, 2ms);
-  }
+  Runtime::DrainedWait drained(*self);
+  (void)co_await async::with_timeout(self->loop, limit, drained);
   self->fail_all(PeerError::shut_down);
   self->saver->save_now();
   Saved saved(*self->saver);
@@ -162,25 +160,9 @@ async::Task<void> NodeState::finish_shut_down(std::shared_ptr<NodeState> self, I
 }
 
 void NodeState::abandon() {
-  const auto self = shared_from_this();
-  abandoned = true;
   begin_shut_down({});
   observer.reset();
-  if (busy_ > 0) {
-    loop.post([self] { self->release_socket(); });  // A task of ours, or the driver, is running.
-  } else {
-    release_socket();
-  }
-}
-
-void NodeState::release_socket() {
-  tasks.cancel();
-  saver->save_now();
-  flushing_ = true;
-  driver->flush();
-  flushing_ = false;
-  driver.reset();
-  fail_all(PeerError::shut_down);
+  end();
 }
 
 }  // namespace detail

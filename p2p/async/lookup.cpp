@@ -4,7 +4,6 @@
 #include <memory>
 #include <utility>
 
-#include "qpeer/transport/async/task.hpp"
 #include "qpeer/transport/base/address.hpp"
 #include "qpeer/transport/base/host_port.hpp"
 #include "qpeer/transport/io/resolve.hpp"
@@ -28,7 +27,7 @@ Lookup::Lookup(io::EventLoop& loop, std::vector<PeerAddress> contacts, Duration 
   }
 }
 
-void Lookup::await_suspend(std::coroutine_handle<> waiter) {
+void Lookup::await_suspend(async::Waiter waiter) {
   waiter_ = waiter;
   timer_.set(io::now() + patience_);
   start_more();

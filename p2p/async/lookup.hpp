@@ -2,7 +2,6 @@
 // Contacts to candidates: names are looked up beside the loop, several at a time.
 #pragma once
 
-#include <coroutine>
 #include <cstddef>
 #include <deque>
 #include <expected>
@@ -12,6 +11,7 @@
 #include "qpeer/p2p/async/node_options.hpp"
 #include "qpeer/p2p/bootstrap_plan.hpp"
 #include "qpeer/p2p/peer_address.hpp"
+#include "qpeer/transport/async/waiting.hpp"
 #include "qpeer/transport/base/time.hpp"
 #include "qpeer/transport/io/background.hpp"
 #include "qpeer/transport/io/event_loop.hpp"
@@ -33,7 +33,7 @@ class [[nodiscard]] Lookup {
   ~Lookup() = default;
 
   [[nodiscard]] bool await_ready() const { return open_ == 0; }
-  void await_suspend(std::coroutine_handle<> waiter);
+  void await_suspend(async::Waiter waiter);
   Found await_resume();
 
  private:
@@ -54,7 +54,7 @@ class [[nodiscard]] Lookup {
   std::size_t open_ = 0;
   std::size_t at_once_ = 0;
   Duration patience_;
-  std::coroutine_handle<> waiter_;
+  async::Waiter waiter_;
   io::Timer timer_;
 };
 

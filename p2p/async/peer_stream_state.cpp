@@ -51,6 +51,7 @@ std::expected<void, transport::StreamError> PeerStreamState::stop_sending_below(
 
 void PeerStreamState::schedule(async::WaitList& waiting) { node.schedule(waiting); }
 void PeerStreamState::wake() { node.wake(); }
+async::detail::Runtime& PeerStreamState::runtime() { return node; }
 void PeerStreamState::forget() noexcept { node.streams.erase(id.value); }
 
 }  // namespace detail

@@ -41,6 +41,11 @@ async::Task<void> ping_then(std::shared_ptr<NodeState> node, PeerId peer, Done<D
   node->call(done, result);
 }
 
+async::Task<void> open_then(std::shared_ptr<NodeState> node, PeerId peer, Done<PeerStream> done) {
+  auto result = co_await NodeState::open_stream(node, peer);
+  node->call(done, std::move(result));
+}
+
 std::vector<u8> copy_of(Bytes data) { return {data.begin(), data.end()}; }
 
 }  // namespace
@@ -67,6 +72,10 @@ void PeerHandle::disconnect() const { node_->disconnect(id_); }
 
 async::Task<std::expected<PeerStream, PeerError>> PeerHandle::open() const {
   return NodeState::open_stream(node_, id_);
+}
+
+void PeerHandle::open(Done<PeerStream> done) const {
+  node_->run(open_then(node_, id_, std::move(done)));
 }
 
 void NodePeer::send(Bytes message, Done<void> done) const {

@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "qpeer/p2p/async/operations.hpp"
@@ -26,7 +27,7 @@ template <class T>
 using Done = std::move_only_function<void(std::expected<T, PeerError>)>;
 
 /// What NodePeer and ServerPeer share. A handle: copies name the same peer, and it may outlive the
-/// link and the node; calls then say not_linked or shut_down.
+/// link and the node; calls then say not_linked or shut_down. Of the loop's thread.
 class PeerHandle {
  public:
   /// Whom it names.
@@ -57,6 +58,7 @@ class PeerHandle {
   PeerHandle& operator=(PeerHandle&&) = default;
   /// Opens a stream of the kind that our role allows.
   async::Task<std::expected<PeerStream, PeerError>> open() const;
+  void open(Done<PeerStream> done) const;
 
   std::shared_ptr<detail::NodeState> node_;  ///< Ours.
   PeerId id_;                                ///< The peer's.
@@ -77,6 +79,7 @@ class NodePeer final : public PeerHandle {
   [[nodiscard]] async::Task<std::expected<PeerStream, PeerError>> open_stream() const {
     return open();
   }
+  void open_stream(Done<PeerStream> done) const { open(std::move(done)); }
 
  private:
   friend detail::NodeState;
@@ -98,6 +101,7 @@ class ServerPeer final : public PeerHandle {
   [[nodiscard]] async::Task<std::expected<PeerStream, PeerError>> open_stream() const {
     return open();
   }
+  void open_stream(Done<PeerStream> done) const { open(std::move(done)); }
 
  private:
   friend detail::NodeState;

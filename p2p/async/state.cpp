@@ -14,15 +14,6 @@ namespace {
 
 constexpr std::size_t kMaxAdvertised = 4;
 
-// Any address: both families where there is IPv6, else IPv4 alone.
-std::expected<io::UdpSocket, std::error_code> bind(const SocketAddress& address,
-                                                   const io::UdpOptions& options) {
-  if (address.valid()) return io::UdpSocket::bind(address, options);
-  auto both = io::UdpSocket::bind(SocketAddress::ipv6({}, 0), options);
-  if (both) return both;
-  return io::UdpSocket::bind(SocketAddress::ipv4({}, 0), options);
-}
-
 void warn(const NodeOptions& options, const std::string& text) {
   if (options.on_warning) options.on_warning(text);
 }
@@ -31,7 +22,7 @@ void warn(const NodeOptions& options, const std::string& text) {
 std::expected<std::vector<io::UdpSocket>, std::string> bind_all(const NodeOptions& options,
                                                                 Role role) {
   std::vector<io::UdpSocket> out;
-  auto first = bind(options.listen, options.socket);
+  auto first = async::detail::bind_socket(options.listen, options.socket);
   if (!first) {
     const std::string where = options.listen.valid() ? options.listen.to_string() : "any address";
     return std::unexpected("cannot bind to " + where + ": " + first.error().message());
@@ -67,14 +58,9 @@ void keep_keys(transport::EndpointConfig& config, const Identity& identity,
 
 NodeState::NodeState(io::EventLoop& event_loop, NodeConfig config, PeerTls tls,
                      std::unique_ptr<CacheSaver> cache_saver)
-    : loop(event_loop),
-      machine(io::now(), std::move(config), std::move(tls), crypto::openssl_keys(),
-              crypto::system_random()),
-      saver(std::move(cache_saver)),
-      ready_timer_(event_loop, [this](Instant) {
-        const auto self = shared_from_this();
-        drain();
-      }) {}
+    : MachineRuntime(event_loop, io::now(), std::move(config), std::move(tls),
+                     crypto::openssl_keys(), crypto::system_random()),
+      saver(std::move(cache_saver)) {}
 
 std::expected<std::shared_ptr<NodeState>, std::string> NodeState::open(io::EventLoop& loop,
                                                                        NodeOptions options,
@@ -104,28 +90,28 @@ std::expected<std::shared_ptr<NodeState>, std::string> NodeState::open(io::Event
   auto state =
       std::make_shared<NodeState>(loop, std::move(config), std::move(*tls), std::move(saver));
   NodeState* const self = state.get();
-  auto driver = Driver::start(loop, std::move(*sockets), state->machine,
-                              [self](NodeEvent&& event) { self->on_event(std::move(event)); });
-  if (!driver) return std::unexpected("cannot watch the socket: " + driver.error().message());
+  if (const auto started = state->start(std::move(*sockets)); !started) {
+    return std::unexpected("cannot watch the socket: " + started.error().message());
+  }
   state->local_address = address;
   if (!options.advertise.empty()) state->advertised = options.advertise.front();
-  state->driver = std::move(*driver);
-  state->driver->on_error([self](std::error_code code) { self->on_socket_error(code); });
   state->saver->attach(state->machine.cache(), [self] { self->schedule(self->saver->idle); });
   return state;
 }
 
 // --- events --------------------------------------------------------------------------------------
 
-void NodeState::on_event(NodeEvent&& event) {
-  const auto self = shared_from_this();  // Somebody who goes on may drop the last handle.
-  const bool outer = std::exchange(in_event_, !flushing_);
-  ++busy_;
-  if (const auto callback = flushing_ ? nullptr : observer) (*callback)(event);
-  std::visit([this](auto& what) { this->on(what); }, event);
-  if (!flushing_) drain();
-  --busy_;
-  in_event_ = outer;
+void NodeState::handle(NodeEvent&& event) {
+  const auto apply = [&] { std::visit([this](auto& what) { this->on(what); }, event); };
+  if (const auto callback = flushing_ ? nullptr : observer) {
+    try {
+      (*callback)(event);
+    } catch (...) {
+      apply();  // Who waits for the event is not to wait for ever.
+      throw;
+    }
+  }
+  apply();
 }
 
 void NodeState::on(const Bootstrapped& event) { answer_links(nullptr, nullptr, event.peer); }
@@ -174,38 +160,23 @@ void NodeState::on(const Pong& event) {
   schedule(first->waiting_list_);
 }
 
-void NodeState::on_socket_error(std::error_code code) {
-  const auto self = shared_from_this();
-  error = code;
+void NodeState::on_sockets_gone() {
   ending = true;
   fail_all(PeerError::shut_down);
+  if (has_ended()) cancel_calls();
+}
+
+// What callback users of streams wait for. With its callbacks a stream may go.
+void NodeState::cancel_calls() {
+  std::vector<std::uint64_t> ids;
+  ids.reserve(streams.size());
+  for (const auto& [id, stream] : streams) ids.push_back(id);
+  for (const std::uint64_t id : ids) {
+    if (const auto known = streams.find(id); known != streams.end()) known->second.calls.cancel();
+  }
 }
 
 // --- who goes on ---------------------------------------------------------------------------------
-
-void NodeState::schedule(async::WaitList& waiting) {
-  if (waiting.empty()) return;
-  ready_.schedule(waiting);
-  if (!draining_ && !in_event_) ready_timer_.fire_soon();
-}
-
-void NodeState::drain() {
-  if (draining_) return;
-  draining_ = true;
-  ++busy_;
-  ready_.drain();
-  --busy_;
-  draining_ = false;
-}
-
-void NodeState::run(async::Task<void> task) {
-  loop.post([self = shared_from_this(), task = std::move(task)]() mutable {
-    if (self->abandoned) return;
-    ++self->busy_;
-    self->tasks.spawn(std::move(task));
-    --self->busy_;
-  });
-}
 
 void NodeState::answer(OperationId id, std::expected<std::vector<u8>, PeerError> result) {
   const auto known = answers.find(id.value);

@@ -4,8 +4,7 @@
 //
 //   AsyncNode, AsyncClient --own--> NodeState <--keep-- NodePeer, PeerStream, what is awaited
 //
-// All calls of callback users are tasks of `tasks`. A coroutine never goes on within a call of its
-// own or of another's: it is resumed by drain(), after an event or in the loop's next turn.
+// All calls of callback users are tasks of the runtime, which also says when coroutines go on.
 #pragma once
 
 #include <cstdint>
@@ -30,13 +29,11 @@
 #include "qpeer/p2p/async/peer_stream.hpp"
 #include "qpeer/p2p/async/peers.hpp"
 #include "qpeer/p2p/node.hpp"
+#include "qpeer/transport/async/runtime.hpp"
 #include "qpeer/transport/async/stream_core.hpp"
 #include "qpeer/transport/async/task.hpp"
-#include "qpeer/transport/async/task_group.hpp"
 #include "qpeer/transport/async/waiting.hpp"
-#include "qpeer/transport/io/driver.hpp"
 #include "qpeer/transport/io/event_loop.hpp"
-#include "qpeer/transport/io/udp_socket.hpp"
 
 namespace qpeer::p2p::detail {
 
@@ -56,6 +53,7 @@ struct PeerStreamState final : async::detail::StreamCore {
   [[nodiscard]] bool is_over() const override { return lost; }
   void schedule(async::WaitList& waiting) override;
   void wake() override;
+  [[nodiscard]] async::detail::Runtime& runtime() override;
   void forget() noexcept override;
 
   NodeState& node;
@@ -98,31 +96,17 @@ class RoomWait final : private Answer, public async::Operation {
   PeerId peer_;
 };
 
-struct NodeState : std::enable_shared_from_this<NodeState> {
-  using Driver = io::Driver<Node>;
-
+struct NodeState final : async::detail::MachineRuntime<Node> {
   NodeState(io::EventLoop& event_loop, NodeConfig config, PeerTls tls,
             std::unique_ptr<CacheSaver> cache_saver);
   [[nodiscard]] static std::expected<std::shared_ptr<NodeState>, std::string> open(
       io::EventLoop& loop, NodeOptions options, Role role);
 
-  // state.cpp: events, and who goes on
-  void on_event(NodeEvent&& event);
-  void on_socket_error(std::error_code code);
-  void schedule(async::WaitList& waiting);
-  void wake() {
-    if (driver) driver->wake();
+  [[nodiscard]] std::shared_ptr<NodeState> shared() {
+    return std::static_pointer_cast<NodeState>(shared_from_this());
   }
-  /// Runs a task of a callback user, from the loop's next turn.
-  void run(async::Task<void> task);
-  /// The end of such a task: calls what may destroy the node.
-  template <class Callback, class... Values>
-  void call(Callback& callback, Values&&... values) {
-    if (abandoned || !callback) return;
-    ++busy_;
-    callback(std::forward<Values>(values)...);
-    --busy_;
-  }
+
+  // state.cpp: events, and what ends with them
   void fail_all(PeerError error);
 
   // linking.cpp: links, and the end
@@ -133,14 +117,15 @@ struct NodeState : std::enable_shared_from_this<NodeState> {
   [[nodiscard]] static async::Task<std::expected<PeerStream, PeerError>> open_stream(
       std::shared_ptr<NodeState> self, PeerId peer);
   void begin_shut_down(Duration drain);
-  static async::Task<void> finish_shut_down(std::shared_ptr<NodeState> self, Instant deadline);
+  static async::Task<void> finish_shut_down(std::shared_ptr<NodeState> self, Duration limit);
+  /// The AsyncNode is gone.
   void abandon();
 
   /// One that we opened, or that the peer did.
   [[nodiscard]] PeerStream make_stream(OperationId id, const PeerId& peer, bool ours);
   template <class Peer>
   [[nodiscard]] Peer make_peer(const PeerId& id) {
-    return Peer{shared_from_this(), id};
+    return Peer{shared(), id};
   }
   template <class Peer>
   [[nodiscard]] std::vector<Peer> linked_nodes() {
@@ -165,15 +150,10 @@ struct NodeState : std::enable_shared_from_this<NodeState> {
   void forget_room(const PeerId& peer, Answer& answer);
   [[nodiscard]] bool others_wait_for_room(const PeerId& peer) const { return room.contains(peer); }
 
-  io::EventLoop& loop;
-  Node machine;
   std::unique_ptr<CacheSaver> saver;
-  std::unique_ptr<Driver> driver;
   SocketAddress local_address;
   std::optional<SocketAddress> advertised;  ///< The first one.
-  std::error_code error;
-  bool ending = false;     ///< shut_down() was called, or the socket failed.
-  bool abandoned = false;  ///< The AsyncNode is gone.
+  bool ending = false;                      ///< shut_down() was called, or the socket failed.
 
   std::shared_ptr<std::move_only_function<void(const NodeEvent&)>> observer;
   async::WaitList arriving;
@@ -184,9 +164,13 @@ struct NodeState : std::enable_shared_from_this<NodeState> {
   std::unordered_map<std::uint64_t, PeerStreamState> streams;    ///< By OperationId.
   std::list<LinkWait*> linking;
   bool bootstrapping = false;
-  async::TaskGroup tasks;
 
  private:
+  void handle(NodeEvent&& event) override;
+  void on_sockets_gone() override;
+  void before_end() override { saver->save_now(); }
+  void cancel_calls();
+
   void on(const Bootstrapped& event);
   void on(const BootstrapFailed& event);
   void on(const LinkUp& event);
@@ -200,6 +184,7 @@ struct NodeState : std::enable_shared_from_this<NodeState> {
   void on(const StreamActivity& event);
   void on(const Pong& event);
   void on(const CacheChanged& event);
+  void on(const Drained&) { on_drained(); }
   static void on(const PeerJudged&) {}
   static void on(const WeWereJudged&) {}
   static void on(const IncomingInterrupted&) {}
@@ -210,15 +195,6 @@ struct NodeState : std::enable_shared_from_this<NodeState> {
                     const std::expected<PeerId, BootstrapError>& result);
   void end_pings(const PeerId& peer, PeerError why);
   void release_room(const PeerId& peer);
-  void release_socket();
-  void drain();
-
-  async::ReadyList ready_;
-  io::Timer ready_timer_;  // For what is scheduled outside of an event.
-  unsigned busy_ = 0;      // Coroutines of ours, or callbacks, are on the stack.
-  bool in_event_ = false;  // The driver called us: it sends what we write when we return.
-  bool flushing_ = false;  // We called the driver: nobody goes on within somebody else's call.
-  bool draining_ = false;
 };
 
 /// One readable line for a candidate: "PEERID@address".

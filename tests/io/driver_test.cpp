@@ -6,6 +6,7 @@
 
 #include <deque>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -171,6 +172,37 @@ TEST(Driver, MayBeDestroyedByItsEventHandler) {
   loop.run_once(0ms);
   EXPECT_EQ(heard, 1);
   EXPECT_EQ(guard.use_count(), 1);
+}
+
+TEST(Driver, GoesOnBehindAnEventWhoseHandlerThrew) {
+  EventLoop loop;
+  Toy asking;
+  Toy receiving;
+  std::vector<std::string> heard;
+  const auto server = drive(loop, receiving, [&](Message&& in) {
+    heard.push_back(in.text);
+    if (in.text == "one") throw std::runtime_error("mine");
+  });
+  std::string answer;
+  const auto client = drive(loop, asking, [&](Message&& in) { answer = in.text; });
+  for (const char* text : {"one", "two", "six"}) {
+    asking.say(server->socket().local_address(), text);
+  }
+  client->wake();
+  int thrown = 0;
+  const auto turn = [&] {
+    try {
+      loop.run_once(10ms);
+    } catch (const std::runtime_error&) {
+      ++thrown;
+    }
+  };
+  for (const Instant end = now() + kLong; heard.size() < 3 && now() < end;) turn();
+  EXPECT_EQ(heard, (std::vector<std::string>{"one", "two", "six"}));
+  EXPECT_EQ(thrown, 1);
+  receiving.say(client->socket().local_address(), "back");
+  server->wake();
+  EXPECT_TRUE(loop.run_until([&] { return answer == "back"; }, now() + kLong));
 }
 
 TEST(Driver, ManyShareOneLoop) {

@@ -296,7 +296,9 @@ SIMULATE(ShutDown, ClosesAllAndBecomesIdle) {
   run_for(100ms);
   server.endpoint().shut_down(network.now(), 7, "going home");
   server.wake();
+  EXPECT_FALSE(server.drained);
   ASSERT_TRUE(run_until([&] { return server.endpoint().idle(); }, 10s));
+  EXPECT_TRUE(server.drained) << "told as soon as it is so";
   for (const Peer* client : clients) {
     ASSERT_TRUE(client->session().closed());
     EXPECT_EQ(client->session().close->kind, CloseReason::Kind::peer_application);

@@ -25,6 +25,7 @@ Peer::Peer(Network& network, PeerConfig config, SocketAddress address)
 std::unique_ptr<transport::Endpoint> Peer::make_endpoint() {
   transport::EndpointConfig config = config_.endpoint;
   if (config_.listens) config.server_tls = server_tls_;
+  drained = false;
   crypto::KeyFactory& keys = config_.keys != nullptr ? *config_.keys : null_keys_;
   return std::make_unique<transport::Endpoint>(std::move(config), keys, random_);
 }
@@ -91,6 +92,9 @@ Session& Peer::add_session(transport::ConnectionHandle handle, bool incoming) {
 }
 
 void Peer::on_event(const transport::EndpointEvent& event) {
+  EXPECT_FALSE(drained) << "an event after `drained`";
+  drained = event.kind == transport::EndpointEvent::Kind::drained;
+  if (drained) return;
   const auto found = by_handle_.find(event.connection.value);
   Session& session =
       found != by_handle_.end() ? *found->second : add_session(event.connection, event.incoming);

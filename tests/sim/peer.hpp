@@ -169,8 +169,9 @@ class Peer {
   [[nodiscard]] const PeerConfig& config() const { return config_; }
   PeerConfig& config() { return config_; }  ///< For connections and restarts to come.
 
-  bool reads = true;   ///< Reads whatever comes, at once.
-  bool checks = true;  ///< Expects the pattern that Peers send; false where forgeries come in.
+  bool drained = false;  ///< Its endpoint said so.
+  bool reads = true;     ///< Reads whatever comes, at once.
+  bool checks = true;    ///< Expects the pattern that Peers send; false where forgeries come in.
   bool echoes =
       false;  ///< Sends back as much on each bidirectional stream as it got, once it ends.
 

@@ -100,7 +100,7 @@ void Session::reads_datagrams() {
 }
 
 transport::Connection* Session::find() const {
-  return lost_ ? nullptr : peer_.endpoint_->find(handle_);
+  return lost_ ? nullptr : peer_.endpoint_->edit(handle_);
 }
 
 transport::Connection& Session::connection() const {

@@ -13,14 +13,14 @@ AsyncConnection::AsyncConnection(std::shared_ptr<detail::ConnectionState> state)
 
 void AsyncConnection::close(std::uint64_t error_code, std::string_view reason) {
   if (state_->closed) return;
-  if (auto* connection = state_->find()) connection->close(io::now(), error_code, reason);
+  if (auto* connection = state_->edit()) connection->close(io::now(), error_code, reason);
   state_->wake();
 }
 
 bool AsyncConnection::is_closed() const { return state_->closed.has_value(); }
 
 std::expected<void, DatagramError> AsyncConnection::send_datagram(Bytes data) {
-  auto* connection = state_->closed ? nullptr : state_->find();
+  auto* connection = state_->closed ? nullptr : state_->edit();
   if (connection == nullptr) return std::unexpected(DatagramError::closed);
   const auto sent = connection->send_datagram(data);
   if (sent) state_->wake();
@@ -28,7 +28,7 @@ std::expected<void, DatagramError> AsyncConnection::send_datagram(Bytes data) {
 }
 
 std::expected<void, DatagramError> AsyncConnection::send_early_datagram(Bytes data) {
-  auto* connection = state_->closed ? nullptr : state_->find();
+  auto* connection = state_->closed ? nullptr : state_->edit();
   if (connection == nullptr) return std::unexpected(DatagramError::closed);
   const auto sent = connection->send_early_datagram(data);
   if (sent) state_->wake();
@@ -58,14 +58,14 @@ bool AsyncConnection::is_early(const AsyncStream& stream) const {
 }
 
 bool AsyncConnection::rotate_connection_ids() {
-  auto* connection = state_->closed ? nullptr : state_->find();
+  auto* connection = state_->closed ? nullptr : state_->edit();
   if (connection == nullptr || !connection->rotate_connection_ids()) return false;
   state_->wake();
   return true;
 }
 
 bool AsyncConnection::initiate_key_update() {
-  auto* connection = state_->closed ? nullptr : state_->find();
+  auto* connection = state_->closed ? nullptr : state_->edit();
   if (connection == nullptr || !connection->initiate_key_update()) return false;
   state_->wake();
   return true;

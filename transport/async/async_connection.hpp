@@ -154,7 +154,7 @@ struct ConnectionInfo {
 /// A handle of a connection whose handshake is complete, but for those of early data: what
 /// connect_early() gives, and what accept() gives of clients that send such. Copies name the same connection, which is
 /// closed, with error code 0, when its last handle and its last stream are gone. All calls are
-/// allowed after the end; they then say `closed`.
+/// allowed after the end; they then say `closed`. Of the thread of the endpoint's loop.
 class AsyncConnection {
  public:
   /// co_await: opens a stream; waits while the peer's limit allows none.
@@ -177,6 +177,7 @@ class AsyncConnection {
   void close(std::uint64_t error_code = 0, std::string_view reason = {});
   /// co_await: waits for the end, whoever brings it about.
   [[nodiscard]] detail::ClosedOperation closed() { return detail::ClosedOperation{state_}; }
+  /// Whether it has ended: its end was told, by either side or by time.
   [[nodiscard]] bool is_closed() const;
 
   /// co_await: waits until the peer is known to have completed the handshake too. A client that

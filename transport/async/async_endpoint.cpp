@@ -3,7 +3,7 @@
 
 #include <utility>
 
-#include "qpeer/transport/async/sleep.hpp"
+#include "qpeer/transport/async/combinators.hpp"
 #include "qpeer/transport/async/state.hpp"
 #include "qpeer/transport/io/system_clock.hpp"
 
@@ -68,11 +68,9 @@ AcceptOperation AsyncEndpoint::accept() { return AcceptOperation{state_}; }
 
 namespace {
 
-// Nothing tells that the last connection has drained, so look now and then.
-Task<void> drained(std::shared_ptr<EndpointState> state, Instant deadline) {
-  while (!state->machine.idle() && !state->error && io::now() < deadline) {
-    co_await sleep_for(state->loop, 2ms);
-  }
+Task<void> drained(std::shared_ptr<EndpointState> state, Duration limit) {
+  detail::Runtime::DrainedWait drained(*state);
+  (void)co_await with_timeout(state->loop, limit, drained);
 }
 
 }  // namespace
@@ -80,7 +78,7 @@ Task<void> drained(std::shared_ptr<EndpointState> state, Instant deadline) {
 Task<void> AsyncEndpoint::shut_down(std::uint64_t error_code, std::string_view reason,
                                     Duration limit) {
   state_->shut_down(error_code, reason);
-  return drained(state_, io::now() + limit);
+  return drained(state_, limit);
 }
 
 const SocketAddress& AsyncEndpoint::local_address() const { return state_->addresses.front(); }
@@ -90,7 +88,7 @@ const std::vector<SocketAddress>& AsyncEndpoint::local_addresses() const {
 }
 transport::EndpointStats AsyncEndpoint::stats() const { return state_->machine.stats(); }
 const io::UdpCapabilities& AsyncEndpoint::capabilities() const { return state_->capabilities; }
-std::error_code AsyncEndpoint::error() const { return state_->error; }
+std::error_code AsyncEndpoint::error() const { return state_->error(); }
 io::EventLoop& AsyncEndpoint::loop() const { return state_->loop; }
 
 namespace detail {

@@ -80,7 +80,8 @@ class [[nodiscard]] AcceptOperation final : public Operation {
 }  // namespace detail
 
 /// Owns the socket, the connections' state and the work on them. Move-only. Destroying it closes
-/// all connections with error code 0 and frees the port; handles that outlive it say `closed`.
+/// all connections with error code 0 and frees the port; handles that outlive it say `closed`. Of the
+/// thread of its loop, which must outlive it. It may be destroyed by a task or a callback of its own.
 class AsyncEndpoint {
  public:
   using Options = AsyncEndpointOptions;
@@ -122,10 +123,13 @@ class AsyncEndpoint {
   [[nodiscard]] const SocketAddress& local_address() const;
   /// The same of all sockets: that of Options::bind, then those of more_binds.
   [[nodiscard]] const std::vector<SocketAddress>& local_addresses() const;
+  /// Counts since open(), and how many connections and handshakes there are now.
   [[nodiscard]] transport::EndpointStats stats() const;
+  /// What the first socket can do, of what io::UdpOptions asked.
   [[nodiscard]] const io::UdpCapabilities& capabilities() const;
-  /// Why the socket failed, if it did.
+  /// Why a socket failed, if one did: all connections have ended then.
   [[nodiscard]] std::error_code error() const;
+  /// The loop given to open().
   [[nodiscard]] io::EventLoop& loop() const;
 
  private:

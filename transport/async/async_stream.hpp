@@ -14,10 +14,13 @@ struct ConnectionState;
 struct StreamState;
 }  // namespace detail
 
-/// One stream; keeps its connection open. See StreamHandle for what it does.
+/// One stream; keeps its connection open. See StreamHandle for what it does. Of the thread of the
+/// endpoint's loop.
 class AsyncStream final : public StreamHandle {
  public:
+  /// Names it on the wire, RFC 9000 §2.1.
   [[nodiscard]] StreamId id() const;
+  /// Whether both sides send.
   [[nodiscard]] bool is_bidirectional() const { return id().is_bidirectional(); }
 
  private:

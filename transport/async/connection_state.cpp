@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 #include <utility>
+#include <vector>
 
 #include "qpeer/transport/async/state.hpp"
 #include "qpeer/transport/io/system_clock.hpp"
@@ -10,7 +11,7 @@ ConnectionState::~ConnectionState() {
   if (!registered) return;
   endpoint->remove(*this);
   if (closed) return;
-  if (auto* connection = endpoint->machine.find(handle)) connection->close(io::now(), 0, {});
+  if (auto* connection = endpoint->machine.edit(handle)) connection->close(io::now(), 0, {});
   endpoint->wake();
 }
 
@@ -131,7 +132,21 @@ void ConnectionState::on_closed(CloseReason reason) {
   for (auto& [id, stream] : streams) stream.on_over();
 }
 
-transport::Connection* ConnectionState::find() const { return endpoint->machine.find(handle); }
+// With its callbacks a stream may go.
+void ConnectionState::cancel_calls() {
+  std::vector<std::uint64_t> ids;
+  ids.reserve(streams.size());
+  for (const auto& [id, stream] : streams) ids.push_back(id);
+  for (const std::uint64_t id : ids) {
+    if (const auto known = streams.find(id); known != streams.end()) known->second.calls.cancel();
+  }
+}
+
+const transport::Connection* ConnectionState::find() const {
+  return endpoint->machine.find(handle);
+}
+
+transport::Connection* ConnectionState::edit() const { return endpoint->machine.edit(handle); }
 
 void ConnectionState::wake() const { endpoint->wake(); }
 
@@ -154,7 +169,7 @@ StreamOperation::StreamOperation(std::shared_ptr<ConnectionState> connection, Ki
 
 bool StreamOperation::attempt() {
   result_ = std::unexpected(StreamError::closed);
-  auto* connection = connection_->find();
+  auto* connection = connection_->edit();
   if (connection == nullptr) return true;
   if (kind_ != Kind::accept) {
     if (connection_->closed) return true;
@@ -221,7 +236,7 @@ DatagramOperation::DatagramOperation(std::shared_ptr<ConnectionState> connection
 
 bool DatagramOperation::attempt() {
   result_ = std::unexpected(DatagramError::closed);
-  auto* connection = connection_->find();
+  auto* connection = connection_->edit();
   if (connection == nullptr) return true;
   // Also after the end: what came before it can be had.
   if (const auto data = connection->next_datagram()) {
@@ -240,7 +255,7 @@ PingOperation::PingOperation(std::shared_ptr<ConnectionState> connection)
       number_(++connection_->pings),
       begin_(io::now()) {
   if (connection_->closed) return;
-  if (auto* machine = connection_->find()) machine->ping();
+  if (auto* machine = connection_->edit()) machine->ping();
   connection_->wake();
 }
 
@@ -266,7 +281,7 @@ PathOperation::PathOperation(std::shared_ptr<ConnectionState> connection, Kind k
 PathOperation::~PathOperation() { std::erase(connection_->path_operations, this); }
 
 void PathOperation::begin() {
-  auto* machine = connection_->closed ? nullptr : connection_->find();
+  auto* machine = connection_->closed ? nullptr : connection_->edit();
   if (machine == nullptr) {
     result_ = std::unexpected(PathError::closed);
     return;

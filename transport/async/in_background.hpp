@@ -2,20 +2,21 @@
 // Awaiting a call that blocks.
 #pragma once
 
-#include <coroutine>
+#include <exception>
 #include <memory>
-#include <optional>
 #include <type_traits>
 #include <utility>
 
-#include "qpeer/transport/async/task.hpp"
+#include "qpeer/transport/async/outcome.hpp"
+#include "qpeer/transport/async/waiting.hpp"
 #include "qpeer/transport/io/background.hpp"
 #include "qpeer/transport/io/event_loop.hpp"
 
 namespace qpeer::async {
 
 /// Awaitable: calls `function` in a thread of its own and gives what it returned. The function must
-/// own what it uses: when the task is destroyed meanwhile, it goes on, and its value is dropped.
+/// own what it uses: when the task is destroyed meanwhile, it goes on, and its value is dropped. What
+/// it throws, the co_await throws. Awaited in the loop's thread.
 template <class F>
 class [[nodiscard]] InBackground {
  public:
@@ -26,21 +27,28 @@ class [[nodiscard]] InBackground {
   InBackground& operator=(const InBackground&) = delete;
 
   static bool await_ready() { return false; }
-  void await_suspend(std::coroutine_handle<> waiter) {
+  void await_suspend(Waiter waiter) {
     call_ = io::Background(
         loop_,
-        [value = value_, function = std::move(function_)]() mutable { value->emplace(function()); },
+        [outcome = outcome_, function = std::move(function_)]() mutable {
+          try {
+            outcome->value.emplace(function());
+          } catch (...) {
+            outcome->error = std::current_exception();
+          }
+        },
         [waiter] { Trampoline::resume(waiter); });
   }
-  Value await_resume() { return std::move(**value_); }
+  Value await_resume() { return outcome_->take(); }
 
  private:
   io::EventLoop& loop_;
   F function_;
-  std::shared_ptr<std::optional<Value>> value_ = std::make_shared<std::optional<Value>>();
+  std::shared_ptr<detail::Outcome<Value>> outcome_ = std::make_shared<detail::Outcome<Value>>();
   io::Background call_;
 };
 
+/// co_await: `function()`, called in another thread; see InBackground. For calls that block.
 template <class F>
 InBackground<F> in_background(io::EventLoop& loop, F function) {
   return {loop, std::move(function)};

@@ -9,10 +9,11 @@
 
 namespace qpeer::async {
 
-/// A server's: a new self-signed P-256 key, clients need not show one.
+/// A server's: a new self-signed P-256 key, clients need not show one. `alpn` is the one protocol that it
+/// speaks. Any thread; the context may serve several.
 std::shared_ptr<crypto::TlsContext> server_tls(std::string alpn);
 
-/// A client's: shows no certificate, and encrypts to whoever answers.
+/// A client's: shows no certificate, and encrypts to whoever answers. Any thread, as above.
 std::shared_ptr<crypto::TlsContext> client_tls(std::string alpn);
 
 }  // namespace qpeer::async

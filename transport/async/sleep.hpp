@@ -2,16 +2,14 @@
 // Waiting for a time.
 #pragma once
 
-#include <coroutine>
-
-#include "qpeer/transport/async/task.hpp"
+#include "qpeer/transport/async/waiting.hpp"
 #include "qpeer/transport/base/time.hpp"
 #include "qpeer/transport/io/event_loop.hpp"
 #include "qpeer/transport/io/system_clock.hpp"
 
 namespace qpeer::async {
 
-/// Awaitable: goes on when `deadline` has come, at once if that is past.
+/// Awaitable: goes on when `deadline` has come, at once if that is past. Of the loop's thread.
 class [[nodiscard]] Sleep {
  public:
   Sleep(io::EventLoop& loop, Instant deadline)
@@ -20,7 +18,7 @@ class [[nodiscard]] Sleep {
   Sleep& operator=(const Sleep&) = delete;
 
   [[nodiscard]] bool await_ready() const { return deadline_ <= io::now(); }
-  void await_suspend(std::coroutine_handle<> waiter) {
+  void await_suspend(Waiter waiter) {
     waiter_ = waiter;
     timer_.set(deadline_);
   }
@@ -28,11 +26,36 @@ class [[nodiscard]] Sleep {
 
  private:
   Instant deadline_;
-  std::coroutine_handle<> waiter_;
+  Waiter waiter_;
   io::Timer timer_;
 };
 
+/// Awaitable: goes on in the loop's next turn, so that others have theirs. Of the loop's thread.
+class [[nodiscard]] Yield {
+ public:
+  explicit Yield(io::EventLoop& loop)
+      : timer_(loop, [this](Instant) { Trampoline::resume(waiter_); }) {}
+  Yield(const Yield&) = delete;
+  Yield& operator=(const Yield&) = delete;
+
+  static constexpr bool await_ready() noexcept { return false; }
+  void await_suspend(Waiter waiter) {
+    waiter_ = waiter;
+    timer_.fire_soon();
+  }
+  static void await_resume() {}
+
+ private:
+  Waiter waiter_;
+  io::Timer timer_;
+};
+
+/// co_await: lets the loop turn once.
+inline Yield yield(io::EventLoop& loop) { return Yield(loop); }
+
+/// co_await: waits until `deadline`, of the clock of io::now().
 inline Sleep sleep_until(io::EventLoop& loop, Instant deadline) { return {loop, deadline}; }
+/// co_await: waits for `time`, from now; none when it is not positive.
 inline Sleep sleep_for(io::EventLoop& loop, Duration time) { return {loop, io::now() + time}; }
 
 }  // namespace qpeer::async

@@ -23,10 +23,10 @@
 #include "qpeer/transport/async/async_connection.hpp"
 #include "qpeer/transport/async/async_endpoint.hpp"
 #include "qpeer/transport/async/async_stream.hpp"
+#include "qpeer/transport/async/runtime.hpp"
 #include "qpeer/transport/async/stream_core.hpp"
 #include "qpeer/transport/async/waiting.hpp"
 #include "qpeer/transport/endpoint/endpoint.hpp"
-#include "qpeer/transport/io/driver.hpp"
 #include "qpeer/transport/io/event_loop.hpp"
 
 namespace qpeer::async::detail {
@@ -45,6 +45,7 @@ struct StreamState final : StreamCore {
   [[nodiscard]] bool is_over() const override;
   void schedule(WaitList& waiting) override;
   void wake() override;
+  [[nodiscard]] Runtime& runtime() override;
   void forget() noexcept override;
 
   ConnectionState& connection;
@@ -52,7 +53,7 @@ struct StreamState final : StreamCore {
   bool rejected = false;  ///< The server knows nothing of it: EarlyDataPolicy::report.
 
  private:
-  [[nodiscard]] transport::Connection* machine() const;
+  [[nodiscard]] transport::Connection* edit() const;
 };
 
 struct ConnectionState : std::enable_shared_from_this<ConnectionState> {
@@ -67,8 +68,11 @@ struct ConnectionState : std::enable_shared_from_this<ConnectionState> {
   void on_early_data(bool accepted);
   void on_path_event(const transport::ConnectionEvent& event);
   void on_closed(CloseReason reason);
-  /// The connection while it can still be asked anything, else nullptr.
-  [[nodiscard]] transport::Connection* find() const;
+  /// Cancels what callback users wait for.
+  void cancel_calls();
+  /// The connection while it can still be asked anything, else nullptr: to look at, or to change.
+  [[nodiscard]] const transport::Connection* find() const;
+  [[nodiscard]] transport::Connection* edit() const;
   void wake() const;
   void schedule(WaitList& waiting) const;
   [[nodiscard]] AsyncStream make_stream(StreamId id);
@@ -106,34 +110,18 @@ struct ConnectionState : std::enable_shared_from_this<ConnectionState> {
   WaitList accepting[2];
 };
 
-struct EndpointState : std::enable_shared_from_this<EndpointState> {
-  using Driver = io::Driver<transport::Endpoint>;
-
+struct EndpointState final : MachineRuntime<transport::Endpoint> {
   EndpointState(io::EventLoop& event_loop, const AsyncEndpointOptions& options);
   [[nodiscard]] static std::expected<std::shared_ptr<EndpointState>, std::error_code> open(
       io::EventLoop& loop, const AsyncEndpointOptions& options);
 
-  void on_event(transport::EndpointEvent&& event);
-  void on_incoming(transport::ConnectionHandle handle, bool established);
-  void on_socket_error();
   void add(ConnectionState& connection, transport::ConnectionHandle handle);
   void remove(ConnectionState& connection);
-  /// Those who wait there go on: after this event, or soon.
-  void schedule(WaitList& waiting);
-  void wake() {
-    if (driver) driver->wake();
-  }
 
   void shut_down(std::uint64_t error_code, std::string_view reason);
   /// The AsyncEndpoint is gone.
   void abandon();
-  /// Lets the peers know, then leaves the socket. All that still waits ends with `closed`.
-  void release_socket();
-  void close_all(const CloseReason& reason);
 
-  io::EventLoop& loop;
-  transport::Endpoint machine;
-  std::unique_ptr<Driver> driver;
   std::vector<SocketAddress> addresses;  ///< Bound to; the first is that of `options.bind`.
   io::UdpCapabilities capabilities;
   std::size_t backlog_limit;
@@ -141,16 +129,11 @@ struct EndpointState : std::enable_shared_from_this<EndpointState> {
   std::unordered_map<std::uint64_t, ConnectionState*> connections;
   WaitList accepting;
   bool accepts = true;
-  std::error_code error;
 
  private:
-  void drain();
-
-  ReadyList ready_;
-  io::Timer ready_timer_;  // For what is scheduled outside of an event.
-  bool in_event_ = false;  // The driver called us: it sends what we write when we return.
-  bool flushing_ = false;  // We called the driver: nobody goes on within somebody else's call.
-  bool draining_ = false;
+  void handle(transport::EndpointEvent&& event) override;
+  void on_sockets_gone() override;
+  void on_incoming(transport::ConnectionHandle handle, bool established);
 };
 
 }  // namespace qpeer::async::detail

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 #include "qpeer/transport/async/stream_core.hpp"
 
+#include <algorithm>
+
 namespace qpeer::async::detail {
 
 void StreamCore::on_finished() {
@@ -68,6 +70,14 @@ void StreamCore::take(std::size_t size, bool ends) {
   consume_below(size);
   if (ends) receiving = Receiving::ended;
   wake();  // There may be credit to give.
+}
+
+void StreamCore::consume(std::size_t size) {
+  if (receiving != Receiving::open) return;
+  size = std::min(size, shown);
+  const bool ends = shown_end && size == shown;
+  shown -= size;
+  take(size, ends);
 }
 
 std::expected<void, StreamError> StreamCore::finish() {

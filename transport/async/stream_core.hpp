@@ -8,6 +8,8 @@
 #include <expected>
 #include <optional>
 
+#include "qpeer/transport/async/task.hpp"
+#include "qpeer/transport/async/task_group.hpp"
 #include "qpeer/transport/async/waiting.hpp"
 #include "qpeer/transport/base/bytes.hpp"
 #include "qpeer/transport/stream/stream_types.hpp"
@@ -16,6 +18,8 @@ namespace qpeer::async::detail {
 
 using transport::ReadView;
 using transport::StreamError;
+
+class Runtime;
 
 class StreamCore {
  public:
@@ -46,6 +50,8 @@ class StreamCore {
   virtual void schedule(WaitList& waiting) = 0;
   /// There is something to send.
   virtual void wake() = 0;
+  /// Whose tasks those of callback users are.
+  [[nodiscard]] virtual Runtime& runtime() = 0;
   /// Destroys this.
   virtual void forget() noexcept = 0;
 
@@ -70,6 +76,8 @@ class StreamCore {
   std::expected<ReadView, StreamError> look();
   /// Takes what was read; with `ends` it was the last.
   void take(std::size_t size, bool ends);
+  /// Takes `size` bytes of what was shown, no more.
+  void consume(std::size_t size);
   std::expected<void, StreamError> finish();
   std::expected<void, StreamError> reset(std::uint64_t error_code);
   std::expected<void, StreamError> stop_sending(std::uint64_t error_code);
@@ -83,6 +91,7 @@ class StreamCore {
   WaitList reading;
   WaitList writing;
   WaitList finishing;
+  TaskGroup calls;  ///< Those of callback users. Last: they use all the others.
 };
 
 }  // namespace qpeer::async::detail

@@ -5,6 +5,8 @@
 #include <cassert>
 #include <utility>
 
+#include "qpeer/transport/async/runtime.hpp"
+#include "qpeer/transport/async/sleep.hpp"
 #include "qpeer/transport/async/stream_core.hpp"
 
 namespace qpeer::async {
@@ -29,6 +31,7 @@ StreamHandle::~StreamHandle() { abandon(); }
 
 void StreamHandle::abandon() noexcept {
   if (core_ == nullptr) return;
+  core_->calls.cancel();
   assert(core_->reading.empty() && core_->writing.empty() && core_->finishing.empty() &&
          "a stream outlives its operations");
   if (core_->sending == Sending::open) (void)reset(0);
@@ -40,10 +43,14 @@ void StreamHandle::abandon() noexcept {
 std::uint64_t StreamHandle::reset_code() const { return core_->reset_code; }
 std::uint64_t StreamHandle::stop_code() const { return core_->stop_code; }
 
-Task<std::expected<std::size_t, StreamError>> StreamHandle::read_full(MutableBytes buffer) {
+namespace {
+
+Task<std::expected<std::size_t, StreamError>> read_full_of(StreamCore& stream,
+                                                           MutableBytes buffer) {
   std::size_t filled = 0;
   while (filled < buffer.size()) {
-    const auto got = co_await read(buffer.subspan(filled));
+    detail::ReadOperation operation(stream, buffer.subspan(filled));
+    const auto got = co_await operation;
     if (!got) co_return std::unexpected(got.error());
     if (*got == 0) break;
     filled += *got;
@@ -51,27 +58,84 @@ Task<std::expected<std::size_t, StreamError>> StreamHandle::read_full(MutableByt
   co_return filled;
 }
 
-Task<std::expected<std::vector<u8>, StreamError>> StreamHandle::read_all(std::size_t limit) {
+Task<std::expected<std::vector<u8>, StreamError>> read_all_of(StreamCore& stream,
+                                                              std::size_t limit) {
   std::vector<u8> out;
   while (out.size() < limit) {
-    const auto view = co_await peek();
+    detail::PeekOperation operation(stream);
+    const auto view = co_await operation;
     if (!view) co_return std::unexpected(view.error());
     const Bytes data = view->data.first(std::min(view->data.size(), limit - out.size()));
     const bool ended = view->fin && data.size() == view->data.size();
     out.insert(out.end(), data.begin(), data.end());
-    consume(data.size());
+    stream.consume(data.size());
     if (ended) break;
   }
   co_return out;
 }
 
-void StreamHandle::consume(std::size_t size) {
-  if (core_->receiving != Receiving::open) return;
-  size = std::min(size, core_->shown);
-  const bool ends = core_->shown_end && size == core_->shown;
-  core_->shown -= size;
-  core_->take(size, ends);
+// The tasks of callback users. They begin in the loop's next turn, and own what they use but for the
+// stream, to which they belong. The callback may destroy the stream: nothing is used after it.
+
+template <class Value, class Awaited, class... Arguments>
+Task<void> call_with(StreamCore& stream, StreamDone<Value> done, Arguments... arguments) {
+  co_await yield(stream.runtime().loop);
+  Awaited operation(stream, arguments...);
+  const auto result = co_await operation;
+  stream.runtime().call(done, result);
 }
+
+Task<void> call_with_written(StreamCore& stream, StreamDone<void> done, std::vector<u8> data) {
+  co_await yield(stream.runtime().loop);
+  detail::WriteOperation operation(stream, data);
+  const auto result = co_await operation;
+  stream.runtime().call(done, result);
+}
+
+template <class Value>
+Task<void> call_after(StreamCore& stream, StreamDone<Value> done,
+                      Task<std::expected<Value, StreamError>> task) {
+  co_await yield(stream.runtime().loop);
+  auto result = co_await std::move(task);
+  stream.runtime().call(done, std::move(result));
+}
+
+}  // namespace
+
+Task<std::expected<std::size_t, StreamError>> StreamHandle::read_full(MutableBytes buffer) {
+  return read_full_of(*core_, buffer);
+}
+
+Task<std::expected<std::vector<u8>, StreamError>> StreamHandle::read_all(std::size_t limit) {
+  return read_all_of(*core_, limit);
+}
+
+void StreamHandle::read(MutableBytes buffer, StreamDone<std::size_t> done) {
+  core_->calls.spawn(
+      call_with<std::size_t, detail::ReadOperation>(*core_, std::move(done), buffer));
+}
+
+void StreamHandle::read_full(MutableBytes buffer, StreamDone<std::size_t> done) {
+  core_->calls.spawn(call_after(*core_, std::move(done), read_full_of(*core_, buffer)));
+}
+
+void StreamHandle::read_all(std::size_t limit, StreamDone<std::vector<u8>> done) {
+  core_->calls.spawn(call_after(*core_, std::move(done), read_all_of(*core_, limit)));
+}
+
+void StreamHandle::peek(StreamDone<ReadView> done) {
+  core_->calls.spawn(call_with<ReadView, detail::PeekOperation>(*core_, std::move(done)));
+}
+
+void StreamHandle::write(Bytes data, StreamDone<void> done) {
+  core_->calls.spawn(call_with_written(*core_, std::move(done), {data.begin(), data.end()}));
+}
+
+void StreamHandle::finished(StreamDone<void> done) {
+  core_->calls.spawn(call_with<void, detail::FinishedOperation>(*core_, std::move(done)));
+}
+
+void StreamHandle::consume(std::size_t size) { core_->consume(size); }
 
 std::expected<void, StreamError> StreamHandle::finish() { return core_->finish(); }
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -16,6 +17,12 @@ namespace qpeer::async {
 
 using transport::ReadView;
 using transport::StreamError;
+
+/// What an operation of a stream calls when it is done. Called once, in the loop's thread, never within
+/// the call that it was given to; not at all when the stream, or the node or endpoint, is destroyed
+/// before. It may destroy either.
+template <class T>
+using StreamDone = std::move_only_function<void(std::expected<T, StreamError>)>;
 
 namespace detail {
 
@@ -82,8 +89,12 @@ class [[nodiscard]] FinishedOperation final : public Operation {
 /// `wrong_direction` on a side that it does not have, `closed` once what it lies on has ended,
 /// `reset` and `stopped` when the peer abandoned its side, `finished` after our own finish(),
 /// reset() or stop_sending().
+///
+/// Each operation has a form with a callback; there the stream may be moved meanwhile, and destroying
+/// it cancels the operation. All of it in the loop's thread. RFC 9000 §2, §3.
 class StreamHandle {
  public:
+  /// Leaves `other` empty: it may only be destroyed or assigned to.
   StreamHandle(StreamHandle&& other) noexcept;
   StreamHandle& operator=(StreamHandle&& other) noexcept;
   ~StreamHandle();
@@ -91,22 +102,34 @@ class StreamHandle {
   /// co_await: waits for data and copies as much as there is and fits. 0 is the end of the stream
   /// (or of an empty buffer).
   [[nodiscard]] detail::ReadOperation read(MutableBytes buffer) { return {*core_, buffer}; }
+  /// The same; `buffer` must stay until `done` is called or the stream destroyed.
+  void read(MutableBytes buffer, StreamDone<std::size_t> done);
   /// co_await: fills the buffer. Fewer bytes are all that came before the end of the stream.
   [[nodiscard]] Task<std::expected<std::size_t, StreamError>> read_full(MutableBytes buffer);
+  /// The same; `buffer` must stay until `done` is called or the stream destroyed.
+  void read_full(MutableBytes buffer, StreamDone<std::size_t> done);
   /// co_await: reads to the end of the stream, or `limit` bytes of it.
   [[nodiscard]] Task<std::expected<std::vector<u8>, StreamError>> read_all(std::size_t limit);
+  /// The same.
+  void read_all(std::size_t limit, StreamDone<std::vector<u8>> done);
   /// co_await: waits for data and shows it where it lies, until the next call on the same connection
   /// or node; consume() takes it. Empty with `fin` is the end of the stream.
   [[nodiscard]] detail::PeekOperation peek() { return detail::PeekOperation{*core_}; }
+  /// The same; what it shows is there while `done` runs, and until the next call as above.
+  void peek(StreamDone<ReadView> done);
   /// Takes `size` bytes of what peek() showed; no more than that.
   void consume(std::size_t size);
 
   /// co_await: takes all of `data`, which must stay until then; waits while the send buffer is full.
   [[nodiscard]] detail::WriteOperation write(Bytes data) { return {*core_, data}; }
+  /// The same; copies the data.
+  void write(Bytes data, StreamDone<void> done);
   /// No more data: the end of the stream follows what was written.
   std::expected<void, StreamError> finish();
   /// co_await, after finish(): waits until the peer has acknowledged all of it, the end included.
   [[nodiscard]] detail::FinishedOperation finished() { return detail::FinishedOperation{*core_}; }
+  /// The same.
+  void finished(StreamDone<void> done);
 
   /// Abandons the send side: what was not delivered is lost. RFC 9000 §3.5.
   std::expected<void, StreamError> reset(std::uint64_t error_code);

@@ -39,47 +39,48 @@ void StreamState::on_event(const transport::StreamEvent& event) {
 }
 
 std::expected<ReadView, StreamError> StreamState::peek_below() {
-  auto* below = machine();
+  auto* below = edit();
   if (below == nullptr) return std::unexpected(StreamError::closed);
   return below->peek(id);
 }
 
 void StreamState::consume_below(std::size_t size) {
-  if (auto* below = machine()) below->consume(id, size);
+  if (auto* below = edit()) below->consume(id, size);
 }
 
 std::expected<std::size_t, StreamError> StreamState::write_below(Bytes data) {
-  auto* below = machine();
+  auto* below = edit();
   if (below == nullptr) return std::unexpected(StreamError::closed);
   return below->write(id, data);
 }
 
 std::expected<void, StreamError> StreamState::finish_below() {
-  auto* below = machine();
+  auto* below = edit();
   if (below == nullptr) return std::unexpected(StreamError::closed);
   return below->finish(id);
 }
 
 std::expected<void, StreamError> StreamState::reset_below(std::uint64_t error_code) {
-  auto* below = machine();
+  auto* below = edit();
   if (below == nullptr) return std::unexpected(StreamError::closed);
   return below->reset(id, error_code);
 }
 
 std::expected<void, StreamError> StreamState::stop_sending_below(std::uint64_t error_code) {
-  auto* below = machine();
+  auto* below = edit();
   if (below == nullptr) return std::unexpected(StreamError::closed);
   return below->stop_sending(id, error_code);
 }
 
 std::uint64_t StreamState::reset_code_below() const {
-  const auto* below = machine();
+  const auto* below = rejected ? nullptr : connection.find();
   return below == nullptr ? 0 : below->reset_code(id);
 }
 
 bool StreamState::is_over() const { return rejected || connection.closed.has_value(); }
 void StreamState::schedule(WaitList& waiting) { connection.schedule(waiting); }
 void StreamState::wake() { connection.wake(); }
+Runtime& StreamState::runtime() { return *connection.endpoint; }
 void StreamState::forget() noexcept {
   if (!rejected) {
     connection.streams.erase(id.value);
@@ -87,9 +88,7 @@ void StreamState::forget() noexcept {
   }
   std::erase_if(connection.rejected_streams, [this](auto& each) { return &each.mapped() == this; });
 }
-transport::Connection* StreamState::machine() const {
-  return rejected ? nullptr : connection.find();
-}
+transport::Connection* StreamState::edit() const { return rejected ? nullptr : connection.edit(); }
 
 }  // namespace detail
 

@@ -5,13 +5,18 @@
 //   Task<void> ask()   { int value = co_await answer(); ... }
 //
 // Destroying a task that waits cancels it: what it waits for forgets it, and its local objects are
-// destroyed, innermost first. A task that runs (that is: from within itself) must not be destroyed.
+// destroyed, innermost first. A task that runs (that is: from within itself) must not be destroyed;
+// TaskGroup::cancel() may be called from there.
 //
-// Coroutines hand over to each other on a trampoline, not on the stack, so neither a deep chain of
-// tasks nor a long loop of awaits costs stack, whatever the optimiser does.
+// An exception that leaves a task is thrown again by the co_await of who awaits it.
 //
-// Beware of g++ 12 in coroutines of your own: of `co_await f({.a = x})` it destroys the braced
-// temporary twice when that has a destructor. Give it a name in a statement of its own.
+// Coroutines hand over to each other on a trampoline (waiting.hpp), not on the stack, so neither a
+// deep chain of tasks nor a long loop of awaits costs stack, whatever the optimiser does.
+//
+// Beware of g++ 12 in coroutines of your own. Of `co_await f({.a = x})` it destroys the braced temporary
+// twice when that has a destructor: give it a name in a statement of its own. And in a coroutine that
+// declares no variable before, `if (co_await f())` and `while (co_await f())` crash: declare the result
+// there, `while (const auto x = co_await f())`.
 #pragma once
 
 #include <cassert>
@@ -21,39 +26,16 @@
 #include <type_traits>
 #include <utility>
 
+#include "qpeer/transport/async/waiting.hpp"
+
 namespace qpeer::async {
-
-/// Runs one coroutine after another until one waits for the outside world.
-class Trampoline {
- public:
-  /// Resumes `coroutine`, then what it hands over to, and so on. Returns when somebody waits.
-  static void resume(std::coroutine_handle<> coroutine) {
-    Trampoline here{coroutine};
-    Trampoline* const outer = std::exchange(current_, &here);
-    while (here.next_) std::exchange(here.next_, nullptr).resume();
-    current_ = outer;
-  }
-
-  /// The last act of an await_suspend: `coroutine` goes on as soon as the caller is suspended.
-  static void hand_over(std::coroutine_handle<> coroutine) {
-    if (current_ != nullptr && !current_->next_) {
-      current_->next_ = coroutine;
-    } else {
-      resume(coroutine);  // Whoever resumed the caller did it without a trampoline.
-    }
-  }
-
- private:
-  explicit Trampoline(std::coroutine_handle<> first) : next_(first) {}
-
-  static inline constinit thread_local Trampoline* current_ = nullptr;
-  std::coroutine_handle<> next_;
-};
 
 template <class T = void>
 class Task;
 
 namespace detail {
+
+class Branches;
 
 struct FinalAwaiter {
   static constexpr bool await_ready() noexcept { return false; }
@@ -67,9 +49,13 @@ struct FinalAwaiter {
 struct PromiseBase {
   static constexpr std::suspend_always initial_suspend() noexcept { return {}; }
   static constexpr FinalAwaiter final_suspend() noexcept { return {}; }
-  /// qpeer reports errors as values; an exception that leaves a task ends the process.
-  [[noreturn]] static void unhandled_exception() noexcept { std::terminate(); }
-  std::coroutine_handle<> continuation;
+  void unhandled_exception() noexcept { error = std::current_exception(); }
+  void rethrow() const {
+    if (error) std::rethrow_exception(error);
+  }
+  Waiter continuation;
+  TaskRoot* task_root = nullptr;  ///< That of whoever awaits it.
+  std::exception_ptr error;
 };
 
 template <class T>
@@ -80,7 +66,10 @@ struct Promise : PromiseBase {
   void return_value(U&& value) {
     result.emplace(std::forward<U>(value));
   }
-  T take() { return std::move(*result); }
+  T take() {
+    rethrow();
+    return std::move(*result);
+  }
   std::optional<T> result;
 };
 
@@ -88,12 +77,13 @@ template <>
 struct Promise<void> : PromiseBase {
   inline Task<void> get_return_object();
   static constexpr void return_void() noexcept {}
-  static constexpr void take() noexcept {}
+  void take() const { rethrow(); }
 };
 
 }  // namespace detail
 
-/// Owns a coroutine that has not been awaited yet, or waits, or is done. Single-threaded.
+/// Owns a coroutine that has not been awaited yet, or waits, or is done. Of one thread: that of the
+/// loop whose events resume it.
 template <class T>
 class [[nodiscard]] Task {
  public:
@@ -118,12 +108,13 @@ class [[nodiscard]] Task {
     if (coroutine_) std::exchange(coroutine_, nullptr).destroy();
   }
 
-  /// Starts the task and waits for its value. A task is awaited once.
+  /// Starts the task and waits for its value, or throws what left it. A task is awaited once.
   auto operator co_await() && noexcept {
     struct Awaiter {
       static constexpr bool await_ready() noexcept { return false; }
-      void await_suspend(std::coroutine_handle<> awaiting) noexcept {
+      void await_suspend(Waiter awaiting) noexcept {
         child.promise().continuation = awaiting;
+        child.promise().task_root = awaiting.root();
         Trampoline::hand_over(child);
       }
       T await_resume() { return child.promise().take(); }
@@ -135,6 +126,14 @@ class [[nodiscard]] Task {
 
  private:
   friend promise_type;
+  friend detail::Branches;
+  /// Starts the task as one of several that `root` waits for.
+  void start_branch(TaskRoot* root) {
+    coroutine_.promise().task_root = root;
+    Trampoline::resume(coroutine_);
+  }
+  /// `waiter` goes on when the task has ended.
+  void continue_with(Waiter waiter) { coroutine_.promise().continuation = waiter; }
   explicit Task(std::coroutine_handle<promise_type> coroutine) : coroutine_(coroutine) {}
   std::coroutine_handle<promise_type> coroutine_;
 };

@@ -17,10 +17,14 @@ RootPromise::~promise_type() {
   if (group != nullptr) --group->size_;
 }
 
+void RootPromise::destroy() {
+  TaskGroup* const owner = group;
+  std::coroutine_handle<promise_type>::from_promise(*this).destroy();
+  if (owner != nullptr) owner->on_ended();
+}
+
 void RootPromise::Final::await_suspend(std::coroutine_handle<promise_type> ended) noexcept {
-  TaskGroup* const group = ended.promise().group;
-  ended.destroy();
-  if (group != nullptr) group->on_ended();
+  ended.promise().destroy();
 }
 
 // The task's own frame, with its parameters, goes before the group is told.
@@ -35,24 +39,37 @@ void TaskGroup::spawn(Task<void> task) {
   if (task) Trampoline::resume(detail::make_root(std::move(task), this).coroutine);
 }
 
-void TaskGroup::cancel() {
-  destroy_tasks();
-  on_ended();
+TaskGroup::~TaskGroup() {
+  if (gone_ != nullptr) *gone_ = true;
+  for (ListNode* ring : {&tasks_, &cancelled_}) {
+    while (!ring->alone()) {
+      auto& task = static_cast<detail::RootPromise&>(ring->next());
+      task.group = nullptr;
+      task.unlink();
+      task.cancel();
+    }
+  }
 }
 
-void TaskGroup::destroy_tasks() {
-  using Promise = detail::RootTask::promise_type;
-  while (!tasks_.alone()) {
-    auto& promise = static_cast<Promise&>(tasks_.next());
-    std::coroutine_handle<Promise>::from_promise(promise).destroy();
+// Those that end may bring about the end of the group.
+void TaskGroup::cancel() {
+  bool gone = false;
+  bool* const outer = std::exchange(gone_, &gone);
+  while (!gone && !tasks_.alone()) {
+    auto& task = static_cast<detail::RootPromise&>(tasks_.next());
+    task.unlink();
+    if (task.is_running()) task.enter_before(cancelled_);
+    task.cancel();
+  }
+  if (!gone) {
+    gone_ = outer;
+  } else if (outer != nullptr) {
+    *outer = true;
   }
 }
 
 void TaskGroup::on_ended() {
-  if (size_ != 0 || joining_.empty()) return;
-  ReadyList ready;
-  ready.schedule(joining_);
-  ready.drain();
+  if (size_ == 0 && !joining_.empty()) Trampoline::schedule(joining_);
 }
 
 void spawn(io::EventLoop& loop, Task<void> task) {

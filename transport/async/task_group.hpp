@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Tasks that run beside the one that started them: TaskGroup owns them, spawn() lets one go, run()
 // drives the loop until one is done.
+//
+// Nobody awaits such a task. An exception that leaves it reaches the loop: it leaves EventLoop::run(),
+// or run() here, when no task runs any more. (Thrown before the task first waits, and spawned outside of all
+// tasks, it leaves spawn().)
 #pragma once
 
 #include <cassert>
@@ -11,6 +15,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "qpeer/transport/async/outcome.hpp"
 #include "qpeer/transport/async/task.hpp"
 #include "qpeer/transport/async/waiting.hpp"
 #include "qpeer/transport/io/event_loop.hpp"
@@ -23,7 +28,7 @@ namespace detail {
 
 /// The coroutine around a task that nobody awaits: it frees itself, and leaves its group.
 struct RootTask {
-  struct promise_type : Link {
+  struct promise_type final : ListNode, TaskRoot {
     promise_type(Task<void>& task, TaskGroup* owner);
     ~promise_type();
     promise_type(const promise_type&) = delete;
@@ -40,9 +45,11 @@ struct RootTask {
     static constexpr std::suspend_always initial_suspend() noexcept { return {}; }
     static constexpr Final final_suspend() noexcept { return {}; }
     static constexpr void return_void() noexcept {}
-    [[noreturn]] static void unhandled_exception() noexcept { std::terminate(); }
+    static void unhandled_exception() noexcept { Trampoline::keep(std::current_exception()); }
+    void destroy() override;
 
     TaskGroup* group;
+    TaskRoot* task_root = this;
   };
   std::coroutine_handle<promise_type> coroutine;
 };
@@ -52,7 +59,9 @@ RootTask make_root(Task<void> task, TaskGroup* group);
 }  // namespace detail
 
 /// Tasks that live no longer than the group. Destroying it cancels those that still wait, so it
-/// belongs after what they use. Not from within one of them.
+/// belongs after what they use. Of the loop's thread.
+///
+/// A task that cancels or destroys its own group runs on until it next waits, and ends there.
 ///
 ///   TaskGroup group;
 ///   while (auto connection = co_await endpoint.accept()) group.spawn(serve(std::move(*connection)));
@@ -60,7 +69,7 @@ RootTask make_root(Task<void> task, TaskGroup* group);
 class TaskGroup {
  public:
   TaskGroup() = default;
-  ~TaskGroup() { destroy_tasks(); }
+  ~TaskGroup();
   TaskGroup(const TaskGroup&) = delete;
   TaskGroup& operator=(const TaskGroup&) = delete;
 
@@ -69,10 +78,11 @@ class TaskGroup {
   void spawn(Task<void> task);
   /// Tasks that have not ended.
   [[nodiscard]] std::size_t size() const { return size_; }
-  /// Destroys all tasks, the oldest first. Whoever waits in join() goes on before this returns.
+  /// Destroys all tasks, the oldest first, before it returns; but for the one that calls it, which
+  /// ends when it next waits, and counts until then.
   void cancel();
 
-  /// Awaitable: waits until no task is left.
+  /// co_await: waits until no task is left, and goes on when no task runs.
   [[nodiscard]] auto join() {
     struct Join final : Operation {
       explicit Join(TaskGroup& owner) : Operation(owner.joining_), group(owner) {}
@@ -85,47 +95,51 @@ class TaskGroup {
 
  private:
   friend detail::RootTask;
-  void destroy_tasks();
   void on_ended();
 
-  Link tasks_;
+  ListNode tasks_;
+  ListNode cancelled_;  // Those that run.
   std::size_t size_ = 0;
+  bool* gone_ = nullptr;  // While cancel() is on the stack: set there by the destructor.
   WaitList joining_;
 };
 
 /// Lets `task` run by itself: it starts in the loop's next turn. Who wants to be able to cancel it
-/// uses a TaskGroup; one that still waits when the loop is destroyed is never freed.
+/// uses a TaskGroup; one that still waits when the loop is destroyed is never freed. Any thread, when
+/// the task was not awaited before.
 void spawn(io::EventLoop& loop, Task<void> task);
 
 namespace detail {
 
 template <class T>
-struct RunResult {
-  std::optional<T> value;
-  static Task<void> into(RunResult& out, Task<T> task) {
-    T value = co_await std::move(task);
-    out.value.emplace(std::move(value));
+Task<void> run_into(Outcome<T>& out, Task<T> task) {
+  try {
+    if constexpr (std::is_void_v<T>) {
+      co_await std::move(task);
+      out.value.emplace();
+    } else {
+      T value = co_await std::move(task);
+      out.value.emplace(std::move(value));
+    }
+  } catch (...) {
+    out.error = std::current_exception();
   }
-};
+}
 
 }  // namespace detail
 
-/// Drives the loop until `task` is done and gives its value. Does not heed EventLoop::stop(). Turns
-/// the loop once more at the end, so that what the task left behind can be put away.
+/// Drives the loop until `task` is done, and gives its value or throws what left it; throws also what
+/// leaves a spawned task or a callback of the loop, and `task` is cancelled then. Does not heed
+/// EventLoop::stop(). Turns the loop once more at the end, so that what the task left behind can be put
+/// away. In the loop's thread, not from within its turn.
 template <class T>
 T run(io::EventLoop& loop, Task<T> task) {
+  detail::Outcome<T> outcome;
   TaskGroup group;
-  if constexpr (std::is_void_v<T>) {
-    group.spawn(std::move(task));
-    while (group.size() != 0) loop.run_once(1h);
-    loop.run_once({});
-  } else {
-    detail::RunResult<T> result;
-    group.spawn(detail::RunResult<T>::into(result, std::move(task)));
-    while (group.size() != 0) loop.run_once(1h);
-    loop.run_once({});
-    return std::move(*result.value);
-  }
+  group.spawn(detail::run_into(outcome, std::move(task)));
+  while (group.size() != 0) loop.run_once(1h);
+  loop.poll();
+  return outcome.take();
 }
 
 }  // namespace qpeer::async

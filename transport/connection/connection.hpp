@@ -2,7 +2,7 @@
 // What an application does with one QUIC connection: streams, datagrams, paths, its end. RFC 9000.
 //
 // Connections belong to an Endpoint, which makes them, drives them and tells their events:
-// Endpoint::find() gives one. Single-threaded. A pointer to one is good until the next call on the
+// Endpoint::find() and edit() give one. Single-threaded. A pointer to one is good until the next call on the
 // endpoint.
 #pragma once
 

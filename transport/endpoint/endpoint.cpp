@@ -120,6 +120,19 @@ void Endpoint::Implementation::reap(Slot slot) {
   --open_entries;
 }
 
+// Those that only wait to be polled for datagrams, of which they have none: so that the event `drained`
+// need not wait for a poll_transmit().
+void Endpoint::Implementation::reap_drained() {
+  while (!to_transmit.empty()) {
+    const Slot slot = to_transmit.front();
+    Entry& entry = *entries[slot];
+    if (!entry.connection->is_drained() || !entry.closed_told || entry.awaits_events) return;
+    to_transmit.pop_front();
+    entry.awaits_transmit = false;
+    reap(slot);
+  }
+}
+
 ConnectionHandle Endpoint::Implementation::handle_of(Slot slot) const {
   return {std::uint64_t{generations[slot]} << 32 | slot};
 }
@@ -191,14 +204,22 @@ std::expected<ConnectionHandle, ConnectError> Endpoint::connect(Instant now,
   return impl.handle_of(entry.slot);
 }
 
-Connection* Endpoint::find(ConnectionHandle handle) {
-  Implementation& impl = *impl_;
-  const auto slot = static_cast<Implementation::Slot>(handle.value);
-  if (slot >= impl.entries.size() || impl.handle_of(slot) != handle || !impl.entries[slot]) {
-    return nullptr;
-  }
-  impl.touch(*impl.entries[slot]);
-  return &*impl.entries[slot]->connection;
+Endpoint::Implementation::Entry* Endpoint::Implementation::entry_of(ConnectionHandle handle) const {
+  const auto slot = static_cast<Slot>(handle.value);
+  if (slot >= entries.size() || handle_of(slot) != handle) return nullptr;
+  return entries[slot].get();
+}
+
+const Connection* Endpoint::find(ConnectionHandle handle) const {
+  const Implementation::Entry* entry = impl_->entry_of(handle);
+  return entry == nullptr ? nullptr : &*entry->connection;
+}
+
+Connection* Endpoint::edit(ConnectionHandle handle) {
+  Implementation::Entry* const entry = impl_->entry_of(handle);
+  if (entry == nullptr) return nullptr;
+  impl_->touch(*entry);
+  return &*entry->connection;
 }
 
 void Endpoint::on_datagram(Instant now, ReceivedDatagram datagram) {
@@ -274,7 +295,11 @@ std::optional<EndpointEvent> Endpoint::poll_event() {
     return EndpointEvent{
         .connection = impl.handle_of(slot), .incoming = entry.incoming, .event = std::move(*event)};
   }
-  return std::nullopt;
+  if (!impl.shut_down || impl.drained_emitted) return std::nullopt;
+  impl.reap_drained();
+  impl.drained_emitted = idle();
+  if (!impl.drained_emitted) return std::nullopt;
+  return EndpointEvent{.kind = EndpointEvent::Kind::drained};
 }
 
 void Endpoint::shut_down(Instant now, std::uint64_t error_code, std::string_view reason) {

@@ -93,9 +93,14 @@ std::string_view to_string(ConnectError error);
 
 /// What happened to one of the connections.
 struct EndpointEvent {
-  ConnectionHandle connection;  ///< To which.
-  bool incoming = false;        ///< Accepted by us rather than dialled.
-  ConnectionEvent event;        ///< What.
+  enum class Kind : u8 {
+    connection,  ///< `event` happened to `connection`.
+    drained,     ///< After shut_down() no connection is left. The last event, once.
+  };
+  Kind kind = Kind::connection;
+  ConnectionHandle connection{};              ///< To which.
+  bool incoming = false;                      ///< Accepted by us rather than dialled.
+  ConnectionEvent event = ConnectionEvent();  ///< What.
 };
 
 /// Figures of an endpoint, since it was made.
@@ -123,10 +128,13 @@ class Endpoint {
   std::expected<ConnectionHandle, ConnectError> connect(Instant now, const SocketAddress& remote,
                                                         const ConnectOptions& options);
 
-  /// The connection, or nullptr once it is gone: that is when its `closed` event was polled and it
-  /// has drained (three PTOs after a close, at once after a time-out); until then what arrived can
-  /// be read. Whoever looks may write, so the connection is polled in the next poll_transmit.
-  Connection* find(ConnectionHandle handle);
+  /// The connection, to look at, or nullptr once it is gone: that is when its `closed` event was
+  /// polled and it has drained (three PTOs after a close, at once after a time-out); until then what
+  /// arrived can be read. The pointer is good until the next call that is not const.
+  [[nodiscard]] const Connection* find(ConnectionHandle handle) const;
+  /// The same connection, to call what changes it: it is polled for datagrams and events in the next
+  /// poll_transmit and poll_event, whether it was changed or not.
+  [[nodiscard]] Connection* edit(ConnectionHandle handle);
 
   /// A datagram has arrived. Its bytes are changed, and not needed after the call.
   void on_datagram(Instant now, ReceivedDatagram datagram);
@@ -141,7 +149,7 @@ class Endpoint {
   std::optional<EndpointEvent> poll_event();
 
   /// Closes every connection with this application error and refuses new ones. Each still gives its
-  /// `closed` event; idle() is true once all have drained.
+  /// `closed` event; once all have drained, the event `drained` follows, and idle() is true.
   void shut_down(Instant now, std::uint64_t error_code, std::string_view reason);
   /// Whether there is no connection that has not drained.
   [[nodiscard]] bool idle() const;

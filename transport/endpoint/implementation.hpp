@@ -82,8 +82,11 @@ struct Endpoint::Implementation {
   void start(Entry& entry, Instant now, const ConnectionConfig& config, ConnectionSetup setup);
   void touch(Entry& entry);
   void reap(Slot slot);
+  void reap_drained();
   void end_handshake(Entry& entry);
   [[nodiscard]] ConnectionHandle handle_of(Slot slot) const;
+  /// Of the connection that the handle names; nullptr once it is gone.
+  [[nodiscard]] Entry* entry_of(ConnectionHandle handle) const;
   [[nodiscard]] std::optional<Slot> route(const wire::InvariantHeader& header,
                                           const SocketAddress& remote) const;
   void drop(DropReason reason) { ++stats.dropped[static_cast<std::size_t>(reason)]; }
@@ -124,6 +127,7 @@ struct Endpoint::Implementation {
   Ring<Slot> to_tell;
   DeadlineHeap deadlines;
   bool shut_down = false;
+  bool drained_emitted = false;
   EndpointStats stats;
 };
 

@@ -10,9 +10,11 @@
 namespace qpeer::io {
 
 /// One call under way. For the few that cannot be made to wait in a loop: names to look up, files
-/// to bring to the disk. Signals are blocked in the thread.
+/// to bring to the disk. Signals are blocked in the thread. Move-only; made, moved and destroyed in the
+/// loop's thread.
 class Background {
  public:
+  /// None: nothing is under way.
   Background();
   /// Calls `work` in a new thread, then `done` in the loop's thread, which may destroy this object.
   /// `work` must own what it uses, for it goes on when this object or the loop is gone; it is

@@ -14,6 +14,8 @@
 // its way at a time: while a socket is full, the others send nothing either.
 //
 // Work per turn is bounded; what is left continues in the next. No allocation in steady state.
+// An event handler may throw: the exception leaves the loop's turn, and the driver continues in the
+// next turn with the events behind that one.
 #pragma once
 
 #include <algorithm>
@@ -115,10 +117,12 @@ class Driver {
   /// The error that ended it, if any.
   [[nodiscard]] std::error_code error() const { return error_; }
 
+  /// How many sockets there are; `index` of one is its place in the list given to start().
   [[nodiscard]] std::size_t sockets() const { return ports_.size(); }
   [[nodiscard]] const UdpSocket& socket(std::size_t index = 0) const {
     return ports_[index].socket;
   }
+  /// As given to start().
   [[nodiscard]] EventLoop& loop() const { return loop_; }
   [[nodiscard]] M& machine() const { return machine_; }
   /// Whether a train waits for its socket to become writable.
@@ -135,12 +139,15 @@ class Driver {
   struct Turn {
     explicit Turn(Driver& owner) : driver(&owner) { owner.turn_ = this; }
     ~Turn() {
-      if (driver != nullptr) driver->turn_ = nullptr;
+      if (driver == nullptr) return;
+      driver->turn_ = nullptr;
+      if (!ended) driver->timer_.fire_soon();  // An event handler threw.
     }
     Turn(const Turn&) = delete;
     Turn& operator=(const Turn&) = delete;
     [[nodiscard]] bool alive() const { return driver != nullptr && !driver->error_; }
     Driver* driver;
+    bool ended = false;
     std::unique_ptr<OnEvent> running;  // Survives a driver that it destroyed.
   };
 
@@ -190,6 +197,7 @@ class Driver {
   }
 
   void end_turn(Turn& turn) {
+    turn.ended = true;
     if (turn.driver == nullptr) return;
     if (!error_) return arm();
     timer_.cancel();

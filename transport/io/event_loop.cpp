@@ -53,6 +53,19 @@ void drain(int fd) {
   [[maybe_unused]] const auto size = ::read(fd, &count, sizeof count);
 }
 
+/// Calls `action` at the end of its scope, however that is left.
+template <class F>
+class Finally {
+ public:
+  explicit Finally(F action) : action_(std::move(action)) {}
+  Finally(const Finally&) = delete;
+  Finally& operator=(const Finally&) = delete;
+  ~Finally() { action_(); }
+
+ private:
+  F action_;
+};
+
 struct KernelTimespec {
   std::int64_t seconds;
   std::int64_t nanoseconds;
@@ -73,7 +86,22 @@ int epoll_pwait2(int epoll, epoll_event* events, int count, const KernelTimespec
 #endif
 }
 
+constinit thread_local EventLoop* turning = nullptr;
+thread_local std::weak_ptr<EventLoop> newest;
+
 }  // namespace
+
+/// While a turn is on the stack.
+class EventLoop::Running {
+ public:
+  explicit Running(EventLoop& loop) : outer_(std::exchange(turning, &loop)) {}
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+  ~Running() { turning = outer_; }
+
+ private:
+  EventLoop* outer_;
+};
 
 struct EventLoop::Slot {
   int fd = -1;
@@ -151,10 +179,13 @@ EventLoop::EventLoop(const Options& options)
   control(epoll_, EPOLL_CTL_ADD, eventfd_, EPOLLIN, cookie(kWakeSlot, 0));
   control(epoll_, EPOLL_CTL_ADD, timerfd_, EPOLLIN, cookie(kTimerSlot, 0));
   use_timerfd_ = options.use_timerfd;
+  alive_ = std::shared_ptr<EventLoop>(std::make_shared<char>(), this);
+  newest = alive_;
 }
 
 EventLoop::~EventLoop() {
   // What still waits may hold watches and timers: it goes while the loop is whole.
+  running_posted_.clear();
   posted_.clear();
   on_wake_ = nullptr;
   ::close(timerfd_);
@@ -198,9 +229,35 @@ void EventLoop::change_interest(Slot& slot, std::uint32_t index, Interest intere
   control(epoll_, operation, slot.fd, epoll_mask(interest), cookie(index, slot.generation));
 }
 
-void EventLoop::post(std::move_only_function<void()> call) { posted_.push_back(std::move(call)); }
+EventLoop* EventLoop::current() {
+  if (turning != nullptr) return turning;
+  return newest.lock().get();
+}
+
+Instant EventLoop::next_deadline() const {
+  if (woken_ || has_posted()) return Instant::min();
+  return heap_.empty() ? kNever : heap_.front()->deadline;
+}
+
+bool EventLoop::has_posted() const {
+  const std::scoped_lock lock(posted_mutex_);
+  return !posted_.empty() || running_call_ < running_posted_.size();
+}
+
+void EventLoop::post(std::move_only_function<void()> call) {
+  {
+    const std::scoped_lock lock(posted_mutex_);
+    posted_.push_back(std::move(call));
+  }
+  if (turning != this) interrupt_wait();
+}
 
 void EventLoop::wake() const noexcept {
+  woken_.store(true, std::memory_order_release);
+  interrupt_wait();
+}
+
+void EventLoop::interrupt_wait() const noexcept {
   const int error = errno;  // A signal handler must leave it alone.
   const std::uint64_t one = 1;
   [[maybe_unused]] const auto size = ::write(eventfd_, &one, sizeof one);
@@ -209,7 +266,7 @@ void EventLoop::wake() const noexcept {
 
 void EventLoop::stop() noexcept {
   stop_.store(true, std::memory_order_release);
-  wake();
+  interrupt_wait();
 }
 
 void EventLoop::run() {
@@ -223,14 +280,13 @@ Instant EventLoop::run_once(Duration max_wait) {
 }
 
 Instant EventLoop::turn(Instant wait_until) {
-  Instant until = wait_until;
-  if (!posted_.empty()) until = Instant::min();
-  if (!heap_.empty()) until = std::min(until, heap_.front()->deadline);
+  const Running running(*this);
+  const Instant until = std::min(wait_until, next_deadline());
   std::array<epoll_event, kMaxEvents> events;
   const std::size_t count = wait(until, events.data());
   turn_time_ = io::now();
   for (std::size_t i = 0; i < count; ++i) dispatch(events[i]);
-  if (std::exchange(woken_, false) && on_wake_) on_wake_();
+  if (woken_.exchange(false, std::memory_order_acquire) && on_wake_) on_wake_();
   fire_timers();
   run_posted();
   return turn_time_;
@@ -271,7 +327,6 @@ void EventLoop::dispatch(const epoll_event& event) {
   const auto index = static_cast<std::uint32_t>(event.data.u64);
   if (index == kWakeSlot) {
     drain(eventfd_);
-    woken_ = true;
     return;
   }
   if (index == kTimerSlot) {
@@ -290,12 +345,25 @@ void EventLoop::dispatch(const epoll_event& event) {
   };
   if (!ready.readable && !ready.writable) return;
   running_slot_ = slot;
+  const Finally finally([this] {
+    running_slot_ = nullptr;
+    removed_.reset();
+  });
   slot->callback(ready, turn_time_);
-  running_slot_ = nullptr;
-  removed_.reset();
 }
 
+// Those that a callback which threw kept from firing fire in the next turn.
 void EventLoop::fire_timers() {
+  std::size_t next = 0;
+  const Finally finally([&] {
+    for (; next < due_.size(); ++next) {
+      if (Timer::Node* const node = due_[next]) {
+        node->place = Timer::Node::Place::nowhere;
+        arm(*node, Instant::min());
+      }
+    }
+    due_.clear();
+  });
   while (!heap_.empty() && heap_.front()->deadline <= turn_time_) {
     Timer::Node* const node = heap_.front();
     disarm(*node);
@@ -303,22 +371,34 @@ void EventLoop::fire_timers() {
     node->index = due_.size();
     due_.push_back(node);
   }
-  for (std::size_t i = 0; i < due_.size(); ++i) {
-    Timer::Node* const node = due_[i];
-    if (node == nullptr) continue;
-    node->place = Timer::Node::Place::nowhere;
-    firing_ = node;
-    node->callback(turn_time_);
-    firing_ = nullptr;
-    if (node->orphaned) delete node;
+  while (next < due_.size()) {
+    Timer::Node* const node = due_[next++];
+    if (node != nullptr) fire(*node);
   }
-  due_.clear();
+}
+
+void EventLoop::fire(Timer::Node& node) {
+  node.place = Timer::Node::Place::nowhere;
+  firing_ = &node;
+  const Finally finally([&] {
+    firing_ = nullptr;
+    if (node.orphaned) delete &node;
+  });
+  node.callback(turn_time_);
 }
 
 void EventLoop::run_posted() {
-  running_posted_.swap(posted_);
-  for (auto& call : running_posted_) call();
-  running_posted_.clear();
+  if (running_call_ == running_posted_.size()) {  // Else a call threw: first those behind it.
+    running_posted_.clear();
+    running_call_ = 0;
+    const std::scoped_lock lock(posted_mutex_);
+    running_posted_.swap(posted_);
+  }
+  while (running_call_ < running_posted_.size()) {
+    // Taken out, so that it is destroyed when it has returned.
+    auto call = std::move(running_posted_[running_call_++]);
+    call();
+  }
 }
 
 void EventLoop::arm(Timer::Node& node, Instant deadline) {

@@ -5,6 +5,12 @@
 //
 // What a callback arms or posts for "now" happens at the latest in the next turn, which then does
 // not wait; so no callback can starve the others. The clock is read once a turn, after the wait.
+//
+// A callback may throw. The exception leaves run(), run_once() or poll(); what the turn did not come
+// to happens in the next one, and nothing is called twice.
+//
+// A foreign loop can drive this one: it watches native_handle() for reading, waits no longer than
+// next_deadline(), and calls poll() after each wait.
 #pragma once
 
 #include <atomic>
@@ -13,6 +19,7 @@
 #include <expected>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -39,17 +46,20 @@ struct Ready {
 /// A descriptor that the loop watches (level-triggered), until this handle is destroyed: from then
 /// on the callback is not called, not even for an event that is already known. The descriptor
 /// stays its owner's, who must destroy the watch before closing it. A callback may destroy its
-/// own watch. An empty watch does nothing.
+/// own watch. An empty watch does nothing. All calls, the destructor's too, in the loop's thread.
 class Watch {
  public:
   using Callback = std::move_only_function<void(Ready, Instant now)>;
 
   Watch() = default;
+  /// The watch goes on under the new handle; `other` is empty.
   Watch(Watch&& other) noexcept;
   Watch& operator=(Watch&& other) noexcept;
   ~Watch() { reset(); }
 
+  /// What to wait for from now on; Interest::none keeps the watch and reports nothing.
   void set_interest(Interest interest);
+  /// Ends the watch, as its destructor does.
   void reset();
   explicit operator bool() const { return loop_ != nullptr; }
 
@@ -62,11 +72,12 @@ class Watch {
 
 /// A call at a deadline, once for each set(). Destroying it cancels, also from its own callback.
 /// Allocates when made, never when set. Timers fire in order of deadline; equal ones in the order
-/// they were set.
+/// they were set. All calls, the destructor's too, in the loop's thread.
 class Timer {
  public:
   using Callback = std::move_only_function<void(Instant now)>;
 
+  /// Idle until set(). The loop must outlive it.
   Timer(EventLoop& loop, Callback callback);
 
   /// Moves the deadline; one in the past fires in the next timer phase. kNever cancels.
@@ -74,6 +85,7 @@ class Timer {
   /// Fires in the next timer phase: later in this turn when called from a descriptor's callback,
   /// else in the next turn. Many calls are one.
   void fire_soon() { set(Instant::min()); }
+  /// Does not fire until the next set().
   void cancel() { set(kNever); }
   /// What was set; kNever when idle or fired.
   [[nodiscard]] Instant deadline() const;
@@ -87,12 +99,13 @@ class Timer {
   std::unique_ptr<Node, Free> node_;
 };
 
+/// How the loop waits. The default is right but for tests.
 struct EventLoopOptions {
   bool use_timerfd = false;  ///< Do not try epoll_pwait2, which has nanosecond time-outs.
 };
 
-/// Single-threaded but for wake() and stop(). Must outlive its watches and timers. A callback must
-/// not run the loop.
+/// Belongs to one thread: the one that turns it. post(), wake() and stop() may be called from any
+/// thread. Must outlive its watches and timers. A callback must not turn the loop.
 class EventLoop {
  public:
   using Options = EventLoopOptions;
@@ -107,16 +120,18 @@ class EventLoop {
   [[nodiscard]] std::expected<Watch, std::error_code> watch(int fd, Interest interest,
                                                             Watch::Callback callback);
 
-  /// Calls `call` once at the end of this turn, or of the next one when called from a posted call.
+  /// Calls `call` once, in the loop's thread: at the end of this turn, or of the next one when posted
+  /// by a posted call or by another thread. In the order of posting. Any thread; what the poster wrote
+  /// before is seen by the call. Calls that the loop never came to are destroyed with it.
   void post(std::move_only_function<void()> call);
 
   /// Makes the loop turn without waiting, and calls what on_wake() was given. From any thread and
   /// from signal handlers. Several wakes may become one.
   void wake() const noexcept;
-  /// What a turn calls after wake(), before its timers.
+  /// What a turn calls after wake(), before its timers. Loop's thread.
   void on_wake(std::move_only_function<void()> callback) { on_wake_ = std::move(callback); }
 
-  /// Turns until stop().
+  /// Turns until stop(). An exception of a callback leaves it, and it may be called again.
   void run();
   /// Turns until `done()` is true (checked between turns), stop(), or `deadline`. Returns done().
   template <class Predicate>
@@ -128,6 +143,19 @@ class EventLoop {
   }
   /// One turn that waits `max_wait` at most. Returns the time it was at the end of the wait.
   Instant run_once(Duration max_wait);
+  /// One turn that does not wait. Returns the time it was.
+  Instant poll() { return run_once({}); }
+
+  /// For a foreign loop: an epoll descriptor that is readable when a turn has something to do before
+  /// next_deadline(), also because another thread posted or woke. It stays the loop's.
+  [[nodiscard]] int native_handle() const { return epoll_; }
+  /// When the next turn has something to do although no descriptor is ready: the earliest timer's
+  /// deadline, Instant::min() when calls are posted, kNever when there is neither.
+  [[nodiscard]] Instant next_deadline() const;
+  /// The loop that this thread is turning; between turns the newest that this thread made, nullptr
+  /// when there is none. Any thread.
+  [[nodiscard]] static EventLoop* current();
+
   /// Ends run() after the current turn; a run() not yet begun ends at once. From any thread and
   /// from signal handlers.
   void stop() noexcept;
@@ -139,6 +167,7 @@ class EventLoop {
   friend class Watch;
   friend class Timer;
   struct Slot;
+  class Running;
 
   Instant turn(Instant wait_until);
   [[nodiscard]] bool take_stop() { return stop_.exchange(false, std::memory_order_acquire); }
@@ -146,7 +175,10 @@ class EventLoop {
   int wait_by_timerfd(Instant until, epoll_event* events);
   void dispatch(const epoll_event& event);
   void fire_timers();
+  void fire(Timer::Node& node);
   void run_posted();
+  [[nodiscard]] bool has_posted() const;
+  void interrupt_wait() const noexcept;
 
   void unwatch(std::uint32_t slot);
   void change_interest(Slot& slot, std::uint32_t index, Interest interest);
@@ -163,8 +195,10 @@ class EventLoop {
   std::vector<Timer::Node*> heap_;  // The earliest on top.
   std::vector<Timer::Node*> due_;   // Taken from the heap in this turn; null where cancelled.
   Timer::Node* firing_ = nullptr;
+  mutable std::mutex posted_mutex_;  // Guards posted_ alone.
   std::vector<std::move_only_function<void()>> posted_;
   std::vector<std::move_only_function<void()>> running_posted_;
+  std::size_t running_call_ = 0;  // Of running_posted_; those before it were called.
   std::move_only_function<void()> on_wake_;
   std::uint64_t next_order_ = 0;
   Instant turn_time_{};
@@ -173,8 +207,9 @@ class EventLoop {
   int eventfd_ = -1;
   int timerfd_ = -1;
   bool use_timerfd_ = false;
-  bool woken_ = false;
+  mutable std::atomic<bool> woken_ = false;
   std::atomic<bool> stop_ = false;
+  std::shared_ptr<EventLoop> alive_;  // Owns nothing: expires with the loop.
 };
 
 }  // namespace qpeer::io

@@ -13,7 +13,8 @@
 namespace qpeer::io {
 
 /// The addresses of `host` (a name, or a literal with or without brackets), each with `port`, in
-/// the system's order of preference and without repetition. Never empty; else why not, in words.
+/// the system's order of preference and without repetition. Never empty; else why not, in words. Blocks
+/// for seconds; any thread.
 [[nodiscard]] std::expected<std::vector<SocketAddress>, std::string> resolve(std::string_view host,
                                                                              std::uint16_t port);
 

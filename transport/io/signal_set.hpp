@@ -14,11 +14,13 @@ namespace qpeer::io {
 
 /// Takes signals (SIGINT, SIGTERM, ...) out of the hands of the kernel, and hands them to a
 /// callback in the loop's thread. They are blocked in the thread that makes the set, and in those
-/// it starts later; so make it before other threads. Destroying it unblocks what it blocked.
+/// it starts later; so make it before other threads. Destroying it, which its callback may do, unblocks
+/// what it blocked. Of the loop's thread.
 class SignalSet {
  public:
   using Callback = std::move_only_function<void(int signal)>;
 
+  /// `callback` gets each signal, one a call. Fails as signalfd does, and with EINVAL for what is no signal.
   [[nodiscard]] static std::expected<SignalSet, std::error_code> make(EventLoop& loop,
                                                                       std::span<const int> signals,
                                                                       Callback callback);

@@ -45,6 +45,7 @@ struct UdpCapabilities {
   std::size_t receive_buffer = 0;  ///< Bytes granted, as the kernel counts them.
 };
 
+/// Counts of one socket since it was bound.
 struct UdpStats {
   std::uint64_t datagrams_sent = 0;
   std::uint64_t bytes_sent = 0;
@@ -83,7 +84,7 @@ struct ReceivedTrain {
   }
 };
 
-/// Single-threaded, never blocks. Closes its descriptor when destroyed.
+/// Never blocks. Move-only. Closes its descriptor when destroyed. Of one thread at a time.
 class UdpSocket {
  public:
   using Options = UdpOptions;
@@ -105,7 +106,9 @@ class UdpSocket {
 
   /// The address bound to, with the port that was chosen.
   [[nodiscard]] const SocketAddress& local_address() const { return local_; }
+  /// What the kernel granted, and what it has refused since.
   [[nodiscard]] const UdpCapabilities& capabilities() const { return capabilities_; }
+  /// Counts since bind().
   [[nodiscard]] const UdpStats& stats() const { return stats_; }
   /// The descriptor, for an event loop. It stays the socket's.
   [[nodiscard]] int fd() const { return fd_; }

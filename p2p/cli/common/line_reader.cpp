@@ -18,7 +18,7 @@ constexpr std::size_t kMostLines = 1'000;
 
 LineReader::LineReader(io::EventLoop& loop, int descriptor)
     : descriptor_(descriptor), timer_(loop, [this](Instant) {
-        if (const auto waiter = std::exchange(waiter_, nullptr)) async::Trampoline::resume(waiter);
+        if (const auto waiter = std::exchange(waiter_, {})) async::Trampoline::resume(waiter);
       }) {
   auto watch =
       loop.watch(descriptor, io::Interest::read, [this](io::Ready, Instant) { on_readable(); });

@@ -2,12 +2,11 @@
 // The lines of a descriptor, as they come.
 #pragma once
 
-#include <coroutine>
 #include <deque>
 #include <optional>
 #include <string>
 
-#include "qpeer/transport/async/task.hpp"
+#include "qpeer/transport/async/waiting.hpp"
 #include "qpeer/transport/base/time.hpp"
 #include "qpeer/transport/io/event_loop.hpp"
 
@@ -29,9 +28,9 @@ class LineReader {
     struct Next {
       LineReader& reader;
       [[nodiscard]] bool await_ready() const { return reader.ended_ || !reader.lines_.empty(); }
-      void await_suspend(std::coroutine_handle<> waiter) const { reader.waiter_ = waiter; }
+      void await_suspend(async::Waiter waiter) const { reader.waiter_ = waiter; }
       std::optional<std::string> await_resume() const { return reader.take(); }
-      ~Next() { reader.waiter_ = nullptr; }
+      ~Next() { reader.waiter_ = {}; }
     };
     return Next{*this};
   }
@@ -47,7 +46,7 @@ class LineReader {
   std::string partial_;
   std::deque<std::string> lines_;
   bool ended_ = false;
-  std::coroutine_handle<> waiter_;
+  async::Waiter waiter_;
   io::Watch watch_;
   io::Timer timer_;  // Wakes the waiter from the loop, not from within another's call.
 };

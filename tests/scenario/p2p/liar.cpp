@@ -115,6 +115,7 @@ Liar::Line* Liar::find(transport::ConnectionHandle handle) {
 
 void Liar::on_event(const transport::EndpointEvent& event) {
   using Kind = transport::ConnectionEvent::Kind;
+  if (event.kind == transport::EndpointEvent::Kind::drained) return;
   Line* known = find(event.connection);
   if (known == nullptr) {
     lines.emplace_back();

@@ -106,7 +106,7 @@ class Liar {
     return {.address = address_, .id = id_, .server_name = {}};
   }
   [[nodiscard]] Host& host() const { return *host_; }
-  transport::Connection* connection(const Line& line) { return endpoint_->find(line.handle); }
+  transport::Connection* connection(const Line& line) { return endpoint_->edit(line.handle); }
 
   LiarConfig config;
   std::deque<Line> lines;

@@ -121,7 +121,9 @@ SIMULATE_PEERS(Lifecycle, ShuttingDownDrainsWhatIsQueued) {
   for (int i = 0; i < 20; ++i) a.sends(b, std::string(50'000, 'm'));
   a.shuts_down();
   EXPECT_EQ(a.node().send(network.now(), b.id(), {}).error(), PeerError::shut_down);
+  EXPECT_TRUE(a.all<p2p::Drained>().empty());
   ASSERT_TRUE(run_until([&] { return a.node().is_idle(); }, 5s));
+  EXPECT_EQ(a.all<p2p::Drained>().size(), 1U);
   EXPECT_EQ(b.messages.size(), 20U);
   EXPECT_EQ(a.sent.size(), 20U);
   ASSERT_EQ(b.losses.size(), 1U);

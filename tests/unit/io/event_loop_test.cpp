@@ -4,7 +4,6 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -15,40 +14,12 @@
 #include <utility>
 #include <vector>
 
+#include "qpeer/tests/unit/io/loop_testing.hpp"
 #include "qpeer/transport/io/signal_set.hpp"
 #include "qpeer/transport/io/system_clock.hpp"
 
 namespace qpeer::io {
 namespace {
-
-constexpr Duration kLong = 10s;  // Only a failure waits so long.
-
-// A pipe, closed at the end of its scope.
-struct Pipe {
-  Pipe() {
-    if (::pipe(ends.data()) != 0) ADD_FAILURE() << "no pipe";
-  }
-  Pipe(const Pipe&) = delete;
-  Pipe& operator=(const Pipe&) = delete;
-  ~Pipe() {
-    ::close(ends[0]);
-    ::close(ends[1]);
-  }
-  void fill() const { EXPECT_EQ(::write(ends[1], "x", 1), 1); }
-  void drain() const {
-    char byte = 0;
-    EXPECT_EQ(::read(ends[0], &byte, 1), 1);
-  }
-  [[nodiscard]] int out() const { return ends[0]; }
-  [[nodiscard]] int in() const { return ends[1]; }
-  std::array<int, 2> ends{};
-};
-
-Watch watch(EventLoop& loop, int fd, Interest interest, Watch::Callback callback) {
-  auto out = loop.watch(fd, interest, std::move(callback));
-  EXPECT_TRUE(out) << out.error().message();
-  return out ? std::move(*out) : Watch{};
-}
 
 // Both ways to wait for a time.
 class EventLoopTimers : public testing::TestWithParam<bool> {

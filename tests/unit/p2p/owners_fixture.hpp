@@ -37,7 +37,13 @@ class FakeSource final : public ConnectionSource {
     dials.push_back({port, remote, options});
     return make(port);
   }
-  transport::Connection* find(Port port, transport::ConnectionHandle handle) override {
+  [[nodiscard]] const transport::Connection* find(
+      Port port, transport::ConnectionHandle handle) const override {
+    const auto at = connections_.find({port, handle.value});
+    return at == connections_.end() ? nullptr : &at->second;
+  }
+  [[nodiscard]] transport::Connection* edit(Port port,
+                                            transport::ConnectionHandle handle) override {
     const auto at = connections_.find({port, handle.value});
     return at == connections_.end() ? nullptr : &at->second;
   }

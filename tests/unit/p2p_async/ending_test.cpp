@@ -193,5 +193,21 @@ TEST_F(AsyncNodeTest, MovesAndReplacesLikeAValue) {
   EXPECT_TRUE(peer.is_linked());
 }
 
+TEST_F(AsyncNodeTest, ShuttingDownWaitsForTheEventAndDoesNotPoll) {
+  AsyncNode a = node();
+  AsyncNode b = node();
+  link(a, b);
+  turn_for(100ms);
+  async::TaskGroup group;
+  group.spawn(a.shut_down());
+  int turns = 0;
+  const Instant begin = io::now();
+  for (; group.size() != 0 && io::now() < begin + 10s; ++turns) loop.run_once(1s);
+  EXPECT_EQ(group.size(), 0U);
+  EXPECT_EQ(a.stats().connections, 0U);
+  EXPECT_GT(io::now() - begin, 20ms) << "three PTOs";
+  EXPECT_LT(turns, 30);
+}
+
 }  // namespace
 }  // namespace qpeer::p2p

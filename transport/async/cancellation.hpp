@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
+// A wish to stop that many tasks share.
+//
+//   CancellationToken stop(loop);
+//   tasks.spawn(serve(node, stop));
+//   ...
+//   stop.cancel();                                              // in a signal's callback, say
+//
+//   auto message = co_await unless_cancelled(stop, node.next_message());   // expected<..., Cancelled>
+#pragma once
+
+#include <cstddef>
+#include <expected>
+#include <memory>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+#include "qpeer/transport/async/combinators.hpp"
+#include "qpeer/transport/async/event.hpp"
+#include "qpeer/transport/async/task.hpp"
+#include "qpeer/transport/async/waiting.hpp"
+#include "qpeer/transport/io/event_loop.hpp"
+
+namespace qpeer::async {
+
+namespace detail {
+struct CancellationState;
+
+/// What CancellationToken::cancelled gives to co_await.
+class [[nodiscard]] CancelledWait final : public Operation {
+ public:
+  explicit CancelledWait(std::shared_ptr<CancellationState> state);
+  void await_resume() const {}
+
+ private:
+  bool attempt() override;
+  std::shared_ptr<CancellationState> state_;
+};
+}  // namespace detail
+
+/// The error of unless_cancelled().
+struct Cancelled {
+  friend constexpr bool operator==(Cancelled, Cancelled) = default;
+};
+/// One readable line.
+constexpr std::string_view to_string(Cancelled /*error*/) { return "it was cancelled"; }
+
+/// A handle: copies share one state. Once cancelled it stays so. Of the loop's thread; from another
+/// one, post the cancel() to the loop.
+class CancellationToken {
+ public:
+  /// Not cancelled. The loop must outlive it.
+  explicit CancellationToken(io::EventLoop& loop);
+
+  /// Whoever waits for it goes on in the loop's next turn; its children are cancelled too.
+  void cancel();
+  /// Whether cancel() was called, here or on a parent.
+  [[nodiscard]] bool is_cancelled() const;
+  /// co_await: waits until it is cancelled.
+  [[nodiscard]] detail::CancelledWait cancelled() const { return detail::CancelledWait(state_); }
+  /// One that is cancelled with this one, and can be alone.
+  [[nodiscard]] CancellationToken child() const;
+
+ private:
+  explicit CancellationToken(std::shared_ptr<detail::CancellationState> state);
+  std::shared_ptr<detail::CancellationState> state_;
+};
+
+namespace detail {
+
+template <class A>
+Task<std::expected<AwaitResult<A>, Cancelled>> unless(CancellationToken token, Kept<A> awaitable) {
+  using Result = std::expected<AwaitResult<A>, Cancelled>;
+  if (token.is_cancelled()) co_return Result(std::unexpect);
+  auto first = co_await when_any(static_cast<A&&>(awaitable), token.cancelled());
+  if (first.index() != 0) co_return Result(std::unexpect);
+  if constexpr (std::is_void_v<AwaitResult<A>>) {
+    co_return Result();
+  } else {
+    co_return Result(std::in_place, std::get<0>(std::move(first)));
+  }
+}
+
+}  // namespace detail
+
+/// co_await: what `awaitable` gives, or Cancelled when the token is cancelled before it is done, or was
+/// already; `awaitable` is cancelled then. Throws what it throws.
+template <class A>
+[[nodiscard]] Task<std::expected<detail::AwaitResult<A>, Cancelled>> unless_cancelled(
+    const CancellationToken& token, A&& awaitable) {
+  return detail::unless<A>(token, std::forward<A>(awaitable));
+}
+
+}  // namespace qpeer::async
