@@ -19,9 +19,9 @@ namespace qpeer::cli {
 struct ServiceOptions {
   std::vector<PeerAddress> contacts{};
   ReceiverOptions receiver = ReceiverOptions();
-  std::string greeting{};   ///< Sent to each node that a link comes up to.
-  bool node_only = false;   ///< Never go on as a client.
-  bool once = false;        ///< End after one transfer.
+  std::string greeting{};                 ///< Sent to each node that a link comes up to.
+  bool node_only = false;                 ///< Never go on as a client.
+  bool once = false;                      ///< End after one transfer.
   NodeOptions as_client = NodeOptions();  ///< How to go on as a client.
 };
 
