@@ -71,7 +71,7 @@ class ControlChannel {
   [[nodiscard]] const std::optional<Introduction>& peer_introduction() const { return peer_; }
   /// Of our own introduction.
   [[nodiscard]] const Nonce& nonce() const { return nonce_; }
-  /// Whether the peer takes a message of this size. All is well until it said what it takes.
+  /// Whether the peer takes a message of this size. Any size, before its introduction came.
   [[nodiscard]] bool accepts_size(std::size_t size) const {
     return !peer_ || size <= peer_->max_message_size;
   }

@@ -53,7 +53,7 @@ std::expected<ConnectionSlot, std::string> Dialler::dial(Instant now, const Cand
 }
 
 // In the first flight, where the node that we dial gave us a ticket. A refusal costs nothing: then
-// the transport says it again with the end of the handshake.
+// the transport sends it again after the handshake.
 void Dialler::introduce_early(PeerConnection& connection) {
   transport::Connection* transport = connections_.transport(connection);
   if (transport == nullptr || transport->early_data() != crypto::EarlyData::offered) return;

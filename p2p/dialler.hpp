@@ -31,7 +31,7 @@ class Dialler {
   [[nodiscard]] std::expected<ConnectionSlot, std::string> dial(Instant now,
                                                                 const Candidate& candidate,
                                                                 Purpose purpose, Port port);
-  /// Says on the connection's control stream who we are.
+  /// Sends our introduction on the connection's control stream.
   void introduce(PeerConnection& connection);
   [[nodiscard]] bool is_ourselves(const SocketAddress& address) const;
   [[nodiscard]] bool is_us(const PeerId& id) const { return id == tls_.id; }

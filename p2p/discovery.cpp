@@ -78,7 +78,7 @@ void Discovery::abandon(Instant now, ConnectionSlot slot) {
   peers_.close(now, attempt, ErrorCode::not_needed, kReason);
 }
 
-// With a link, or without: then everybody failed, or nobody wants it any more.
+// With the link of `winner`, or without one: then all candidates failed, or it was cancelled.
 void Discovery::end_bootstrap(Instant now, const Peer* winner) {
   const BootstrapPlan over = *std::exchange(plan_, std::nullopt);
   for (const ConnectionSlot slot : std::exchange(attempts_, {})) {
@@ -208,7 +208,8 @@ void Discovery::maintain(Instant now) {
   }
 }
 
-// Somebody that we heard of and have not met: to meet is enough, a cache of many is worth it.
+// Dials a node that a peer told us of, and ends the connection once it introduced itself: then it is
+// in the cache.
 void Discovery::explore(Instant now) {
   explore_at_ = keeps_links_ ? now + kExploreInterval : kNever;
   if (!keeps_links_ || known_.cache().size() >= kCacheIsFull) return;

@@ -29,7 +29,7 @@ struct ConnectionEnd {
 struct ControlReadable {
   ConnectionSlot connection = kNoSlot;
 };
-/// The transport's side of the connection has ended. What the peer said last can still be read.
+/// The transport's side of the connection has ended. What the peer sent last can still be read.
 struct TransportClosed {
   ConnectionSlot connection = kNoSlot;
   transport::CloseReason reason{};

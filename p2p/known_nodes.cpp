@@ -14,8 +14,8 @@ Candidate candidate_of(const cache::CacheEntry& entry) {
   return {.address = entry.address, .id = entry.id, .server_name = {}, .from_cache = true};
 }
 
-// Hearsay must not send us where whoever tells it could not go.
-bool may_tell_of(const SocketAddress& address, const SocketAddress& by) {
+// A peer of the internet must not make us dial into a private network.
+bool may_learn(const SocketAddress& address, const SocketAddress& by) {
   return is_dialable(address) && scope_of(address) >= scope_of(by);
 }
 
@@ -87,7 +87,7 @@ Peers KnownNodes::answer(const PeerId& asker, std::uint64_t max, Random& random)
 // --- candidates ----------------------------------------------------------------------------------
 
 void KnownNodes::learn(const KnownPeer& peer, const SocketAddress& by) {
-  if (peer.id == own_id_ || !may_tell_of(peer.address, by)) return;
+  if (peer.id == own_id_ || !may_learn(peer.address, by)) return;
   if (cache_.find(peer.id) != nullptr) return;
   const auto same = [&](const Candidate& other) { return other.address == peer.address; };
   if (std::ranges::any_of(learned_, same)) return;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The nodes that we know of: those that we reached, in the cache, and those that peers told us of.
 //
-// Invariant: our own id is in neither. What was only heard of is at most kMaxLearned candidates of
+// Invariant: our own id is in neither. What peers told us of is at most kMaxLearned candidates of
 // different addresses.
 #pragma once
 
@@ -49,12 +49,12 @@ class KnownNodes {
   [[nodiscard]] cache::Resumption take_resumption(const PeerId& id) {
     return cache_.take_resumption(id);
   }
-  /// What `asker` may be told of, at most `max` of it.
+  /// The answer to a PeersRequest of `asker`: at most `max` nodes.
   [[nodiscard]] Peers answer(const PeerId& asker, std::uint64_t max, Random& random) const;
 
   // --- candidates ------------------------------------------------------------------------------
 
-  /// A peer that is seen at `by` told us of it. What is in the cache is left alone.
+  /// A peer at the address `by` told us of `peer`. Ignored when it is in the cache.
   void learn(const KnownPeer& peer, const SocketAddress& by);
   [[nodiscard]] std::size_t learned() const { return learned_.size(); }
   /// The cache, best first, then the contacts, then what was learned.

@@ -96,7 +96,7 @@ void Mailbox::on_streams_lost(ConnectionSlot connection) {
         fail(id, PeerError::link_lost);
         break;
       case Transfer::Kind::request_in:
-        // Whole, and perhaps with the application; when it answers it is told.
+        // Whole, and perhaps with the application: its reply() returns PeerError::unknown.
         if (transfer.sending) {
           fail(id, PeerError::link_lost);
         } else if (!transfer.in.empty() || std::ranges::find(requests_, id) != requests_.end()) {

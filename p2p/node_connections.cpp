@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// What the transport says of the connections of a Node.
+// Events of the transport, and deadlines, of the connections of a Node.
 #include <utility>
 
 #include "qpeer/p2p/node_state.hpp"
@@ -145,7 +145,7 @@ void Node::Implementation::on_streams_opened(PeerConnection& connection, bool bi
   }
 }
 
-// --- what else is told ---------------------------------------------------------------------------
+// --- pings, addresses, deadlines -----------------------------------------------------------------
 
 void Node::Implementation::on_pong(PeerConnection& connection) {
   if (std::exchange(connection.liveness_check_pending, false)) {
@@ -158,7 +158,7 @@ void Node::Implementation::on_pong(PeerConnection& connection) {
 
 void Node::Implementation::on_observed_address(const PeerConnection& connection,
                                                const SocketAddress& observed) {
-  // What a NAT makes of the second port says nothing of the first.
+  // A NAT may map the second port to another address than the first.
   if (connection.port != Port::first || connection.owner == kNoSlot) return;
   const auto before = own_address.current();
   if (!own_address.on_observed(now, connection.peer, connection.remote, observed)) return;

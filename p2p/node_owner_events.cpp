@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// What the owners of a Node's state say to each other: who is told of what.
+// Which owners of a Node's state handle an event that another owner posted.
 #include "qpeer/p2p/node_state.hpp"
 
 namespace qpeer::p2p {
@@ -22,8 +22,8 @@ bool may_retry(const transport::CloseReason& reason) {
 std::string why(const transport::CloseReason& reason) {
   if (reason.kind != Kind::peer_application) return to_string(reason);
   const auto code = static_cast<ErrorCode>(reason.code);
-  const std::string said = to_string(reason);
-  return std::string(to_string(code)) + (reason.reason.empty() ? "" : " (" + said + ")");
+  const std::string detail = to_string(reason);
+  return std::string(to_string(code)) + (reason.reason.empty() ? "" : " (" + detail + ")");
 }
 
 }  // namespace
@@ -59,7 +59,7 @@ void Node::Implementation::on_owner_event(const ConnectionEnded& event) {
   connections.erase(event.connection);
 }
 
-// Tells whoever waits for the connection.
+// Each owner that waits for the connection handles its end.
 void Node::Implementation::on_ended(const PeerConnection& connection,
                                     const ConnectionEnded& event) {
   const ConnectionEnd& end = event.end;
@@ -78,8 +78,9 @@ void Node::Implementation::on_ended(const PeerConnection& connection,
   for (std::size_t left = connection.pings.size(); left > 0; --left) (void)ping(peer->id);
 }
 
-// One that was no link yet, to a peer that we know by name. What we had no use for did not fail:
-// above all, whoever is being forgotten is not dialled again for its dial-back.
+// The connection was no direction of a link, and was dialled to a known peer. A connection that we
+// closed because it was not needed is no failure: else a peer that is being erased would be dialled
+// again because its dial-back ended.
 void Node::Implementation::on_dial_failed(const PeerConnection& connection,
                                           const ConnectionEnd& end) {
   if (!connection.dialled || !connection.candidate.id || shutting_down) return;

@@ -8,8 +8,8 @@
 //                  ConnectionTable                        the QUIC connections, each with its
 //                       Ports                             ControlChannel
 //
-// An owner is made with owners below it, and calls only those. What it has to say to others it posts
-// to the EventQueue. At the end of every call work_off() takes these events, one after the other, and
+// An owner is made with owners below it, and calls only those. What others have to handle it posts to
+// the EventQueue. At the end of every call work_off() takes these events, one after the other, and
 // calls who it concerns: then no call of any owner is under way.
 #pragma once
 
@@ -43,9 +43,9 @@ struct Node::Implementation {
 
   // --- node.cpp --------------------------------------------------------------------------------
 
-  /// Takes what the transport has to say, and what follows from it.
+  /// Handles the events of the transport, and what the owners post because of them.
   void pump(Instant time);
-  /// Takes what the owners have to say, until none of them has.
+  /// Handles what the owners have posted, until nothing is left.
   void work_off() {
     if (has_work()) work_off_events();
   }
@@ -58,7 +58,7 @@ struct Node::Implementation {
   [[nodiscard]] LinkInfo info_of(const Peer& peer);
   [[nodiscard]] bool consistent() const;
 
-  // --- node_connections.cpp: what the transport says of connections ----------------------------
+  // --- node_connections.cpp: events of the transport, deadlines --------------------------------
 
   void on_endpoint_event(Port port, const transport::EndpointEvent& event);
   void on_connected(Port port, transport::ConnectionHandle handle, bool incoming);
@@ -80,7 +80,7 @@ struct Node::Implementation {
   void on_introduced_by_acceptor(PeerConnection& connection);
   void on_introduced_by_dialler(PeerConnection& connection);
 
-  // --- node_owner_events.cpp: what the owners say to each other --------------------------------
+  // --- node_owner_events.cpp: events that the owners post --------------------------------------
 
   void on_owner_event(const ControlReadable& event);
   void on_owner_event(const TransportClosed& event);

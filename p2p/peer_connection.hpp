@@ -38,7 +38,7 @@ struct PeerConnection {
     verifying,         ///< Accepted from a node, which is being dialled back.
     awaiting_verdict,  ///< Dialled as a node: the peer is dialling us back.
     open,              ///< Application data may flow.
-    closing,           ///< The peer is told why; the close follows.
+    closing,           ///< The reason was sent; the close follows.
     ended,             ///< Gone. Erased as soon as its ConnectionEnded was worked off.
   };
 

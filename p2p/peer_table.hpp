@@ -93,7 +93,7 @@ class PeerTable {
 
   // --- ends of connections ---------------------------------------------------------------------
 
-  /// Ends the connection and tells its peer `reason`: `why` goes to whoever waits for it.
+  /// Closes the connection. `reason` is for the peer, `why` for whoever waits for it here.
   void close(Instant now, PeerConnection& connection, ErrorCode code, std::string_view reason,
              std::string why);
   void close(Instant now, PeerConnection& connection, ErrorCode code, std::string_view reason) {

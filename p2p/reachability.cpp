@@ -200,7 +200,7 @@ void Reachability::finish(Instant now, Peer& peer, Verdict verdict) {
   }
 }
 
-// It is told why, and may come again as a client.
+// The peer gets the verdict, and may come again as a client.
 void Reachability::reject_unreachable(Instant now, Peer& peer, Verdict verdict) {
   ++stats_.failed;
   checks_[peer.slot].reached = false;

@@ -43,7 +43,7 @@ class Reachability {
   // --- what happened ---------------------------------------------------------------------------
 
   void on_inbound_attached(Instant now, Peer& peer);
-  /// Is there still a way to the peer? If not, it is told so.
+  /// Checks whether the peer can still be reached; if not, it gets the verdict.
   void on_outbound_lost(Instant now, Peer& peer);
   /// We reached the peer, without its help unless `helped`.
   void on_dialled(const Peer& peer, bool helped) { checks_[peer.slot].reached |= !helped; }

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <deque>
 
-#include "qpeer/tests/scenario/p2p/liar.hpp"
+#include "qpeer/tests/scenario/p2p/malicious_peer.hpp"
 
 namespace qpeer::sim {
 namespace {
@@ -31,7 +31,7 @@ struct Claimers {
   Claimers(PeerWorld& world, SimPeer& node, std::size_t count, const SocketAddress& victim)
       : world_(world), node_(node) {
     for (std::size_t i = 0; i < count; ++i) {
-      LiarConfig config;
+      MaliciousPeerConfig config;
       config.address = world.spread_address();
       config.advertised = {victim};
       all_.emplace_back(world, config);
@@ -40,10 +40,10 @@ struct Claimers {
   }
 
   void comes(std::size_t i) {
-    Liar& liar = all_[i];
-    if (liar.lines.empty() || liar.lines.back().closed) {
-      liar.lines.clear();
-      liar.dials(node_);
+    MaliciousPeer& attacker = all_[i];
+    if (attacker.lines.empty() || attacker.lines.back().closed) {
+      attacker.lines.clear();
+      attacker.dials(node_);
       ++claims;
     }
     world_.after(2s, [this, i] { comes(i); });
@@ -51,7 +51,8 @@ struct Claimers {
 
   [[nodiscard]] std::uint64_t bytes_sent() {
     std::uint64_t out = 0;
-    for (Liar& liar : all_) out += world_.pipe(liar.host(), node_.host()).stats.entered_bytes;
+    for (MaliciousPeer& attacker : all_)
+      out += world_.pipe(attacker.host(), node_.host()).stats.entered_bytes;
     return out;
   }
 
@@ -60,7 +61,7 @@ struct Claimers {
  private:
   PeerWorld& world_;
   SimPeer& node_;
-  std::deque<Liar> all_;
+  std::deque<MaliciousPeer> all_;
 };
 
 struct Received {
@@ -138,15 +139,15 @@ SIMULATE_PEERS(Eclipse, HalfOfTheCacheStaysHonest) {
   ASSERT_GE(static_cast<std::size_t>(honest_part()), size.capacity / 2);
 
   // Each of the attackers comes once, proves itself, and makes room for the next.
-  std::deque<Liar> attackers;
+  std::deque<MaliciousPeer> attackers;
   std::size_t reached = 0;
   for (std::size_t i = 0; i < size.attackers; ++i) {
-    LiarConfig liar;
+    MaliciousPeerConfig attacker;
     const auto host = static_cast<std::uint32_t>(i / 4);
-    liar.address = SocketAddress::ipv4({200, static_cast<u8>(i % 4), static_cast<u8>(host >> 4),
-                                        static_cast<u8>(1 + (host & 15) * 16)},
-                                       4433);
-    attackers.emplace_back(network, liar).dials(node);
+    attacker.address = SocketAddress::ipv4({200, static_cast<u8>(i % 4), static_cast<u8>(host >> 4),
+                                            static_cast<u8>(1 + (host & 15) * 16)},
+                                           4433);
+    attackers.emplace_back(network, attacker).dials(node);
     run_for(size.time / static_cast<std::int64_t>(size.attackers));
     if (attackers.size() > 20) {
       if (!attackers.front().accepted().empty()) ++reached;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Messages: whole or not at all, in bounded memory, never lost in silence.
-#include "qpeer/tests/scenario/p2p/liar.hpp"
+#include "qpeer/tests/scenario/p2p/malicious_peer.hpp"
 #include "qpeer/tests/sim/units.hpp"
 
 namespace qpeer::sim {
@@ -62,12 +62,12 @@ SIMULATE_PEERS(Messages, OfWhoDisregardsOurLimitAreInterrupted) {
   SimPeerConfig small;
   small.node.max_message_size = 64 * kKiB;
   auto& node = network.node(small);
-  Liar liar(network);
-  ASSERT_TRUE(liar.links(node));
-  auto& line = liar.lines[0];
+  MaliciousPeer attacker(network);
+  ASSERT_TRUE(attacker.links(node));
+  auto& line = attacker.lines[0];
   EXPECT_EQ(line.theirs->max_message_size, 64 * kKiB);
-  const auto stream = liar.opens(line, false).value();
-  liar.writes(line, stream, std::string(1, '\0') + message_of(8 * kMiB));
+  const auto stream = attacker.opens(line, false).value();
+  attacker.writes(line, stream, std::string(1, '\0') + message_of(8 * kMiB));
   ASSERT_TRUE(run_until([&] { return line.stopped.contains(stream); }, 5s));
   EXPECT_EQ(line.stopped.at(stream), std::to_underlying(p2p::ErrorCode::message_too_large));
   const auto interrupted = node.all<p2p::IncomingInterrupted>();
@@ -80,13 +80,13 @@ SIMULATE_PEERS(Messages, OfWhoDisregardsOurLimitAreInterrupted) {
 SIMULATE_PEERS(Messages, AnswersOverTheClientsLimitAreRefusedToWhoGivesThem) {
   auto& node = network.node();
   node.answers = false;
-  LiarConfig small;
+  MaliciousPeerConfig small;
   small.role = Role::client;
   small.max_message_size = 1'000;
-  Liar liar(network, small);
-  auto& line = liar.dials(node);
+  MaliciousPeer attacker(network, small);
+  auto& line = attacker.dials(node);
   ASSERT_TRUE(run_until([&] { return line.theirs.has_value(); }, 5s));
-  liar.writes(line, *liar.opens(line, true), std::string_view("\0how much?", 10), true);
+  attacker.writes(line, *attacker.opens(line, true), std::string_view("\0how much?", 10), true);
   std::optional<p2p::Request> request;
   ASSERT_TRUE(run_until(
       [&] { return (request = node.node().next_request(network.now())).has_value(); }, 5s));
@@ -107,16 +107,16 @@ SIMULATE_PEERS(Messages, AnEmptyOneIsOne) {
 // A stream may be known before its only byte comes.
 SIMULATE_PEERS(Messages, AnEmptyOneIsOneHoweverItComes) {
   auto& node = network.node();
-  Liar liar(network);
-  ASSERT_TRUE(liar.links(node));
-  auto& line = liar.lines[0];
-  const auto message = liar.opens(line, false).value();
-  const auto raw = liar.opens(line, false).value();
-  const auto last = liar.opens(line, false).value();
-  liar.writes(line, last, std::string_view("\0last", 5), true);
+  MaliciousPeer attacker(network);
+  ASSERT_TRUE(attacker.links(node));
+  auto& line = attacker.lines[0];
+  const auto message = attacker.opens(line, false).value();
+  const auto raw = attacker.opens(line, false).value();
+  const auto last = attacker.opens(line, false).value();
+  attacker.writes(line, last, std::string_view("\0last", 5), true);
   ASSERT_TRUE(run_until([&] { return node.messages.size() == 1; }, 2s));
-  liar.writes(line, message, std::string_view("\0", 1), true);
-  liar.writes(line, raw, std::string_view("\1", 1), true);
+  attacker.writes(line, message, std::string_view("\0", 1), true);
+  attacker.writes(line, raw, std::string_view("\1", 1), true);
   ASSERT_TRUE(run_until([&] { return node.messages.size() == 2; }, 2s));
   EXPECT_TRUE(node.messages[1].data.empty());
   run_for(1s);
@@ -156,14 +156,14 @@ SIMULATE_PEERS(Messages, OneThatNeverEndsIsInterruptedInBoundedMemory) {
   small.node.max_message_size = 1 * kMiB;
   small.node.message_timeout = 20s;
   auto& node = network.node(small);
-  LiarConfig config;
+  MaliciousPeerConfig config;
   config.connection.streams.send_buffer = 2 * kMiB;
-  Liar liar(network, config);
-  ASSERT_TRUE(liar.links(node));
-  auto& line = liar.lines[0];
+  MaliciousPeer attacker(network, config);
+  ASSERT_TRUE(attacker.links(node));
+  auto& line = attacker.lines[0];
   std::string half(768 * kKiB, '\0');
   for (int i = 0; i < 16; ++i) {
-    if (const auto stream = liar.opens(line, false)) liar.writes(line, *stream, half);
+    if (const auto stream = attacker.opens(line, false)) attacker.writes(line, *stream, half);
   }
   std::size_t most = 0;
   ASSERT_TRUE(run_until(
@@ -183,15 +183,15 @@ SIMULATE_PEERS(Messages, OneThatNeverEndsIsInterruptedInBoundedMemory) {
 
 SIMULATE_PEERS(Messages, ManyOpenStreamsAreNotManyMessages) {
   auto& node = network.node();
-  Liar liar(network);
-  ASSERT_TRUE(liar.links(node));
-  auto& line = liar.lines[0];
+  MaliciousPeer attacker(network);
+  ASSERT_TRUE(attacker.links(node));
+  auto& line = attacker.lines[0];
   std::size_t opened = 0;
   for (int i = 0; i < 5'000; ++i) {
-    const auto stream = liar.opens(line, false);
+    const auto stream = attacker.opens(line, false);
     if (!stream) break;
     ++opened;
-    liar.writes(line, *stream, std::string_view("\0", 1));
+    attacker.writes(line, *stream, std::string_view("\0", 1));
   }
   EXPECT_LE(opened, node.config.node.connection.streams.max_streams_uni);
   run_for(node.config.node.message_timeout + 20s);

@@ -2,7 +2,7 @@
 // Proofs that a node can be reached, hearsay about others, and what comes of lies.
 #include <set>
 
-#include "qpeer/tests/scenario/p2p/liar.hpp"
+#include "qpeer/tests/scenario/p2p/malicious_peer.hpp"
 
 namespace qpeer::sim {
 namespace {
@@ -23,82 +23,82 @@ SimPeerConfig at(const SocketAddress& address) {
 
 SIMULATE_PEERS(Proofs, AWrongNonceProvesNothing) {
   auto& node = network.node();
-  Liar liar(network, {.proves = false});
-  auto& line = liar.dials(node);
-  ASSERT_TRUE(run_until([&] { return liar.accepted().size() == 1; }, 5s));
-  liar.says(*liar.accepted()[0], p2p::Proof{.nonce = {1, 2, 3}});
-  ASSERT_TRUE(run_until(liar.closed_with(line, ErrorCode::unreachable), 10s));
-  EXPECT_EQ(liar.verdict_on_us(line), Verdict::another_peer_answered);
+  MaliciousPeer attacker(network, {.proves = false});
+  auto& line = attacker.dials(node);
+  ASSERT_TRUE(run_until([&] { return attacker.accepted().size() == 1; }, 5s));
+  attacker.says(*attacker.accepted()[0], p2p::Proof{.nonce = {1, 2, 3}});
+  ASSERT_TRUE(run_until(attacker.closed_with(line, ErrorCode::unreachable), 10s));
+  EXPECT_EQ(attacker.verdict_on_us(line), Verdict::another_peer_answered);
   EXPECT_EQ(node.cache().size(), 0U);
   EXPECT_EQ(node.node().stats().dial_backs_failed, 1U);
 }
 
 SIMULATE_PEERS(Proofs, OnTheConnectionThatIsToBeProvedIsNone) {
   auto& node = network.node();
-  Liar liar(network, {.proves = false});
-  auto& line = liar.dials(node);
+  MaliciousPeer attacker(network, {.proves = false});
+  auto& line = attacker.dials(node);
   ASSERT_TRUE(run_until([&] { return line.theirs.has_value(); }, 5s));
-  liar.says(line, p2p::Proof{.nonce = line.theirs->nonce});
-  ASSERT_TRUE(run_until(liar.closed_with(line, ErrorCode::unreachable), 10s));
-  EXPECT_NE(liar.verdict_on_us(line), Verdict::reachable);
+  attacker.says(line, p2p::Proof{.nonce = line.theirs->nonce});
+  ASSERT_TRUE(run_until(attacker.closed_with(line, ErrorCode::unreachable), 10s));
+  EXPECT_NE(attacker.verdict_on_us(line), Verdict::reachable);
   EXPECT_FALSE(node.is_linked());
 }
 
 SIMULATE_PEERS(Proofs, TheNonceOfAnotherPeerProvesNothing) {
   auto& node = network.node();
-  Liar honest(network);
+  MaliciousPeer honest(network);
   ASSERT_TRUE(honest.links(node));
-  Liar liar(network, {.proves = false});
-  auto& line = liar.dials(node);
-  ASSERT_TRUE(run_until([&] { return liar.accepted().size() == 1; }, 5s));
-  liar.says(*liar.accepted()[0], p2p::Proof{.nonce = honest.lines[0].theirs.value().nonce});
-  ASSERT_TRUE(run_until(liar.closed_with(line, ErrorCode::unreachable), 10s));
-  EXPECT_NE(liar.verdict_on_us(line), Verdict::reachable);
+  MaliciousPeer attacker(network, {.proves = false});
+  auto& line = attacker.dials(node);
+  ASSERT_TRUE(run_until([&] { return attacker.accepted().size() == 1; }, 5s));
+  attacker.says(*attacker.accepted()[0], p2p::Proof{.nonce = honest.lines[0].theirs.value().nonce});
+  ASSERT_TRUE(run_until(attacker.closed_with(line, ErrorCode::unreachable), 10s));
+  EXPECT_NE(attacker.verdict_on_us(line), Verdict::reachable);
 }
 
 SIMULATE_PEERS(Proofs, AnotherKeyAtTheAddressIsTold) {
   auto& node = network.node();
-  Liar liar(network);
+  MaliciousPeer attacker(network);
   // Somebody else at the same host.
-  auto& other = network.node(at(liar.address().with_port(7'000)));
-  liar.config.advertised = {other.address()};
-  auto& line = liar.dials(node);
-  ASSERT_TRUE(run_until(liar.closed_with(line, ErrorCode::unreachable), 3s));
-  EXPECT_EQ(liar.verdict_on_us(line), Verdict::another_peer_answered);
+  auto& other = network.node(at(attacker.address().with_port(7'000)));
+  attacker.config.advertised = {other.address()};
+  auto& line = attacker.dials(node);
+  ASSERT_TRUE(run_until(attacker.closed_with(line, ErrorCode::unreachable), 3s));
+  EXPECT_EQ(attacker.verdict_on_us(line), Verdict::another_peer_answered);
   EXPECT_FALSE(node.is_linked());
   EXPECT_EQ(node.cache().size(), 0U);
 }
 
 SIMULATE_PEERS(Proofs, ARefusedDialBackIsTold) {
   auto& node = network.node();
-  Liar liar(network, {.max_connections = 1});  // Which it uses up by dialling.
-  auto& line = liar.dials(node);
-  ASSERT_TRUE(run_until(liar.closed_with(line, ErrorCode::unreachable), 3s));
-  EXPECT_EQ(liar.verdict_on_us(line), Verdict::refused);
+  MaliciousPeer attacker(network, {.max_connections = 1});  // Which it uses up by dialling.
+  auto& line = attacker.dials(node);
+  ASSERT_TRUE(run_until(attacker.closed_with(line, ErrorCode::unreachable), 3s));
+  EXPECT_EQ(attacker.verdict_on_us(line), Verdict::refused);
   EXPECT_EQ(node.cache().size(), 0U);
 }
 
 SIMULATE_PEERS(Proofs, AnAddressElsewhereIsNotDialled) {
   auto& node = network.node(at(public_address(11, 1)));
-  LiarConfig config;
+  MaliciousPeerConfig config;
   config.address = public_address(12, 1);
   config.advertised = {public_address(13, 1)};
-  Liar liar(network, config);
+  MaliciousPeer attacker(network, config);
   bool dialled = false;
   network.on_send([&](const Passing& passing) { dialled |= passing.to == public_address(13, 1); });
-  auto& line = liar.dials(node);
-  ASSERT_TRUE(run_until(liar.closed_with(line, ErrorCode::unreachable), 3s));
-  EXPECT_EQ(liar.verdict_on_us(line), Verdict::address_not_allowed);
+  auto& line = attacker.dials(node);
+  ASSERT_TRUE(run_until(attacker.closed_with(line, ErrorCode::unreachable), 3s));
+  EXPECT_EQ(attacker.verdict_on_us(line), Verdict::address_not_allowed);
   EXPECT_FALSE(dialled);
 }
 
 SIMULATE_PEERS(Proofs, WhoeverWasTurnedAwayMayComeAsAClient) {
   auto& node = network.node();
-  Liar liar(network, {.proves = false});
-  auto& line = liar.dials(node);
-  ASSERT_TRUE(run_until(liar.closed_with(line, ErrorCode::unreachable), 10s));
-  liar.config.role = Role::client;
-  auto& again = liar.dials(node);
+  MaliciousPeer attacker(network, {.proves = false});
+  auto& line = attacker.dials(node);
+  ASSERT_TRUE(run_until(attacker.closed_with(line, ErrorCode::unreachable), 10s));
+  attacker.config.role = Role::client;
+  auto& again = attacker.dials(node);
   ASSERT_TRUE(run_until([&] { return node.is_linked(); }, 3s));
   EXPECT_FALSE(again.closed);
   EXPECT_EQ(node.cache().size(), 0U);
@@ -106,8 +106,8 @@ SIMULATE_PEERS(Proofs, WhoeverWasTurnedAwayMayComeAsAClient) {
 
 SIMULATE_PEERS(Proofs, WhoSaysThatWeCannotBeReachedIsLeft) {
   auto& node = network.node();
-  Liar liar(network, {.verdict = Verdict::timed_out});
-  node.bootstraps({liar.candidate()});
+  MaliciousPeer attacker(network, {.verdict = Verdict::timed_out});
+  node.bootstraps({attacker.candidate()});
   ASSERT_TRUE(run_until([&] { return !node.bootstrap_failures.empty(); }, 10s));
   ASSERT_EQ(node.verdicts_on_us.size(), 1U);
   EXPECT_EQ(node.verdicts_on_us[0].verdict, Verdict::timed_out);
@@ -136,14 +136,14 @@ SIMULATE_PEERS(Proofs, AreAskedForAgainAfterAnInterval) {
 // The peer may dial again; if it does not, the other direction is given up too.
 SIMULATE_PEERS(Proofs, HalfALinkDoesNotLast) {
   auto& node = network.node();
-  Liar liar(network);
-  ASSERT_TRUE(liar.links(node));
-  auto& back = *liar.accepted().at(0);
-  liar.closes(liar.lines[0]);
+  MaliciousPeer attacker(network);
+  ASSERT_TRUE(attacker.links(node));
+  auto& back = *attacker.accepted().at(0);
+  attacker.closes(attacker.lines[0]);
   ASSERT_TRUE(run_until([&] { return !node.is_linked(); }, 1s));
   EXPECT_FALSE(back.closed);
-  EXPECT_TRUE(run_until(liar.closed_with(back, ErrorCode::timed_out), 11s));
-  EXPECT_FALSE(node.node().link(liar.id()));
+  EXPECT_TRUE(run_until(attacker.closed_with(back, ErrorCode::timed_out), 11s));
+  EXPECT_FALSE(node.node().link(attacker.id()));
 }
 
 // --- hearsay -------------------------------------------------------------------------------------
@@ -152,25 +152,25 @@ SIMULATE_PEERS(Hearsay, AFloodOfRequestsIsAnsweredOnceASecond) {
   auto& node = network.node();
   auto& other = network.node();
   ASSERT_TRUE(network.links(other, node));
-  Liar liar(network, {.role = Role::client});
-  auto& line = liar.dials(node);
+  MaliciousPeer attacker(network, {.role = Role::client});
+  auto& line = attacker.dials(node);
   ASSERT_TRUE(run_until([&] { return line.theirs.has_value(); }, 5s));
   for (int i = 0; i < 1'000; ++i) {
-    network.after(i * 10ms, [&] { liar.says(line, p2p::PeersRequest{}); });
+    network.after(i * 10ms, [&] { attacker.says(line, p2p::PeersRequest{}); });
   }
   run_for(12s);
   EXPECT_FALSE(line.closed);
-  const std::size_t answers = liar.heard<p2p::Peers>(line).size();
+  const std::size_t answers = attacker.heard<p2p::Peers>(line).size();
   EXPECT_GE(answers, 2U);
   EXPECT_LE(answers, 12U);
-  EXPECT_LE(liar.heard<p2p::Peers>(line).at(0).peers.size(), p2p::kMaxPeers);
+  EXPECT_LE(attacker.heard<p2p::Peers>(line).at(0).peers.size(), p2p::kMaxPeers);
 }
 
 SIMULATE_PEERS(Hearsay, APublicPeerCannotSendUsIntoOurOwnNetwork) {
   auto& node = network.node(at(public_address(11, 1)));
-  LiarConfig config;
+  MaliciousPeerConfig config;
   config.address = public_address(12, 1);
-  Liar liar(network, config);
+  MaliciousPeer attacker(network, config);
   std::set<SocketAddress> dialled;
   network.on_send([&](const Passing& passing) {
     if (passing.from.same_host(node.address())) dialled.insert(passing.to);
@@ -181,7 +181,7 @@ SIMULATE_PEERS(Hearsay, APublicPeerCannotSendUsIntoOurOwnNetwork) {
       SocketAddress::ipv4({224, 0, 0, 1}, 443),   SocketAddress::ipv4({255, 255, 255, 255}, 443),
       SocketAddress::ipv4({100, 64, 1, 1}, 443)};
   const auto allowed = public_address(13, 1);
-  liar.on_message = [&](Liar::Line& line, const p2p::ControlMessage& message) {
+  attacker.on_message = [&](MaliciousPeer::Line& line, const p2p::ControlMessage& message) {
     if (std::holds_alternative<p2p::PeersRequest>(message)) {
       p2p::Peers answer;
       u8 number = 1;
@@ -189,20 +189,20 @@ SIMULATE_PEERS(Hearsay, APublicPeerCannotSendUsIntoOurOwnNetwork) {
         answer.peers.push_back({.id = PeerId{{number++}}, .address = address});
       }
       answer.peers.push_back({.id = PeerId{{number}}, .address = allowed});
-      liar.says(line, answer);
+      attacker.says(line, answer);
     } else if (std::holds_alternative<p2p::Introduction>(message) && !line.dialled) {
-      liar.says(line, liar.introduction(line));
-      liar.says(line, p2p::VerdictMessage{});
-      for (const auto& other : liar.lines) {
+      attacker.says(line, attacker.introduction(line));
+      attacker.says(line, p2p::VerdictMessage{});
+      for (const auto& other : attacker.lines) {
         if (other.theirs && other.dialled) {
-          liar.says(line, p2p::Proof{.nonce = other.theirs->nonce});
+          attacker.says(line, p2p::Proof{.nonce = other.theirs->nonce});
         }
       }
     }
   };
-  node.bootstraps({liar.candidate()});
+  node.bootstraps({attacker.candidate()});
   run_for(100ms);
-  liar.dials(node);
+  attacker.dials(node);
   ASSERT_TRUE(run_until([&] { return node.is_linked(); }, 5s));
   run_for(60s);
   EXPECT_TRUE(dialled.contains(allowed)) << "the honest one of the list is looked at";
@@ -213,9 +213,9 @@ SIMULATE_PEERS(Hearsay, APublicPeerCannotSendUsIntoOurOwnNetwork) {
 
 SIMULATE_PEERS(Hearsay, WhatIsLearnedIsBounded) {
   auto& node = network.node();
-  Liar liar(network);
-  ASSERT_TRUE(liar.links(node));
-  auto& back = *liar.accepted().at(0);
+  MaliciousPeer attacker(network);
+  ASSERT_TRUE(attacker.links(node));
+  auto& back = *attacker.accepted().at(0);
   for (std::uint32_t i = 0; i < 100; ++i) {
     p2p::Peers told;
     for (std::uint32_t k = 0; k < p2p::kMaxPeers; ++k) {
@@ -224,7 +224,7 @@ SIMULATE_PEERS(Hearsay, WhatIsLearnedIsBounded) {
       told.peers.push_back({.id = PeerId{{octets[0], octets[1], 1}},
                             .address = SocketAddress::ipv4({10, 200, octets[0], octets[1]}, 4433)});
     }
-    liar.says(back, told);
+    attacker.says(back, told);
     run_for(20ms);
   }
   EXPECT_LE(node.node().stats().candidates_learned, 128U);

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-#include "qpeer/tests/scenario/p2p/liar.hpp"
+#include "qpeer/tests/scenario/p2p/malicious_peer.hpp"
 
 #include <algorithm>
 #include <utility>
 
 namespace qpeer::sim {
 
-Liar::Liar(PeerWorld& world, LiarConfig configuration)
+MaliciousPeer::MaliciousPeer(PeerWorld& world, MaliciousPeerConfig configuration)
     : config(std::move(configuration)),
       world_(world),
       address_(config.address.valid() ? config.address : world.new_address()),
       random_(world.random().split()) {
-  if (config.identity.empty()) config.identity = "liar at " + address_.to_string();
+  if (config.identity.empty()) config.identity = "attacker at " + address_.to_string();
   id_ = PeerId{test_certificate(config.identity).spki_sha256};
   tls_ = make_test_tls(
       random_, {.alpn = {std::string(p2p::kAlpn)}, .identity = config.identity, .tickets = 0});
@@ -24,7 +24,7 @@ Liar::Liar(PeerWorld& world, LiarConfig configuration)
       *endpoint_, [this](const transport::EndpointEvent& event) { on_event(event); }, address_);
 }
 
-Liar::Line& Liar::dials(const SimPeer& peer, p2p::Purpose purpose) {
+MaliciousPeer::Line& MaliciousPeer::dials(const SimPeer& peer, p2p::Purpose purpose) {
   transport::ConnectOptions options;
   options.tls = tls_;
   options.connection = config.connection;
@@ -38,7 +38,7 @@ Liar::Line& Liar::dials(const SimPeer& peer, p2p::Purpose purpose) {
   return line;
 }
 
-p2p::Introduction Liar::introduction(Line& line) {
+p2p::Introduction MaliciousPeer::introduction(Line& line) {
   random_.fill_private(line.nonce);
   p2p::Introduction out{.major = config.major,
                         .minor = config.minor,
@@ -55,26 +55,26 @@ p2p::Introduction Liar::introduction(Line& line) {
   return out;
 }
 
-void Liar::says(Line& line, const p2p::ControlMessage& message) {
+void MaliciousPeer::says(Line& line, const p2p::ControlMessage& message) {
   std::array<u8, p2p::kMaxControlMessage> storage{};
   Writer out{storage};
   std::visit([&](const auto& one) { one.encode(out); }, message);
   says_bytes(line, out.written());
 }
 
-void Liar::says_bytes(Line& line, Bytes bytes) {
+void MaliciousPeer::says_bytes(Line& line, Bytes bytes) {
   if (!line.control) line.control = opens(line, true);
   if (line.control) writes(line, *line.control, bytes);
 }
 
-std::optional<StreamId> Liar::opens(Line& line, bool bidirectional) {
+std::optional<StreamId> MaliciousPeer::opens(Line& line, bool bidirectional) {
   transport::Connection* open = connection(line);
   const auto stream = open == nullptr ? std::unexpected(transport::StreamError::closed)
                                       : open->open_stream(bidirectional);
   return stream ? std::optional(*stream) : std::nullopt;
 }
 
-std::size_t Liar::writes(Line& line, StreamId stream, Bytes data, bool finish) {
+std::size_t MaliciousPeer::writes(Line& line, StreamId stream, Bytes data, bool finish) {
   transport::Connection* open = connection(line);
   if (open == nullptr) return 0;
   const auto written = open->write(stream, data);
@@ -83,12 +83,12 @@ std::size_t Liar::writes(Line& line, StreamId stream, Bytes data, bool finish) {
   return written.value_or(0);
 }
 
-void Liar::closes(Line& line) {
+void MaliciousPeer::closes(Line& line) {
   if (transport::Connection* open = connection(line)) open->close(world_.now(), 0, "");
   world_.wake(*host_);
 }
 
-bool Liar::links(SimPeer& peer) {
+bool MaliciousPeer::links(SimPeer& peer) {
   Line& line = dials(peer);
   return world_.run_until(
       [&] {
@@ -98,7 +98,7 @@ bool Liar::links(SimPeer& peer) {
       10s);
 }
 
-std::vector<Liar::Line*> Liar::accepted() {
+std::vector<MaliciousPeer::Line*> MaliciousPeer::accepted() {
   std::vector<Line*> out;
   for (Line& line : lines) {
     if (!line.dialled) out.push_back(&line);
@@ -108,12 +108,12 @@ std::vector<Liar::Line*> Liar::accepted() {
 
 // --- events --------------------------------------------------------------------------------------
 
-Liar::Line* Liar::find(transport::ConnectionHandle handle) {
+MaliciousPeer::Line* MaliciousPeer::find(transport::ConnectionHandle handle) {
   const auto at = std::ranges::find(lines, handle, &Line::handle);
   return at == lines.end() ? nullptr : &*at;
 }
 
-void Liar::on_event(const transport::EndpointEvent& event) {
+void MaliciousPeer::on_event(const transport::EndpointEvent& event) {
   using Kind = transport::ConnectionEvent::Kind;
   if (event.kind == transport::EndpointEvent::Kind::drained) return;
   Line* known = find(event.connection);
@@ -140,7 +140,7 @@ void Liar::on_event(const transport::EndpointEvent& event) {
   }
 }
 
-void Liar::on_stream(Line& line, const transport::StreamEvent& event) {
+void MaliciousPeer::on_stream(Line& line, const transport::StreamEvent& event) {
   using Kind = transport::StreamEvent::Kind;
   if (event.kind == Kind::stopped) line.stopped[event.stream_id] = event.error_code;
   if (event.kind == Kind::readable) {
@@ -159,7 +159,7 @@ void Liar::on_stream(Line& line, const transport::StreamEvent& event) {
   }
 }
 
-void Liar::read_control(Line& line) {
+void MaliciousPeer::read_control(Line& line) {
   transport::Connection* open = connection(line);
   for (;;) {
     line.reader.begin_turn();
@@ -181,7 +181,7 @@ void Liar::read_control(Line& line) {
   }
 }
 
-void Liar::answer(Line& line, const p2p::Introduction& message) {
+void MaliciousPeer::answer(Line& line, const p2p::Introduction& message) {
   line.purpose = message.purpose;
   if (config.introduces) says(line, introduction(line));
   if (config.proves) {
@@ -194,7 +194,7 @@ void Liar::answer(Line& line, const p2p::Introduction& message) {
   }
 }
 
-void Liar::read(Line& line, StreamId stream) {
+void MaliciousPeer::read(Line& line, StreamId stream) {
   transport::Connection* open = connection(line);
   for (;;) {
     const auto view = open ? open->peek(stream) : std::unexpected(transport::StreamError::closed);

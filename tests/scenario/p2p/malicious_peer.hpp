@@ -19,7 +19,7 @@
 
 namespace qpeer::sim {
 
-struct LiarConfig {
+struct MaliciousPeerConfig {
   p2p::Role role = p2p::Role::node;
   std::uint64_t major = p2p::kProtocolMajor;
   std::uint64_t minor = p2p::kProtocolMinor;
@@ -35,7 +35,7 @@ struct LiarConfig {
   transport::ConnectionConfig connection = p2p::NodeConfig::default_connection();
 };
 
-class Liar {
+class MaliciousPeer {
  public:
   /// One connection, as long as the test lasts.
   struct Line {
@@ -55,10 +55,10 @@ class Liar {
     std::optional<transport::CloseReason> closed{};
   };
 
-  explicit Liar(PeerWorld& world, LiarConfig configuration = {});
-  ~Liar() { world_.detach(*host_); }
-  Liar(const Liar&) = delete;
-  Liar& operator=(const Liar&) = delete;
+  explicit MaliciousPeer(PeerWorld& world, MaliciousPeerConfig configuration = {});
+  ~MaliciousPeer() { world_.detach(*host_); }
+  MaliciousPeer(const MaliciousPeer&) = delete;
+  MaliciousPeer& operator=(const MaliciousPeer&) = delete;
 
   // --- doing -----------------------------------------------------------------------------------
 
@@ -108,7 +108,7 @@ class Liar {
   [[nodiscard]] Host& host() const { return *host_; }
   transport::Connection* connection(const Line& line) { return endpoint_->edit(line.handle); }
 
-  LiarConfig config;
+  MaliciousPeerConfig config;
   std::deque<Line> lines;
   /// Instead of what it does by itself, when set.
   std::function<void(Line&)> on_connected;

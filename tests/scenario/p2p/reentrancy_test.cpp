@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "qpeer/tests/scenario/p2p/liar.hpp"
+#include "qpeer/tests/scenario/p2p/malicious_peer.hpp"
 #include "qpeer/tests/sim/units.hpp"
 
 namespace qpeer::sim {
@@ -19,12 +19,12 @@ SIMULATE_PEERS(WorstMoment, WhoLeavesWhileItIsDialledBackIsForgottenOnce) {
   SimPeerConfig config;
   config.node.reconnect_attempts = 0;
   auto& node = network.node(config);
-  Liar liar(network, {.proves = false});
+  MaliciousPeer attacker(network, {.proves = false});
   for (int i = 0; i < 3; ++i) {
-    auto& line = liar.dials(node);
-    ASSERT_TRUE(run_until([&] { return !liar.accepted().empty() && line.theirs; }, 3s));
+    auto& line = attacker.dials(node);
+    ASSERT_TRUE(run_until([&] { return !attacker.accepted().empty() && line.theirs; }, 3s));
     run_for(200ms);
-    liar.closes(line);
+    attacker.closes(line);
     run_for(10s);
     EXPECT_TRUE(node.losses.empty()) << "it was never up";
     EXPECT_TRUE(node.node().links().empty());
@@ -39,19 +39,19 @@ SIMULATE_PEERS(WorstMoment, OneConnectionTooManyOfAPeerThatWeHaveNoWayTo) {
   config.node.dial_back_limits.interval = 1h;
   config.node.dial_back_limits.max_queued = 0;
   auto& node = network.node(config);
-  Liar liar(network);
-  ASSERT_TRUE(liar.links(node));
+  MaliciousPeer attacker(network);
+  ASSERT_TRUE(attacker.links(node));
   for (int i = 0; i < 3; ++i) {
-    auto& line = liar.dials(node);
-    ASSERT_TRUE(run_until([&] { return liar.verdict_on_us(line).has_value(); }, 3s));
+    auto& line = attacker.dials(node);
+    ASSERT_TRUE(run_until([&] { return attacker.verdict_on_us(line).has_value(); }, 3s));
   }
-  for (Liar::Line* line : liar.accepted()) liar.closes(*line);
+  for (MaliciousPeer::Line* line : attacker.accepted()) attacker.closes(*line);
   run_for(1s);
   ASSERT_FALSE(node.is_linked());
-  liar.config.advertised.emplace();
-  auto& last = liar.dials(node);
-  EXPECT_TRUE(run_until(Liar::closed_with(last, ErrorCode::unreachable), 5s));
-  EXPECT_EQ(liar.verdict_on_us(last), Verdict::address_not_allowed);
+  attacker.config.advertised.emplace();
+  auto& last = attacker.dials(node);
+  EXPECT_TRUE(run_until(MaliciousPeer::closed_with(last, ErrorCode::unreachable), 5s));
+  EXPECT_EQ(attacker.verdict_on_us(last), Verdict::address_not_allowed);
   run_for(5s);
   EXPECT_TRUE(node.node().links().empty());
   EXPECT_EQ(node.node().stats().connections, 0U);
