@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "qpeer/crypto/address_token.hpp"
@@ -122,6 +123,9 @@ class Endpoint {
   [[nodiscard]] Instant next_deadline() const;
   void on_deadline(Instant now);
   std::optional<EndpointEvent> poll_event();
+  /// The operating system refused datagrams of this train. Ends attempts that can only wait in vain:
+  /// where 1,200 bytes are too large, or the socket lacks the address family.
+  void on_refused(Instant now, const Transmit& transmit, std::error_code error);
 
   /// Closes every connection with this application error and refuses new ones. Each still gives its
   /// `closed` event; idle() is true once all have drained.
