@@ -138,7 +138,10 @@ struct TlsConfig {
   std::vector<CipherSuite> cipher_suites{CipherSuite::aes_128_gcm_sha256,
                                          CipherSuite::aes_256_gcm_sha384,
                                          CipherSuite::chacha20_poly1305_sha256};
-  /// OpenSSL's list syntax; empty means its default (hybrid post-quantum first).
+  /// Key exchange groups in OpenSSL's list syntax, in order of preference; empty means its default
+  /// (hybrid post-quantum first). As a client, '*' before a group sends a share of it. As a server,
+  /// takes a share that came when its group is listed; '/' instead of ':' insists on the groups
+  /// before it where the client knows one, for a round trip and its early data.
   std::string groups{};
   TicketConfig tickets{};  ///< As a server. A client takes what it is given.
   /// Gets each line of the NSS key log format, without a newline; unset means no key log.

@@ -23,7 +23,7 @@ if ! command -v doxygen >/dev/null; then
 fi
 
 # Headers that are left out of the reference: an extended regular expression of their paths.
-readonly EXCLUDE="${QPEER_REFERENCE_EXCLUDE-^transport/(async|io)/}"
+readonly EXCLUDE="${QPEER_REFERENCE_EXCLUDE-}"
 readonly OUT=build/reference
 rm -rf "$OUT"
 mkdir -p "$OUT"

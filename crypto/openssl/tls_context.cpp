@@ -47,6 +47,18 @@ std::string set_cipher_suites(SSL_CTX* context, const std::vector<CipherSuite>& 
   return {};
 }
 
+// OpenSSL's default groups, without its tuples: there a server insists on the first tuple (ML-KEM)
+// with HelloRetryRequest, which costs a round trip and all early data. '?': where it is known. '*': a
+// client sends a share of it.
+constexpr const char* kDefaultGroups =
+    "?*X25519MLKEM768:?*X25519:?secp256r1:?X448:?secp384r1:?secp521r1:?ffdhe2048:?ffdhe3072";
+
+std::string set_groups(SSL_CTX* context, const std::string& groups) {
+  const char* const list = groups.empty() ? kDefaultGroups : groups.c_str();
+  if (SSL_CTX_set1_groups_list(context, list) == 1) return {};
+  return "a key exchange group that OpenSSL does not know: " + groups;
+}
+
 // RFC 9001 §8.1 [rfc9001-8.1-1]: ALPN always.
 std::string encode_alpn(const std::vector<std::string>& protocols, std::vector<u8>& out) {
   if (protocols.empty()) return "no application protocol (ALPN)";
@@ -115,9 +127,7 @@ std::string configure(SSL_CTX* context, TlsConfig& config, std::vector<u8>& alpn
   install_context_callbacks(context, config.key_log != nullptr);
   if (auto wrong = encode_alpn(config.alpn, alpn); !wrong.empty()) return wrong;
   if (auto wrong = set_cipher_suites(context, config.cipher_suites); !wrong.empty()) return wrong;
-  if (!config.groups.empty() && SSL_CTX_set1_groups_list(context, config.groups.c_str()) != 1) {
-    return "a key exchange group that OpenSSL does not know: " + config.groups;
-  }
+  if (auto wrong = set_groups(context, config.groups); !wrong.empty()) return wrong;
   if (config.credentials) {
     if (auto wrong = use_credentials(context, *config.credentials); !wrong.empty()) return wrong;
   }

@@ -22,6 +22,19 @@ crypto::ResetTokens::Key reset_key(const EndpointConfig& config, Random& random)
   return key;
 }
 
+/// Why no attempt over the path of this train can succeed; empty when one may.
+std::string_view why_hopeless(const Transmit& transmit, std::error_code error) {
+  const std::size_t size = transmit.segment_size != 0 ? transmit.segment_size : transmit.size;
+  // RFC 9000 §14 [rfc9000-14-1].
+  if (error == std::errc::message_size && size <= wire::kMinInitialDatagramSize) {
+    return "datagrams of 1,200 bytes are too large for the network interface";
+  }
+  if (error == std::errc::address_family_not_supported) {
+    return "the socket does not speak to addresses of this family";
+  }
+  return {};
+}
+
 bool speaks(const ConnectionConfig& config, Version version) {
   return std::ranges::find(config.versions, version) != config.versions.end();
 }
@@ -300,6 +313,17 @@ std::optional<EndpointEvent> Endpoint::poll_event() {
   impl.drained_emitted = idle();
   if (!impl.drained_emitted) return std::nullopt;
   return EndpointEvent{.kind = EndpointEvent::Kind::drained};
+}
+
+void Endpoint::on_refused(Instant now, const Transmit& transmit, std::error_code error) {
+  const std::string_view reason = why_hopeless(transmit, error);
+  if (reason.empty()) return;
+  for (const auto& entry : impl_->entries) {
+    if (!entry || entry->incoming || !entry->in_handshake) continue;
+    if (entry->connection->path() != transmit.path) continue;
+    entry->connection->close(now, 0, reason);
+    impl_->touch(*entry);
+  }
 }
 
 void Endpoint::shut_down(Instant now, std::uint64_t error_code, std::string_view reason) {

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "qpeer/crypto/address_token.hpp"
@@ -147,6 +148,9 @@ class Endpoint {
   void on_deadline(Instant now);
   /// The next event; those of one connection in their order. Call until nullopt.
   std::optional<EndpointEvent> poll_event();
+  /// The operating system refused datagrams of this train. Ends attempts that can only wait in vain:
+  /// where 1,200 bytes are too large, or the socket lacks the address family.
+  void on_refused(Instant now, const Transmit& transmit, std::error_code error);
 
   /// Closes every connection with this application error and refuses new ones. Each still gives its
   /// `closed` event; once all have drained, the event `drained` follows, and idle() is true.

@@ -13,6 +13,9 @@
 // the first. A datagram's path.local has the port of the socket that it came in on. One train is on
 // its way at a time: while a socket is full, the others send nothing either.
 //
+// A machine that has on_refused(Instant, const Transmit&, std::error_code) learns of each train of
+// which the operating system refused datagrams: they are gone, but not lost on their way.
+//
 // Work per turn is bounded; what is left continues in the next. No allocation in steady state.
 // An event handler may throw: the exception leaves the loop's turn, and the driver continues in the
 // next turn with the events behind that one.
@@ -21,6 +24,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <expected>
 #include <functional>
 #include <memory>
@@ -249,7 +253,7 @@ class Driver {
   // Sends what the machine has until it has no more, the socket is full, or the turn's bound. The
   // clock is read again after each train: 32 of them take long enough to spoil a round-trip time.
   void transmit(Instant now) {
-    if (!can_send_ || (unsent_ && !send_unsent())) return;
+    if (!can_send_ || (unsent_ && !send_unsent(now))) return;
     while (trains_left_ > 0) {
       TransmitBuffer out{{storage_.get(), kMaxTransmitSize}};
       unsent_ = machine_.poll_transmit(now, out);
@@ -257,7 +261,7 @@ class Driver {
       unsent_offset_ = 0;
       if (ports_.size() > 1) choose_sender();
       --trains_left_;
-      if (!send_unsent()) return;
+      if (!send_unsent(now)) return;
       now = io::now();
     }
     has_more_ = true;
@@ -271,13 +275,21 @@ class Driver {
   }
 
   // Whether it is gone.
-  bool send_unsent() {
-    const auto sent =
-        sender_->socket.send(*unsent_, {storage_.get(), unsent_->size}, unsent_offset_);
+  bool send_unsent(Instant now) {
+    UdpSocket& socket = sender_->socket;
+    const std::uint64_t lost_before = socket.stats().datagrams_lost;
+    const auto sent = socket.send(*unsent_, {storage_.get(), unsent_->size}, unsent_offset_);
     if (!sent) error_ = sent.error();
+    if (socket.stats().datagrams_lost != lost_before) report_refused(now, socket);
     can_send_ = sent && *sent;
     if (can_send_) unsent_.reset();
     return can_send_;
+  }
+
+  void report_refused(Instant now, const UdpSocket& socket) {
+    if constexpr (requires { machine_.on_refused(now, *unsent_, std::error_code{}); }) {
+      machine_.on_refused(now, *unsent_, socket.stats().last_send_error);
+    }
   }
 
   void arm() {

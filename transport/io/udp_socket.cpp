@@ -19,6 +19,23 @@ bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
 // The socket is wrong, not the datagram or the network: it will not get better.
 bool is_fatal(int error) { return error == EBADF || error == ENOTSOCK || error == EFAULT; }
 
+// The network's, or for want of memory: says nothing of GSO and ECN, and the next call may succeed.
+bool is_passing(int error) {
+  switch (error) {
+    case ENOBUFS:
+    case ENOMEM:
+    case ENETDOWN:
+    case ENETUNREACH:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ECONNREFUSED:
+    case ECONNRESET:
+      return true;
+    default:
+      return false;
+  }
+}
+
 // Calls again for as long as a signal interrupts.
 template <class F>
 auto uninterrupted(F&& call) {
@@ -42,6 +59,7 @@ struct UdpSocket::Departure {
   sockaddr_storage name;
   std::uint32_t name_size = 0;
   SendControl control;
+  bool segmented = true;  // May leave by GSO.
 
   [[nodiscard]] Bytes rest() const { return bytes.subspan(offset); }
   [[nodiscard]] Bytes next() const { return rest().first(std::min(segment_size, rest().size())); }
@@ -91,7 +109,9 @@ UdpSocket::UdpSocket(UdpSocket&& other) noexcept
       capabilities_(other.capabilities_),
       stats_(other.stats_),
       fd_(std::exchange(other.fd_, -1)),
-      is_ipv6_(other.is_ipv6_) {}
+      is_ipv6_(other.is_ipv6_),
+      gso_refusals_(other.gso_refusals_),
+      ecn_refusals_(other.ecn_refusals_) {}
 
 UdpSocket& UdpSocket::operator=(UdpSocket&& other) noexcept {
   if (this == &other) return *this;
@@ -101,6 +121,8 @@ UdpSocket& UdpSocket::operator=(UdpSocket&& other) noexcept {
   stats_ = other.stats_;
   fd_ = std::exchange(other.fd_, -1);
   is_ipv6_ = other.is_ipv6_;
+  gso_refusals_ = other.gso_refusals_;
+  ecn_refusals_ = other.ecn_refusals_;
   return *this;
 }
 
@@ -169,7 +191,8 @@ std::expected<bool, std::error_code> UdpSocket::send(const Transmit& transmit, B
                       .segment_size = std::max<std::size_t>(transmit.segment_size, 1),
                       .offset = offset,
                       .name = {},
-                      .control = {}};
+                      .control = {},
+                      .segmented = capabilities_.gso};
   if (transmit.segment_size == 0) departure.segment_size = std::max<std::size_t>(transmit.size, 1);
   departure.name_size = to_sockaddr(transmit.path.remote, is_ipv6_, departure.name);
   departure.control.source = source_for(transmit.path);
@@ -180,7 +203,7 @@ std::expected<bool, std::error_code> UdpSocket::send(const Transmit& transmit, B
     StepResult step;
     if (departure.name_size == 0) {
       step = refused(departure, left, EAFNOSUPPORT);
-    } else if (capabilities_.gso && left > departure.segment_size &&
+    } else if (departure.segmented && left > departure.segment_size &&
                2 * departure.segment_size <= kMaxTransmitSize) {
       step = send_segmented(departure);
     } else {
@@ -196,6 +219,7 @@ std::expected<bool, std::error_code> UdpSocket::send(const Transmit& transmit, B
 }
 
 void UdpSocket::gone(Departure& departure, std::size_t size) {
+  if (departure.control.ecn != Ecn::not_ect) ecn_refusals_ = 0;
   stats_.datagrams_sent += datagrams_in(size, departure.segment_size);
   stats_.bytes_sent += size;
   departure.offset += size;
@@ -224,6 +248,7 @@ UdpSocket::StepResult UdpSocket::send_segmented(Departure& departure) {
     return ::sendmsg(fd_, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
   });
   if (sent < 0) return send_degraded(departure, train.size(), errno);
+  gso_refusals_ = 0;
   gone(departure, train.size());
   return Step::on;
 }
@@ -257,38 +282,46 @@ UdpSocket::StepResult UdpSocket::send_singly(Departure& departure) {
   return Step::on;
 }
 
-// After the next `size` bytes were refused. EIO and EINVAL may mean that the kernel or the device
-// cannot segment, or does not take the mark; but EINVAL is also what a bad address gets. So an
-// ability is given up only when one datagram leaves without it.
+// After the next `size` bytes were refused: sends one datagram without GSO, then without its mark.
+// What made the difference is left out for the rest of the train, and mostly for good. A bad address
+// is refused either way, and costs no ability.
 UdpSocket::StepResult UdpSocket::send_degraded(Departure& departure, std::size_t size, int error) {
-  if (error != EIO && error != EINVAL) return refused(departure, size, error);
   const Bytes datagram = departure.next();
+  // Whether it leaves now; else `error` says why not.
   const auto leaves = [&] {
+    if (would_block(error) || is_fatal(error)) return false;
     ControlBuffer buffer;
     iovec io = io_of(datagram);
     const msghdr message = departure.message(buffer, 0, io);
-    ++stats_.send_calls;
-    return ::sendmsg(fd_, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+    const auto sent = uninterrupted([&] {
+      ++stats_.send_calls;
+      return ::sendmsg(fd_, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    });
+    if (sent < 0) error = errno;
+    return sent >= 0;
   };
-  if (size > datagram.size()) {
-    if (leaves()) {
-      capabilities_.gso = false;
-      gone(departure, datagram.size());
-      return Step::on;
-    }
-    error = errno;
+  if (size > datagram.size() && leaves()) {
+    departure.segmented = false;
+    give_up(capabilities_.gso, gso_refusals_, error);
+    gone(departure, datagram.size());
+    return Step::on;
   }
-  if (departure.control.ecn != Ecn::not_ect && error == EINVAL) {
+  if (departure.control.ecn != Ecn::not_ect) {
     const Ecn mark = std::exchange(departure.control.ecn, Ecn::not_ect);
     if (leaves()) {
-      capabilities_.ecn = false;
+      give_up(capabilities_.ecn, ecn_refusals_, error);
       gone(departure, datagram.size());
       return Step::on;
     }
     departure.control.ecn = mark;
-    error = errno;
   }
   return refused(departure, size, error);
+}
+
+// A datagram left only without `ability`. An error that may pass must come several times in a row.
+void UdpSocket::give_up(bool& ability, u8& refusals, int error) {
+  constexpr u8 kMaxRefusals = 3;
+  if (!is_passing(error) || ++refusals >= kMaxRefusals) ability = false;
 }
 
 }  // namespace qpeer::io

@@ -33,7 +33,7 @@ struct UdpOptions {
   std::size_t buffer_size = 4 << 20;  ///< Bytes asked for in each direction; 0 keeps the default.
 };
 
-/// What a socket really does.
+/// What a socket really does. Less than at first once the kernel has refused `gso` or `ecn`.
 struct UdpCapabilities {
   bool gso = false;
   bool gro = false;
@@ -167,6 +167,7 @@ class UdpSocket {
   StepResult send_degraded(Departure& departure, std::size_t size, int error);
   StepResult refused(Departure& departure, std::size_t size, int error);
   void gone(Departure& departure, std::size_t size);
+  static void give_up(bool& ability, u8& refusals, int error);
   [[nodiscard]] SocketAddress source_for(const Path& path) const;
 
   SocketAddress local_;
@@ -174,6 +175,8 @@ class UdpSocket {
   UdpStats stats_;
   int fd_ = -1;
   bool is_ipv6_ = false;
+  u8 gso_refusals_ = 0;  // In a row, of those that may pass.
+  u8 ecn_refusals_ = 0;
 };
 
 }  // namespace qpeer::io
