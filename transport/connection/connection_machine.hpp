@@ -11,18 +11,16 @@
 // Parts: Handshake, Paths, Lifetime, Recovery, StreamSet, DatagramQueue, KeyPhases, LocalCids,
 // RemoteCids, NewTokens, ObservedAddresses, Pings. Single-threaded, not movable: they refer to each
 // other. Invariant: that of each part. What is left for this class:
-//   connection_machine.cpp  creation, the verbs but for on_datagram, ends, application calls, figures
-//   receiver.cpp        coalesced packets, unprotection, duplicates      RFC 9000 §12, RFC 9001 §5
-//   frame_dispatch.cpp  each frame to its owner, each fate back          RFC 9000 §12.4, §19
-//   handshake_effects.cpp  what a handshake changes in the other parts      RFC 9001 §4, RFC 9000 §7
+//   connection_machine.cpp  creation, verbs, ends, what the application calls, figures
+//   receiver.cpp            on_datagram: coalesced packets, unprotection, duplicates
+//                           RFC 9000 §12, RFC 9001 §5
+//   frame_dispatch.cpp      each frame to its owner, each fate back. RFC 9000 §12.4, §19
+//   handshake_effects.cpp   what a handshake changes in the other parts. RFC 9000 §7, RFC 9001 §4
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <deque>
-#include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -158,6 +156,10 @@ class ConnectionMachine final : public Connection,
   void on_session_ticket(std::vector<u8> ticket) override;
   void on_handshake_complete(Instant now) override;
   void on_handshake_confirmed(Instant now) override;
+  // PathObserver
+  void on_path_result(const Path& path, bool validated) override;
+  void on_path_changed(Instant now, const Path& path) override;
+  void on_new_address_validated(Instant now) override;
   // FateHandler
   void on_frame_fate(Instant now, PacketNumberSpace space, const SentFrame& frame,
                      Fate fate) override;
@@ -190,11 +192,6 @@ class ConnectionMachine final : public Connection,
   Result on_frame(Instant now, const OpenPacket& packet, const F& frame, DispatchResult& result);
   Result on_ack(Instant now, EncryptionLevel level, const wire::AckFrame& frame);
   void on_new_token(Instant now, const wire::NewTokenFrame& frame);
-
-  // PathObserver
-  void on_path_result(const Path& path, bool validated) override;
-  void on_path_changed(Instant now, const Path& path) override;
-  void on_new_address_validated(Instant now) override;
 
   // handshake_effects.cpp
   void on_acceptance(Instant now, const Handshake::Acceptance& acceptance);

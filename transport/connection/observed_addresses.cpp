@@ -12,10 +12,10 @@ namespace qpeer::transport {
 void ObservedAddresses::on_remote_address(Instant now, const SocketAddress& address) {
   if (!ours_.provide || !theirs_.request || !address.valid()) return;
   outgoing_.offer(now, address);
-  tell();
+  queue_frame();
 }
 
-void ObservedAddresses::tell() {
+void ObservedAddresses::queue_frame() {
   const auto address = outgoing_.take();
   if (!address) return;
   // [draft-ietf-quic-address-discovery-4.1-1]: a number for each; sent again it keeps its own.
@@ -50,7 +50,7 @@ Instant ObservedAddresses::deadline() const {
 void ObservedAddresses::on_deadline(Instant now) {
   incoming_.release(now);
   outgoing_.release(now);
-  tell();
+  queue_frame();
 }
 
 void ObservedAddresses::write_frames(PacketWriter& out) {

@@ -71,7 +71,7 @@ class ObservedAddresses {
     Instant opens_{};
   };
 
-  void tell();
+  void queue_frame();
 
   wire::AddressDiscovery ours_;
   wire::AddressDiscovery theirs_;

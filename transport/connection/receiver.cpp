@@ -93,8 +93,9 @@ void ConnectionMachine::receive_packet(Instant now, Instant received_at,
   if (!handshake_.can_receive(level)) {
     // RFC 9001 §4.1.4 [rfc9001-4.1.4-1], §5.7 [rfc9001-5.7-3]: some may wait for their keys.
     if (awaits_keys(header) &&
-        undecryptable_packets_.keep(received_at, level, datagram.ecn, packet))
+        undecryptable_packets_.keep(received_at, level, datagram.ecn, packet)) {
       return;
+    }
     return drop(DropReason::keys_unavailable);
   }
   auto opened = open_packet(now, header, packet);
@@ -103,8 +104,9 @@ void ConnectionMachine::receive_packet(Instant now, Instant received_at,
   NumberSpace& number_space = spaces_[space_of(opened->level)];
   const auto largest = number_space.acks.largest_received();
   const bool newest = !largest || opened->number > *largest;
-  if (newest && paths_.is_stale_local_address(datagram.path))
+  if (newest && paths_.is_stale_local_address(datagram.path)) {
     return drop(DropReason::wrong_address);
+  }
   on_packet_authenticated(now, header);
 
   DispatchResult frames;
