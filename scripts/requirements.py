@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT OR BSD-3-Clause
-"""Traces the requirements of the RFCs through code and tests; writes docs/requirements.md.
+"""Traces the requirements of the RFCs through code and tests; writes docs/requirements.md, and the tables
+"Where the sections are" of docs/architecture.md.
 
 usage: scripts/requirements.py [--check] [--open] [--root FOLDER]
 
-  (nothing)   writes docs/requirements.md and prints the sums
+  (nothing)   writes both pages and prints the sums
   --check     writes nothing; fails when a MUST row is open, too many SHOULD rows are, an id is
-              unknown, an exception is malformed or not needed, or docs/requirements.md is stale
+              unknown, an exception or a row of sections is malformed or not needed, or a page is stale
   --open      writes nothing; lists the MUST and SHOULD rows that are open
   --root      looks at another working copy than the one this script lies in
 
@@ -15,6 +16,11 @@ rfc9000-13.2.1-4, counts the sentences of a section. It stands in a comment at t
 the sentence, and above or inside the test that proves it. docs/requirements/exceptions.tsv has an id
 and a reason a line, for what no test of ours can show. MUST stands for MUST NOT, SHALL, REQUIRED too,
 SHOULD for RECOMMENDED.
+
+The tables of sections are made of what comments of the code cite: ids, and sections such as
+"RFC 9000 §13.2.1, §13.2.2". A § without an RFC means the last one of that comment, else the first one
+of that file. docs/requirements/sections.tsv groups sections into rows and has their words; a section
+without a group is a row of its own, without words.
 
 exit status: 0 fine, 1 a check failed, 2 misuse
 """
@@ -30,6 +36,8 @@ MUST = ("MUST", "MUST NOT", "SHALL", "SHALL NOT", "REQUIRED")
 SHOULD = ("SHOULD", "SHOULD NOT", "RECOMMENDED", "NOT RECOMMENDED")
 SHOULD_PERCENT = 80
 ID = re.compile(r"(?<![\w.-])((?:rfc\d{4}|draft-[a-z]+(?:-[a-z]+)+)-(?:\d+|[A-Z])(?:\.\d+)*-\d+)")
+CITATION = re.compile(r"\bRFC (\d+)\b|\b(draft-[a-z]+(?:-[a-z]+)+)|§((?:\d+|[A-Z])(?:\.\d+)*)")
+BEGIN, END = (f"<!-- {word}: written by scripts/requirements.py -->" for word in ("begin", "end"))
 TEST = re.compile(r"^(?:TEST|TEST_F|TEST_P|SIMULATE)\((\w+), (\w+)\)|^SIMULATE_IN\(\w+, (\w+), (\w+)\)")
 
 
@@ -53,7 +61,7 @@ def read_tables(folder):
     """Document to {id: Row}, in the order of the files."""
     documents = {}
     for path in sorted(folder.glob("*.tsv")):
-        if path.name != "exceptions.tsv":
+        if path.name not in ("exceptions.tsv", "sections.tsv"):
             lines = (line.split("\t") for line in path.read_text().splitlines())
             documents[path.stem] = {id_: Row(level) for id_, level in lines}
     return documents
@@ -112,6 +120,111 @@ def read_sources(root, rows, faults):
         places = tests_by_line(lines, name)
         for number, (line, place) in enumerate(zip(lines, places), 1):
             note(name, number, line, place, "tests")
+
+
+def cited_sections(root, documents):
+    """Document to {section: {file that cites it in a comment: whether it does at its head}}."""
+    cited = {document: {} for document in documents}
+
+    def note(document, section, name):
+        if document in cited:
+            names = cited[document].setdefault(section, {})
+            names[name] = names.get(name, False) or at_head
+
+    for name, lines in sources(root, CODE):
+        first = current = None
+        at_head = True
+        for line in lines:
+            _, comment, text = line.partition("//")
+            at_head = at_head and line.startswith("//")
+            if not comment:
+                current = None
+                continue
+            for id_ in ID.findall(text):
+                document, section, _ = id_.rsplit("-", 2)
+                note(document, section, name)
+            for rfc, draft, section in CITATION.findall(ID.sub("", text)):
+                if section:
+                    note(current or first, section, name)
+                else:
+                    current = draft or "rfc" + rfc
+                    first = first or current
+    return cited
+
+
+def read_groups(path, documents, faults):
+    """Document to {section: (the sections of its row, its words)}."""
+    groups = {document: {} for document in documents}
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        if not line or line.startswith("#"):
+            continue
+        document, sections, words = (line.split("\t") + ["", ""])[:3]
+        if document not in groups or not sections or not words:
+            faults.append(f"{path.name}:{number}: a document, sections and words are wanted")
+            continue
+        for section in sections.split(", "):
+            if section in groups[document]:
+                faults.append(f"{path.name}:{number}: {document} §{section} for the second time")
+            groups[document][section] = (sections, words)
+    return groups
+
+
+def group_of(section, groups):
+    """The row of a section: by its own number, else that of the nearest section around it."""
+    around = section
+    while around and around not in groups:
+        around = around.rpartition(".")[0]
+    return groups.get(around, (section, ""))
+
+
+def in_order(section):
+    """Sections as numbers, appendices behind them."""
+    return [(part.isalpha(), int(part) if part.isdigit() else 0, part) for part in section.split(".")]
+
+
+def files_of(names):
+    """Sorted, those first that cite the section at their head. No source beside a header of its name."""
+    listed = [name for name in sorted(names) if not (name.endswith(".cpp") and name[:-4] + ".hpp" in names)]
+    parts = ([f"`{name}`" for name in listed if names[name] == at_head] for at_head in (True, False))
+    return "; ".join(", ".join(part) for part in parts if part)
+
+
+def tables_of_sections(cited, groups, faults):
+    out = []
+    for document, sections in cited.items():
+        rows = {}
+        for section, names in sections.items():
+            row = rows.setdefault(group_of(section, groups[document]), {})
+            for name, at_head in names.items():
+                row[name] = row.get(name, False) or at_head
+        for row in sorted(set(groups[document].values()) - set(rows)):
+            faults.append(f"sections.tsv: no code cites {document} §{row[0]}")
+        if rows:
+            title = document if document.startswith("draft") else f"RFC {document[3:]}"
+            out += ["", f"| {title} | | code |", "|---|---|---|"]
+            out += [f"| {row[0]} | {row[1]} | {files_of(rows[row])} |"
+                    for row in sorted(rows, key=lambda row: in_order(row[0].partition(",")[0]))]
+    return "\n".join(out) + "\n\n"
+
+
+def with_tables(text, tables, faults):
+    """The page with these tables between its two markers."""
+    before, begin, rest = text.partition(BEGIN + "\n")
+    _, end, after = rest.partition(END + "\n")
+    if not begin or not end:
+        faults.append("docs/architecture.md has no markers around the tables of sections")
+        return text
+    return before + begin + tables + end + after
+
+
+def update(root, pages, mode, faults):
+    """Writes the pages, or says which are stale."""
+    for name, text in pages.items():
+        path = root / name
+        if mode == "write":
+            path.write_text(text)
+        elif mode == "check" and (not path.exists() or path.read_text() != text):
+            faults.append(f"{name} is stale: run scripts/requirements.py")
 
 
 def sums(rows, kind):
@@ -175,12 +288,11 @@ def main(arguments):
     faults += [f"exceptions.tsv: {id_} is tested: {row.tests[0]}"
                for id_, row in rows.items() if row.reason and row.tests]
 
-    written = root / "docs" / "requirements.md"
-    text = page(documents, traced.values())
-    if mode == "write":
-        written.write_text(text)
-    elif mode == "check" and (not written.exists() or written.read_text() != text):
-        faults.append("docs/requirements.md is stale: run scripts/requirements.py")
+    architecture = root / "docs" / "architecture.md"
+    tables = tables_of_sections(cited_sections(root, documents),
+                                read_groups(folder / "sections.tsv", documents, faults), faults)
+    update(root, {"docs/requirements.md": page(documents, traced.values()),
+                  "docs/architecture.md": with_tables(architecture.read_text(), tables, faults)}, mode, faults)
     should, must = sums(traced.values(), "SHOULD"), sums(traced.values(), "MUST")
     if (should["all"] - should["open"]) * 100 < should["all"] * SHOULD_PERCENT:
         faults.append(f"less than {SHOULD_PERCENT} % of the SHOULD rows are tested or excepted")
