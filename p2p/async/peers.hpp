@@ -58,6 +58,7 @@ class PeerHandle {
   PeerHandle& operator=(PeerHandle&&) = default;
   /// Opens a stream of the kind that our role allows.
   async::Task<std::expected<PeerStream, PeerError>> open() const;
+  /// The same; calls `done` with the stream.
   void open(Done<PeerStream> done) const;
 
   std::shared_ptr<detail::NodeState> node_;  ///< Ours.
@@ -79,6 +80,7 @@ class NodePeer final : public PeerHandle {
   [[nodiscard]] async::Task<std::expected<PeerStream, PeerError>> open_stream() const {
     return open();
   }
+  /// The same; calls `done` with the stream.
   void open_stream(Done<PeerStream> done) const { open(std::move(done)); }
 
  private:
@@ -101,6 +103,7 @@ class ServerPeer final : public PeerHandle {
   [[nodiscard]] async::Task<std::expected<PeerStream, PeerError>> open_stream() const {
     return open();
   }
+  /// The same; calls `done` with the stream.
   void open_stream(Done<PeerStream> done) const { open(std::move(done)); }
 
  private:

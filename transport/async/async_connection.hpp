@@ -140,13 +140,15 @@ class [[nodiscard]] PathOperation final : public Operation {
 
 /// What the handshake settled; but for `local` and `remote`, which follow the path in use.
 struct ConnectionInfo {
-  SocketAddress local;  ///< Its address may be 0.0.0.0 or [::], where the system chooses.
-  SocketAddress remote;
-  Version version = Version::v1;
-  std::string alpn;
-  std::string server_name;  ///< That the client asked for (SNI); empty when it named none.
+  SocketAddress local;            ///< Its address may be 0.0.0.0 or [::], where the system chooses.
+  SocketAddress remote;           ///< The peer's.
+  Version version = Version::v1;  ///< Of QUIC.
+  std::string alpn;               ///< The application protocol. RFC 7301.
+  std::string server_name;        ///< That the client asked for (SNI); empty when it named none.
+  /// Of the 1-RTT packets.
   crypto::CipherSuite cipher_suite = crypto::CipherSuite::aes_128_gcm_sha256;
-  std::string key_exchange_group;
+  std::string key_exchange_group;  ///< Such as "X25519MLKEM768"; for people to read.
+  /// Who the peer is; empty when it showed none. A resumed connection has that of the earlier one.
   crypto::PeerCertificate peer_certificate;
   bool resumed = false;  ///< An earlier connection vouches for the peer.
 };

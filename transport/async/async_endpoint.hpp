@@ -27,6 +27,7 @@
 
 namespace qpeer::async {
 
+/// What an AsyncEndpoint is opened with.
 struct AsyncEndpointOptions {
   /// Where to bind; unspecified is any address, IPv6 and IPv4, and a port that the system chooses.
   SocketAddress bind{};
@@ -35,6 +36,7 @@ struct AsyncEndpointOptions {
   std::vector<SocketAddress> more_binds{};
   /// With `server_tls` the endpoint accepts connections.
   transport::EndpointConfig endpoint = transport::EndpointConfig();
+  /// Of each socket.
   io::UdpOptions socket{};
   /// Connections that wait for accept(); what comes beyond is closed with error code 0.
   std::size_t backlog = 128;
@@ -42,6 +44,7 @@ struct AsyncEndpointOptions {
 
 /// Why connect() gave no connection: refused here, or ended in the handshake.
 struct ConnectFailure {
+  /// Why no handshake was begun; nullopt when one was.
   std::optional<transport::ConnectError> refused{};
   CloseReason reason = CloseReason();  ///< When not `refused`.
 };
@@ -84,6 +87,7 @@ class [[nodiscard]] AcceptOperation final : public Operation {
 /// thread of its loop, which must outlive it. It may be destroyed by a task or a callback of its own.
 class AsyncEndpoint {
  public:
+  /// What open() takes.
   using Options = AsyncEndpointOptions;
 
   /// Binds, and begins to work in the loop's next turn. The errors are those of UdpSocket::bind.

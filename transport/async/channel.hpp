@@ -34,8 +34,10 @@ class Channel {
   /// What send() gives to co_await.
   class [[nodiscard]] Send final : public Operation {
    public:
+    /// Made by send().
     Send(Channel& channel, T value)
         : Operation(channel.sending_), channel_(channel), value_(std::move(value)) {}
+    /// Whether the channel took the value; false once it is closed.
     bool await_resume() const { return sent_; }
 
    private:
@@ -51,7 +53,9 @@ class Channel {
   /// What receive() gives to co_await.
   class [[nodiscard]] Receive final : public Operation {
    public:
+    /// Made by receive().
     explicit Receive(Channel& channel) : Operation(channel.receiving_), channel_(channel) {}
+    /// The value; nullopt once the channel is closed and empty. Call once.
     std::optional<T> await_resume() { return std::move(value_); }
 
    private:
@@ -72,6 +76,7 @@ class Channel {
     scheduler_.schedule(receiving_);
     return true;
   }
+  /// The same for a temporary, and for what std::move() gives.
   [[nodiscard]] bool try_send(T&& value) { return try_send(value); }
 
   /// co_await: takes the first value; waits while there is none. nullopt once the channel is closed and

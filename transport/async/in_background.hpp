@@ -20,13 +20,18 @@ namespace qpeer::async {
 template <class F>
 class [[nodiscard]] InBackground {
  public:
+  /// What the function returns.
   using Value = std::invoke_result_t<F&>;
 
+  /// Starts nothing before it is awaited. The loop must outlive it.
   InBackground(io::EventLoop& loop, F function) : loop_(loop), function_(std::move(function)) {}
   InBackground(const InBackground&) = delete;
   InBackground& operator=(const InBackground&) = delete;
 
+  /// Always waits.
   static bool await_ready() { return false; }
+  /// Calls the function as io::Background does; `waiter` goes on in the loop's thread when it has ended.
+  /// Once.
   void await_suspend(Waiter waiter) {
     call_ = io::Background(
         loop_,
@@ -39,6 +44,7 @@ class [[nodiscard]] InBackground {
         },
         [waiter] { Trampoline::resume(waiter); });
   }
+  /// The function's value, or throws what it threw.
   Value await_resume() { return outcome_->take(); }
 
  private:

@@ -16,6 +16,7 @@ namespace qpeer::async {
 /// Of the loop's thread. The loop must outlive it. A coroutine that goes on may destroy it.
 class Scheduler {
  public:
+  /// Nobody is ready yet.
   explicit Scheduler(io::EventLoop& loop);
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
@@ -27,6 +28,7 @@ class Scheduler {
   /// While one exists, nothing goes on by the timer: whoever made it calls drain() at its end.
   class Hold {
    public:
+    /// The scheduler must outlive it. Several may exist at a time.
     explicit Hold(Scheduler& scheduler) : scheduler_(scheduler) { ++scheduler.holds_; }
     Hold(const Hold&) = delete;
     Hold& operator=(const Hold&) = delete;
@@ -41,6 +43,7 @@ class Scheduler {
   /// spawned task leaves it; the others go on in the loop's next turn.
   void drain();
 
+  /// The one it was made with.
   [[nodiscard]] io::EventLoop& loop() const { return loop_; }
 
  private:

@@ -12,16 +12,20 @@ namespace qpeer::async {
 /// Awaitable: goes on when `deadline` has come, at once if that is past. Of the loop's thread.
 class [[nodiscard]] Sleep {
  public:
+  /// `deadline` is of the clock of io::now(). The loop must outlive it.
   Sleep(io::EventLoop& loop, Instant deadline)
       : deadline_(deadline), timer_(loop, [this](Instant) { Trampoline::resume(waiter_); }) {}
   Sleep(const Sleep&) = delete;
   Sleep& operator=(const Sleep&) = delete;
 
+  /// Whether the deadline has come already.
   [[nodiscard]] bool await_ready() const { return deadline_ <= io::now(); }
+  /// Arms the timer, which resumes `waiter`.
   void await_suspend(Waiter waiter) {
     waiter_ = waiter;
     timer_.set(deadline_);
   }
+  /// Gives nothing.
   static void await_resume() {}
 
  private:
@@ -33,16 +37,20 @@ class [[nodiscard]] Sleep {
 /// Awaitable: goes on in the loop's next turn, so that others have theirs. Of the loop's thread.
 class [[nodiscard]] Yield {
  public:
+  /// The loop must outlive it.
   explicit Yield(io::EventLoop& loop)
       : timer_(loop, [this](Instant) { Trampoline::resume(waiter_); }) {}
   Yield(const Yield&) = delete;
   Yield& operator=(const Yield&) = delete;
 
+  /// Always waits.
   static constexpr bool await_ready() noexcept { return false; }
+  /// `waiter` is resumed in the loop's next timer phase.
   void await_suspend(Waiter waiter) {
     waiter_ = waiter;
     timer_.fire_soon();
   }
+  /// Gives nothing.
   static void await_resume() {}
 
  private:

@@ -135,14 +135,16 @@ class StreamHandle {
   std::expected<void, StreamError> reset(std::uint64_t error_code);
   /// Abandons the receive side and asks the peer to stop. RFC 9000 §3.5.
   std::expected<void, StreamError> stop_sending(std::uint64_t error_code);
-  /// The peer's error code after StreamError::reset, and after StreamError::stopped.
+  /// The peer's error code after StreamError::reset; 0 before.
   [[nodiscard]] std::uint64_t reset_code() const;
+  /// The peer's error code after StreamError::stopped; 0 before.
   [[nodiscard]] std::uint64_t stop_code() const;
 
  protected:
   /// `owner` keeps `core` until forget().
   StreamHandle(std::shared_ptr<void> owner, detail::StreamCore& core)
       : owner_(std::move(owner)), core_(&core) {}
+  /// The stream's state. Not of an empty handle.
   [[nodiscard]] const detail::StreamCore& core() const { return *core_; }
 
  private:

@@ -87,11 +87,15 @@ struct Promise<void> : PromiseBase {
 template <class T>
 class [[nodiscard]] Task {
  public:
+  /// What the compiler looks for in the type of a coroutine.
   using promise_type = detail::Promise<T>;
+  /// What co_await gives.
   using value_type = T;
 
   Task() = default;
+  /// Takes the coroutine over; `other` has none then.
   Task(Task&& other) noexcept : coroutine_(std::exchange(other.coroutine_, nullptr)) {}
+  /// The same; first cancels the coroutine that was owned here.
   Task& operator=(Task&& other) noexcept {
     if (this != &other) {
       cancel();

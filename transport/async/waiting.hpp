@@ -62,6 +62,7 @@ class ListNode {
 /// The operations that wait for one thing, first come, first served. Must outlive them.
 class WaitList {
  public:
+  /// Whether nobody waits.
   [[nodiscard]] bool empty() const { return ring_.alone(); }
 
  private:
@@ -73,6 +74,7 @@ class WaitList {
 /// The operations that may go on.
 class ReadyList {
  public:
+  /// Whether nobody may go on.
   [[nodiscard]] bool empty() const { return ring_.alone(); }
   /// All that wait there may go on, in their order.
   void schedule(WaitList& waiting) {
@@ -118,12 +120,14 @@ class TaskRoot {
 class Waiter {
  public:
   Waiter() = default;
+  /// Of `coroutine`, which is suspended. Owns nothing.
   template <class Promise>
   Waiter(std::coroutine_handle<Promise> coroutine) : coroutine_(coroutine) {
     if constexpr (requires(Promise& promise) { promise.task_root; }) {
       root_ = coroutine.promise().task_root;
     }
   }
+  /// Whether there is a coroutine.
   explicit operator bool() const { return static_cast<bool>(coroutine_); }
   /// nullptr where it is not known.
   [[nodiscard]] TaskRoot* root() const { return root_; }
@@ -137,13 +141,16 @@ class Waiter {
 /// An awaitable that may have to wait. Awaited where it is made: it neither copies nor moves.
 class Operation : private ListNode {
  public:
+  /// Attempts at once when nobody waits there before us. True: it need not wait.
   bool await_ready() { return waiting_.empty() && attempt(); }
+  /// `waiter` waits at the end of the list, and goes on when an attempt is done.
   void await_suspend(Waiter waiter) {
     waiter_ = waiter;
     enter_before(waiting_.ring_);
   }
 
  protected:
+  /// `waiting` is where it waits; it must outlive the operation.
   explicit Operation(WaitList& waiting) : waiting_(waiting) {}
   ~Operation() = default;
 

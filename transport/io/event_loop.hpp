@@ -39,8 +39,8 @@ enum class Interest : u8 { none = 0, read = 1, write = 2, read_write = 3 };
 /// What a descriptor is ready for. An error or hang-up counts as both, so that the next read or
 /// write on it tells.
 struct Ready {
-  bool readable = false;
-  bool writable = false;
+  bool readable = false;  ///< Only where Interest::read was asked for; the end of the input counts.
+  bool writable = false;  ///< Only where Interest::write was asked for.
 };
 
 /// A descriptor that the loop watches (level-triggered), until this handle is destroyed: from then
@@ -49,6 +49,7 @@ struct Ready {
 /// own watch. An empty watch does nothing. All calls, the destructor's too, in the loop's thread.
 class Watch {
  public:
+  /// Called in the loop's thread; `now` is EventLoop::turn_time().
   using Callback = std::move_only_function<void(Ready, Instant now)>;
 
   Watch() = default;
@@ -61,6 +62,7 @@ class Watch {
   void set_interest(Interest interest);
   /// Ends the watch, as its destructor does.
   void reset();
+  /// Whether it watches; not so after a move or reset().
   explicit operator bool() const { return loop_ != nullptr; }
 
  private:
@@ -75,6 +77,7 @@ class Watch {
 /// they were set. All calls, the destructor's too, in the loop's thread.
 class Timer {
  public:
+  /// Called in the loop's thread; `now` is EventLoop::turn_time().
   using Callback = std::move_only_function<void(Instant now)>;
 
   /// Idle until set(). The loop must outlive it.
@@ -108,6 +111,7 @@ struct EventLoopOptions {
 /// thread. Must outlive its watches and timers. A callback must not turn the loop.
 class EventLoop {
  public:
+  /// What the constructor takes.
   using Options = EventLoopOptions;
 
   /// Throws std::system_error when the process has no descriptors left: there is nothing to run.

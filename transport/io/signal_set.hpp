@@ -18,6 +18,7 @@ namespace qpeer::io {
 /// what it blocked. Of the loop's thread.
 class SignalSet {
  public:
+  /// Called in the loop's thread with the number of a signal, such as SIGINT.
   using Callback = std::move_only_function<void(int signal)>;
 
   /// `callback` gets each signal, one a call. Fails as signalfd does, and with EINVAL for what is no signal.

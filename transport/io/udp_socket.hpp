@@ -35,38 +35,38 @@ struct UdpOptions {
 
 /// What a socket really does. Less than at first once the kernel has refused `gso` or `ecn`.
 struct UdpCapabilities {
-  bool gso = false;
-  bool gro = false;
-  bool ecn = false;
-  bool packet_info = false;  ///< The local address of each datagram is known and can be chosen.
-  bool dont_fragment = false;
-  bool dual_stack = false;
-  std::size_t send_buffer = 0;     ///< Bytes granted, as the kernel counts them.
+  bool gso = false;             ///< Trains leave as such, by UDP_SEGMENT.
+  bool gro = false;             ///< Trains arrive as such, by UDP_GRO.
+  bool ecn = false;             ///< ECN marks are sent and received.
+  bool packet_info = false;     ///< The local address of each datagram is known and can be chosen.
+  bool dont_fragment = false;   ///< DF is set.
+  bool dual_stack = false;      ///< An IPv6 socket that speaks IPv4 too.
+  std::size_t send_buffer = 0;  ///< Bytes granted, as the kernel counts them.
   std::size_t receive_buffer = 0;  ///< Bytes granted, as the kernel counts them.
 };
 
 /// Counts of one socket since it was bound.
 struct UdpStats {
-  std::uint64_t datagrams_sent = 0;
-  std::uint64_t bytes_sent = 0;
+  std::uint64_t datagrams_sent = 0;  ///< Those that the kernel took.
+  std::uint64_t bytes_sent = 0;      ///< Of their UDP payloads.
   std::uint64_t send_calls = 0;      ///< System calls, also those that would have blocked.
   std::uint64_t send_blocked = 0;    ///< How often a send would have blocked.
   std::uint64_t datagrams_lost = 0;  ///< Refused by the kernel: too big, unreachable, no buffer.
-  std::uint64_t datagrams_received = 0;
-  std::uint64_t bytes_received = 0;
-  std::uint64_t receive_calls = 0;
-  std::uint64_t receive_errors = 0;  ///< Transient errors of receive calls.
-  std::uint64_t truncated = 0;       ///< Received trains that did not fit; they are dropped.
-  std::error_code last_send_error;   ///< Why the latest datagram was lost.
+  std::uint64_t datagrams_received = 0;  ///< Without those of `truncated` trains.
+  std::uint64_t bytes_received = 0;      ///< Of their UDP payloads.
+  std::uint64_t receive_calls = 0;       ///< System calls, also those that found nothing.
+  std::uint64_t receive_errors = 0;      ///< Transient errors of receive calls.
+  std::uint64_t truncated = 0;           ///< Received trains that did not fit; they are dropped.
+  std::error_code last_send_error;       ///< Why the latest datagram was lost.
 };
 
 /// What one region of the slab holds after a receive: datagrams of `segment_size` bytes each, the
 /// last may be shorter. They all came over one path with one mark.
 struct ReceivedTrain {
-  Path path;
-  Ecn ecn = Ecn::not_ect;
-  MutableBytes bytes;
-  std::size_t segment_size = 0;
+  Path path;                     ///< `local` is where they arrived.
+  Ecn ecn = Ecn::not_ect;        ///< As the IP headers carried it.
+  MutableBytes bytes;            ///< Their UDP payloads, one behind the other, in the slab.
+  std::size_t segment_size = 0;  ///< Bytes of each but the last; 0 for one empty datagram.
 
   /// Hands over each datagram in order; returns how many there were.
   template <class F>
@@ -87,6 +87,7 @@ struct ReceivedTrain {
 /// Never blocks. Move-only. Closes its descriptor when destroyed. Of one thread at a time.
 class UdpSocket {
  public:
+  /// What bind() takes.
   using Options = UdpOptions;
 
   /// The size of a region of the slab: the largest that a GRO train gets.
