@@ -14,11 +14,14 @@ RootPromise::promise_type(Task<void>& /*task*/, TaskGroup* owner) : group(owner)
 }
 
 RootPromise::~promise_type() {
-  if (group != nullptr) --group->size_;
+  if (group == nullptr) return;  // Also when what the task owned was the end of the group.
+  --group->size_;
+  if (left != nullptr) *left = group;
 }
 
 void RootPromise::destroy() {
-  TaskGroup* const owner = group;
+  TaskGroup* owner = nullptr;
+  left = &owner;
   std::coroutine_handle<promise_type>::from_promise(*this).destroy();
   if (owner != nullptr) owner->on_ended();
 }
@@ -46,7 +49,7 @@ TaskGroup::~TaskGroup() {
       auto& task = static_cast<detail::RootPromise&>(ring->next());
       task.group = nullptr;
       task.unlink();
-      task.cancel();
+      if (ring == &tasks_) task.cancel();
     }
   }
 }
@@ -57,8 +60,7 @@ void TaskGroup::cancel() {
   bool* const outer = std::exchange(gone_, &gone);
   while (!gone && !tasks_.alone()) {
     auto& task = static_cast<detail::RootPromise&>(tasks_.next());
-    task.unlink();
-    if (task.is_running()) task.enter_before(cancelled_);
+    task.enter_before(cancelled_);
     task.cancel();
   }
   if (!gone) {

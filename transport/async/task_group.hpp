@@ -49,6 +49,7 @@ struct RootTask {
     void destroy() override;
 
     TaskGroup* group;
+    TaskGroup** left = nullptr;  ///< Where the destructor says which group it left.
     TaskRoot* task_root = this;
   };
   std::coroutine_handle<promise_type> coroutine;
@@ -98,7 +99,7 @@ class TaskGroup {
   void on_ended();
 
   ListNode tasks_;
-  ListNode cancelled_;  // Those that run.
+  ListNode cancelled_;  // Those that run, and the one that is being destroyed.
   std::size_t size_ = 0;
   bool* gone_ = nullptr;  // While cancel() is on the stack: set there by the destructor.
   WaitList joining_;
