@@ -49,6 +49,29 @@ TEST(Resets, EndAConnectionAndThenThereIsSilence) {
   }
 }
 
+// [rfc9000-10.3.1-5]: a token counts only in a datagram from the peer's own address. Whoever learned the
+// token cannot end the connection from elsewhere, whether the datagram names one of our connection IDs
+// or none.
+TEST(Resets, FromAnotherAddressAreIgnored) {
+  const StatelessResetToken token{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+  for (const bool names_our_id : {false, true}) {
+    AdversaryConfig config;
+    config.parameters = [&](wire::TransportParameters& p) { p.stateless_reset_token = token; };
+    Scene scene(Side::client, config);
+    scene.begin();
+    const SocketAddress elsewhere = scene.adversary.second_address();
+    Octets reset = reset_of(token, 40);
+    if (names_our_id) copy(scene.adversary.victim_cid(), MutableBytes(reset).subspan(1, 8));
+    scene.adversary.send_raw(reset, elsewhere);
+    scene.run();
+    EXPECT_TRUE(scene.alive(kOneRtt)) << "names our ID: " << names_our_id;
+    scene.adversary.send_raw(reset);
+    scene.run(1ms);
+    ASSERT_TRUE(scene.victim.session().closed()) << "the same from where the peer is";
+    EXPECT_EQ(scene.victim.session().close->kind, CloseReason::Kind::stateless_reset);
+  }
+}
+
 // [rfc9000-10.3-3] [rfc9000-10.3-6] [rfc9000-10.3.3-1]: resets of ours are smaller than their cause,
 // and random but for the token, which [rfc9000-10.3.2-1] is that of the connection ID alone.
 TEST(Resets, AreSmallAndLookLikeNothing) {

@@ -50,6 +50,41 @@ SIMULATE(Many, ConnectionsOverOnePairOfAddresses) {
   for (std::uint64_t i = 0; i < 100; ++i) EXPECT_EQ(sizes[i], 100 * (i + 1));
 }
 
+// A connection that has sent waits until the others have had their turn.
+SIMULATE(Many, ConnectionsTakeTurnsToSend) {
+  constexpr std::size_t kConnections = 4;
+  constexpr std::size_t kRounds = 5;
+  auto [client, server] = network.quiet_pair(Link{.delay = 10ms});
+  for (std::size_t i = 0; i < kConnections; ++i) client.connect(server);
+  ASSERT_TRUE(run_until(
+      [&at = server] {
+        return at.sessions().size() == kConnections &&
+               std::ranges::all_of(at.sessions(), [](const auto& session) {
+                 return session->confirmed_at.has_value();
+               });
+      },
+      5s));
+  run_for(1s);
+  const auto sent_by_each = [&at = server] {
+    std::vector<std::uint64_t> packets;
+    for (const auto& session : at.sessions()) packets.push_back(session->stats().packets_sent);
+    return packets;
+  };
+  for (const auto& session : server.sessions()) ASSERT_TRUE(session->opens(10'000));
+  const std::vector<std::uint64_t> before = sent_by_each();
+  std::vector<u8> storage(kMaxTransmitSize);
+  TransmitBuffer one_datagram{.storage = storage, .max_segments = 1};
+  for (std::uint64_t round = 1; round <= kRounds; ++round) {
+    for (std::size_t i = 0; i < kConnections; ++i) {
+      ASSERT_TRUE(server.endpoint().poll_transmit(network.now(), one_datagram));
+    }
+    const std::vector<std::uint64_t> after = sent_by_each();
+    for (std::size_t i = 0; i < kConnections; ++i) {
+      EXPECT_EQ(after[i], before[i] + round) << "connection " << i << ", round " << round;
+    }
+  }
+}
+
 SIMULATE(Many, ComeAndGoWithoutATrace) {
   auto [client, server] = network.quiet_pair(Link{.delay = 1ms});
   for (int i = 0; i < 300; ++i) {

@@ -212,7 +212,6 @@ SIMULATE(PreferredAddress, IsMovedToOnceValidated) {
   EXPECT_EQ(client.connection().path().remote, preferred);
   EXPECT_EQ(server.connection().path().local, preferred);
   EXPECT_FALSE(seen.reused());
-  // What still comes to the old address, and is newer, is dropped. [rfc9000-9.6.2-4]
   // And now the client may move as well, in spite of disable_active_migration. [rfc9000-9-2]
   const SocketAddress other = network.new_address();
   network.add_address(client.host(), other);
@@ -220,6 +219,41 @@ SIMULATE(PreferredAddress, IsMovedToOnceValidated) {
   EXPECT_TRUE(migrate(client, other).has_value());
   run_for(1s);
   EXPECT_EQ(server.connection().path(), (Path{.local = preferred, .remote = other}));
+}
+
+// [rfc9000-9.6.2-4]: once the client is at the preferred address, a newer packet that comes to the old
+// one is dropped. It moves nothing, and counts as not received: the original arrives after it.
+SIMULATE(PreferredAddress, NewerPacketsToTheOldAddressAreDropped) {
+  const SocketAddress preferred = network.new_address();
+  auto [client, server] = network.pair(Link{.delay = 20ms}, {}, prefers(preferred));
+  const SocketAddress original = server.address();
+  network.add_address(server.host(), preferred);
+  ASSERT_TRUE(run_until(client.confirmed(), 5s));
+  run_for(2s);
+  const Path moved{.local = preferred, .remote = client.address()};
+  ASSERT_EQ(server.connection().path(), moved);
+  std::vector<u8> newest;
+  network.on_send([&, from = client.address()](const Passing& datagram) {
+    if (datagram.from == from) newest.assign(datagram.payload.begin(), datagram.payload.end());
+  });
+  std::size_t to_original = 0;
+  network.on_send([&](const Passing& datagram) { to_original += datagram.from == original; });
+  const auto dropped = [&, &at = server] {
+    return at.endpoint().stats().dropped[static_cast<std::size_t>(DropReason::wrong_address)];
+  };
+  const std::uint64_t dropped_before = dropped();  // What was on its way when the client moved.
+  client.sends(1'000);
+  run_for(1ms);
+  ASSERT_FALSE(newest.empty());
+  network.inject(client.address(), original, newest);
+  run_for(1ms);
+  EXPECT_EQ(dropped(), dropped_before + 1);
+  EXPECT_EQ(server.received_bytes(), 0U);
+  EXPECT_TRUE(run_until(client.acknowledged(), 5s));
+  EXPECT_EQ(server.received_bytes(), 1'000U);
+  EXPECT_EQ(client.session().stats().packets_lost, 0U);
+  EXPECT_EQ(server.connection().path(), moved);
+  EXPECT_EQ(to_original, 0U) << "nothing left from the old address, a challenge neither";
 }
 
 // [rfc9000-9.6.1-4]

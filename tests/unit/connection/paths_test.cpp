@@ -131,7 +131,7 @@ TEST(Paths, ManyAddressesDoNotCrowdOutThePathInUse) {
   EXPECT_EQ(server.paths.active().address.remote, address(kPeer));
 }
 
-// The mutation that showed it: without this a peer that moves often runs out of connection IDs.
+// Without this a peer that moves often runs out of connection IDs.
 TEST(Paths, AConnectionIdIsReleasedForTheNextMigration) {
   PathsFixture server(Side::server, {.max_paths = 8});
   for (u8 host = 3; host < 6; ++host) {
