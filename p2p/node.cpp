@@ -61,6 +61,11 @@ void Node::on_datagram(Instant now, ReceivedDatagram datagram) {
   impl_->pump(now);
 }
 
+void Node::on_refused(Instant now, const Transmit& transmit, std::error_code error) {
+  impl_->now = now;
+  impl_->ports.on_refused(now, transmit, error);
+}
+
 std::optional<Transmit> Node::poll_transmit(Instant now, TransmitBuffer& out) {
   return impl_->ports.poll_transmit(now, out);
 }

@@ -19,6 +19,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "qpeer/cache/bootstrap_cache.hpp"
@@ -54,6 +55,9 @@ class Node {
 
   /// What arrived on the first port or, by `path.local`, on the one of NodeConfig::probe_address.
   void on_datagram(Instant now, ReceivedDatagram datagram);
+  /// The system refused to send this train, whatever its options: see Endpoint::on_refused(). A dial
+  /// that cannot succeed fails at once.
+  void on_refused(Instant now, const Transmit& transmit, std::error_code error);
   /// What to send. `path.local` is probe_address for what must leave from there.
   std::optional<Transmit> poll_transmit(Instant now, TransmitBuffer& out);
   /// When to call on_deadline(); kNever when nothing is waited for.

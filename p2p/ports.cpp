@@ -36,6 +36,11 @@ void Ports::on_datagram(Instant now, ReceivedDatagram datagram) {
   (at_probe ? *probe_ : first_).on_datagram(now, datagram);
 }
 
+void Ports::on_refused(Instant now, const Transmit& transmit, std::error_code error) {
+  const bool at_probe = probe_ && transmit.path.local.port() == probe_address_.port();
+  (at_probe ? *probe_ : first_).on_refused(now, transmit, error);
+}
+
 std::optional<Transmit> Ports::poll_transmit(Instant now, TransmitBuffer& out) {
   if (auto transmit = first_.poll_transmit(now, out)) return transmit;
   if (!probe_) return std::nullopt;

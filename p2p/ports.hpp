@@ -6,6 +6,7 @@
 
 #include <expected>
 #include <optional>
+#include <system_error>
 #include <string_view>
 
 #include "qpeer/p2p/node_config.hpp"
@@ -57,6 +58,7 @@ class Ports final : public ConnectionSource {
   [[nodiscard]] bool has_probe() const override { return probe_.has_value(); }
 
   void on_datagram(Instant now, ReceivedDatagram datagram);
+  void on_refused(Instant now, const Transmit& transmit, std::error_code error);
   std::optional<Transmit> poll_transmit(Instant now, TransmitBuffer& out);
   [[nodiscard]] Instant next_deadline() const;
   void on_deadline(Instant now);

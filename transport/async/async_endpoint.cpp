@@ -87,7 +87,11 @@ const std::vector<SocketAddress>& AsyncEndpoint::local_addresses() const {
   return state_->addresses;
 }
 transport::EndpointStats AsyncEndpoint::stats() const { return state_->machine.stats(); }
-const io::UdpCapabilities& AsyncEndpoint::capabilities() const { return state_->capabilities; }
+const io::UdpCapabilities& AsyncEndpoint::capabilities() const {
+  // The kernel may refuse later what it took at first.
+  if (state_->driver) state_->capabilities = state_->driver->socket().capabilities();
+  return state_->capabilities;
+}
 std::error_code AsyncEndpoint::error() const { return state_->error(); }
 io::EventLoop& AsyncEndpoint::loop() const { return state_->loop; }
 

@@ -259,4 +259,16 @@ TEST_F(AsyncNodeTest, ACacheThatCannotBeSavedEndsNothing) {
 }
 
 }  // namespace
+TEST_F(AsyncClientTest, AContactThatTheSocketCannotReachFailsAtOnce) {
+  AsyncClient lost = client();
+  const PeerAddress contact{.id = make_identity().id, .host = "2001:db8::1", .port = 4433};
+  const Instant begin = io::now();
+  auto body = [&]() -> async::Task<void> {
+    const auto peer = co_await lost.bootstrap(contact);
+    EXPECT_FALSE(peer);
+  };
+  finish(body());
+  EXPECT_LT(io::now() - begin, 2s) << "the attempt waited for its time-out";
+}
+
 }  // namespace qpeer::p2p
