@@ -6,8 +6,8 @@
 
 #include <expected>
 #include <optional>
-#include <system_error>
 #include <string_view>
+#include <system_error>
 
 #include "qpeer/p2p/node_config.hpp"
 #include "qpeer/p2p/peer_connection.hpp"
