@@ -63,6 +63,7 @@ TEST(Lifetime, ClosingLastsThreePtos) {
   EXPECT_EQ(slow.deadline(false), at(30s));
 }
 
+// [rfc9000-10.2.2-1]: whoever drains, or is done with that, does not begin anew.
 TEST(Lifetime, TheFirstReasonStays) {
   Lifetime lifetime(at(0ms), kConfig, kPto);
   EXPECT_TRUE(lifetime.enter_closing(at(0ms), reason(Kind::local_transport), kPto));

@@ -170,11 +170,13 @@ TEST(PacketAssembler, AClientsFirstHandshakePacketEndsItsInitialKeys) {
   EXPECT_FALSE(client.handshake.can_send(Level::initial));
 }
 
+// [rfc9000-19.7-1]: and a token of no bytes is none.
 TEST(PacketAssembler, WhatLetsThePeerGoOnComesBeforeData) {
   AssemblerFixture server(Side::server);
   server.connect();
   server.receive_packet();
   ASSERT_TRUE(server.new_tokens.add(std::array<u8, 10>{1}));
+  EXPECT_FALSE(server.new_tokens.add({}));
   server.local_cids.set_peer_limit(2);
   server.write_stream(10);
   server.pings.ask();

@@ -332,6 +332,7 @@ TEST(MtuDiscovery, LeavesABlackHoleAndLooksAgainBeforeLong) {
   EXPECT_EQ(search(quick, at(15s), 1472), 1U) << "but never later than that";
 }
 
+// [rfc8899-3-7]: as many losses as that give a size up, and no fewer.
 TEST(MtuDiscovery, WhatIsToldOfAnOldProbeOrTwiceCountsOnce) {
   MtuDiscovery discovery(1200, 1472, 600s);
   for (unsigned i = 0; i < MtuDiscovery::kMaxProbes; ++i) {

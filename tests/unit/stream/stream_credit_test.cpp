@@ -138,6 +138,35 @@ TEST(StreamSet, CountsWhatItDropsAfterStopSending) {
   EXPECT_EQ(pair.server.open_streams(), 0U);
 }
 
+// [rfc9000-3.5-4], [rfc9000-3.5-5]: STOP_SENDING for a stream that we have reset, or one that comes
+// again, is no news for the application and sets off no other RESET_STREAM.
+TEST(StreamSet, AStreamIsStoppedOnce) {
+  for (const bool is_reset : {false, true}) {
+    Pair pair{{}, {}};
+    const StreamId id = *pair.client.open(false);
+    write_all(pair.client, id, 100);
+    write_packet(pair.client);
+    if (is_reset) {
+      ASSERT_TRUE(pair.client.reset(id, 1).has_value());
+      write_packet(pair.client);
+      events_of(pair.client);
+    }
+    const auto stopped = [&] {
+      EXPECT_TRUE(pair.client.on_frame(wire::StopSendingFrame{id, 7}).has_value());
+      std::size_t count = 0;
+      for (const StreamEvent& event : events_of(pair.client)) {
+        count += event.kind == StreamEvent::Kind::stopped ? 1 : 0;
+      }
+      return count;
+    };
+    EXPECT_EQ(stopped(), is_reset ? 0U : 1U);
+    EXPECT_EQ(pair.client.has_frames(), !is_reset);
+    write_packet(pair.client);
+    EXPECT_EQ(stopped(), 0U);
+    EXPECT_FALSE(pair.client.has_frames());
+  }
+}
+
 // [rfc9000-19.9-1]: what a reset stream has used stays used.
 TEST(StreamSet, CountsTheFinalSizesOfResetStreams) {
   Pair pair{{}, {.receive_window = 1000}};
