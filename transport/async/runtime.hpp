@@ -124,6 +124,10 @@ class MachineRuntime : public Runtime {
     return {};
   }
   [[nodiscard]] bool has_started() const { return driver_ != nullptr; }
+  /// The first socket; null before the start and after the end.
+  [[nodiscard]] const io::UdpSocket* socket() const {
+    return driver_ ? &driver_->socket() : nullptr;
+  }
 
   /// Nobody owns the machine any more; it was shut down. Lets the peers know, then leaves the sockets.
   void end() {
