@@ -9,9 +9,7 @@
 // Or all at once: end() cancels the tasks, sends the last words, and closes the sockets.
 #pragma once
 
-#include <concepts>
 #include <expected>
-#include <functional>
 #include <memory>
 #include <system_error>
 #include <utility>
@@ -123,7 +121,6 @@ class MachineRuntime : public Runtime {
     });
     return {};
   }
-  [[nodiscard]] bool has_started() const { return driver_ != nullptr; }
   /// The first socket; null before the start and after the end.
   [[nodiscard]] const io::UdpSocket* socket() const {
     return driver_ ? &driver_->socket() : nullptr;
