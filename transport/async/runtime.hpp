@@ -95,6 +95,11 @@ class MachineRuntime : public Runtime {
 
   M machine;
 
+  /// The first socket; null before the start and after the end.
+  [[nodiscard]] const io::UdpSocket* socket() const {
+    return driver_ ? &driver_->socket() : nullptr;
+  }
+
  protected:
   template <class... Arguments>
   explicit MachineRuntime(io::EventLoop& event_loop, Arguments&&... arguments)
@@ -120,10 +125,6 @@ class MachineRuntime : public Runtime {
       on_sockets_gone();
     });
     return {};
-  }
-  /// The first socket; null before the start and after the end.
-  [[nodiscard]] const io::UdpSocket* socket() const {
-    return driver_ ? &driver_->socket() : nullptr;
   }
 
   /// Nobody owns the machine any more; it was shut down. Lets the peers know, then leaves the sockets.
