@@ -42,8 +42,9 @@ mkdir -p "$work/other root/include/openssl" && echo '#define OPENSSL_VERSION_STR
 says 1 "has no OpenSSL >= 3.5.1" -- env OPENSSL_ROOT_DIR="$work/other root" "$setup"
 
 # The rest is for machines whose own OpenSSL is too old: there setup.sh makes one.
-system=$(echo '#include <openssl/opensslv.h>' | g++ -x c -E -dM - 2>/dev/null | sed -n 's/^#define OPENSSL_VERSION_STR "\(.*\)"/\1/p')
-candidate=$(apt-cache policy libssl-dev 2>/dev/null | sed -n 's/^ *Candidate: //p')
+system=$(echo '#include <openssl/opensslv.h>' | g++ -x c -E -dM - 2>/dev/null | sed -n 's/^#define OPENSSL_VERSION_STR "\(.*\)"/\1/p') || true
+candidate=$(apt-cache policy libssl-dev 2>/dev/null | sed -n 's/^ *Candidate: //p') || true
+if [ "$candidate" = "(none)" ]; then candidate=; fi
 if [ "$(printf '%s\n' 3.5.1 "${system:-0}" "${candidate:-0}" | sort -V | tail -n 1)" = 3.5.1 ]; then
   says 1 "cannot be made" "export XDG_CACHE_HOME=DIR" -- "${without_openssl[@]}" XDG_CACHE_HOME=/dev/null/cache "$setup"
 
