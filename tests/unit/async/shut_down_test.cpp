@@ -26,6 +26,10 @@ class ShutDown : public Loopback {
 };
 
 TEST_F(ShutDown, WaitsUntilItsLastConnectionHasDrainedAndDoesNotPollMeanwhile) {
+  // The peer's acknowledgements may be late, so that the three PTOs of RFC 9000 §10.2 are long.
+  AsyncEndpointOptions patient;
+  patient.endpoint.connection.max_ack_delay = 200ms;
+  open(patient);
   std::optional<Both> both;
   auto begin = [&]() -> Task<void> { both.emplace(co_await connect()); };
   run(loop, begin());
@@ -33,7 +37,8 @@ TEST_F(ShutDown, WaitsUntilItsLastConnectionHasDrainedAndDoesNotPollMeanwhile) {
   const Instant begin_of_end = io::now();
   const int turns = turns_of(client->shut_down(0, {}, 5s));
   EXPECT_EQ(client->stats().connections, 0U);
-  EXPECT_LT(turns, 12) << "in " << (io::now() - begin_of_end).count() << " ns";
+  EXPECT_GE(io::now() - begin_of_end, 600ms);
+  EXPECT_LT(turns, 60) << "one each two milliseconds would be 300";
 }
 
 TEST_F(ShutDown, OfAnEndpointWithoutConnectionsIsDoneAtOnceAndMoreThanOnce) {
