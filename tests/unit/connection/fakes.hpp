@@ -13,12 +13,15 @@
 
 #include "qpeer/crypto/tls_session.hpp"
 #include "qpeer/transport/base/random.hpp"
+#include "qpeer/transport/base/time.hpp"
 #include "qpeer/transport/connection/local_cids.hpp"
 
 namespace qpeer::transport::test {
 
 inline constexpr auto kSuite = crypto::CipherSuite::aes_128_gcm_sha256;
 inline constexpr std::array<u8, 32> kSecret{1, 2, 3};
+
+inline constexpr Instant at(Duration since_start) { return Instant{} + since_start; }
 
 inline ConnectionId id_of(u8 value) { return ConnectionId(std::array<u8, 8>{value}); }
 

@@ -13,6 +13,7 @@
 
 #include "qpeer/tests/unit/connection/fakes.hpp"
 #include "qpeer/transport/connection/handshake.hpp"
+#include "qpeer/transport/connection/session_ticket.hpp"
 
 namespace qpeer::transport::test {
 
@@ -55,6 +56,17 @@ struct HandshakeRecord final : HandshakeObserver {
   std::vector<std::vector<u8>> tickets;
   int completed = 0, confirmed = 0;
 };
+
+/// Of a client that was given a ticket by a connection before.
+inline ConnectionSetup with_ticket(EarlyDataPolicy policy) {
+  SessionTicket ticket;
+  ticket.parameters.initial_max_data = 500;
+  ticket.session = {7, 7};
+  ConnectionSetup setup;
+  setup.session_ticket = ticket;
+  setup.early_data = policy;
+  return setup;
+}
 
 struct HandshakeFixture {
   explicit HandshakeFixture(Side side, ConnectionSetup extra = {})

@@ -61,7 +61,7 @@ std::vector<u8> retry_packet(Bytes token, const ConnectionId& source = id_of(8))
   return packet;
 }
 
-// [rfc9000-17.2.5.2-1], [rfc9000-17.2.5.2-2], [rfc9000-8.1.3-2], [rfc9000-17.2.3-1].
+// [rfc9000-17.2.5.2-1], [rfc9000-17.2.5.2-2], [rfc9000-8.1.3-2].
 TEST(Handshake, ARetryIsTakenOnce) {
   HandshakeFixture client(Side::client);
   const std::array<u8, 5> token{1, 2, 3, 4, 5};
@@ -85,6 +85,20 @@ TEST(Handshake, ARetryIsTakenOnce) {
   HandshakeFixture server(Side::server);
   EXPECT_EQ(drop_of(server.handshake.on_retry(kNow, header, packet)),
             DropReason::unexpected_packet);
+}
+
+// [rfc9000-17.2.3-1].
+TEST(Handshake, EarlyDataIsSentAgainAfterARetry) {
+  HandshakeFixture client(Side::client, with_ticket(EarlyDataPolicy::resend));
+  const std::array<u8, 5> token{1, 2, 3, 4, 5};
+  ASSERT_TRUE(
+      client.handshake.on_retry(kNow, client.header(PacketType::retry), retry_packet(token)));
+  client.check();
+  EXPECT_EQ(client.observer.reset,
+            (std::vector{PacketNumberSpace::initial, PacketNumberSpace::application}))
+      << "the Initial is sent before";
+  EXPECT_TRUE(client.handshake.can_send(Level::zero_rtt));
+  EXPECT_EQ(client.handshake.early_data(), EarlyData::offered);
 }
 
 TEST(Handshake, ATokenThatLeavesNoRoomEndsTheConnection) {

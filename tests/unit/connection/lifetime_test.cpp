@@ -5,10 +5,11 @@
 
 #include <gtest/gtest.h>
 
+#include "qpeer/tests/unit/connection/fakes.hpp"
 #include "qpeer/transport/connection/lifetime.hpp"
 #include "qpeer/transport/wire/frame_rules.hpp"
 
-namespace qpeer::transport {
+namespace qpeer::transport::test {
 namespace {
 
 using Kind = CloseReason::Kind;
@@ -17,8 +18,6 @@ constexpr Duration kPto = 100ms;
 constexpr LifetimeConfig kConfig{
     .max_idle_timeout = 30s, .keep_alive = {}, .handshake_timeout = 10s};
 constexpr LifetimeConfig kNoTimeouts{};
-
-constexpr Instant at(Duration since_start) { return Instant{} + since_start; }
 
 CloseReason reason(Kind kind) { return {.kind = kind, .code = 7, .reason = "why"}; }
 
@@ -219,4 +218,4 @@ TEST(Lifetime, AHandshakeHasItsTime) {
 }
 
 }  // namespace
-}  // namespace qpeer::transport
+}  // namespace qpeer::transport::test

@@ -5,24 +5,11 @@
 
 #include <gtest/gtest.h>
 
+#include "qpeer/tests/unit/connection/paths_fixture.hpp"
 #include "qpeer/transport/connection/path_table.hpp"
 
-namespace qpeer::transport {
+namespace qpeer::transport::test {
 namespace {
-
-constexpr Instant at(Duration since_start) { return Instant{} + since_start; }
-
-/// Counts up, so that nothing repeats.
-class Counting final : public Random {
- public:
-  void fill_public(MutableBytes out) override { fill_private(out); }
-  void fill_private(MutableBytes out) override {
-    for (u8& each : out) each = next_++;
-  }
-
- private:
-  u8 next_ = 1;
-};
 
 // --- PathValidator -------------------------------------------------------------------------------
 
@@ -38,7 +25,7 @@ struct Challenger {
     copy(Bytes(storage).subspan(1, data.size()), data);
     return data;
   }
-  Counting random;
+  CountingRandom random;
   PathValidator validator;
 };
 
@@ -112,10 +99,6 @@ TEST(PathValidator, NothingIsProvedByWhatWasNotAsked) {
 }
 
 // --- PathTable ---------------------------------------------------------------------------------
-
-SocketAddress address(u8 host, std::uint16_t port = 1) {
-  return SocketAddress::ipv4({10, 0, 0, host}, port);
-}
 
 NetworkPath path_to(const SocketAddress& remote, std::uint64_t cid = 0) {
   return {{.local = address(1), .remote = remote}, cid, MtuDiscovery(1200, 1200, 600s)};
@@ -350,4 +333,4 @@ TEST(MtuDiscovery, WhatIsToldOfAnOldProbeOrTwiceCountsOnce) {
 }
 
 }  // namespace
-}  // namespace qpeer::transport
+}  // namespace qpeer::transport::test
