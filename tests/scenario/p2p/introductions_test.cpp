@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Introductions and roles, against a peer that keeps to no rule.
 #include "qpeer/tests/scenario/p2p/malicious_peer.hpp"
+#include "qpeer/tests/unit/p2p/encoded_control.hpp"
 
 namespace qpeer::sim {
 namespace {
 
+using p2p::encoded;
 using p2p::ErrorCode;
 using p2p::Role;
 using p2p::Verdict;
@@ -15,13 +17,6 @@ MaliciousPeerConfig silent() {
 }
 
 MaliciousPeerConfig a_client() { return {.role = Role::client}; }
-
-std::vector<u8> encoded(const p2p::ControlMessage& message) {
-  std::array<u8, p2p::kMaxControlMessage> storage{};
-  Writer out{storage};
-  std::visit([&](const auto& one) { one.encode(out); }, message);
-  return {out.written().begin(), out.written().end()};
-}
 
 SIMULATE_PEERS(Introductions, OneThatIsCutIsMalformed) {
   auto& node = network.node();

@@ -56,10 +56,7 @@ p2p::Introduction MaliciousPeer::introduction(Line& line) {
 }
 
 void MaliciousPeer::says(Line& line, const p2p::ControlMessage& message) {
-  std::array<u8, p2p::kMaxControlMessage> storage{};
-  Writer out{storage};
-  std::visit([&](const auto& one) { one.encode(out); }, message);
-  says_bytes(line, out.written());
+  says_bytes(line, p2p::encoded(message));
 }
 
 void MaliciousPeer::says_bytes(Line& line, Bytes bytes) {

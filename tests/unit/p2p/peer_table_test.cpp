@@ -99,7 +99,9 @@ TEST_F(PeerTableTest, NothingOfAnotherRoleIsKept) {
   EXPECT_EQ(peers.links_up(), 0U);
   const auto events = posted_events();
   EXPECT_EQ(only<RoleChanged>(events).size(), 1U);
-  for (const ConnectionEnded& ended : only<ConnectionEnded>(events)) {
+  const auto all = only<ConnectionEnded>(events);
+  ASSERT_EQ(all.size(), 2U) << "both directions";
+  for (const ConnectionEnded& ended : all) {
     EXPECT_FALSE(ended.missed_by);
     EXPECT_EQ(ended.end.closed_by_us, ErrorCode::replaced);
   }
@@ -132,6 +134,7 @@ TEST_F(PeerTableOfClientTest, DialsAgainAndGivesUpAfterSomeAttempts) {
   loses(peer.outbound);
   std::size_t attempts = 0;
   while (peers.next_deadline() != kNever) {
+    ASSERT_LT(attempts, config.reconnect_attempts) << "it does not give up";
     now = peers.next_deadline();
     peers.on_deadline(now);
     ASSERT_EQ(posted<RetryDue>().size(), 1U);

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
+
 #include "qpeer/tests/unit/p2p/owners_fixture.hpp"
 
 namespace qpeer::p2p {
@@ -48,9 +50,10 @@ class ReachabilityTest : public OwnersFixture {
     reachability.on_dial_back_ended(
         now, dial_back, {.why = {}, .may_retry = false, .refused = refused, .closed_by_us = {}});
   }
-  Verdict last_verdict() {
+  std::optional<Verdict> last_verdict() {
     const auto verdicts = emitted<PeerJudged>();
-    return verdicts.empty() ? Verdict::another_peer_answered : verdicts.back().verdict;
+    if (verdicts.empty()) return std::nullopt;
+    return verdicts.back().verdict;
   }
 
   Reachability reachability{config, queue, connections, peers, known, own_address, dialler};
