@@ -15,7 +15,7 @@
 namespace qpeer::p2p {
 namespace {
 
-using PeerCallbacks = Peers;
+using PeerCallbacks = PeersFixture;
 
 TEST_F(PeerCallbacks, OpenAStreamAndCarryItsQuestionAndAnswer) {
   AsyncNode server = node();
