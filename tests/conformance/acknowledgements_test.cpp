@@ -53,7 +53,7 @@ std::optional<Duration> acknowledged_after(ConformanceFixture& fixture, Encrypti
   return std::nullopt;
 }
 
-// [rfc9000-13.2.1-1] [rfc9000-13.2.1-2]; [rfc9000-13.2.5-1]: the delay that is told is that of the
+// [rfc9000-13.2.1-1] [rfc9000-13.2.1-2]; [rfc9000-13.2.5-1]: the delay that is reported is that of the
 // endpoint, without the link's.
 TEST_P(Acknowledgements, ComeInTime) {
   ConformanceFixture initial(GetParam(), {.stage = Stage::initial});
@@ -71,16 +71,16 @@ TEST_P(Acknowledgements, ComeInTime) {
   EXPECT_LE(*alone, 26ms);  // max_ack_delay.
   const auto ack = fixture.adversary.last<wire::AckFrame>();
   ASSERT_TRUE(ack.has_value());
-  const Duration told = std::chrono::microseconds(ack->ack_delay << 3);
-  EXPECT_LE(told, *alone);
-  EXPECT_GE(told, *alone - 1ms);
+  const Duration reported = std::chrono::microseconds(ack->ack_delay << 3);
+  EXPECT_LE(reported, *alone);
+  EXPECT_GE(reported, *alone - 1ms);
   // RFC 9221 §5.2 [rfc9221-5.2-1]: a DATAGRAM is in no more of a hurry.
   const auto datagram = acknowledged_after(fixture, kOneRtt, {0x31, 1, 0});
   EXPECT_GT(datagram.value_or(0ms), 5ms);
   EXPECT_LE(datagram.value_or(1s), 26ms);
 }
 
-// [rfc9000-13.2.1-3] [rfc9000-13.2.1-4] [rfc9000-13.2.1-7]: nobody answers answers, or one packet
+// [rfc9000-13.2.1-3] [rfc9000-13.2.1-4] [rfc9000-13.2.1-7]: acknowledgements are not acknowledged, or one packet
 // would never end.
 TEST_P(Acknowledgements, AreNotAnsweredForever) {
   ConformanceFixture fixture(GetParam());

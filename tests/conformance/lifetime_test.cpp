@@ -126,8 +126,8 @@ TEST_P(Lifetime, LevelsThatAreOverStayOver) {
 }
 
 // RFC 9000 §8.1 [rfc9000-8.1-2] [rfc9000-8.1-3] [rfc9000-14.1-6]: to an address that proved nothing
-// no more than three times what came from there, and [rfc9000-8.1-6] a client that has nothing to say
-// keeps knocking: with Initials of full size, and with Handshake packets once it can.
+// no more than three times what came from there, and [rfc9000-8.1-6] a client that has no data to send
+// sends probes: with Initials of full size, and with Handshake packets once it can.
 TEST(LifetimeOfServers, AmplificationIsBounded) {
   for (const std::size_t flight : {1'000U, 20'000U}) {
     PeerConfig ours = small_limits();

@@ -49,7 +49,7 @@ TEST(Resets, EndAConnectionAndThenThereIsSilence) {
   }
 }
 
-// [rfc9000-10.3.1-5]: a token counts only in a datagram from the peer's own address. Whoever learned the
+// [rfc9000-10.3.1-5]: a token counts only in a datagram from the peer's own address. A host that learned the
 // token cannot end the connection from elsewhere, whether the datagram names one of our connection IDs
 // or none.
 TEST(Resets, FromAnotherAddressAreIgnored) {

@@ -84,7 +84,7 @@ TEST_F(ChannelTest, EachValueGoesToOneOfSeveral) {
   EXPECT_EQ(all, expected) << "each value once";
 }
 
-TEST_F(ChannelTest, ClosingItTellsWhoWaitsToSend) {
+TEST_F(ChannelTest, ClosingItEndsTheWaitOfSenders) {
   tasks.spawn(send_all(0, 10));
   channel.close();
   turn();

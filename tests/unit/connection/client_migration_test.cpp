@@ -85,7 +85,7 @@ TEST(Paths, TheNewestMigrationCounts) {
   }
   ASSERT_EQ(client.observer.changes.size(), 1U);
   EXPECT_EQ(client.paths.active().address.local, address(9));
-  ASSERT_EQ(client.observer.validated.size(), 1U) << "of the other it is told that it works";
+  ASSERT_EQ(client.observer.validated.size(), 1U) << "the event for the other one: it works";
   EXPECT_EQ(client.observer.validated[0].local, address(8));
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What tests of single parts of a connection stand them on: random numbers that count, an issuer of
-// connection IDs without an endpoint, a TLS session that does what a test tells it.
+// connection IDs without an endpoint, a TLS session that a test controls.
 #pragma once
 
 #include <array>
@@ -50,7 +50,7 @@ class QuietIssuer final : public CidIssuer {
   u8 next_ = 1;
 };
 
-/// Takes whatever comes, and then does `step`.
+/// Takes all data, and then does `step`.
 struct ScriptedTls final : crypto::TlsSession {
   explicit ScriptedTls(crypto::TlsHandler& handler) : handler(handler) {}
   Result start() override { return {}; }

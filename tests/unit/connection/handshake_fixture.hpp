@@ -27,7 +27,7 @@ inline const ConnectionId kClientId = id_of(1);
 inline const ConnectionId kServerId = id_of(2);
 inline const ConnectionId kFirstId = id_of(3);  ///< That the client drew for the server.
 
-/// Remembers what the handshake tells.
+/// Records the calls of the handshake.
 struct HandshakeRecord final : HandshakeObserver {
   void fill_parameters(wire::TransportParameters& out) override { out.initial_max_data = 77; }
   void on_peer_limits(const wire::TransportParameters& limits, bool remembered) override {

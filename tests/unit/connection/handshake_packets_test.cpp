@@ -45,7 +45,8 @@ TEST(Handshake, KnowsForWhichLevelsKeysMayStillCome) {
   EXPECT_FALSE(client.handshake.awaits_keys(Level::one_rtt));
   HandshakeFixture server(Side::server);
   EXPECT_TRUE(server.handshake.awaits_keys(Level::zero_rtt));
-  EXPECT_FALSE(server.handshake.awaits_keys(Level::one_rtt)) << "nobody has seen our handshake";
+  EXPECT_FALSE(server.handshake.awaits_keys(Level::one_rtt))
+      << "the client has not seen our handshake";
   server.run();
   EXPECT_FALSE(server.handshake.awaits_keys(Level::zero_rtt));
 }
@@ -121,7 +122,7 @@ std::vector<u8> negotiation_packet(std::vector<Version> versions) {
 }
 
 // [rfc9000-6.2-3], [rfc9368-2.1-5], [rfc9369-5-1].
-TEST(Handshake, VersionNegotiationBeginsAnew) {
+TEST(Handshake, VersionNegotiationRestartsTheHandshake) {
   ConnectionSetup setup;
   setup.token = {1, 2};
   HandshakeFixture client(Side::client, setup);

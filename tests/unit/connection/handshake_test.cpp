@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// Handshake by itself, with a TLS session that does what a test tells it. RFC 9001 §4; RFC 9000 §7.
+// Handshake by itself, with a TLS session that the test controls. RFC 9001 §4; RFC 9000 §7.
 #include "qpeer/transport/connection/handshake.hpp"
 
 #include <array>
@@ -26,7 +26,7 @@ TEST(Handshake, OfAClientIsConfirmedByItsServer) {
   EXPECT_EQ(client.observer.confirmed, 0);
   EXPECT_TRUE(client.handshake.allows_streams());
   EXPECT_TRUE(client.handshake.can_receive(Level::one_rtt));
-  EXPECT_FALSE(client.handshake.done().has_frames()) << "only servers say so";
+  EXPECT_FALSE(client.handshake.done().has_frames()) << "only servers send it";
   client.handshake.confirm(kNow);
   client.handshake.confirm(kNow);
   client.check();

@@ -35,7 +35,7 @@ TEST(PathValidator, AsksTwiceAndGivesUpAfterThreePtos) {
   constexpr Duration kPto = 100ms;
   Challenger path;
   EXPECT_FALSE(path.validator.is_active());
-  EXPECT_FALSE(path.challenge(at(0ms))) << "nobody asked for one";
+  EXPECT_FALSE(path.challenge(at(0ms))) << "validation has not started";
   EXPECT_EQ(path.validator.deadline(at(0ms)), kNever);
   path.validator.start(at(0ms), kPto);
   EXPECT_TRUE(path.validator.is_active());
@@ -180,7 +180,7 @@ TEST(PathTable, WakesForChallengesAndForPathsThatAreIdle) {
   other.idle_since = at(1s);
   EXPECT_EQ(paths.deadline(at(2s)), at(1s) + PathTable::kIdleTime);
   other.validator.start(at(2s), 1s);
-  EXPECT_EQ(paths.deadline(at(2s)), at(5s)) << "it is due: that wakes nobody";
+  EXPECT_EQ(paths.deadline(at(2s)), at(5s)) << "it is due: that sets no timer";
   paths.activate(at(3s), other);
   other.validator.stop();
   EXPECT_EQ(paths.deadline(at(3s)), kNever) << "the way back is kept for as long as it takes";
@@ -190,12 +190,12 @@ TEST(PathTable, WakesForChallengesAndForPathsThatAreIdle) {
   EXPECT_EQ(paths.deadline(at(3s)), at(3s) + PathTable::kIdleTime);
 }
 
-// [rfc9000-8.1-2]: what may not be sent blocks nobody else.
+// [rfc9000-8.1-2]: what may not be sent blocks no other path.
 TEST(PathTable, ProbesOnlyWhereThereIsCredit) {
   PathTable paths = manager();
   NetworkPath& poor = paths.add(path_to(address(3)));
   NetworkPath& rich = paths.add(path_to(address(4)));
-  EXPECT_EQ(paths.next_to_probe(at(0s)), nullptr) << "there is nothing to say";
+  EXPECT_EQ(paths.next_to_probe(at(0s)), nullptr) << "there are no frames";
   poor.validator.start(at(0s), 1s);
   EXPECT_EQ(paths.next_to_probe(at(0s)), nullptr);
   rich.responder.on_challenge({.data = {1}});
@@ -316,7 +316,7 @@ TEST(MtuDiscovery, LeavesABlackHoleAndLooksAgainBeforeLong) {
 }
 
 // [rfc8899-3-7]: as many losses as that give a size up, and no fewer.
-TEST(MtuDiscovery, WhatIsToldOfAnOldProbeOrTwiceCountsOnce) {
+TEST(MtuDiscovery, TheLossOfAProbeCountsOnce) {
   MtuDiscovery discovery(1200, 1472, 600s);
   for (unsigned i = 0; i < MtuDiscovery::kMaxProbes; ++i) {
     discovery.on_full_datagram();

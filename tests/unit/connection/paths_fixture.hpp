@@ -25,7 +25,7 @@ inline SocketAddress address(u8 host, std::uint16_t port = 1) {
 inline constexpr u8 kHome = 1;
 inline constexpr u8 kPeer = 2;
 
-/// Remembers what the paths tell.
+/// Records the calls of the paths.
 struct PathRecord final : PathObserver {
   void on_path_result(const Path& path, bool works) override {
     (works ? validated : failed).push_back(path);

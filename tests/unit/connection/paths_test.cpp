@@ -150,7 +150,7 @@ TEST(Paths, ChallengesAreAnsweredOnTheirPath) {
   ASSERT_EQ(probe->responses.size(), 1U);
   EXPECT_EQ(probe->responses[0].data[0], 42);
   EXPECT_LE(probe->size, 3 * 1200U);
-  EXPECT_TRUE(server.observer.changes.empty()) << "a probe moves nobody";
+  EXPECT_TRUE(server.observer.changes.empty()) << "a probe is no migration";
 }
 
 // The present path is never the one that goes.

@@ -23,7 +23,7 @@ TEST_F(EndpointTest, FindAndEditGiveTheSameConnectionAndNoneOfAnUnknownHandle) {
   EXPECT_EQ(endpoint.find(handle), endpoint.edit(handle));
   EXPECT_EQ(endpoint.find({handle.value + 1}), nullptr);
   EXPECT_EQ(endpoint.edit({handle.value + 1}), nullptr);
-  EXPECT_EQ(endpoint.find({}), nullptr) << "a handle that nobody gave names nothing";
+  EXPECT_EQ(endpoint.find({}), nullptr) << "a default handle names no connection";
 }
 
 TEST_F(EndpointTest, WhatEditIsUsedForIsSentInTheNextPoll) {
@@ -34,7 +34,7 @@ TEST_F(EndpointTest, WhatEditIsUsedForIsSentInTheNextPoll) {
   EXPECT_EQ(poll_all(), 1) << "CONNECTION_CLOSE";
 }
 
-TEST_F(EndpointTest, TellsOnceThatItHasDrained) {
+TEST_F(EndpointTest, EmitsDrainedOnce) {
   const ConnectionHandle handle = connect();
   EXPECT_GE(poll_all(), 1);
   while (endpoint.poll_event()) {

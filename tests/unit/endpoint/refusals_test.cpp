@@ -38,7 +38,7 @@ TEST_F(Refusals, ADatagramOfTheLeastSizeThatIsTooLargeEndsTheAttempt) {
   EXPECT_EQ(event->connection, handle);
   EXPECT_NE(to_string(event->event.close).find("1,200 bytes"), std::string::npos)
       << to_string(event->event.close);
-  // What is left to be sent may be refused as well, and says nothing new.
+  // What is left to be sent may be refused as well, which changes nothing.
   while (const auto last = poll_transmit()) endpoint.on_refused(kNow, *last, kTooLarge);
   EXPECT_FALSE(closed());
 }

@@ -182,7 +182,7 @@ TEST(EventLoop, PostingIsNoWake) {
   EXPECT_EQ(wakes, 0);
 }
 
-TEST(EventLoop, SaysWhenItsNextTurnHasWork) {
+TEST(EventLoop, NextDeadlineIsWhenTheNextTurnHasWork) {
   EventLoop loop;
   EXPECT_EQ(loop.next_deadline(), kNever);
   Timer timer(loop, [](Instant) {});

@@ -119,7 +119,7 @@ TEST_F(UdpFaults, WithNeitherItStillSends) {
   }
 }
 
-// An unreachable network says nothing about GSO and ECN, even when it is back at once.
+// An unreachable network has nothing to do with GSO and ECN, even when it is back at once.
 TEST_F(UdpFaults, ARefusalThatPassesCostsNothing) {
   for (const int error : kPassing) {
     SCOPED_TRACE(std::strerror(error));

@@ -94,7 +94,7 @@ class FakeConnection final : public transport::Connection {
   std::expected<transport::ReadView, transport::StreamError> peek(StreamId id) override {
     const Stream& stream = streams[id];
     if (stream.incoming_reset) return std::unexpected(transport::StreamError::reset);
-    // With its end, a stream that nobody sends on is forgotten.
+    // A unidirectional stream is forgotten once its end is consumed.
     if (stream.fin_consumed && !id.is_bidirectional()) {
       return std::unexpected(transport::StreamError::unknown_stream);
     }

@@ -116,7 +116,7 @@ TEST_F(MailboxTest, WhatDoesNotFitIsWrittenWhenThereIsRoom) {
   EXPECT_TRUE(outbound_of(peer).streams[stream].finished);
 }
 
-TEST_F(MailboxTest, AFullQueueIsToldAndSoIsRoomInIt) {
+TEST_F(MailboxTest, AFullQueueIsAnErrorAndRoomInItAnEvent) {
   config.max_queued_bytes = 10;
   Peer& peer = linked(1);
   outbound_of(peer).streams_allowed = 0;
@@ -137,7 +137,7 @@ TEST_F(MailboxTest, TheNumberOfMessagesIsBoundedToo) {
   EXPECT_EQ(mailbox.send(now, id_of(1), {}).error(), PeerError::queue_full);
 }
 
-TEST_F(MailboxTest, NothingIsSentThatThePeerSaidNotToTake) {
+TEST_F(MailboxTest, NothingIsSentBeyondTheMaxMessageSizeOfThePeer) {
   linked(1);  // Takes 1 MiB.
   EXPECT_EQ(mailbox.send(now, id_of(1), Octets((1 << 20) + 1)).error(), PeerError::too_large);
   config.max_message_size = 10;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// The owners of a Node's state without a network: connections are FakeConnections, and a test says
-// what happens to them.
+// The owners of a Node's state without a network: connections are FakeConnections, which a test
+// controls.
 #pragma once
 
 #include <gtest/gtest.h>
