@@ -23,7 +23,7 @@ says() {
   timeout 120 "$@" >"$work/said" 2>&1 </dev/null || status=$?
   [ $status = "$wanted" ] || { echo "$*: ended with $status, not $wanted"; cat "$work/said"; failures=$((failures + 1)); }
   for text in "${texts[@]}"; do
-    grep -q -F -- "$text" "$work/said" || { echo "$*: said nothing of '$text', but:"; cat "$work/said"; failures=$((failures + 1)); }
+    grep -q -F -- "$text" "$work/said" || { echo "$*: printed not '$text', but:"; cat "$work/said"; failures=$((failures + 1)); }
   done
 }
 left_behind() { # left_behind FOLDER: anything but the lock, and what was there and is broken
@@ -79,5 +79,5 @@ if [ "$(id -u)" = 0 ]; then as=(setpriv --reuid=65534 --regid=65534 --clear-grou
 cp -r "$root/scripts" "$work/scripts" && chmod -R a+rX "$work/scripts"
 says 1 "not root and has no sudo" "apt-get install --no-install-recommends" -- "${as[@]}" env PATH="$work/bin:$PATH" HOME=/ "$work/scripts/setup.sh"
 
-[ $failures = 0 ] && echo "setup.sh says what a machine lacks"
+[ $failures = 0 ] && echo "setup.sh names what a machine lacks"
 exit $((failures > 0))

@@ -95,7 +95,7 @@ if [ "$(id -u)" = 0 ] && mkdir "$scratch/small" && mount -t tmpfs -o size=64k no
   umount "$scratch/small"
   done_with
 fi
-case_name="there is no answer"
+case_name="no mirror answers"
 mirror=http://127.0.0.1:9/
 rm -rf "$scratch/an apt" && mkdir "$scratch/an apt"
 gets_none "stable"
