@@ -75,7 +75,6 @@ TEST_F(ChannelTest, EachValueGoesToOneOfSeveral) {
   channel.close();
   turn();
   EXPECT_EQ(ended, 2);
-  EXPECT_FALSE(got.empty() || got_too.empty());
   std::vector<int> all = got;
   all.insert(all.end(), got_too.begin(), got_too.end());
   std::ranges::sort(all);

@@ -260,7 +260,7 @@ TEST_F(AsyncNodeTest, ACacheThatCannotBeSavedEndsNothing) {
 
 TEST_F(AsyncClientTest, AContactThatTheSocketCannotReachFailsAtOnce) {
   AsyncClient lost = client();
-  const PeerAddress contact{.id = make_identity().id, .host = "2001:db8::1", .port = 4433};
+  const PeerAddress contact{.id = make_identity().id, .host = "2a00::1", .port = 4433};
   std::string text;
   auto body = [&]() -> async::Task<void> {
     const auto peer = co_await lost.bootstrap(contact);
