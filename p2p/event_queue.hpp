@@ -21,8 +21,10 @@ namespace qpeer::p2p {
 struct ConnectionEnd {
   std::string why{};       ///< For people.
   bool may_retry = false;  ///< Dialling again may help.
-  bool refused = false;    ///< Somebody refused the handshake, rather than nobody answered.
+  bool refused = false;    ///< The other side refused the handshake, rather than not answer it.
   std::optional<ErrorCode> closed_by_us{};
+  /// The reason lies with us, as when our system sends nothing: it says nothing about the peer.
+  bool is_our_failure = false;
 };
 
 /// There may be another control message to read.
