@@ -67,6 +67,11 @@ struct OutboundOpened {
 struct OutboundLost {
   PeerId peer{};
 };
+/// We reached the peer, without its help unless `helped`.
+struct PeerDialled {
+  PeerId peer{};
+  bool helped = false;
+};
 /// The peer proved that it can be reached.
 struct DialBackProved {
   PeerId peer{};
@@ -96,10 +101,13 @@ struct PeerUnused {
   PeerId peer{};
 };
 
+/// LinkUp and LinkDown are for the application, in their turn: what a link carried ends before the
+/// link does, and a link ends before the next one to the same peer begins.
 using OwnerEvent =
     std::variant<ControlReadable, TransportClosed, ConnectionEnded, ConnectionOpened, StreamsLost,
-                 InboundAttached, OutboundAttached, OutboundOpened, OutboundLost, DialBackProved,
-                 LinkReady, LinkWentDown, RetryDue, RoleChanged, LinkAbandoned, PeerUnused>;
+                 InboundAttached, OutboundAttached, OutboundOpened, OutboundLost, PeerDialled,
+                 DialBackProved, LinkUp, LinkReady, LinkDown, LinkWentDown, RetryDue, RoleChanged,
+                 LinkAbandoned, PeerUnused>;
 
 /// Both queues are in the order in which things happened. So an event that names a connection comes
 /// before the ConnectionEnded with which that is erased.

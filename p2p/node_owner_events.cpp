@@ -131,6 +131,10 @@ void Node::Implementation::on_owner_event(const OutboundLost& event) {
   if (Peer* peer = peers.find(event.peer)) reachability.on_outbound_lost(now, *peer);
 }
 
+void Node::Implementation::on_owner_event(const PeerDialled& event) {
+  if (const Peer* peer = peers.find(event.peer)) reachability.on_dialled(*peer, event.helped);
+}
+
 void Node::Implementation::on_owner_event(const DialBackProved& event) {
   if (Peer* peer = peers.find(event.peer)) reachability.on_dial_back_proved(now, *peer);
 }

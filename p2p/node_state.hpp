@@ -91,8 +91,11 @@ struct Node::Implementation {
   void on_owner_event(const OutboundAttached& event);
   void on_owner_event(const OutboundOpened& event);
   void on_owner_event(const OutboundLost& event);
+  void on_owner_event(const PeerDialled& event);
   void on_owner_event(const DialBackProved& event);
+  void on_owner_event(const LinkUp& event) { queue.emit(event); }
   void on_owner_event(const LinkReady& event);
+  void on_owner_event(const LinkDown& event) { queue.emit(event); }
   void on_owner_event(const LinkWentDown& event);
   void on_owner_event(const RetryDue& event);
   void on_owner_event(const RoleChanged& event);
