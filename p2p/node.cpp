@@ -239,6 +239,18 @@ std::expected<void, PeerError> Node::Implementation::ping(const PeerId& peer) {
   return {};
 }
 
+// What waits for an answer on a connection that ended waits for one on that which is left. It was
+// counted when it was asked for.
+void Node::Implementation::move_pings(const PeerConnection& from) {
+  const ConnectionSlot slot = from.pings.empty() ? kNoSlot : peers.best_connection(from.peer);
+  transport::Connection* const transport = slot == kNoSlot ? nullptr : connections.transport(slot);
+  if (transport == nullptr) return;
+  for (const Instant asked_at : from.pings) {
+    transport->ping();
+    connections[slot].pings.push_back(asked_at);
+  }
+}
+
 // --- the end -------------------------------------------------------------------------------------
 
 void Node::shut_down(Instant now, Duration drain) {

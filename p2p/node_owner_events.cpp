@@ -84,10 +84,10 @@ void Node::Implementation::on_ended(const PeerConnection& connection,
     return reachability.on_dial_back_ended(now, connection, end);
   }
   if (!event.had_owner) return on_dial_failed(connection, end);
-  Peer* peer = event.missed_by ? peers.find(*event.missed_by) : nullptr;
-  if (peer == nullptr) return;
-  peers.on_direction_lost(now, *peer, end);
-  for (std::size_t left = connection.pings.size(); left > 0; --left) (void)ping(peer->id);
+  if (Peer* peer = event.missed_by ? peers.find(*event.missed_by) : nullptr) {
+    peers.on_direction_lost(now, *peer, end);
+  }
+  move_pings(connection);
 }
 
 // The connection was no direction of a link, and was dialled to a known peer. A connection that we

@@ -53,6 +53,7 @@ struct Node::Implementation {
   void work_off_events();
   void on_timers(Instant time);
   std::expected<void, PeerError> ping(const PeerId& peer);
+  void move_pings(const PeerConnection& from);
   void begin_shut_down(Duration drain);
   void continue_shut_down();
   [[nodiscard]] LinkInfo info_of(const Peer& peer);
