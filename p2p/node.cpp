@@ -45,8 +45,9 @@ Node::Implementation::Implementation(Instant begin, NodeConfig configuration, Pe
       dialler(config, tls, random, ports, connections, known, own_address),
       reachability(config, queue, connections, peers, known, own_address, dialler),
       discovery(config, random, queue, connections, peers, known, dialler),
-      raw_streams(connections, queue, streams),
-      mailbox(config, queue, connections, peers, streams, raw_streams) {}
+      inbox_budget(config),
+      raw_streams(connections, queue, streams, inbox_budget),
+      mailbox(config, queue, connections, peers, streams, inbox_budget, raw_streams) {}
 
 Node::Node(Instant now, NodeConfig config, PeerTls tls, crypto::KeyFactory& keys, Random& random)
     : impl_(

@@ -22,6 +22,7 @@
 #include "qpeer/p2p/dialler.hpp"
 #include "qpeer/p2p/discovery.hpp"
 #include "qpeer/p2p/event_queue.hpp"
+#include "qpeer/p2p/inbox_budget.hpp"
 #include "qpeer/p2p/known_nodes.hpp"
 #include "qpeer/p2p/mailbox.hpp"
 #include "qpeer/p2p/node.hpp"
@@ -122,6 +123,7 @@ struct Node::Implementation {
   Reachability reachability;
   Discovery discovery;
   StreamIndex streams;
+  InboxBudget inbox_budget;
   RawStreams raw_streams;
   Mailbox mailbox;
 
