@@ -242,7 +242,7 @@ bool Discovery::consistent() const {
     ++in_flight;
     if (connections_[slot].has_ended() || std::ranges::count(attempts_, slot) != 1) return false;
   }
-  return in_flight <= plan_->in_flight();
+  return in_flight == plan_->in_flight();
 }
 
 }  // namespace qpeer::p2p

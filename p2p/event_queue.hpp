@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // How the owners of a Node's state talk to each other, and to the application.
 //
-// An owner calls only owners that it was made with. What others are to do about it is an OwnerEvent,
-// which Node::pump() works off once no call of any owner is under way. So no call destroys an object
-// that one of its callers still uses.
+// An owner calls only owners that it was made with. What others are to do about it is an OwnerEvent.
+// Each call of a Node ends with work_off(), which handles these events, one after the other, while no
+// call of any owner is under way. So no call destroys an object that one of its callers still uses.
 #pragma once
 
 #include <deque>

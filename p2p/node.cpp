@@ -307,7 +307,9 @@ NodeStats Node::stats() const {
 bool Node::consistent() const { return impl_->consistent(); }
 
 bool Node::Implementation::consistent() const {
-  return connections.consistent() && peers.consistent() && visitors.consistent() &&
+  const auto is_alive = [this](ConnectionSlot slot) { return connections.has(slot); };
+  return !has_work() && connections.has_only_alive() && std::ranges::all_of(unread, is_alive) &&
+         connections.consistent() && peers.consistent() && visitors.consistent() &&
          known.consistent() && reachability.consistent() && discovery.consistent() &&
          mailbox.consistent();
 }

@@ -10,7 +10,7 @@
 //
 // An owner is made with owners below it, and calls only those. What others have to handle it posts to
 // the EventQueue. At the end of every call work_off() takes these events, one after the other, and
-// calls who it concerns: then no call of any owner is under way.
+// calls who it concerns: then no call of any owner is under way. Between two calls none is left.
 #pragma once
 
 #include <cstdint>

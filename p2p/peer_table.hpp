@@ -61,6 +61,7 @@ class PeerTable {
   [[nodiscard]] Peer* find(const PeerId& id);
   [[nodiscard]] const Peer* find(const PeerId& id) const;
   [[nodiscard]] Peer& operator[](PeerSlot slot) { return peers_[slot]; }
+  [[nodiscard]] bool has(PeerSlot slot) const { return peers_.contains(slot); }
   /// The peer, in this role from now on; null when there is no room for another.
   [[nodiscard]] Peer* admit(Instant now, const PeerId& id, Role role);
   /// Nothing keeps the peer any more.

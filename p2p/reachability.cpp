@@ -237,7 +237,7 @@ bool Reachability::consistent() const {
   for (const auto& [slot, check] : checks_) {
     earliest = std::min(earliest, check.recheck_at);
     admitted += check.admitted ? 1 : 0;
-    if (check.admitted && !check.verifying) return false;
+    if (!peers_.has(slot) || (check.admitted && !check.verifying)) return false;
     if (check.dial_back == kNoSlot) continue;
     const PeerConnection& connection = connections_[check.dial_back];
     if (!check.verifying || connection.has_ended() || connection.dial_back_for != slot) {
