@@ -276,7 +276,7 @@ void Node::Implementation::continue_shut_down() {
   if (closed || (mailbox.is_sending() && now < shut_down_at)) return;
   closed = true;
   shut_down_at = kNever;
-  mailbox.shut_down();  // Nobody waits for what has not arrived by now.
+  mailbox.shut_down();  // What has not arrived by now is not waited for.
   work_off();
   ports.shut_down(now, ErrorCode::shutting_down, "shutting down");
 }

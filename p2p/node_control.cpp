@@ -110,7 +110,7 @@ void Node::Implementation::on_introduced_by_dialler(PeerConnection& connection) 
   }
   Peer* peer = peers.admit(now, connection.peer, introduction.role);
   if (peer == nullptr) {
-    // Somebody else may have room.
+    // Another node may have room.
     discovery.on_peers_request(now, connection, {.max = kMaxPeers});
     return connections.close_with_reason(now, connection, ErrorCode::too_many_links,
                                          "too many links");
