@@ -270,6 +270,7 @@ void Network::deliver(std::uint32_t index) {
       host->node_->on_datagram(now_, {.path = {.local = local, .remote = packet.from},
                                       .ecn = packet.ecn,
                                       .payload = datagram.payload});
+      check(*host);
     }
     if (packet.storage.size() > kKeptSize) packet.storage = std::vector<u8>(kUsualSize);
     free_packets_.push_back(index);
@@ -293,6 +294,7 @@ void Network::on_timer(Host& host, Instant armed) {
     host.last_deadline_ = now_;
     if (host.spins_ > kMaxSpins) die(host, "spins: its deadline passes and stays");
     host.node_->on_deadline(now_);
+    check(host);
   }
   pump(host);
 }
@@ -300,10 +302,16 @@ void Network::on_timer(Host& host, Instant armed) {
 void Network::pump(Host& host) {
   if (!host.node_) return;
   std::uint32_t steps = 0;
-  while (host.node_->poll_event() || transmit(host)) {
+  while (poll_event(host) || transmit(host)) {
     if (++steps > kMaxSpins) die(host, "spins: it sends or tells without end");
   }
   arm(host);
+}
+
+bool Network::poll_event(Host& host) {
+  const bool handled = host.node_->poll_event();
+  check(host);
+  return handled;
 }
 
 void Network::arm(Host& host) {
@@ -318,6 +326,7 @@ void Network::arm(Host& host) {
 bool Network::transmit(Host& host) {
   TransmitBuffer out{.storage = transmit_storage_, .max_segments = host.max_segments};
   const auto train = host.node_->poll_transmit(now_, out);
+  check(host);
   if (!train) return false;
   const std::size_t segment = train->segment_size;
   if (train->size == 0 || segment == 0 || train->size > out.storage.size() ||
@@ -347,6 +356,12 @@ void Network::trace(const SocketAddress& from, const SocketAddress& to, Ecn ecn,
   const double time = static_cast<double>(now_.time_since_epoch().count()) * 1e-9;
   fmt::print(stderr, "[{:12.6f}] {} > {} {:5} {}{} {}\n", time, from.to_string(), to.to_string(),
              payload.size(), packet_kinds(payload), kMarks[static_cast<std::size_t>(ecn)], fate);
+}
+
+void Network::check([[maybe_unused]] const Host& host) const {
+#ifndef NDEBUG
+  if (host.node_ && !host.node_->consistent()) die(host, "is not consistent");
+#endif
 }
 
 void Network::die(const Host& host, const char* what) const {

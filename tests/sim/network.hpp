@@ -30,6 +30,8 @@ class Node {
   virtual void on_deadline(Instant now) = 0;
   /// Handles one event; false when there was none.
   virtual bool poll_event() = 0;
+  /// Whether the machine's invariants hold.
+  [[nodiscard]] virtual bool consistent() const { return true; }
 };
 
 /// Puts any Machine behind Node: the machine stays its owner's, `on_event` gets each event.
@@ -47,6 +49,13 @@ class MachineNode final : public Node {
     auto event = machine_.poll_event();
     if (event) on_event_(*event);
     return static_cast<bool>(event);
+  }
+  [[nodiscard]] bool consistent() const override {
+    if constexpr (requires(const M& machine) { machine.consistent(); }) {
+      return machine_.consistent();
+    } else {
+      return true;
+    }
   }
 
  private:
@@ -168,6 +177,7 @@ class Network {
   void on_timer(Host& host, Instant armed);
   void pump(Host& host);
   void arm(Host& host);
+  bool poll_event(Host& host);
   bool transmit(Host& host);
   void send(Host& host, const SocketAddress& from, const SocketAddress& to, Ecn ecn,
             MutableBytes payload);
@@ -176,6 +186,8 @@ class Network {
   std::uint32_t take_packet(std::size_t size);
   void trace(const SocketAddress& from, const SocketAddress& to, Ecn ecn, Bytes payload,
              const char* fate) const;
+  /// In builds with assertions, after each call of a machine: its invariants must hold.
+  void check(const Host& host) const;
   [[noreturn]] void die(const Host& host, const char* what) const;
   [[nodiscard]] Host* route(const SocketAddress& to) const;
 

@@ -18,17 +18,17 @@ SIMULATE_PEERS(PeerLimits, NewcomersBeyondTheLimitAreTurnedAway) {
   auto& node = network.node(config);
   MaliciousPeer attacker(network, {.introduces = false});
   for (int i = 0; i < 2; ++i) {
-    auto& line = attacker.dials(node);
+    auto& line = attacker.dial(node);
     ASSERT_TRUE(run_until([&] { return line.connected; }, 1s));
   }
-  auto& third = attacker.dials(node);
+  auto& third = attacker.dial(node);
   ASSERT_TRUE(run_until(attacker.closed_with(third, ErrorCode::too_many_links), 1s));
   EXPECT_EQ(third.closed->reason, "too many newcomers");
   EXPECT_EQ(node.node().stats().connections, 2U);
   // Who introduces itself makes room.
-  attacker.says(attacker.lines.front(), attacker.introduction(attacker.lines.front()));
+  attacker.send_control(attacker.lines.front(), attacker.introduction(attacker.lines.front()));
   run_for(500ms);
-  auto& fourth = attacker.dials(node);
+  auto& fourth = attacker.dial(node);
   run_for(500ms);
   EXPECT_TRUE(fourth.connected);
   EXPECT_FALSE(fourth.closed);

@@ -113,7 +113,7 @@ SIMULATE_PEERS(Order, OfALinkToAPeerThatComesInAnotherRole) {
   BusyLink link(network);
   link.begins();
   link.peer.config.role = Role::client;
-  link.peer.dials(link.node);
+  link.peer.dial(link.node);
   ASSERT_TRUE(run_until([&] { return link.is_down() && link.node.is_linked(); }, 10s));
   run_for(1s);
   link.expect_that_the_link_ended_last();
@@ -127,7 +127,7 @@ SIMULATE_PEERS(Order, OfALinkToAPeerThatComesInAnotherRole) {
 SIMULATE_PEERS(Order, AClientThatIsANodeNowIsLinkedAnew) {
   auto& node = network.node();
   MaliciousPeer peer(network, {.role = Role::client});
-  peer.dials(node);
+  peer.dial(node);
   ASSERT_TRUE(run_until([&] { return node.is_linked(); }, 5s));
   run_for(100ms);
   peer.config.role = Role::node;

@@ -22,13 +22,13 @@ void pings_as_often_as_allowed(PeerWorld& network, SimPeer& node, const PeerId& 
 SIMULATE_PEERS(Pings, AreBoundedOnAConnectionAndAllMoveToTheOneThatIsLeft) {
   auto& node = network.node();
   MaliciousPeer peer(network, {.verdict = {}});
-  auto& line = peer.dials(node);
+  auto& line = peer.dial(node);
   ASSERT_TRUE(run_until([&] { return peer.verdict_on_us(line).has_value(); }, 5s));
   network.cuts_direction(node.host(), peer.host());
   // Our own way is not open yet, for want of a verdict.
   pings_as_often_as_allowed(network, node, peer.id());
   auto& back = *peer.accepted().at(0);
-  peer.says(back, p2p::VerdictMessage{});
+  peer.send_control(back, p2p::VerdictMessage{});
   ASSERT_TRUE(run_until([&] { return node.is_linked(); }, 1s));
   pings_as_often_as_allowed(network, node, peer.id());
   const Instant began = network.now();
@@ -49,16 +49,16 @@ SIMULATE_PEERS(Pings, AreBoundedOnAConnectionAndAllMoveToTheOneThatIsLeft) {
 SIMULATE_PEERS(Pings, MoveWhenNewerConnectionsTakeThePlaceOfTheOldest) {
   auto& node = network.node();
   MaliciousPeer peer(network, {.role = Role::client});
-  peer.dials(node);
+  peer.dial(node);
   ASSERT_TRUE(run_until([&] { return node.is_linked(); }, 5s));
   for (int i = 0; i < 3; ++i) {
-    auto& line = peer.dials(node);
+    auto& line = peer.dial(node);
     ASSERT_TRUE(run_until([&] { return line.theirs.has_value(); }, 5s));
   }
   // The answers on the oldest do not come back.
   network.pipe(peer.host(), node.host()).filter = {};
   pings_as_often_as_allowed(network, node, peer.id());
-  peer.dials(node);
+  peer.dial(node);
   ASSERT_TRUE(run_until([&] { return node.all<p2p::Pong>().size() == kMaxPings; }, 10s));
 }
 

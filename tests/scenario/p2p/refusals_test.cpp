@@ -32,7 +32,7 @@ SIMULATE_PEERS(Refusals, OfADialBackAreKnownAtOnceAndNotHeldAgainstThePeer) {
   network.pipe(node.host(), peer.host()).filter =
       drop_if([port = probe_of(node)](const Passing& passing) { return passing.from == port; });
   refuses_probes_of(network, node);
-  auto& line = peer.dials(node);
+  auto& line = peer.dial(node);
   ASSERT_TRUE(run_until(peer.closed_with(line, ErrorCode::unreachable), 2s))
       << "it does not wait for the dial-back to time out";
   EXPECT_EQ(peer.verdict_on_us(line), Verdict::try_again_later);

@@ -33,7 +33,7 @@ class MailboxTest : public OwnersFixture {
   /// The peer opens a stream with this content.
   StreamId arrives(PeerConnection& on, const Octets& data, bool fin = true,
                    bool bidirectional = false) {
-    const StreamId id = StreamId::make(Side::server, bidirectional, ++opened_);
+    const StreamId id = StreamId::make(other(source.of(on).side()), bidirectional, ++opened_);
     source.of(on).receives(id, data, fin);
     EXPECT_FALSE(mailbox.on_stream_opened(now, on, id));
     return id;

@@ -12,8 +12,8 @@
 namespace qpeer::p2p {
 namespace {
 
-using AsyncNodeTest = Peers;
-using AsyncClientTest = Peers;
+using AsyncNodeTest = PeersFixture;
+using AsyncClientTest = PeersFixture;
 
 TEST_F(AsyncNodeTest, ShutDownLetsWhatIsQueuedArrive) {
   AsyncNode a = node();
