@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "qpeer/tests/unit/p2p/encoded_control.hpp"
-
 namespace qpeer::sim {
 
 MaliciousPeer::MaliciousPeer(PeerWorld& world, MaliciousPeerConfig configuration)
@@ -169,7 +167,7 @@ void MaliciousPeer::read_control(Line& line) {
     if (line.reader.error() != p2p::ErrorCode::none) return;
     const auto message = line.reader.next();
     if (!message) continue;
-    line.messages.push_back(*message);
+    line.control_received.push_back(*message);
     const auto* introduction = std::get_if<p2p::Introduction>(&*message);
     if (introduction != nullptr) line.theirs = *introduction;
     if (on_message) {
