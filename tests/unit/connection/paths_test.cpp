@@ -114,8 +114,23 @@ TEST(Paths, ChallengesAreAnsweredOnTheirPath) {
   EXPECT_EQ(probe->path.remote, address(3));
   ASSERT_EQ(probe->responses.size(), 1U);
   EXPECT_EQ(probe->responses[0].data[0], 42);
-  EXPECT_LE(probe->size, 3 * 1200U);
+  EXPECT_EQ(probe->size, 1200U);
   EXPECT_TRUE(server.observer.changes.empty()) << "a probe moves nobody";
+}
+
+// [rfc9000-8.2.2-6]: an answer is no larger than three times what came from there.
+TEST(Paths, AnswersToSmallChallengesAreSmall) {
+  const auto answer = [](std::size_t received) {
+    PathsFixture server(Side::server);
+    auto datagram = server.receive(from_peer(address(3)), received);
+    EXPECT_TRUE(datagram);
+    server.paths.on_path_challenge(at(1s), *datagram, id_of(1), {.data = {42}});
+    const auto probe = server.probe(at(1s));
+    return probe ? probe->size : 0;
+  };
+  EXPECT_EQ(answer(100), 300U);
+  EXPECT_EQ(answer(27), 81U);
+  EXPECT_EQ(answer(26), 0U) << "78 bytes have no room for a packet";
 }
 
 // The present path is never the one that goes.
