@@ -165,6 +165,7 @@ void ConnectionMachine::on_deadline(Instant now) {
   if (due.blocked && !recovery_.ack_eliciting_in_flight()) streams_.repeat_blocked();
   if (now >= recovery_.deadline()) {
     recovery_.on_deadline(now, *this);
+    if (recovery_.pto_count() != 0) handshake_.on_pto();
     paths_.detect_black_hole(now);
   }
   paths_.on_deadline(now);

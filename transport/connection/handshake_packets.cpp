@@ -83,6 +83,12 @@ wire::LongHeader Handshake::long_header(EncryptionLevel level,
           .token = setup_.token};
 }
 
+/// Client: what the server took last time it may not take any more. RFC 9287 §3.1: until its transport
+/// parameters say so again, the QUIC Bit is set.
+void Handshake::on_pto() {
+  if (!peer_parameters_.initial_source_connection_id) quic_bit_.set_random(false);
+}
+
 /// Whether an Initial of the size that every path carries has room for more than its token.
 bool Handshake::fits_initials() const {
   const wire::LongHeader header =
