@@ -209,7 +209,7 @@ class ConnectionMachine final : public Connection,
   ConnectionConfig config_;
   CidIssuer& issuer_;
   Instant created_at_;
-  Instant called_at_;  ///< The latest call that told the time, for next_deadline(), which does not.
+  Instant called_at_;  ///< The latest time that a call gave, for next_deadline(), which gets none.
 
   NumberSpaces spaces_;
   KeyPhases key_phases_;
@@ -233,5 +233,7 @@ class ConnectionMachine final : public Connection,
   std::deque<ConnectionEvent> events_;
   ConnectionStats stats_;
 };
+
+static_assert(Machine<ConnectionMachine>);
 
 }  // namespace qpeer::transport

@@ -59,7 +59,7 @@ SentPacketInfo Paths::write_probe(Instant now, const Probe& probe, Random& rando
                                   PacketWriter& out) {
   NetworkPath& path = *probe.path;
   if (probe.is_mtu_probe) {
-    // RFC 8899 §4.1 [rfc8899-4.1-3]: its packet number, and this, tell it from all others.
+    // RFC 8899 §4.1 [rfc8899-4.1-3]: its packet number, and this, set it apart from all others.
     out.write(wire::PingFrame{}, {.owner = FrameOwner::mtu_discovery,
                                   .length = static_cast<std::uint32_t>(probe.size),
                                   .stream = {path.id},
