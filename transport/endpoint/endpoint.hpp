@@ -92,17 +92,17 @@ enum class ConnectError : u8 {
 /// The error in words; a literal.
 std::string_view to_string(ConnectError error);
 
-/// What happened to one of the connections.
+/// What happened to one of the connections, or to the endpoint.
 struct EndpointEvent {
   /// Whether it is of one connection or of the endpoint.
   enum class Kind : u8 {
     connection,  ///< `event` happened to `connection`.
     drained,     ///< After shut_down() no connection is left. The last event, once.
   };
-  Kind kind = Kind::connection;               ///< The members below are of `connection` alone.
-  ConnectionHandle connection{};              ///< To which.
-  bool incoming = false;                      ///< Accepted by us rather than dialled.
-  ConnectionEvent event = ConnectionEvent();  ///< What.
+  Kind kind = Kind::connection;            ///< The members below are of `connection` alone.
+  ConnectionHandle connection{};           ///< To which.
+  bool incoming = false;                   ///< Accepted by us rather than dialled.
+  std::optional<ConnectionEvent> event{};  ///< What; nullopt with `drained`.
 };
 
 /// Figures of an endpoint, since it was made.

@@ -18,10 +18,10 @@ constexpr Instant kNow{1s};
 
 class EndpointTest : public testing::Test {
  protected:
-  ConnectionHandle connect() {
+  ConnectionHandle connect(const ConnectionConfig& connection = {}) {
     const auto tls = crypto::make_tls_context({.alpn = {"test/1"}});
     EXPECT_TRUE(tls);
-    const ConnectOptions options{.tls = *tls};
+    const ConnectOptions options{.tls = *tls, .connection = connection};
     const auto handle = client.connect(kNow, SocketAddress::loopback4(1), options);
     EXPECT_TRUE(handle);
     return *handle;
@@ -75,10 +75,12 @@ TEST_F(EndpointTest, TellsOnceThatItHasDrained) {
       EXPECT_EQ(drained, 0) << "the last event";
       if (event->kind == EndpointEvent::Kind::drained) {
         EXPECT_TRUE(client.idle());
+        EXPECT_FALSE(event->event) << "no connection looks like a new one";
         ++drained;
       } else {
         EXPECT_EQ(event->connection, handle);
-        closed += event->event.kind == ConnectionEvent::Kind::closed ? 1 : 0;
+        ASSERT_TRUE(event->event);
+        closed += event->event->kind == ConnectionEvent::Kind::closed ? 1 : 0;
       }
     }
     if (drained == 0) (void)poll(now);  // Not needed for the last event.
@@ -89,6 +91,39 @@ TEST_F(EndpointTest, TellsOnceThatItHasDrained) {
   }
   EXPECT_EQ(closed, 1);
   EXPECT_EQ(drained, 1);
+}
+
+// Each connection drains three PTOs after its end, and each PTO depends on the round trip. Nothing is
+// sent meanwhile, so that nothing need be polled for datagrams.
+TEST_F(EndpointTest, HasDrainedWhenTheLastOfSeveralConnectionsHas) {
+  const ConnectionHandle slow = connect({.initial_rtt = 500ms});
+  const ConnectionHandle quick = connect({.initial_rtt = 50ms});
+  EXPECT_GE(poll(kNow), 2);
+  client.shut_down(kNow, 0, {});
+  const auto event = [&] {
+    auto out = client.poll_event();
+    EXPECT_TRUE(!out || out->kind == EndpointEvent::Kind::drained ||
+                out->event->kind == ConnectionEvent::Kind::closed);
+    return out;
+  };
+  EXPECT_TRUE(event());
+  EXPECT_TRUE(event());
+  EXPECT_FALSE(event());
+  EXPECT_EQ(poll(kNow), 2) << "CONNECTION_CLOSE of both";
+  const Instant first = client.next_deadline();
+  client.on_deadline(first);
+  EXPECT_FALSE(event()) << "the other one has not drained";
+  EXPECT_FALSE(client.idle());
+  const Instant second = client.next_deadline();
+  ASSERT_GT(second, first);
+  ASSERT_NE(second, kNever);
+  client.on_deadline(second);
+  const auto last = event();
+  ASSERT_TRUE(last);
+  EXPECT_EQ(last->kind, EndpointEvent::Kind::drained);
+  EXPECT_TRUE(client.idle());
+  EXPECT_EQ(client.find(slow), nullptr);
+  EXPECT_EQ(client.find(quick), nullptr);
 }
 
 TEST_F(EndpointTest, HasDrainedAtOnceWithoutAConnectionButOnlyAfterItsShutDown) {

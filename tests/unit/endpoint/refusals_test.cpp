@@ -30,7 +30,7 @@ class Refusals : public testing::Test {
   /// The next connection to end, and why.
   std::optional<EndpointEvent> closed() {
     while (auto event = endpoint.poll_event()) {
-      if (event->event.kind == ConnectionEvent::Kind::closed) return event;
+      if (event->event->kind == ConnectionEvent::Kind::closed) return event;
     }
     return std::nullopt;
   }
@@ -55,8 +55,8 @@ TEST_F(Refusals, ADatagramOfTheLeastSizeThatIsTooLargeEndsTheAttempt) {
   const auto event = closed();
   ASSERT_TRUE(event);
   EXPECT_EQ(event->connection, handle);
-  EXPECT_NE(to_string(event->event.close).find("1,200 bytes"), std::string::npos)
-      << to_string(event->event.close);
+  EXPECT_NE(to_string(event->event->close).find("1,200 bytes"), std::string::npos)
+      << to_string(event->event->close);
   // What is left to be sent may be refused as well, and says nothing new.
   while (const auto last = next()) endpoint.on_refused(kNow, *last, kTooLarge);
   EXPECT_FALSE(closed());

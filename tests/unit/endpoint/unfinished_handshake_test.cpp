@@ -85,7 +85,7 @@ TEST_F(UnfinishedHandshake, AServerWithHalfAClientHelloAnswersEveryQuestion) {
     closed = server.poll_event();
   }
   ASSERT_TRUE(closed);
-  ASSERT_EQ(closed->event.kind, ConnectionEvent::Kind::closed);
+  ASSERT_EQ(closed->event->kind, ConnectionEvent::Kind::closed);
   const Connection* const connection = server.find(closed->connection);
   ASSERT_NE(connection, nullptr);
   EXPECT_TRUE(connection->is_closed());
