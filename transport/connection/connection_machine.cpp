@@ -244,6 +244,12 @@ std::expected<void, PathError> ConnectionMachine::migrate(Instant now, const Soc
   return paths_.begin(now, local, NetworkPath::Intent::migrate);
 }
 
+void ConnectionMachine::on_datagram_too_large(Instant now, const Path& path, std::size_t size) {
+  called_at_ = now;
+  if (!lifetime_.is_open() || !paths_.on_datagram_too_large(now, path, size)) return;
+  recovery_.on_refused(now, *this);
+}
+
 bool ConnectionMachine::rotate_connection_ids() { return usable() && local_cids_.rotate(); }
 
 // --- events and the application ------------------------------------------------------------------

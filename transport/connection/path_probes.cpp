@@ -86,6 +86,19 @@ void Paths::on_mtu_probe_fate(Instant now, const SentFrame& frame, Fate fate) {
   }
 }
 
+/// The interface of the active path is known to be smaller: no loss has to show it.
+bool Paths::on_datagram_too_large(Instant now, const Path& address, std::size_t size) {
+  NetworkPath& path = active();
+  if (path.address != address || size <= MtuDiscovery::kBase) return false;
+  if (size > path.mtu.size()) {
+    path.mtu.on_probe_refused(now);
+    return false;
+  }
+  if (!path.mtu.on_black_hole(now)) return false;
+  recovery_.set_max_datagram_size(path.mtu.size());
+  return true;
+}
+
 /// RFC 8899 §4.3 [rfc8899-4.3-1]; RFC 9000 §14.2 [rfc9000-14.2-3].
 void Paths::detect_black_hole(Instant now) {
   if (recovery_.large_lost() < kBlackHoleLosses) return;

@@ -16,10 +16,10 @@ constexpr Instant kNow{1s};
 
 class Refusals : public testing::Test {
  protected:
-  ConnectionHandle dial(const SocketAddress& remote) {
+  ConnectionHandle dial(const SocketAddress& remote, const ConnectionConfig& connection = {}) {
     const auto tls = crypto::make_tls_context({.alpn = {"test"}});
     EXPECT_TRUE(tls);
-    const auto handle = endpoint.connect(kNow, remote, {.tls = *tls});
+    const auto handle = endpoint.connect(kNow, remote, {.tls = *tls, .connection = connection});
     EXPECT_TRUE(handle);
     return *handle;
   }
@@ -82,7 +82,48 @@ TEST_F(Refusals, OfOnePathEndNoOtherAttempt) {
   EXPECT_FALSE(closed());
 }
 
-// A larger one is for path MTU discovery; a network may come back, and memory be free again.
+// The interface carries 1,200 bytes and no more: the ClientHello leaves again at once in datagrams of
+// that size, not after two time-outs of loss recovery.
+TEST_F(Refusals, LargerDatagramsThatAreTooLargeBecomeSmallerAtOnce) {
+  (void)dial(server, {.max_datagram_size = 1452});
+  const auto large = next();
+  ASSERT_TRUE(large);
+  ASSERT_GT(large->segment_size, 1200U);
+  ASSERT_FALSE(next());
+  endpoint.on_refused(kNow, *large, kTooLarge);
+  const auto small = next();
+  ASSERT_TRUE(small) << "nothing is sent again";
+  EXPECT_LE(small->segment_size, 1200U);
+  EXPECT_GT(small->size, 1200U) << "the ClientHello takes two datagrams";
+  EXPECT_FALSE(next());
+  EXPECT_FALSE(closed());
+  endpoint.on_refused(kNow, *small, kTooLarge);
+  EXPECT_TRUE(closed()) << "1,200 bytes are too large as well";
+}
+
+TEST_F(Refusals, OfAnotherPathMakeNothingSmaller) {
+  (void)dial(server, {.max_datagram_size = 1452});
+  auto large = next();
+  ASSERT_TRUE(large);
+  large->path.remote = server.with_port(4434);
+  endpoint.on_refused(kNow, *large, kTooLarge);
+  EXPECT_FALSE(next());
+}
+
+TEST_F(Refusals, AttemptsAreCountedWhileTheyAreInFlight) {
+  EXPECT_EQ(endpoint.stats().attempts, 0U);
+  (void)dial(server);
+  (void)dial(server);
+  (void)dial(server.with_port(4434));
+  EXPECT_EQ(endpoint.stats().attempts, 3U);
+  endpoint.on_refused(kNow, {.path = {.local = {}, .remote = server}, .size = 1200}, kTooLarge);
+  EXPECT_TRUE(closed());
+  EXPECT_TRUE(closed());
+  EXPECT_FALSE(closed());
+  EXPECT_EQ(endpoint.stats().attempts, 1U);
+}
+
+// A larger one is no reason to end; a network may come back, and memory be free again.
 TEST_F(Refusals, ThatMayPassEndNothing) {
   (void)dial(server);
   Transmit transmit{.path = {.local = {}, .remote = server}, .size = 1201, .segment_size = 1201};
