@@ -47,13 +47,13 @@ std::expected<std::shared_ptr<EndpointState>, std::error_code> EndpointState::op
 
 void EndpointState::handle(transport::EndpointEvent&& event) {
   using Kind = transport::ConnectionEvent::Kind;
-  if (event.kind == transport::EndpointEvent::Kind::drained) return on_drained();
+  if (!event.event) return on_drained();
+  const Kind kind = event.event->kind;
   const auto known = connections.find(event.connection.value);
   if (known != connections.end()) {
-    known->second->on_event(std::move(event.event));
-  } else if (event.incoming && (event.event.kind == Kind::connected ||
-                                event.event.kind == Kind::early_data_accepted)) {
-    on_incoming(event.connection, event.event.kind == Kind::connected);
+    known->second->on_event(std::move(*event.event));
+  } else if (event.incoming && (kind == Kind::connected || kind == Kind::early_data_accepted)) {
+    on_incoming(event.connection, kind == Kind::connected);
   }
 }
 
