@@ -92,6 +92,17 @@ TEST_F(ChannelTest, ClosingItEndsTheWaitOfSenders) {
   EXPECT_EQ(channel.try_receive(), 0) << "what it holds can still be received";
 }
 
+TEST_F(ChannelTest, TasksThatNeverHaveToWaitForLongDoNotKeepTheLoopFromTurning) {
+  constexpr int kMany = 1'000'000;
+  tasks.spawn(receive_all(got));
+  tasks.spawn(send_all(0, kMany));
+  loop.poll();
+  EXPECT_LT(sent, kMany) << "a turn ends";
+  const int before = sent;
+  loop.poll();
+  EXPECT_GT(sent, before) << "and the next goes on";
+}
+
 TEST_F(ChannelTest, OneThatGivesUpTakesNothing) {
   auto body = [&]() -> Task<bool> {
     const auto value = co_await with_timeout(1ms, channel.receive());
