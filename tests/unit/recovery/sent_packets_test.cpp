@@ -14,7 +14,8 @@ namespace qpeer::transport {
 namespace {
 
 void add(SentPackets& packets, PacketNumber number, bool in_flight = true) {
-  const SentFrame frame{.type = 8, .length = 1, .stream = {0}, .offset = number};
+  const SentFrame frame{
+      .owner = FrameOwner::stream_set, .type = 8, .length = 1, .stream = {0}, .offset = number};
   packets.add(at(1s),
               {.number = number, .size = 100, .ack_eliciting = in_flight, .in_flight = in_flight},
               std::span(&frame, 1));
