@@ -182,6 +182,27 @@ TEST(Paths, APathThatTakesTheLastPlaceKeepsTheConnectionIdThatItShares) {
   EXPECT_NE(server.cids.find(1), nullptr) << "it is not retired";
 }
 
+// An attacker who copies packets makes paths that share a connection ID. They take the places of each
+// other, and not those of paths that the peer looks at, each with an ID of its own.
+TEST(Paths, ForgedAddressesDoNotCrowdOutThePathsThatThePeerLooksAt) {
+  PathsFixture server(Side::server, {.max_paths = 4});
+  server.peer_moves(at(1s), from_peer(address(kPeer)), id_of(1));
+  const auto challenge = [&](u8 host, u8 destination) {
+    auto datagram = server.receive(from_peer(address(host)));
+    ASSERT_TRUE(datagram);
+    server.paths.on_path_challenge(at(1s), *datagram, id_of(destination), {.data = {host}});
+    server.check();
+  };
+  challenge(3, 9);
+  challenge(4, 10);
+  for (u8 forged = 20; forged < 30; ++forged) {
+    challenge(forged, 1);
+    EXPECT_TRUE(server.paths.table().knows_remote(address(forged)));
+  }
+  EXPECT_TRUE(server.paths.table().knows_remote(address(3)));
+  EXPECT_TRUE(server.paths.table().knows_remote(address(4)));
+}
+
 TEST(Paths, RetiredConnectionIdsAreReplaced) {
   PathsFixture server(Side::server);
   ASSERT_TRUE(server.cids.on_frame({.sequence_number = 4,
