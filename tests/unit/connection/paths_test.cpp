@@ -161,6 +161,31 @@ TEST(Paths, AConnectionIdIsReleasedForTheNextMigration) {
   EXPECT_FALSE(server.paths.table().knows_remote(address(3)));
 }
 
+// A client that moves often leaves paths behind, whose connection IDs its next moves need.
+TEST(Paths, AClientGivesBackTheConnectionIdsOfPathsThatItHasLeft) {
+  PathsFixture client(Side::client, {.max_paths = 8});
+  ASSERT_TRUE(client.paths.begin(at(1s), address(20), Intent::probe));
+  const auto asked = client.probe(at(1s));
+  ASSERT_TRUE(asked);
+  client.respond(at(1s), asked->challenges[0]);
+  for (u8 host = 3; host < 5; ++host) {
+    ASSERT_TRUE(client.paths.begin(at(1s), address(host), Intent::migrate));
+    const auto challenge = client.probe(at(1s));
+    ASSERT_TRUE(challenge);
+    client.respond(at(1s), challenge->challenges[0]);
+  }
+  EXPECT_EQ(client.paths.active().address.local, address(4));
+  EXPECT_TRUE(client.cids.owes_retirements()) << "that of the first path";
+  EXPECT_EQ(client.cids.find(0), nullptr);
+  const auto knows = [&](u8 host) {
+    const Path path{.local = address(host), .remote = address(kPeer)};
+    return client.paths.table().find_exactly(path) != nullptr;
+  };
+  EXPECT_FALSE(knows(kHome));
+  EXPECT_TRUE(knows(3)) << "the path before stays";
+  EXPECT_TRUE(knows(20)) << "and so does one that was asked for";
+}
+
 // The path that goes may be the one whose connection ID the new path shares.
 TEST(Paths, APathThatTakesTheLastPlaceKeepsTheConnectionIdThatItShares) {
   PathsFixture server(Side::server, {.max_paths = 3});
