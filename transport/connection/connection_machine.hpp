@@ -203,6 +203,7 @@ class ConnectionMachine final : public Connection,
   std::optional<Transmit> transmit_probe(Instant now, TransmitBuffer& out);
   void fail(Instant now, const TransportError& error);
   void emit_closed();
+  void replace_spent_cids();
 
   /// Streams can be used: from the end of the handshake, or from early data on, to the end of the
   /// connection.
