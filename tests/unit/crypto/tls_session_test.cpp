@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
+
 #include "qpeer/tests/unit/crypto/tls_pair.hpp"
 
 namespace qpeer::crypto {
