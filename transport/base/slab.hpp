@@ -78,6 +78,12 @@ class Slab {
       if (at(slot).live) visit(*at(slot).object());
     }
   }
+  template <class F>
+  void for_each(F&& visit) const {
+    for (Slot slot = 0; slot < capacity(); ++slot) {
+      if (at(slot).live) visit(*at(slot).object());
+    }
+  }
 
  private:
   struct Cell {

@@ -137,6 +137,14 @@ void Endpoint::Implementation::reap(Slot slot) {
   end_handshake(entry);
   router.remove(entry.initial_destination, slot);
   deadlines.set(slot, kNever);
+  if (entry.keeps_unread && entry.connection->has_unread()) {
+    if (!std::exchange(entry.is_kept, true)) {
+      entry.connection->release_ids();
+      ++kept_entries;
+    }
+    return;
+  }
+  if (entry.is_kept) --kept_entries;
   entries[slot].reset();
   if (last_transmit == slot) last_transmit.reset();
   ++generations[slot];
@@ -244,6 +252,17 @@ Connection* Endpoint::edit(ConnectionHandle handle) {
   if (entry == nullptr) return nullptr;
   impl_->touch(*entry);
   return &*entry->connection;
+}
+
+void Endpoint::keep_unread(ConnectionHandle handle) {
+  if (Implementation::Entry* const entry = impl_->entry_of(handle)) entry->keeps_unread = true;
+}
+
+void Endpoint::release(ConnectionHandle handle) {
+  Implementation::Entry* const entry = impl_->entry_of(handle);
+  if (entry == nullptr) return;
+  entry->keeps_unread = false;
+  impl_->touch(*entry);
 }
 
 void Endpoint::on_datagram(Instant now, ReceivedDatagram datagram) {
@@ -358,7 +377,7 @@ void Endpoint::shut_down(Instant now, std::uint64_t error_code, std::string_view
   }
 }
 
-bool Endpoint::idle() const { return impl_->open_entries == 0; }
+bool Endpoint::idle() const { return impl_->open_entries == impl_->kept_entries; }
 
 EndpointStats Endpoint::stats() const {
   EndpointStats out = impl_->stats;
