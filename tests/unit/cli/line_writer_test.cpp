@@ -72,7 +72,8 @@ TEST_F(LineWriterTest, NobodyWaitsForAReaderWhoDoesNotRead) {
 }
 
 TEST_F(LineWriterTest, EndsThoughNobodyReads) {
-  std::optional<LineWriter> writer{std::in_place, out.get()};
+  // The thread may outlive this test: its descriptor is never closed.
+  std::optional<LineWriter> writer{std::in_place, ::dup(out.get())};
   EXPECT_TRUE(writer->write(std::string(100'000, 'x'), WhenFull::lose));
   EXPECT_FALSE(writer->finish(10ms));
   writer.reset();
