@@ -13,7 +13,7 @@
 namespace qpeer::cache {
 namespace {
 
-constexpr std::array<u8, 8> kMagic{'Q', 'P', 'E', 'E', 'R', 'N', 'C', '\n'};
+constexpr std::array<u8, kMagicSize> kMagic{'Q', 'P', 'E', 'E', 'R', 'N', 'C', '\n'};
 constexpr std::size_t kHeaderSize = kMagic.size() + 2 + 2 + 4;
 constexpr std::size_t kChecksumSize = 32;
 // Its length, an id and an IPv4 address: what an entry has at the least.
@@ -199,6 +199,10 @@ std::vector<u8> encode(std::span<const CacheEntry> entries) {
   out.big_endian(entries.size(), 4);
   for (const CacheEntry& entry : entries) out.entry(entry);
   return out.finish();
+}
+
+bool has_magic(Bytes file) {
+  return file.size() >= kMagic.size() && std::ranges::equal(file.first(kMagic.size()), kMagic);
 }
 
 std::expected<Decoded, DecodeError> decode(Bytes file) {

@@ -16,6 +16,7 @@
 //        10 spare ticket (since 1.1)
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <expected>
 #include <span>
@@ -40,6 +41,12 @@ struct Decoded {
 };
 
 [[nodiscard]] std::vector<u8> encode(std::span<const CacheEntry> entries);
+
+/// Whether these bytes begin as every cache file does, damaged or newer ones too. What does not is
+/// somebody else's.
+[[nodiscard]] bool has_magic(Bytes file);
+/// How many bytes has_magic() looks at.
+inline constexpr std::size_t kMagicSize = 8;
 
 /// Reads any bytes. Takes memory in proportion to them.
 [[nodiscard]] std::expected<Decoded, DecodeError> decode(Bytes file);

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 #include "qpeer/cache/cache_file.hpp"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -20,6 +23,20 @@ constexpr unsigned kLockWaitMs = 10'000;
 
 std::string error_text(const std::string& path, int error) {
   return path + ": " + std::strerror(error);
+}
+
+std::string not_ours(const std::string& path) {
+  return path + ": not a cache of qpeer; it is left as it is";
+}
+
+// Whether there is a file that can be read, and does not begin as a cache does.
+bool is_not_ours(const std::string& path) {
+  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+  struct stat status{};
+  if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return false;
+  std::array<u8, kMagicSize> begin{};
+  const ssize_t size = ::pread(file.get(), begin.data(), begin.size(), 0);
+  return size >= 0 && !has_magic(Bytes(begin).first(static_cast<std::size_t>(size)));
 }
 
 }  // namespace
@@ -39,6 +56,7 @@ std::expected<CacheFile, std::string> CacheFile::open(const std::string& path) {
   if (::stat(resolved.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) {
     return std::unexpected(error_text(path, EISDIR));
   }
+  if (is_not_ours(resolved)) return std::unexpected(not_ours(path));
   const std::string folder = folder_of(resolved);
   if (::stat(folder.c_str(), &status) != 0) return std::unexpected(error_text(folder, errno));
   if (!S_ISDIR(status.st_mode)) return std::unexpected(error_text(folder, ENOTDIR));
@@ -50,6 +68,9 @@ CacheFile::Found CacheFile::read() const {
   const auto file = read_file_if_there(path_, kMaxSize);
   if (!file) return {.entries = {}, .damaged = false, .error = file.error()};
   if (!*file) return {};
+  if (!has_magic(as_bytes(**file))) {
+    return {.entries = {}, .damaged = false, .error = not_ours(path_)};
+  }
   auto decoded = decode(as_bytes(**file));
   if (decoded) return {.entries = std::move(decoded->entries), .damaged = false, .error = {}};
   if (decoded.error() == DecodeError::damaged) return {.entries = {}, .damaged = true, .error = {}};
@@ -110,8 +131,13 @@ std::expected<CacheFile::Saved, std::string> CacheFile::save(const BootstrapCach
 std::expected<std::string, std::string> CacheFile::set_aside() const {
   std::string aside = path_ + ".damaged";
   struct stat status{};
-  for (std::size_t i = 1; i < kMostDamaged && ::lstat(aside.c_str(), &status) == 0; ++i) {
+  bool taken = ::lstat(aside.c_str(), &status) == 0;
+  for (std::size_t i = 1; taken && i < kMostDamaged; ++i) {
     aside = path_ + ".damaged." + std::to_string(i);
+    taken = ::lstat(aside.c_str(), &status) == 0;
+  }
+  if (taken && (!S_ISREG(status.st_mode) || is_not_ours(aside))) {
+    return std::unexpected(path_ + ": damaged, and cannot be set aside: " + not_ours(aside));
   }
   if (::rename(path_.c_str(), aside.c_str()) != 0) {
     return std::unexpected(path_ + ": damaged, and cannot be set aside: " + std::strerror(errno));

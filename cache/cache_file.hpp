@@ -3,10 +3,12 @@
 //
 //   PATH             replaced as a whole, mode 0600, for it holds tickets
 //   PATH.lock        held while PATH is changed; stays
-//   PATH.damaged     what was no cache; then PATH.damaged.1 to .4, of which the last is overwritten
+//   PATH.damaged     a cache that was damaged; then PATH.damaged.1 to .4, of which the last is
+//                    overwritten
 //
-// Saving takes in what another process saved meanwhile. What cannot be read is never overwritten;
-// then, and when a save fails, everything else goes on in memory. These calls block.
+// Saving takes in what another process saved meanwhile. What cannot be read is never overwritten, and
+// a file that does not begin as a cache does is somebody else's: it is neither overwritten nor renamed.
+// Then, and when a save fails, everything else goes on in memory. These calls block.
 #pragma once
 
 #include <cstdint>
@@ -25,13 +27,14 @@ class CacheFile {
  public:
   /// The largest file that is read, in bytes; a larger one is left as it is.
   static constexpr std::size_t kMaxSize = 16 << 20;
-  /// How many damaged files are kept beside the cache.
+  /// How many damaged caches are kept beside the cache.
   static constexpr std::size_t kMostDamaged = 5;
   /// For `now`: times in the file are not bounded.
   static constexpr std::int64_t kAnyTime = std::numeric_limits<std::int64_t>::max();
 
-  /// The file may be missing, its folder may not. A link to a file stays a link. Removes what
-  /// killed processes left half-written in the folder. Does not read yet.
+  /// The file may be missing, its folder may not. A link to a file stays a link. An error when there
+  /// is a file that is no cache, an empty one too. Removes what killed processes left half-written in
+  /// the folder.
   [[nodiscard]] static std::expected<CacheFile, std::string> open(const std::string& path);
 
   /// What load() found.
@@ -40,7 +43,7 @@ class CacheFile {
     std::vector<std::string> warnings;  ///< Sentences for people, with the path.
   };
   /// What the file holds; nothing, without a warning, when there is none. `now` (Unix seconds)
-  /// bounds the times in it. A damaged file is set aside.
+  /// bounds the times in it. A damaged cache is set aside.
   [[nodiscard]] Loaded load(std::int64_t now = kAnyTime);
 
   /// What save() has to say after it worked.

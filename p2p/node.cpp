@@ -77,7 +77,8 @@ Instant Node::next_deadline() const {
   return std::min({out, node.ports.next_deadline(), node.connections.next_deadline(),
                    node.peers.next_deadline(), node.reachability.next_recheck(),
                    node.reachability.next_start(), node.discovery.next_deadline(),
-                   node.mailbox.next_deadline(), node.shut_down_at});
+                   node.mailbox.next_deadline(), std::max(node.now, node.raw_streams.next_sweep()),
+                   node.shut_down_at});
 }
 
 void Node::on_deadline(Instant now) {
@@ -143,6 +144,7 @@ void Node::Implementation::on_timers(Instant time) {
   work_off();
   discovery.on_deadline(now);
   mailbox.on_deadline(now);
+  if (raw_streams.next_sweep() <= now) raw_streams.sweep(now, config.raw_stream_timeout);
   work_off();
 }
 

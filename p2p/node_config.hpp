@@ -60,6 +60,9 @@ struct NodeConfig {
   std::size_t max_inbox_bytes = 32 << 20;   ///< From one peer, finished or not.
   std::size_t max_inbox_total = 256 << 20;  ///< From all peers; one message may go over it.
   Duration message_timeout = 60s;  ///< For a message to arrive whole, or to wait for a link.
+  /// A raw stream on which nothing moves for so long is reset, whoever opened it; not while something
+  /// that arrived waits for the application. Duration::max() lets it stand.
+  Duration raw_stream_timeout = 5min;
 
   // --- what lasts ------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <utility>
+#include <vector>
 
 #include "qpeer/p2p/stream_prefix.hpp"
 
@@ -19,16 +20,21 @@ std::optional<OperationId> RawStreams::open(const PeerConnection& connection, bo
   (void)transport->write(*stream, kPrefix);
   const OperationId id = index_.new_id();
   index_.add(connection.slot, *stream, id);
-  streams_.emplace(id, RawStream{.peer = connection.peer,
-                                 .connection = connection.slot,
-                                 .stream = *stream,
-                                 .sends = true,
-                                 .receives = bidirectional});
+  add(id, RawStream{.peer = connection.peer,
+                    .connection = connection.slot,
+                    .stream = *stream,
+                    .sends = true,
+                    .receives = bidirectional});
   return id;
 }
 
+RawStream& RawStreams::add(OperationId id, const RawStream& stream) {
+  if (sweep_at_ == kNever) sweep_at_ = Instant::min();
+  return streams_.emplace(id, stream).first->second;
+}
+
 void RawStreams::adopt(OperationId id, const RawStream& stream) {
-  streams_.emplace(id, stream);
+  add(id, stream).incoming = true;
   arrived_.insert(id);
   queue_.emit(Incoming{.kind = Incoming::Kind::stream, .from = stream.peer});
 }
@@ -57,12 +63,15 @@ RawStreams::TransportStream RawStreams::find(OperationId id) {
 std::expected<std::size_t, StreamError> RawStreams::write(OperationId id, Bytes data) {
   const TransportStream stream = find(id);
   if (stream.connection == nullptr) return std::unexpected(StreamError::closed);
-  return stream.connection->write(stream.id(), data);
+  const auto written = stream.connection->write(stream.id(), data);
+  stream.raw->moved |= written && *written > 0;
+  return written;
 }
 
 std::expected<void, StreamError> RawStreams::finish(OperationId id) {
   const TransportStream stream = find(id);
   if (stream.connection == nullptr) return std::unexpected(StreamError::closed);
+  stream.raw->moved = true;
   return stream.connection->finish(stream.id());
 }
 
@@ -98,6 +107,7 @@ void RawStreams::consume(OperationId id, std::size_t size) {
   if (stream.raw->empty) return on_side_over(id, Direction::receiving);
   const auto view = stream.connection->peek(stream.id());
   const bool over = view && view->fin && view->data.size() == size;
+  stream.raw->moved |= size > 0;
   stream.connection->consume(stream.id(), size);
   if (over) on_side_over(id, Direction::receiving);
 }
@@ -121,6 +131,7 @@ void RawStreams::cancel(OperationId id) {
 
 void RawStreams::on_event(OperationId id, const transport::StreamEvent& event) {
   using Kind = transport::StreamEvent::Kind;
+  streams_.at(id).moved = true;
   switch (event.kind) {
     case Kind::readable:
       return queue_.emit(StreamActivity{.id = id});
@@ -160,6 +171,45 @@ void RawStreams::erase(OperationId id) {
   discharge(at->second);
   arrived_.erase(id);
   streams_.erase(at);
+}
+
+// --- time ----------------------------------------------------------------------------------------
+
+void RawStreams::sweep(Instant now, Duration timeout) {
+  std::vector<OperationId> still;
+  for (auto& [id, raw] : streams_) {
+    if (std::exchange(raw.moved, false) || waits_for_us(raw)) {
+      raw.quiet_since = now;
+    } else if (now - raw.quiet_since >= timeout) {
+      still.push_back(id);
+    }
+  }
+  for (const OperationId id : still) give_up(id);
+  sweep_at_ = streams_.empty() || timeout == Duration::max() ? kNever : now + timeout / 8;
+}
+
+// What arrived, the end too, is the application's to read.
+bool RawStreams::waits_for_us(const RawStream& stream) const {
+  if (stream.empty) return true;
+  transport::Connection* const connection = connections_.transport(stream.connection);
+  if (!stream.receives || connection == nullptr) return false;
+  const auto view = connection->peek(stream.stream);
+  return view && (view->fin || !view->data.empty());
+}
+
+void RawStreams::give_up(OperationId id) {
+  const TransportStream stream = find(id);
+  if (stream.connection != nullptr) {
+    const auto code = std::to_underlying(ErrorCode::timed_out);
+    (void)stream.connection->reset(stream.id(), code);
+    (void)stream.connection->stop_sending(stream.id(), code);
+  }
+  queue_.emit(StreamActivity{.id = id, .kind = StreamActivity::Kind::lost});
+  if (stream.raw->incoming) {
+    queue_.emit(IncomingInterrupted{
+        .from = stream.raw->peer, .bytes = 0, .why = "it stood still for too long"});
+  }
+  erase(id);
 }
 
 std::map<PeerId, std::size_t> RawStreams::charged() const {

@@ -4,6 +4,9 @@
 // Invariant: a raw stream is kept while one of its sides is not over, and then StreamIndex names it.
 // What a peer opened is charged to it until next() gives it away, or it is over. arrived_ names those
 // that next() has not given, and only those are charged.
+//
+// A stream on which nothing moves is swept: a peer that opens streams and leaves them costs nothing for
+// long. What waits for our own application does not stand still, and what arrived stays to be read.
 #pragma once
 
 #include <cstddef>
@@ -17,6 +20,7 @@
 #include "qpeer/p2p/event_queue.hpp"
 #include "qpeer/p2p/inbox_budget.hpp"
 #include "qpeer/p2p/stream_index.hpp"
+#include "qpeer/transport/base/time.hpp"
 
 namespace qpeer::p2p {
 
@@ -28,6 +32,9 @@ struct RawStream {
   bool receives = false;    ///< The peer's is not.
   bool empty = false;       ///< It ended with its first byte: the transport has forgotten it.
   std::size_t charged = 0;  ///< To the peer.
+  bool incoming = false;    ///< The peer opened it.
+  bool moved = true;        ///< Since the last sweep.
+  Instant quiet_since{};    ///< Unless it moved.
 };
 
 class RawStreams {
@@ -65,6 +72,14 @@ class RawStreams {
   /// Its connection ended; StreamIndex does not name it any more.
   void on_lost(OperationId id);
 
+  // --- time ------------------------------------------------------------------------------------
+
+  /// When sweep() has something to look at; Instant::min() for at once.
+  [[nodiscard]] Instant next_sweep() const { return sweep_at_; }
+  /// Resets the streams on which nothing has moved for `timeout`, or an eighth more. Duration::max() is
+  /// for ever.
+  void sweep(Instant now, Duration timeout);
+
   [[nodiscard]] std::size_t size() const { return streams_.size(); }
   /// What is charged to each peer, for consistent().
   [[nodiscard]] std::map<PeerId, std::size_t> charged() const;
@@ -79,6 +94,9 @@ class RawStreams {
   };
   /// Without a connection when it is over, or its connection has ended.
   [[nodiscard]] TransportStream find(OperationId id);
+  RawStream& add(OperationId id, const RawStream& stream);
+  [[nodiscard]] bool waits_for_us(const RawStream& stream) const;
+  void give_up(OperationId id);
   void on_side_over(OperationId id, Direction direction);
   void discharge(RawStream& stream);
   void erase(OperationId id);
@@ -89,6 +107,7 @@ class RawStreams {
   InboxBudget& budget_;
   std::map<OperationId, RawStream> streams_;
   std::set<OperationId> arrived_;
+  Instant sweep_at_ = kNever;
 };
 
 }  // namespace qpeer::p2p

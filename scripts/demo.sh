@@ -115,7 +115,7 @@ start_node() { # start_node NAME FLAG...
   shift
   common_flags "$name"
   start_child "${log[$name]}" "$qpeer" node --listen "127.0.0.1:${port_of[$name]}" --store "$scratch/$name" \
-    --say "hello from $name" --dial-back-timeout 2 "${flags[@]}" "$@"
+    --allow-anyone --say "hello from $name" --dial-back-timeout 2 "${flags[@]}" "$@"
   pid[$name]=$child
   await "$name" listening . "the node '$name' did not start"
 }

@@ -7,8 +7,6 @@
 #include <chrono>
 #include <cstdio>
 #include <ctime>
-#include <fstream>
-#include <iterator>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,6 +18,7 @@
 #include "qpeer/p2p/cli/common/arguments.hpp"
 #include "qpeer/p2p/cli/common/program.hpp"
 #include "qpeer/p2p/cli/common/reporter.hpp"
+#include "qpeer/transport/base/file.hpp"
 
 namespace qpeer::cli {
 namespace {
@@ -138,10 +137,9 @@ std::expected<void, std::string> export_it(const CacheOptions& options) {
 }
 
 std::expected<void, std::string> import_it(const CacheOptions& options) {
-  std::ifstream file(options.file, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  if (!file.is_open() || file.bad()) return Error(options.file + ": it cannot be read");
-  const auto entries = cache::import_text(text);
+  const auto text = read_file(options.file, CacheFile::kMaxSize);
+  if (!text) return Error(text.error());
+  const auto entries = cache::import_text(*text);
   if (!entries) return Error(options.file + ": " + entries.error());
   auto opened = open_cache(options, false);
   if (!opened) return Error(opened.error());

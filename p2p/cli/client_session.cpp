@@ -25,6 +25,8 @@ Task<int> ClientSession::run(std::optional<int> input) {
     lines_.emplace(loop_, *input);
     while (auto line = co_await lines_->next()) {
       if (line->empty()) continue;
+      // Who does not read the answers slows down the questions.
+      while (!stopping_ && !output_has_room()) co_await sleep_for(loop_, kLook);
       const bool answered = co_await ask(*line);
       all_answered &= answered;
     }

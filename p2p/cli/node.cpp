@@ -2,6 +2,7 @@
 // qpeer node: joins the network as a node, stores and gives files, answers requests.
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <string>
@@ -48,6 +49,9 @@ int run_node(NodeFlags flags) {
     complain("qpeer node: {}", why);
     return kFailure;
   };
+  // Whoever may link at all because of --allow may store too.
+  auto& storers = flags.service.receiver.storers;
+  storers.insert(storers.end(), flags.peer.allowed.begin(), flags.peer.allowed.end());
   if (const auto ready = prepare_store(flags); !ready) return failed(ready.error());
   auto options = flags.peer.make();
   if (!options) return failed(options.error());
@@ -72,6 +76,35 @@ Arguments::Setter set_address(SocketAddress& value) {
   };
 }
 
+void declare_store(Arguments& arguments, ReceiverOptions& receiver) {
+  arguments.text("--store", "DIR", receiver.store,
+                 "a folder of files that anyone may get; made if it is missing");
+  arguments.toggle("--allow-anyone", receiver.anyone_stores,
+                   "let every peer put files there (default: nobody)");
+  arguments.custom("--allow-store", "ID", "let this peer put files there; may be repeated",
+                   [&receiver](std::string_view text) -> std::expected<void, std::string> {
+                     const auto id = PeerId::parse(text);
+                     if (!id) return std::unexpected("will not do: " + id.error());
+                     receiver.storers.push_back(*id);
+                     return {};
+                   });
+  StoreLimits& limits = receiver.limits;
+  arguments.size("--max-size", "SIZE", limits.max_size, "largest file taken (default: 64GiB)");
+  arguments.size("--quota", "SIZE", limits.quota, "what all files may take (default: 64GiB)");
+  arguments.size("--peer-quota", "SIZE", limits.peer_quota,
+                 "what the files of one peer may take (default: 16GiB)");
+  arguments.custom("--max-files", "N", "how many, a quarter of them of one peer (default: 10000)",
+                   [&limits](std::string_view text) -> std::expected<void, std::string> {
+                     const auto number = parse_number(text);
+                     if (!number || *number < 1 || *number > 1'000'000) {
+                       return std::unexpected("is not a number from 1 to 1000000");
+                     }
+                     limits.max_files = static_cast<std::size_t>(*number);
+                     limits.max_files_of_peer = std::max<std::size_t>(1, limits.max_files / 4);
+                     return {};
+                   });
+}
+
 void declare(Arguments& arguments, NodeFlags& flags) {
   ServiceOptions& service = flags.service;
   arguments.custom("--listen", "ADDR:PORT", "where to listen (default: any address, port 4477)",
@@ -84,10 +117,7 @@ void declare(Arguments& arguments, NodeFlags& flags) {
                    });
   arguments.custom("--contact", "PEER", "a node to join through, ID@HOST[:PORT]; may be repeated",
                    add_contact(service.contacts));
-  arguments.text("--store", "DIR", service.receiver.store,
-                 "where to put files; made if it is missing (default: take none)");
-  arguments.size("--max-size", "SIZE", service.receiver.max_size,
-                 "largest file taken (default: 64GiB)");
+  declare_store(arguments, service.receiver);
   arguments.text("--say", "TEXT", service.greeting, "a message for each node we are linked to");
   flags.peer.declare(arguments);
   flags.peer.transport.declare_retry(arguments);
@@ -108,11 +138,17 @@ int node_command(std::span<char* const> words) {
       "Joins the network as a node, or begins one. Prints 'listening on ADDR:PORT, as PEER', then "
       "a line\nfor each link, verdict, message, request and file. A node that nobody can reach "
       "goes "
-      "on as a\nclient. SIGINT or SIGTERM ends it, with status 0."};
+      "on as a\nclient. Nobody may put files into --store but whom --allow, --allow-store or "
+      "--allow-anyone\nnames. When nobody reads the output, lines are lost, and one says how many. "
+      "SIGINT or SIGTERM ends it, with status 0."};
   declare(arguments, flags);
   if (const auto status = arguments.parse(words)) return *status;
   if (const std::string wrong = flags.peer.why_wrong(); !wrong.empty()) {
     return arguments.misuse(wrong);
+  }
+  const ReceiverOptions& receiver = flags.service.receiver;
+  if (receiver.store.empty() && (receiver.anyone_stores || !receiver.storers.empty())) {
+    return arguments.misuse("--allow-anyone and --allow-store are for --store DIR");
   }
   for (const PeerAddress& contact : flags.service.contacts) {
     const std::string wrong = flags.peer.why_not_dialled(contact);

@@ -21,7 +21,7 @@ NodeService::NodeService(EventLoop& loop, Node node, ServiceOptions options, Rep
       node_(std::move(node)),
       options_(std::move(options)),
       reporter_(reporter),
-      receiver_(options_.receiver, [this](const Received& file) { on_received(file); }) {
+      receiver_(loop, options_.receiver, [this](const Received& file) { on_received(file); }) {
   node_.on_event([this](const NodeEvent& event) { on_event(event); });
 }
 

@@ -54,6 +54,7 @@ Task<int> ping(Dialled& dialled, const PingOptions& options) {
   Times times;
   for (std::uint32_t number = 1; number <= options.count; ++number) {
     if (number > 1) co_await sleep_for(dialled.client.loop(), options.interval);
+    while (!output_has_room()) co_await sleep_for(dialled.client.loop(), 20ms);
     const auto time = co_await dialled.server.ping();
     if (!time) {
       complain("qpeer ping: {}: no answer to ping {}: {}", remote, number, to_string(time.error()));

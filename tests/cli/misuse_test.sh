@@ -52,6 +52,12 @@ misuse "$bin/qpeer" node --ca file
 misuse "$bin/qpeer" node --cert file
 misuse "$bin/qpeer" node --key a --cert b --cert-key c
 misuse "$bin/qpeer" node --allow me
+misuse "$bin/qpeer" node --store x --allow-store me
+misuse "$bin/qpeer" node --allow-anyone
+misuse "$bin/qpeer" node --allow-store "$id"
+misuse "$bin/qpeer" node --store x --quota much
+misuse "$bin/qpeer" node --store x --peer-quota much
+misuse "$bin/qpeer" node --store x --max-files 0
 misuse "$bin/qpeer" node --contact localhost
 misuse "$bin/qpeer" node --contact me@localhost
 misuse "$bin/qpeer" node --dial-back-timeout soon

@@ -21,7 +21,7 @@ echo small >"name with spaces"
 sum=$(sha256sum data | cut -d ' ' -f 1)
 
 # --- what works ---------------------------------------------------------------------------------
-start_node store --store store --key node.key
+start_node store --store store --allow-anyone --key node.key
 expect 0 "$qpeer" send data --to "$peer"
 says "sha256     $sum (the node stored the same)"
 says "stored data 3000000 sha256=$sum" store.log
@@ -97,7 +97,7 @@ says "Address already in use"
 stop_child "$node" || fail "the node did not end well"
 only store data data.1 empty "name with spaces" other pinned loud
 
-start_node limited --store limited --max-size 1M --retry always
+start_node limited --store limited --allow-anyone --max-size 1M --retry always
 expect 1 "$qpeer" send data --to "$peer"
 says "the node refused it: the file is too large"
 says "too large" limited.log
@@ -107,7 +107,7 @@ stop_child "$node" || fail "the node did not end well"
 
 # --- what breaks --------------------------------------------------------------------------------
 truncate -s 20G huge # Far too much to be done before the kill.
-start_node broken --store broken
+start_node broken --store broken --allow-anyone --quota 100GiB --peer-quota 100GiB
 start_child sender.log "$qpeer" send huge --to "$peer"
 for _ in {1..100}; do
   if compgen -G "broken/.qpeer-part-*" >/dev/null; then break; fi
@@ -134,13 +134,13 @@ stop_child "$node" || true
 kill -KILL "$sender"
 stop_child "$sender" || true
 compgen -G "broken/.qpeer-part-*" >/dev/null || fail "a killed node left nothing: the next check says nothing"
-start_node broken --store broken
+start_node broken --store broken --allow-anyone --quota 100GiB --peer-quota 100GiB
 only broken
 stop_child "$node" || fail "the node did not end well"
 
 # --- a full disk, where we may make one ---------------------------------------------------------
 if mkdir full && mount -t tmpfs -o size=1m none full 2>/dev/null; then
-  start_node full --store full
+  start_node full --store full --allow-anyone
   expect 1 "$qpeer" send data --to "$peer"
   says "the node refused it: cannot write: No space left on device"
   only full
@@ -151,7 +151,7 @@ else
 fi
 
 # --- once ---------------------------------------------------------------------------------------
-start_node once --store once --once
+start_node once --store once --allow-anyone --once
 expect 0 "$qpeer" send data --to "$peer" --quiet
 wait "$node" || fail "--once does not end with status 0"
 stored data once/data

@@ -6,14 +6,27 @@
 #include <system_error>
 
 namespace qpeer {
+namespace {
+
+// How much of the text is an id with its "@".
+std::size_t size_of_id(std::string_view text) {
+  const std::size_t at = text.rfind('@');
+  return at == std::string_view::npos ? 0 : at + 1;
+}
+
+}  // namespace
 
 std::string HostPort::to_string() const {
-  const bool brackets = host.find(':') != std::string::npos;
-  return (brackets ? '[' + host + ']' : host) + ':' + std::to_string(port);
+  const std::size_t begin = size_of_id(host);
+  const std::string bare = host.substr(begin);
+  const bool brackets = bare.contains(':');
+  return host.substr(0, begin) + (brackets ? '[' + bare + ']' : bare) + ':' + std::to_string(port);
 }
 
 std::expected<HostPort, std::string> split_host_port(std::string_view text,
                                                      std::uint16_t default_port) {
+  const std::string_view id = text.substr(0, size_of_id(text));
+  text.remove_prefix(id.size());
   std::string_view host = text;
   std::string_view port;
   bool has_port = false;
@@ -32,7 +45,10 @@ std::expected<HostPort, std::string> split_host_port(std::string_view text,
     has_port = true;
   }
   if (host.empty()) return std::unexpected("no host is named");
-  HostPort out{std::string{host}, default_port};
+  if (host.find_first_of("[]") != std::string_view::npos) {
+    return std::unexpected("brackets go around an IPv6 address only");
+  }
+  HostPort out{std::string{id} + std::string{host}, default_port};
   if (has_port) {
     const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), out.port);
     if (error != std::errc{} || end != port.data() + port.size()) {

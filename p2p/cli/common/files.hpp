@@ -20,6 +20,8 @@ class AtomicFile {
   [[nodiscard]] static std::expected<AtomicFile, std::string> create(const std::string& folder);
 
   [[nodiscard]] FileResult write(Bytes data);
+  /// Remains the property of this object.
+  [[nodiscard]] int fd() const { return file_.fd(); }
   /// Whether commit() with Collision::replace would take this name: see TemporaryFile.
   [[nodiscard]] FileResult can_replace(const std::string& name) const {
     return file_.can_replace(name);

@@ -2,25 +2,20 @@
 #include "qpeer/p2p/cli/common/peer_options.hpp"
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 #include <utility>
 
+#include "qpeer/cache/cache_file.hpp"
 #include "qpeer/p2p/cli/common/identity_option.hpp"
 #include "qpeer/p2p/cli/common/program.hpp"
 #include "qpeer/p2p/cli/common/protocol.hpp"
+#include "qpeer/transport/base/file.hpp"
 
 namespace qpeer::cli {
 namespace {
 
 using Error = std::unexpected<std::string>;
 
-std::expected<std::string, std::string> read_text(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  if (!file.is_open() || file.bad()) return Error(path + ": it cannot be read");
-  return text;
-}
+constexpr std::size_t kMostAuthorities = 16 << 20;  // Bytes of a bundle.
 
 }  // namespace
 
@@ -37,7 +32,9 @@ void PeerOptions::declare(Arguments& arguments) {
                               "believe the key that an id names, anybody, our own authority,\n"
                               "                              or the system's (default: pinned)");
   arguments.text("--ca", "FILE", authorities, "the authorities' certificates, for --trust ca");
-  arguments.custom("--allow", "ID", "refuse all peers but these; may be repeated",
+  arguments.custom("--allow", "ID",
+                   "refuse all peers but these, who may put files into the\n"
+                   "                              --store of a node; may be repeated",
                    [this](std::string_view text) -> std::expected<void, std::string> {
                      const auto id = PeerId::parse(text);
                      if (!id) return Error("will not do: " + id.error());
@@ -67,13 +64,18 @@ std::string PeerOptions::why_not_dialled(const p2p::PeerAddress& contact) const 
 
 std::expected<p2p::NodeOptions, std::string> PeerOptions::make() const {
   p2p::NodeOptions out;
+  if (!cache.empty()) {
+    // Without this a node would go on in memory, and only warn.
+    const auto file = cache::CacheFile::open(cache);
+    if (!file) return Error("--cache: " + file.error());
+  }
   auto identity =
       certificate.empty() ? identity_of(key) : p2p::load_identity(certificate, certificate_key);
   if (!identity) return Error(identity.error());
   out.identity = std::move(*identity);
   std::string pem;
   if (!authorities.empty()) {
-    auto text = read_text(authorities);
+    auto text = read_file(authorities, kMostAuthorities);
     if (!text) return Error(text.error());
     pem = std::move(*text);
   }

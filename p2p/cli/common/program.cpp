@@ -8,6 +8,8 @@
 #include <csignal>
 #include <cstdio>
 #include <optional>
+#include <system_error>
+#include <utility>
 
 #include "qpeer/transport/async/task_group.hpp"
 #include "qpeer/transport/io/signal_set.hpp"
@@ -26,12 +28,56 @@ std::string masked(std::string_view text) {
   return out;
 }
 
+/// Writes what is printed while a loop runs.
+struct Console {
+  LineWriter out{STDOUT_FILENO};
+  LineWriter error{STDERR_FILENO};
+};
+Console* console = nullptr;
+bool is_abandoned =
+    false;  // Nobody reads, and the program was told to end: nothing is written any more.
+std::uint64_t complaints_lost = 0;
+
+bool show(std::FILE* file, std::string text, WhenFull when_full) {
+  if (is_abandoned) return false;
+  if (console != nullptr) {
+    return (file == stdout ? console->out : console->error).write(std::move(text), when_full);
+  }
+  std::fwrite(text.data(), 1, text.size(), file);
+  std::fflush(file);
+  return true;
+}
+
+/// There is a console as long as it lives.
+class RunningConsole {
+ public:
+  RunningConsole() { console = &console_; }
+  RunningConsole(const RunningConsole&) = delete;
+  RunningConsole& operator=(const RunningConsole&) = delete;
+  ~RunningConsole() { console = nullptr; }
+  void finish(Duration limit) {
+    const Instant end = limit == Duration::max() ? kNever : io::after(limit);
+    const auto left = [&] { return end == kNever ? limit : std::max(Duration{}, end - io::now()); };
+    const bool out = console_.out.finish(left());
+    const bool error = console_.error.finish(left());
+    is_abandoned = !out || !error;
+  }
+
+ private:
+  Console console_;
+};
+
+constexpr Duration kLastWords = 1s;
+
 int run(io::EventLoop& loop, async::Task<int> task, int when_stopped, std::function<void()> stop) {
   std::signal(SIGPIPE, SIG_IGN);
+  RunningConsole running;
+  bool told_to_stop = false;
   std::optional<int> status;
   async::TaskGroup group;
   constexpr std::array kSignals{SIGINT, SIGTERM};
-  const auto signals = io::SignalSet::make(loop, kSignals, [&](int signal) {
+  auto signals = io::SignalSet::make(loop, kSignals, [&](int signal) {
+    told_to_stop = true;
     if (const auto gently = std::exchange(stop, nullptr)) return gently();
     if (!status) status = when_stopped < 0 ? 128 + signal : when_stopped;
     group.cancel();
@@ -40,6 +86,8 @@ int run(io::EventLoop& loop, async::Task<int> task, int when_stopped, std::funct
   group.spawn(keep_status(std::move(task), status));
   while (group.size() != 0) loop.run_once(1h);
   for (int turn = 0; turn < 3; ++turn) loop.run_once({});  // Last words.
+  signals = std::unexpected(std::error_code{});            // From now on they end the process.
+  running.finish(told_to_stop ? kLastWords : Duration::max());
   return *status;
 }
 
@@ -53,13 +101,19 @@ int run_program(io::EventLoop& loop, async::Task<int> task, std::function<void()
   return run(loop, std::move(task), -1, std::move(stop));
 }
 
-void print_line(std::string_view line) {
-  std::fwrite(line.data(), 1, line.size(), stdout);
-  std::fputc('\n', stdout);
-  std::fflush(stdout);
+bool print_line(std::string_view line, WhenFull when_full) {
+  return show(stdout, std::string(line) + '\n', when_full);
 }
 
-void complain(std::string_view line) { std::fprintf(stderr, "%s\n", masked(line).c_str()); }
+bool output_has_room() { return console == nullptr || console->out.has_room(); }
+
+void complain(std::string_view line) {
+  std::string text = masked(line) + '\n';
+  if (complaints_lost > 0) {
+    text = fmt::format("{} lines were lost: nobody read them in time\n", complaints_lost) + text;
+  }
+  complaints_lost = show(stderr, std::move(text), WhenFull::lose) ? 0 : complaints_lost + 1;
+}
 
 std::string hex(Bytes bytes) {
   std::string out;
@@ -100,6 +154,7 @@ Progress::Progress(std::string_view label, std::uint64_t total, bool quiet)
       next_(begin_ + 200ms) {}
 
 void Progress::update(std::uint64_t done) {
+  done_ = done;
   if (!visible_) return;
   const Instant now = io::now();
   if (now < next_) return;
@@ -109,16 +164,16 @@ void Progress::update(std::uint64_t done) {
   const auto filled = std::min(kWidth, static_cast<std::size_t>(part * kWidth));
   const double seconds = std::chrono::duration<double>(now - begin_).count();
   const auto rate = static_cast<std::uint64_t>(static_cast<double>(done) / seconds);
-  fmt::print(stderr, "\r{:.40} [{}{}] {:3.0f} % {}/s \x1b[K", label_, std::string(filled, '='),
-             std::string(kWidth - filled, ' '), 100 * part, human_size(rate));
-  std::fflush(stderr);
+  show(stderr,
+       fmt::format("\r{:.40} [{}{}] {:3.0f} % {}/s \x1b[K", label_, std::string(filled, '='),
+                   std::string(kWidth - filled, ' '), 100 * part, human_size(rate)),
+       WhenFull::lose);
   drawn_ = true;
 }
 
 void Progress::clear() {
   if (!std::exchange(drawn_, false)) return;
-  std::fputs("\r\x1b[K", stderr);
-  std::fflush(stderr);
+  show(stderr, "\r\x1b[K", WhenFull::lose);
 }
 
 }  // namespace qpeer::cli

@@ -2,13 +2,13 @@
 #include "qpeer/p2p/cli/common/receiver.hpp"
 
 #include <algorithm>
-#include <filesystem>
-#include <system_error>
 #include <utility>
 
 #include "qpeer/p2p/cli/common/files.hpp"
-#include "qpeer/p2p/cli/common/program.hpp"
 #include "qpeer/p2p/cli/common/transfer.hpp"
+#include "qpeer/transport/async/combinators.hpp"
+#include "qpeer/transport/async/sleep.hpp"
+#include "qpeer/transport/io/system_clock.hpp"
 
 namespace qpeer::cli {
 namespace {
@@ -37,84 +37,113 @@ Task<void> send_answer(PeerStream& stream, const PutAnswer& answer) {
 /// Counts a transfer as long as it lives.
 class Receiver::Slot {
  public:
-  explicit Slot(Receiver& receiver) : receiver_(receiver) { ++receiver_.transfers_; }
+  Slot(Receiver& receiver, const PeerId& peer) : receiver_(receiver), peer_(peer) {
+    ++receiver_.all_transfers_;
+    ++receiver_.transfers_[peer_];
+  }
   Slot(const Slot&) = delete;
   Slot& operator=(const Slot&) = delete;
-  ~Slot() { --receiver_.transfers_; }
+  ~Slot() {
+    --receiver_.all_transfers_;
+    const auto at = receiver_.transfers_.find(peer_);
+    if (--at->second == 0) receiver_.transfers_.erase(at);
+  }
 
  private:
   Receiver& receiver_;
+  PeerId peer_;
 };
 
-std::vector<std::string> Receiver::names() const {
-  std::vector<std::string> out;
-  if (options_.store.empty()) return out;
-  std::error_code error;
-  for (std::filesystem::directory_iterator at(options_.store, error), end; !error && at != end;
-       at.increment(error)) {
-    std::string name = at->path().filename().string();
-    if (why_bad_name(name).empty() && at->is_regular_file(error)) out.push_back(std::move(name));
-  }
-  std::ranges::sort(out);
-  return out;
+bool Receiver::may_store(const PeerId& peer) const {
+  return options_.anyone_stores ||
+         std::ranges::find(options_.storers, peer) != options_.storers.end();
+}
+
+bool Receiver::is_busy(const PeerId& peer) const {
+  const auto at = transfers_.find(peer);
+  return all_transfers_ >= options_.max_transfers ||
+         (at != transfers_.end() && at->second >= options_.max_transfers_of_peer);
 }
 
 Task<void> Receiver::serve(PeerStream stream) {
-  const auto type = co_await read_type(stream);
+  Transfer transfer{.stream = std::move(stream)};
+  Task<void> serving = serve_request(transfer);
+  Task<void> watching = until_it_stands_still(transfer.progress);
+  const auto first = co_await async::when_any(std::move(serving), std::move(watching));
+  if (first.index() == 1) {
+    stop(transfer.stream, ErrorCode::interrupted);
+    (void)transfer.stream.reset(static_cast<std::uint64_t>(ErrorCode::interrupted));
+  }
+  if (transfer.received && on_received_) on_received_(*transfer.received);
+}
+
+Task<void> Receiver::until_it_stands_still(const Progress& progress) {
+  for (std::uint64_t before = 0;; before = progress.done()) {
+    co_await async::sleep_for(loop_, options_.patience);
+    if (progress.done() < before + options_.least_progress) co_return;
+  }
+}
+
+Task<void> Receiver::serve_request(Transfer& transfer) {
+  const auto type = co_await read_type(transfer.stream);
   if (type == RequestType::put) {
-    co_await serve_put(stream);
+    co_await serve_put(transfer);
   } else if (type == RequestType::get) {
-    co_await serve_get(stream);
+    co_await serve_get(transfer);
   } else {
-    stop(stream, ErrorCode::bad_request);
+    stop(transfer.stream, ErrorCode::bad_request);
   }
 }
 
 // --- put -----------------------------------------------------------------------------------------
 
-Task<void> Receiver::serve_put(PeerStream& stream) {
-  const auto request = co_await read_put(stream);
+Task<void> Receiver::serve_put(Transfer& transfer) {
+  const auto request = co_await read_put(transfer.stream);
   if (!request) {
-    stop(stream, ErrorCode::bad_request);
+    stop(transfer.stream, ErrorCode::bad_request);
     co_return;
   }
   const std::string_view bad_name = why_bad_name(request->name);
-  Received received{.from = stream.peer(),
-                    .name = bad_name.empty() ? request->name : "(a bad name)",
-                    .size = request->size,
-                    .failure = {}};
-  const auto answer = co_await store(stream, *request, bad_name);
+  Received& received = transfer.received.emplace();
+  received = {.from = transfer.stream.peer(),
+              .name = bad_name.empty() ? request->name : "(a bad name)",
+              .size = request->size,
+              .failure = "it stood still, or came too slowly"};
+  const auto answer = co_await store(transfer, *request, bad_name);
   if (!answer) {
     received.failure = "the sender broke off";
-  } else if (!answer->stored) {
-    received.failure = answer->text;
-  } else {
+    co_return;
+  }
+  received.failure = answer->stored ? "" : answer->text;
+  if (answer->stored) {
     received.name = answer->text;
     received.sha256 = answer->sha256;
   }
-  if (answer) co_await send_answer(stream, *answer);
-  if (on_received_) on_received_(received);
+  co_await send_answer(transfer.stream, *answer);
 }
 
-Task<std::optional<PutAnswer>> Receiver::store(PeerStream& stream, const PutRequest& request,
+Task<std::optional<PutAnswer>> Receiver::store(Transfer& transfer, const PutRequest& request,
                                                std::string_view bad_name) {
-  if (options_.store.empty()) co_return refusal("this node stores no files");
+  const PeerId peer = transfer.stream.peer();
+  if (!store_.exists()) co_return refusal("this node stores no files");
+  if (!may_store(peer)) co_return refusal("this node takes no files from you");
   if (!bad_name.empty()) co_return refusal("the name is refused: " + std::string(bad_name));
-  if (request.size > options_.max_size) {
-    co_return refusal("the file is too large; the limit is " + human_size(options_.max_size));
-  }
-  if (transfers_ >= options_.max_transfers) co_return refusal("the node is busy");
-  const Slot slot{*this};
-  auto answer = co_await store_body(stream, request);
+  if (is_busy(peer)) co_return refusal("the node is busy");
+  auto room = store_.reserve(peer, request.size, io::now());
+  if (!room) co_return refusal(room.error());
+  const Slot slot{*this, peer};
+  auto answer = co_await store_body(transfer, request);
+  if (answer && answer->stored) room->keep();
   co_return answer;
 }
 
 // The body, into a file. Nullopt: the sender broke off.
-Task<std::optional<PutAnswer>> Receiver::store_body(PeerStream& stream, const PutRequest& request) {
-  auto file = AtomicFile::create(options_.store);
+Task<std::optional<PutAnswer>> Receiver::store_body(Transfer& transfer, const PutRequest& request) {
+  PeerStream& stream = transfer.stream;
+  auto file = AtomicFile::create(store_.folder());
   if (!file) co_return refusal("the node cannot make a file");
-  Progress nobody_looks{{}, 0, true};
-  const auto body = co_await receive_body(stream, *file, request.size, nobody_looks);
+  Store::set_owner(*file, stream.peer());
+  const auto body = co_await receive_body(stream, *file, request.size, transfer.progress);
   if (!body) {
     if (body.error().error == BodyError::broke_off) co_return std::nullopt;
     if (body.error().error == BodyError::cannot_write) co_return refusal(body.error().why);
@@ -133,7 +162,8 @@ Task<std::optional<PutAnswer>> Receiver::store_body(PeerStream& stream, const Pu
 
 // --- get -----------------------------------------------------------------------------------------
 
-Task<void> Receiver::serve_get(PeerStream& stream) {
+Task<void> Receiver::serve_get(Transfer& transfer) {
+  PeerStream& stream = transfer.stream;
   const auto request = co_await read_get(stream);
   if (!request) {
     stop(stream, ErrorCode::bad_request);
@@ -141,23 +171,22 @@ Task<void> Receiver::serve_get(PeerStream& stream) {
   }
   GetAnswer answer{.found = false, .text = "there is no such file"};
   std::optional<OpenFile> file;
-  if (options_.store.empty()) {
+  if (!store_.exists()) {
     answer.text = "this node stores no files";
-  } else if (transfers_ >= options_.max_transfers) {
+  } else if (is_busy(stream.peer())) {
     answer.text = "the node is busy";
   } else if (why_bad_name(request->name).empty()) {
-    if (auto opened = open_file(options_.store + "/" + request->name)) {
+    if (auto opened = store_.open(request->name)) {
       answer = {.found = true, .text = request->name, .size = opened->size};
       file = std::move(*opened);
     }
   }
-  const Slot slot{*this};
+  const Slot slot{*this, stream.peer()};
   const std::vector<u8> head = answer.encode();
   const auto written = co_await stream.write(head);
   if (!written) co_return;
   if (file) {
-    Progress nobody_looks{{}, 0, true};
-    const auto body = co_await send_body(stream, *file, request->name, nobody_looks);
+    const auto body = co_await send_body(stream, *file, request->name, transfer.progress);
     if (!body || !body->taken) co_return;  // Resets the stream: what came is not whole.
     (void)co_await stream.write(body->sha256);
   }

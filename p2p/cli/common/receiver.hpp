@@ -1,26 +1,41 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The serving end of qpeer's protocol: stores the files that come on streams and hands them out
-// again, to any number of peers at once. Nothing that a peer sends is trusted.
+// again, to any number of peers at once. Nothing that a peer sends is trusted, and what stands still
+// is broken off.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "qpeer/crypto/peer_id.hpp"
 #include "qpeer/p2p/async/peer_stream.hpp"
+#include "qpeer/p2p/cli/common/program.hpp"
 #include "qpeer/p2p/cli/common/protocol.hpp"
+#include "qpeer/p2p/cli/common/store.hpp"
+#include "qpeer/transport/async/task.hpp"
+#include "qpeer/transport/base/time.hpp"
+#include "qpeer/transport/io/event_loop.hpp"
 
 namespace qpeer::cli {
 
 struct ReceiverOptions {
   std::string store;  ///< The folder, which must exist; empty stores and gives nothing.
-  std::uint64_t max_size = std::uint64_t{64} << 30;
-  std::size_t max_transfers = 256;  ///< At once, of all peers.
+  StoreLimits limits{};
+  std::size_t max_transfers = 256;         ///< At once, of all peers.
+  std::size_t max_transfers_of_peer = 16;  ///< At once, of one.
+  bool anyone_stores = false;              ///< Every peer may store files, and not only:
+  std::vector<PeerId> storers{};           ///< These.
+  /// A stream on which fewer than `least_progress` bytes of a file moved within this time is reset.
+  Duration patience = 30s;
+  std::uint64_t least_progress = 32 << 10;
 };
 
 /// What became of one file.
@@ -37,27 +52,42 @@ class Receiver {
  public:
   using OnReceived = std::function<void(const Received&)>;
 
-  /// `on_received` is told of each file, after its sender.
-  Receiver(ReceiverOptions options, OnReceived on_received)
-      : options_(std::move(options)), on_received_(std::move(on_received)) {}
+  /// `on_received` is told of each file, after its sender. The loop must outlive it.
+  Receiver(io::EventLoop& loop, ReceiverOptions options, OnReceived on_received)
+      : loop_(loop),
+        options_(std::move(options)),
+        on_received_(std::move(on_received)),
+        store_(options_.store, options_.limits) {}
 
   /// Serves one stream to its end.
   async::Task<void> serve(p2p::PeerStream stream);
   /// The names of the files in the store, sorted.
-  [[nodiscard]] std::vector<std::string> names() const;
+  [[nodiscard]] std::vector<std::string> names() const { return store_.names(); }
 
  private:
   class Slot;
-  async::Task<void> serve_put(p2p::PeerStream& stream);
-  async::Task<void> serve_get(p2p::PeerStream& stream);
-  async::Task<std::optional<PutAnswer>> store(p2p::PeerStream& stream, const PutRequest& request,
+  /// One stream that is served.
+  struct Transfer {
+    p2p::PeerStream stream;
+    Progress progress{{}, 0, true};      ///< Which nobody looks at but we.
+    std::optional<Received> received{};  ///< Of a put, once it is known what is put.
+  };
+  async::Task<void> serve_request(Transfer& transfer);
+  async::Task<void> until_it_stands_still(const Progress& progress);
+  async::Task<void> serve_put(Transfer& transfer);
+  async::Task<void> serve_get(Transfer& transfer);
+  async::Task<std::optional<PutAnswer>> store(Transfer& transfer, const PutRequest& request,
                                               std::string_view bad_name);
-  async::Task<std::optional<PutAnswer>> store_body(p2p::PeerStream& stream,
-                                                   const PutRequest& request);
+  async::Task<std::optional<PutAnswer>> store_body(Transfer& transfer, const PutRequest& request);
+  [[nodiscard]] bool may_store(const PeerId& peer) const;
+  [[nodiscard]] bool is_busy(const PeerId& peer) const;
 
+  io::EventLoop& loop_;
   ReceiverOptions options_;
   OnReceived on_received_;
-  std::size_t transfers_ = 0;
+  Store store_;
+  std::map<PeerId, std::size_t> transfers_;  ///< With a body, on their way; none is zero.
+  std::size_t all_transfers_ = 0;            ///< Their sum.
 };
 
 }  // namespace qpeer::cli

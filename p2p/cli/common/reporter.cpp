@@ -40,6 +40,15 @@ std::string_view how(const p2p::LinkInfo& link, Role own) {
   return link.we_dialled ? "dialled" : "dialled back";
 }
 
+void Reporter::print(std::string_view line) const {
+  std::string text(line);
+  if (lost_ > 0) {
+    const std::string said = std::to_string(lost_) + " lines were lost: nobody read them in time";
+    text = (json_ ? Json{"lines_lost"}.number("lines", lost_).end() : said) + '\n' + text;
+  }
+  lost_ = print_line(text, WhenFull::lose) ? 0 : lost_ + 1;
+}
+
 void Reporter::listening(const p2p::AsyncNode& node) const {
   const std::string address = node.local_address().to_string();
   const std::string contact = node.contact().to_string();
@@ -128,10 +137,9 @@ void Reporter::request(const p2p::IncomingRequest& request) const {
 
 void Reporter::reply(const PeerId& from, Bytes answer, Duration took) const {
   const std::string text = printable(answer, Newlines::kept);
-  if (!json_) return print_line(text);
   Json json{"reply"};
   json.text("peer", from.to_string()).text("text", text);
-  print_line(json.milliseconds("took_ms", took).end());
+  print_line(json_ ? json.milliseconds("took_ms", took).end() : text);
 }
 
 void Reporter::received(const Received& file) const {
@@ -156,7 +164,7 @@ void Reporter::note(std::string_view kind, const std::string& sentence) const {
 
 void Reporter::trouble(std::string_view kind, const std::string& sentence) const {
   complain(sentence);
-  if (json_) print_line(Json{kind}.text("text", visible(sentence)).end());
+  if (json_) print(Json{kind}.text("text", visible(sentence)).end());
 }
 
 }  // namespace qpeer::cli

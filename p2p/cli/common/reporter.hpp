@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// What a running peer tells: lines for people, or one JSON object a line.
+// What a running peer tells: lines for people, or one JSON object a line. When nobody reads them,
+// lines are lost; the next one that is not lost says how many were.
 #pragma once
 
 #include <concepts>
@@ -49,7 +50,7 @@ class Reporter {
   void on_event(const p2p::AsyncPeer& peer, const p2p::NodeEvent& event) const;
   void message(const p2p::Message& message) const;
   void request(const p2p::IncomingRequest& request) const;
-  /// Also when quiet: it was asked for.
+  /// Also when quiet, and never lost: it was asked for. See output_has_room().
   void reply(const PeerId& from, Bytes answer, Duration took) const;
   void received(const Received& file) const;
   /// Something worth a sentence; `kind` names it in JSON.
@@ -61,16 +62,18 @@ class Reporter {
   template <class... T>
   void tell(const Json& json, fmt::format_string<T...> format, T&&... values) const {
     if (json_) {
-      print_line(json.end());
+      print(json.end());
     } else if (!quiet_) {
-      say(format, std::forward<T>(values)...);
+      print(fmt::format(format, std::forward<T>(values)...));
     }
   }
+  void print(std::string_view line) const;
   void link_up(const p2p::AsyncPeer& peer, const p2p::LinkUp& event) const;
 
   bool json_;
   bool quiet_;
   p2p::Role own_;
+  mutable std::uint64_t lost_ = 0;
 };
 
 }  // namespace qpeer::cli

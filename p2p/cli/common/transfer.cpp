@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <utility>
 
 #include "qpeer/crypto/identity.hpp"
 
@@ -27,10 +28,10 @@ std::expected<Bytes, std::string> read_some(const OpenFile& file, MutableBytes b
   }
 }
 
-}  // namespace
+constexpr int kReading = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
 
-std::expected<OpenFile, std::string> open_file(const std::string& path) {
-  OpenFile out{.file = Descriptor{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)}};
+std::expected<OpenFile, std::string> opened(Descriptor file, const std::string& path) {
+  OpenFile out{.file = std::move(file)};
   struct stat status{};
   if (!out.file || ::fstat(out.file.get(), &status) != 0) {
     return Error(path + ": " + std::strerror(errno));
@@ -38,6 +39,23 @@ std::expected<OpenFile, std::string> open_file(const std::string& path) {
   if (!S_ISREG(status.st_mode)) return Error(path + ": not a file");
   out.size = static_cast<std::uint64_t>(status.st_size);
   return out;
+}
+
+}  // namespace
+
+std::expected<OpenFile, std::string> open_file(const std::string& path) {
+  return opened(Descriptor{::open(path.c_str(), kReading)}, path);
+}
+
+std::expected<OpenFile, std::string> open_file_in(const std::string& folder,
+                                                  const std::string& name) {
+  const std::string path = folder + "/" + name;
+  if (name.empty() || name == "." || name == ".." || name.contains('/') || name.contains('\0')) {
+    return Error(path + ": not the name of a file");
+  }
+  const Descriptor at{::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
+  if (!at) return Error(folder + ": " + std::strerror(errno));
+  return opened(Descriptor{::openat(at.get(), name.c_str(), kReading | O_NOFOLLOW)}, path);
 }
 
 std::string base_name(const std::string& path) { return path.substr(path.find_last_of('/') + 1); }

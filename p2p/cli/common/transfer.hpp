@@ -24,6 +24,10 @@ struct OpenFile {
 };
 /// Opens a regular file for reading. Errors begin with the path.
 [[nodiscard]] std::expected<OpenFile, std::string> open_file(const std::string& path);
+/// The same of one in this folder, whose name is another's choice: it is neither a link nor in a
+/// folder below.
+[[nodiscard]] std::expected<OpenFile, std::string> open_file_in(const std::string& folder,
+                                                                const std::string& name);
 /// "a/b/c" -> "c".
 [[nodiscard]] std::string base_name(const std::string& path);
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <memory>
 #include <utility>
@@ -21,15 +22,16 @@ using crypto::CipherSuite;
 std::function<void(std::string_view)> key_log() {
   const char* const path = std::getenv("SSLKEYLOGFILE");  // NOLINT(concurrency-mt-unsafe)
   if (path == nullptr || *path == '\0') return nullptr;
-  auto file =
-      std::make_shared<Descriptor>(::open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  // Without waiting: a pipe that nobody reads, or reads slowly, must not stop the program.
+  constexpr int kFlags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK;
+  auto file = std::make_shared<Descriptor>(::open(path, kFlags, 0600));
   if (!*file) {
     std::fprintf(stderr, "cannot write keys to SSLKEYLOGFILE %s\n", path);
     return nullptr;
   }
   return [file](std::string_view line) {
     const std::string text = std::string(line) + "\n";
-    if (::write(file->get(), text.data(), text.size()) < 0) file->reset();
+    if (::write(file->get(), text.data(), text.size()) < 0 && errno != EAGAIN) file->reset();
   };
 }
 

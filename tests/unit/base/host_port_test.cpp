@@ -19,17 +19,30 @@ TEST(SplitHostPort, TakesEverySpelling) {
 
 TEST(SplitHostPort, RefusesTheRest) {
   for (const char* text : {"", ":443", "host:", "host:port", "host:65536", "host:-1", "host:4 ",
-                           "[::1", "[]:443", "[::1]443", "[::1]:", "[::1]x:443"}) {
+                           "[::1", "[]:443", "[::1]443", "[::1]:", "[::1]x:443", "a[::1]:443",
+                           "::1]", "[[::1]:443", "[:1", "id@", "id@[]:443", "[id@::1]:443"}) {
     EXPECT_FALSE(split_host_port(text, 1)) << text;
   }
 }
 
 TEST(HostPort, TextReadsBack) {
   for (const HostPort& each : {HostPort{"example.net", 443}, HostPort{"192.0.2.1", 0},
-                               HostPort{"2001:db8::1", 7}, HostPort{"fe80::1%eth0", 65535}}) {
+                               HostPort{"2001:db8::1", 7}, HostPort{"fe80::1%eth0", 65535},
+                               HostPort{"id@2001:db8::1", 443}, HostPort{"id@example.net", 443}}) {
     EXPECT_EQ(split_host_port(each.to_string(), 1), each) << each.to_string();
   }
   EXPECT_EQ((HostPort{"2001:db8::1", 7}.to_string()), "[2001:db8::1]:7");
+  EXPECT_EQ((HostPort{"id@2001:db8::1", 7}.to_string()), "id@[2001:db8::1]:7");
+}
+
+TEST(HostPort, WhatIsSplitReadsBack) {
+  for (const char* text : {"example.net", "[2001:db8::1]:443", "2001:db8::1", "id@example.net:443",
+                           "id@[2001:db8::1]:443", "id@[2001:db8::1]", "id@2001:db8::1",
+                           "one@other@[fe80::1%eth0]:9"}) {
+    const auto split = split_host_port(text, 4433);
+    ASSERT_TRUE(split) << text << ": " << split.error();
+    EXPECT_EQ(split_host_port(split->to_string(), 1), split) << text;
+  }
 }
 
 }  // namespace

@@ -66,6 +66,9 @@ class CacheFileTest : public InFolder {
   std::string path;
 };
 
+/// What begins as a cache and is none.
+std::string damaged(const std::string& text) { return "QPEERNC\n" + text; }
+
 BootstrapCache holding(std::vector<std::uint32_t> numbers) {
   BootstrapCache out;
   for (const std::uint32_t number : numbers) out.on_reached(entry_of(number, 1000 + number));
@@ -123,29 +126,64 @@ TEST_F(CacheFileTest, TimesOfAWrongClockAreBounded) {
 }
 
 TEST_F(CacheFileTest, DamageIsSetAsideAndTold) {
-  make("cache", "rubbish");
+  make("cache", damaged("rubbish"));
   const auto first = file().load();
   EXPECT_EQ(first.warnings, Names{path + ": damaged, set aside as cache.damaged"});
   EXPECT_TRUE(first.entries.empty());
-  EXPECT_EQ(contents("cache.damaged"), "rubbish");
+  EXPECT_EQ(contents("cache.damaged"), damaged("rubbish"));
   EXPECT_EQ(loaded(), Ids{});
-  make("cache", "again");
+  make("cache", damaged("again"));
   const auto saved = file().save(holding({1}));
   ASSERT_TRUE(saved) << saved.error();
   EXPECT_EQ(saved->warnings, Names{path + ": damaged, set aside as cache.damaged.1"});
-  EXPECT_EQ(contents("cache.damaged.1"), "again");
+  EXPECT_EQ(contents("cache.damaged.1"), damaged("again"));
   EXPECT_EQ(loaded(), Ids{id_of(1)});
 }
 
 TEST_F(CacheFileTest, FiveDamagedOnesAreKept) {
   for (int i = 0; i < 9; ++i) {
-    make("cache", "rubbish " + std::to_string(i));
+    make("cache", damaged("rubbish " + std::to_string(i)));
     EXPECT_EQ(file().load().warnings.size(), 1U);
   }
   EXPECT_EQ(files(), (Names{"cache.damaged", "cache.damaged.1", "cache.damaged.2",
                             "cache.damaged.3", "cache.damaged.4", "cache.lock"}));
-  EXPECT_EQ(contents("cache.damaged"), "rubbish 0");
-  EXPECT_EQ(contents("cache.damaged.4"), "rubbish 8");
+  EXPECT_EQ(contents("cache.damaged"), damaged("rubbish 0"));
+  EXPECT_EQ(contents("cache.damaged.4"), damaged("rubbish 8"));
+}
+
+TEST_F(CacheFileTest, WhatIsNoCacheIsRefusedAndLeftAlone) {
+  ASSERT_EQ(::symlink("letter", path.c_str()), 0);
+  const std::string refused = path + ": not a cache of qpeer; it is left as it is";
+  for (const std::string text : {"", "Q", "QPEERNC", "QPEERNX\nand more", "Dear Sir or Madam"}) {
+    make("letter", text);
+    const auto opened = CacheFile::open(path);
+    ASSERT_FALSE(opened) << text;
+    EXPECT_EQ(opened.error(), refused);
+    EXPECT_EQ(contents("letter"), text);
+    EXPECT_EQ(files(), (Names{"cache", "letter"}));
+  }
+}
+
+TEST_F(CacheFileTest, WhatTakesThePlaceOfACacheIsLeftAlone) {
+  CacheFile later = file();
+  make("cache", "Dear Sir or Madam");
+  const std::string refused = path + ": not a cache of qpeer; it is left as it is";
+  EXPECT_EQ(later.load().warnings, Names{refused});
+  EXPECT_EQ(later.save(holding({1})).error(), refused);
+  EXPECT_EQ(contents("cache"), "Dear Sir or Madam");
+}
+
+TEST_F(CacheFileTest, NobodyElsesFileIsOverwrittenByADamagedCache) {
+  make("cache", damaged("rubbish"));
+  make("cache.damaged.4", "Dear Sir or Madam");
+  for (const std::string name :
+       {"cache.damaged", "cache.damaged.1", "cache.damaged.2", "cache.damaged.3"}) {
+    make(name, damaged(name));
+  }
+  EXPECT_EQ(file().load().warnings, Names{path + ": damaged, and cannot be set aside: " + path +
+                                          ".damaged.4: not a cache of qpeer; it is left as it is"});
+  EXPECT_EQ(contents("cache"), damaged("rubbish"));
+  EXPECT_EQ(contents("cache.damaged.4"), "Dear Sir or Madam");
 }
 
 TEST_F(CacheFileTest, ANewerVersionIsLeftAlone) {
@@ -177,7 +215,7 @@ TEST_F(CacheFileTest, AFolderInItsPlaceIsAnError) {
 }
 
 TEST_F(CacheFileTest, WhatIsTooLargeIsLeftAlone) {
-  make("cache", "");
+  make("cache", damaged(""));
   std::filesystem::resize_file(path, CacheFile::kMaxSize + 1);
   EXPECT_EQ(file().load().warnings, Names{path + ": File too large"});
   EXPECT_EQ(save(holding({1})), path + ": File too large");

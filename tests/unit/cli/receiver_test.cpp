@@ -2,8 +2,10 @@
 #include "qpeer/p2p/cli/common/receiver.hpp"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 #include "qpeer/qpeer.hpp"
 
+#include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,9 +30,18 @@ class ReceiverTest : public InFolder {
     node.emplace(*Node::start(loop, options()));
     other.emplace(*Node::start(loop, options()));
     client.emplace(*Client::start(loop, options()));
-    receiver.emplace(ReceiverOptions{.store = folder, .max_size = 1000, .max_transfers = 2},
-                     [this](const Received& one) { received.push_back(one); });
+    serve({});
     node->on_stream([this](PeerStream stream) { tasks.spawn(receiver->serve(std::move(stream))); });
+  }
+
+  /// From now on, with limits that a test reaches.
+  void serve(ReceiverOptions options, bool anyone_stores = true) {
+    options.store = folder;
+    options.limits.max_size = 1000;
+    options.max_transfers = 2;
+    options.anyone_stores = anyone_stores;
+    receiver.emplace(loop, std::move(options),
+                     [this](const Received& one) { received.push_back(one); });
   }
 
   Task<PeerStream> open() {
@@ -130,6 +141,123 @@ TEST_F(ReceiverTest, MoreTransfersThanAllowedAreTurnedAway) {
     const PutRequest third{"third", 5};
     const auto answer = co_await put(third, "hello");
     EXPECT_TRUE(answer && answer->text == "the node is busy");
+  };
+  run(loop, body());
+}
+
+TEST_F(ReceiverTest, OnePeerDoesNotTakeAllTransfers) {
+  ReceiverOptions one_each;
+  one_each.max_transfers_of_peer = 1;
+  serve(one_each);
+  auto body = [this]() -> Task<void> {
+    PeerStream slow = co_await open();
+    const std::vector<u8> header = PutRequest{"slow", 10}.encode();
+    (void)co_await slow.write(header);
+    while (files().empty()) co_await sleep_for(loop, 1ms);
+    const PutRequest second{"second", 5};
+    const auto answer = co_await put(second, "hello");
+    EXPECT_TRUE(answer && answer->text == "the node is busy");
+  };
+  run(loop, body());
+}
+
+TEST_F(ReceiverTest, NobodyStoresUnlessAllowed) {
+  serve({}, false);
+  const auto refused = run(loop, put({"name", 5}, "hello"));
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->text, "this node takes no files from you");
+  EXPECT_TRUE(files().empty());
+  ReceiverOptions only_the_client;
+  only_the_client.storers = {client->id()};
+  serve(only_the_client, false);
+  const auto stored = run(loop, put({"name", 5}, "hello"));
+  EXPECT_TRUE(stored && stored->stored);
+}
+
+TEST_F(ReceiverTest, BeyondItsShareNothingOfAPeerIsWritten) {
+  ReceiverOptions small;
+  small.limits.peer_quota = Store::kPerFile + 100;
+  serve(small);
+  auto body = [this]() -> Task<void> {
+    PeerStream stream = co_await open();
+    const std::vector<u8> header = PutRequest{"large", 101}.encode();
+    (void)co_await stream.write(header);  // And no body: it is refused before.
+    const auto refused = co_await read_put_answer(stream);
+    EXPECT_TRUE(refused &&
+                refused->text == "there is no room for it; the share of one peer is 4.1 KiB");
+    EXPECT_TRUE(files().empty());
+    const PutRequest fits{"small", 100};
+    const auto stored = co_await put(fits, std::string(100, 'x'));
+    EXPECT_TRUE(stored && stored->stored);
+  };
+  run(loop, body());
+}
+
+TEST_F(ReceiverTest, WhatStandsStillOrTricklesIsBrokenOff) {
+  ReceiverOptions impatient;
+  impatient.patience = 200ms;
+  impatient.least_progress = 100;
+  serve(impatient);
+  auto body = [this]() -> Task<void> {
+    PeerStream mute = co_await open();
+    (void)co_await mute.write(as_bytes("\x01"));
+    PeerStream still = co_await open();
+    const std::vector<u8> header = PutRequest{"still", 900}.encode();
+    (void)co_await still.write(header);
+    PeerStream trickle = co_await open();
+    const std::vector<u8> second = PutRequest{"trickle", 900}.encode();
+    (void)co_await trickle.write(second);
+    while (received.size() < 2) {
+      (void)co_await trickle.write(as_bytes("x"));
+      co_await sleep_for(loop, 10ms);
+    }
+    for (const Received& one : received) {
+      EXPECT_EQ(one.failure, "it stood still, or came too slowly") << one.name;
+    }
+    EXPECT_TRUE(files().empty());
+    const auto answer = co_await read_put_answer(mute);
+    EXPECT_FALSE(answer);
+    const PutRequest honest{"honest", 5};
+    const auto stored = co_await put(honest, "hello");
+    EXPECT_TRUE(stored && stored->stored);
+  };
+  run(loop, body());
+}
+
+TEST_F(ReceiverTest, WhoDoesNotReadWhatHeAskedForIsBrokenOff) {
+  ReceiverOptions impatient;
+  impatient.patience = 200ms;
+  serve(impatient);
+  make("large", "");
+  std::filesystem::resize_file(folder + "/large", 64 << 20);
+  auto body = [this]() -> Task<void> {
+    PeerStream stream = co_await open();
+    const std::vector<u8> request = GetRequest{"large"}.encode();
+    (void)co_await stream.write(request);
+    (void)stream.finish();
+    co_await sleep_for(loop, 1s);
+    std::vector<u8> buffer(1 << 20);
+    auto size = co_await stream.read_full(buffer);
+    while (size && *size == buffer.size()) size = co_await stream.read_full(buffer);
+    EXPECT_FALSE(size);
+  };
+  run(loop, body());
+}
+
+TEST_F(ReceiverTest, NoLinkIsGivenOut) {
+  make("real", "hello");
+  ASSERT_EQ(::symlink("/etc/passwd", (folder + "/link").c_str()), 0);
+  ASSERT_EQ(::symlink("real", (folder + "/alias").c_str()), 0);
+  EXPECT_EQ(receiver->names(), std::vector<std::string>{"real"});
+  auto body = [this]() -> Task<void> {
+    for (const char* name : {"link", "alias", "real"}) {
+      PeerStream stream = co_await open();
+      const std::vector<u8> request = GetRequest{name}.encode();
+      (void)co_await stream.write(request);
+      (void)stream.finish();
+      const auto answer = co_await read_get_answer(stream);
+      EXPECT_TRUE(answer && answer->found == (std::string_view(name) == "real")) << name;
+    }
   };
   run(loop, body());
 }

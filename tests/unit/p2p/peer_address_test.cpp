@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "qpeer/transport/base/host_port.hpp"
+
 namespace qpeer::p2p {
 namespace {
 
@@ -30,6 +32,8 @@ TEST(PeerAddress, TextReadsBack) {
       EXPECT_EQ(PeerAddress::parse(address.to_string(), 1), address) << address.to_string();
     }
   }
+  const std::string with_id = HostPort{kId.to_string() + "@2001:db8::1", 443}.to_string();
+  EXPECT_EQ(PeerAddress::parse(with_id, 1), (PeerAddress{kId, "2001:db8::1", 443})) << with_id;
   EXPECT_EQ((PeerAddress{std::nullopt, "::1", 5}.to_string()), "[::1]:5");
   EXPECT_EQ((PeerAddress{kId, "a", 5}.to_string()), kId.to_string() + "@a:5");
 }

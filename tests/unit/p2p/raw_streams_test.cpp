@@ -140,6 +140,56 @@ TEST_F(RawStreamsTest, ACancelledOneIsResetBothWays) {
   EXPECT_FALSE(raw.contains(*id));
 }
 
+TEST_F(RawStreamsTest, IsSweptWhenItStandsStill) {
+  constexpr Duration kTimeout = 80s;
+  EXPECT_EQ(raw.next_sweep(), kNever);
+  const auto still = adopts(StreamId::make(Side::server, true, 1));
+  const auto moves = adopts(StreamId::make(Side::server, true, 2));
+  const auto ours = raw.open(connection, false);
+  while (raw.next()) continue;
+  for (Duration time{}; time < kTimeout + kTimeout / 8; time += kTimeout / 8) {
+    EXPECT_TRUE(raw.contains(still));
+    EXPECT_TRUE(raw.contains(*ours));
+    EXPECT_EQ(raw.write(moves, Octets{1}), 1U);
+    EXPECT_LE(raw.next_sweep(), now + time);
+    raw.sweep(now + time, kTimeout);
+  }
+  EXPECT_FALSE(raw.contains(still));
+  EXPECT_FALSE(raw.contains(*ours));
+  EXPECT_TRUE(raw.contains(moves));
+  const FakeConnection::Stream& stream = transport.streams[StreamId::make(Side::server, true, 1)];
+  EXPECT_TRUE(stream.reset_with);
+  EXPECT_TRUE(stream.stopped_with);
+  const auto events = emitted_events();
+  ASSERT_EQ(only<StreamActivity>(events).size(), 2U);
+  EXPECT_EQ(only<StreamActivity>(events)[0].kind, StreamActivity::Kind::lost);
+  ASSERT_EQ(only<IncomingInterrupted>(events).size(), 1U);
+  EXPECT_EQ(only<IncomingInterrupted>(events)[0].why, "it stood still for too long");
+  raw.cancel(moves);
+  raw.sweep(now + 2 * kTimeout, kTimeout);
+  EXPECT_EQ(raw.next_sweep(), kNever);
+}
+
+TEST_F(RawStreamsTest, WhatArrivedIsNotSweptBeforeItIsRead) {
+  const StreamId stream = StreamId::make(Side::server, false, 1);
+  const OperationId id = adopts(stream);
+  const OperationId empty = adopts(StreamId::make(Side::server, false, 2), true);
+  transport.receives(stream, {1}, true);
+  for (Duration time{}; time < 10min; time += 10s) raw.sweep(now + time, 80s);
+  EXPECT_TRUE(raw.contains(id));
+  EXPECT_TRUE(raw.contains(empty));
+  raw.consume(id, 1);
+  EXPECT_FALSE(raw.contains(id));
+  raw.consume(empty, 0);
+}
+
+TEST_F(RawStreamsTest, MayStandForEver) {
+  const auto id = raw.open(connection, true);
+  raw.sweep(now, Duration::max());
+  EXPECT_EQ(raw.next_sweep(), kNever);
+  EXPECT_TRUE(raw.contains(*id));
+}
+
 TEST(StreamIndex, NamesEachStreamOfEachConnection) {
   StreamIndex index;
   const OperationId first = index.new_id();

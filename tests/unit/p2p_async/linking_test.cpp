@@ -230,9 +230,12 @@ TEST_F(AsyncNodeTest, SavesTheCacheSomeTimeAfterAChange) {
 
 TEST_F(AsyncNodeTest, ACacheThatIsOfNoUseIsAWarning) {
   const Folder folder;
-  std::FILE* const file = std::fopen(folder.file("cache").c_str(), "w");
-  std::fputs("nonsense", file);
-  std::fclose(file);
+  const auto make = [&](const char* contents) {
+    std::FILE* const file = std::fopen(folder.file("cache").c_str(), "w");
+    std::fputs(contents, file);
+    std::fclose(file);
+  };
+  make("QPEERNC\nnonsense");
   std::vector<std::string> warnings;
   NodeOptions keeping = options();
   keeping.on_warning = [&](std::string_view text) { warnings.emplace_back(text); };
@@ -244,6 +247,12 @@ TEST_F(AsyncNodeTest, ACacheThatIsOfNoUseIsAWarning) {
   const AsyncNode homeless = node(keeping);
   ASSERT_EQ(warnings.size(), 2U);
   EXPECT_TRUE(warnings[1].starts_with("the cache is kept in memory only: ")) << warnings[1];
+  make("somebody else's");
+  keeping.cache_path = folder.file("cache");
+  const AsyncNode refused = node(keeping);
+  ASSERT_EQ(warnings.size(), 3U);
+  EXPECT_TRUE(warnings[2].starts_with("the cache is kept in memory only: ")) << warnings[2];
+  EXPECT_TRUE(warnings[2].contains("not a cache of qpeer")) << warnings[2];
 }
 
 TEST_F(AsyncNodeTest, ACacheThatCannotBeSavedEndsNothing) {

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
+// The folder of a node's files: what is in it, and how much of it each peer may fill.
+//
+// Room is reserved before the first byte is written, so that what is on its way counts too. Who stored
+// a file is written beside its bytes, as the extended attribute "user.qpeer.peer", and so outlives the
+// process; on a file system without such attributes a peer's share begins anew with each start.
+//
+// Invariant: reserved_ is the sum of the Reservations that live.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "qpeer/crypto/peer_id.hpp"
+#include "qpeer/p2p/cli/common/transfer.hpp"
+#include "qpeer/transport/base/time.hpp"
+
+namespace qpeer::cli {
+
+struct StoreLimits {
+  std::uint64_t max_size = std::uint64_t{64} << 30;    ///< Of one file.
+  std::uint64_t quota = std::uint64_t{64} << 30;       ///< Of all files, those of ours too.
+  std::uint64_t peer_quota = std::uint64_t{16} << 30;  ///< Of what one peer stored.
+  std::size_t max_files = 10'000;                      ///< The same, as counts.
+  std::size_t max_files_of_peer = 2'500;
+};
+
+class Store {
+ public:
+  /// Each file counts so much more than its size: an empty one takes room too.
+  static constexpr std::uint64_t kPerFile = 4096;
+  /// How often the folder is read again at the most, for what was removed meanwhile.
+  static constexpr Duration kRescan = 10s;
+
+  /// The folder must exist; an empty name is a store that has no files and takes none.
+  Store(std::string folder, const StoreLimits& limits);
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  /// Room for one file. Without keep() it is given back. The store must outlive it.
+  class Reservation {
+   public:
+    Reservation(Reservation&& other) noexcept
+        : store_(std::exchange(other.store_, nullptr)), peer_(other.peer_), size_(other.size_) {}
+    Reservation& operator=(Reservation&&) = delete;
+    ~Reservation();
+    /// The file is there.
+    void keep();
+
+   private:
+    friend Store;
+    Reservation(Store& store, const PeerId& peer, std::uint64_t size)
+        : store_(&store), peer_(peer), size_(size) {}
+    Store* store_;
+    PeerId peer_;
+    std::uint64_t size_;  ///< With kPerFile.
+  };
+
+  [[nodiscard]] bool exists() const { return !folder_.empty(); }
+  [[nodiscard]] const std::string& folder() const { return folder_; }
+  /// For a file of so many bytes that `peer` stores; else why not, in words for the peer.
+  [[nodiscard]] std::expected<Reservation, std::string> reserve(const PeerId& peer,
+                                                                std::uint64_t size, Instant now);
+  /// Writes beside the file who stored it.
+  static void set_owner(const AtomicFile& file, const PeerId& peer);
+  /// A file of the folder itself: no link, and nothing below it. Errors are for us, not for peers.
+  [[nodiscard]] std::expected<OpenFile, std::string> open(const std::string& name) const;
+  /// The names of the files, sorted. Links are none.
+  [[nodiscard]] std::vector<std::string> names() const;
+
+ private:
+  struct Usage {
+    std::uint64_t bytes = 0;
+    std::size_t files = 0;
+    void add(std::uint64_t size) { bytes += size, ++files; }
+    void remove(std::uint64_t size) { bytes -= size, --files; }
+  };
+  struct Account {
+    Usage all = Usage();
+    std::map<PeerId, Usage> of_peers{};
+    [[nodiscard]] Usage of(const PeerId& peer) const;
+    void add(const PeerId& peer, std::uint64_t size);
+    void remove(const PeerId& peer, std::uint64_t size);
+  };
+  void scan();
+  [[nodiscard]] std::string why_no_room(const PeerId& peer, std::uint64_t charge) const;
+
+  std::string folder_;
+  StoreLimits limits_;
+  Account stored_ = Account();
+  Account reserved_ = Account();
+  Instant rescan_at_ = Instant::min();
+};
+
+}  // namespace qpeer::cli
