@@ -112,7 +112,8 @@ std::optional<Candidate> KnownNodes::pick(Instant now, const std::vector<Candida
                                           const Condition& is_wanted, Random& random) {
   std::vector<Candidate> wanted;
   const auto consider = [&](const Candidate& candidate) {
-    if (!was_tried(now, candidate) && is_wanted(candidate)) wanted.push_back(candidate);
+    if (was_tried(now, candidate) || is_paused(now, candidate)) return;
+    if (is_wanted(candidate)) wanted.push_back(candidate);
   };
   for (const cache::CacheEntry* entry : cache_.candidates()) consider(candidate_of(*entry));
   std::ranges::for_each(learned_, consider);
@@ -135,6 +136,7 @@ std::optional<Candidate> KnownNodes::take_learned(Instant now, const Condition& 
 
 bool KnownNodes::consistent() const {
   if (learned_.size() > kMaxLearned || tried_.size() > kMaxTried) return false;
+  if (!pauses_.consistent()) return false;
   if (cache_.find(own_id_) != nullptr) return false;
   for (std::size_t i = 0; i < learned_.size(); ++i) {
     if (learned_[i].id == own_id_) return false;
