@@ -14,6 +14,9 @@ Candidate candidate_of(const cache::CacheEntry& entry) {
   return {.address = entry.address, .id = entry.id, .server_name = {}, .from_cache = true};
 }
 
+/// 2024. A clock that shows an earlier time has not been set yet.
+constexpr std::int64_t kEarliestTime = 1'704'067'200;
+
 // A peer of the internet must not make us dial into a private network.
 bool may_learn(const SocketAddress& address, const SocketAddress& by) {
   return is_dialable(address) && scope_of(address) >= scope_of(by);
@@ -39,7 +42,8 @@ void KnownNodes::on_reached(Instant now, const PeerConnection& connection,
                             transport::Connection* transport, cache::Evidence evidence) {
   if (transport == nullptr) return;
   const auto elapsed = std::chrono::floor<std::chrono::seconds>(now.time_since_epoch());
-  const std::int64_t unix_now = (unix_time_at_zero_ + elapsed).time_since_epoch().count();
+  std::int64_t unix_now = (unix_time_at_zero_ + elapsed).time_since_epoch().count();
+  if (unix_now < kEarliestTime) unix_now = 0;  // The cache keeps the time that it has.
   cache_.on_reached({.id = connection.peer,
                      .address = connection.remote,
                      .certificate = transport->peer_certificate().der,

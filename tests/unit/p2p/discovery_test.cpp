@@ -138,7 +138,6 @@ TEST_F(DiscoveryTest, WithoutALinkItBootstrapsAgain) {
   Peer& peer = succeeds(1);
   peers.close_directions(now, peer, ErrorCode::none, "");
   peers.take_down(peer, "gone", false);
-  now += PeerTable::kSettledTime;
   discovery.on_link_down(now, ended(1, PeerTable::kSettledTime));
   EXPECT_EQ(discovery.next_deadline(), now);
   discovery.on_deadline(now);
