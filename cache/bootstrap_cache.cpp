@@ -5,7 +5,7 @@
 #include <array>
 #include <limits>
 #include <map>
-#include <tuple>
+#include <ranges>
 #include <utility>
 
 namespace qpeer::cache {
@@ -22,8 +22,17 @@ struct Prefix {
   friend auto operator<=>(const Prefix&, const Prefix&) = default;
 };
 
+/// Far from where a number would not fit its field any more.
+constexpr std::uint64_t kMaxOrder = std::uint64_t{1} << 60;
+
+std::pair<std::uint64_t, std::int64_t> freshness(const CacheEntry& entry) {
+  return {entry.order, entry.order == 0 ? entry.last_reached : 0};
+}
+
 bool newer(const CacheEntry& a, const CacheEntry& b) {
-  return std::tie(b.last_reached, a.id) < std::tie(a.last_reached, b.id);
+  const auto of_a = freshness(a);
+  const auto of_b = freshness(b);
+  return of_a != of_b ? of_a > of_b : a.id < b.id;
 }
 
 bool better(const CacheEntry& a, const CacheEntry& b) {
@@ -38,7 +47,12 @@ bool is_candidate(const CacheEntry& entry) {
 
 /// What an entry has from the one that it replaces. The older one is empty then.
 void inherit(CacheEntry& entry, CacheEntry& older) {
-  entry.first_reached = std::min(entry.first_reached, older.first_reached);
+  if (entry.last_reached == 0) {
+    entry.last_reached = older.last_reached;
+    entry.first_reached = older.first_reached;
+  } else if (older.first_reached != 0) {
+    entry.first_reached = std::min(entry.first_reached, older.first_reached);
+  }
   for (auto* ticket : {&older.ticket, &older.spare_ticket}) {
     if (ticket->empty() || *ticket == entry.ticket) continue;
     auto& place = entry.ticket.empty() ? entry.ticket : entry.spare_ticket;
@@ -57,6 +71,8 @@ bool BootstrapCache::on_reached(CacheEntry entry) {
   if (!is_candidate(entry) || config_.capacity == 0) return false;
   if (entry.first_reached == 0) entry.first_reached = entry.last_reached;
   limit(entry);
+  if (entry.order == 0) entry.order = std::min(latest_ + 1, kMaxOrder);
+  latest_ = std::max(latest_, entry.order);
   entry.failures = 0;
   std::erase(forgotten_, entry.id);
   bool stays = false;  // In its network: it needs no other's place.
@@ -129,18 +145,17 @@ void BootstrapCache::merge_one(const CacheEntry& theirs) {
   if (std::ranges::find(forgotten_, theirs.id) != forgotten_.end()) return;
   CacheEntry entry = theirs;
   limit(entry);
+  latest_ = std::max(latest_, entry.order);
   const auto known = at(entry.id);
-  if (known != entries_.end() && known->last_reached >= entry.last_reached) {
-    if (known->last_reached == entry.last_reached && known->failures < entry.failures) {
+  if (known != entries_.end() && freshness(*known) >= freshness(entry)) {
+    if (freshness(*known) == freshness(entry) && known->failures < entry.failures) {
       known->failures = entry.failures;
       ++revision_;
     }
     return;
   }
   const auto other = at(entry.address);
-  if (other != entries_.end() && other != known && other->last_reached >= entry.last_reached) {
-    return;
-  }
+  if (other != entries_.end() && other != known && freshness(*other) >= freshness(entry)) return;
   bool stays = false;
   if (known != entries_.end()) {
     stays = Prefix(known->address) == Prefix(entry.address);
@@ -160,12 +175,13 @@ void BootstrapCache::merge_one(const CacheEntry& theirs) {
   place(std::move(entry));
 }
 
-void BootstrapCache::clamp_times(std::int64_t now) {
+void BootstrapCache::renumber(const std::function<std::uint64_t(const CacheEntry&)>& order_of) {
   bool changed = false;
-  for (CacheEntry& entry : entries_) {
-    changed = changed || entry.last_reached > now;
-    entry.last_reached = std::min(entry.last_reached, now);
-    entry.first_reached = std::min(entry.first_reached, now);
+  for (CacheEntry& entry : entries_ | std::views::reverse) {
+    if (entry.order == 0) continue;
+    const std::uint64_t before = std::exchange(entry.order, std::min(order_of(entry), kMaxOrder));
+    changed = changed || entry.order != before;
+    latest_ = std::max(latest_, entry.order);
   }
   if (!changed) return;
   std::ranges::sort(entries_, newer);
@@ -229,6 +245,7 @@ void BootstrapCache::limit(CacheEntry& entry) const {
   keep_at_most(entry.spare_ticket, config_.max_ticket);
   if (entry.ticket.empty()) entry.ticket = std::exchange(entry.spare_ticket, {});
   keep_at_most(entry.address_token, config_.max_address_token);
+  if (entry.order > kMaxOrder) entry.order = 0;
   entry.last_reached = std::max<std::int64_t>(entry.last_reached, 0);
   entry.first_reached = std::clamp<std::int64_t>(entry.first_reached, 0, entry.last_reached);
 }

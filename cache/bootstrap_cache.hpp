@@ -13,10 +13,15 @@
 // A prefix is a /16 of IPv4 or a /32 of IPv6. Worst: most failures, then longest not reached. So
 // prefixes that together may have n entries never push out more than n others, and one that is
 // over its share pushes out nobody.
+//
+// What is newer is decided by CacheEntry::order, a number that grows with each node that is reached: the
+// wall clocks of two runs are not compared. Only where no number is known, as in a file of an earlier
+// version or in a text, the times decide.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -32,13 +37,16 @@ enum class Evidence : u8 {
   dialled_back,  ///< It had come to us, and we proved its address.
 };
 
-/// A node that we reached. Times are Unix seconds. See docs/peers.md.
+/// A node that we reached. Times are Unix seconds, for people: a clock may have been wrong, so that nothing
+/// follows from them, and 0 is a time that is not known. See docs/peers.md.
 struct CacheEntry {
-  PeerId id{};                            ///< The node's name; each entry of a cache has another.
-  SocketAddress address{};                ///< Where it was reached.
-  std::vector<u8> certificate{};          ///< DER; may be empty.
-  std::int64_t first_reached = 0;         ///< Stays when it is reached again.
-  std::int64_t last_reached = 0;          ///< Of the latest success.
+  PeerId id{};                     ///< The node's name; each entry of a cache has another.
+  SocketAddress address{};         ///< Where it was reached.
+  std::vector<u8> certificate{};   ///< DER; may be empty.
+  std::int64_t first_reached = 0;  ///< Stays when it is reached again.
+  std::int64_t last_reached = 0;   ///< Of the latest success.
+  /// The later it was reached, the larger: in the order of all runs that share a file. 0: not known.
+  std::uint64_t order = 0;
   Evidence evidence = Evidence::dialled;  ///< How it was reached then.
   std::uint32_t failures = 0;             ///< Since it was last reached.
   std::vector<u8> ticket{};               ///< TLS resumption, opaque. A secret, for one connection.
@@ -70,8 +78,8 @@ class BootstrapCache {
   /// An empty cache with these limits.
   explicit BootstrapCache(CacheConfig config = {}) : config_(config) {}
 
-  /// We reached a node: inserts it, or refreshes what is known of it. Failures count from zero;
-  /// first_reached stays, and so do tickets that there is room for, and a token when the new one is
+  /// We reached a node: inserts it, or refreshes what is known of it. An `order` of 0 becomes one after
+  /// all others. Failures count from zero; first_reached stays, so do both times when the new ones are 0, and so do tickets that there is room for, and a token when the new one is
   /// empty. Another entry at this address goes. Returns false for what cannot be a candidate: no id, no address,
   /// port 0, 0.0.0.0 or [::], or no capacity.
   bool on_reached(CacheEntry entry);
@@ -93,8 +101,8 @@ class BootstrapCache {
   void merge(std::span<const CacheEntry> entries);
   /// The same with all entries of another cache.
   void merge(const BootstrapCache& other) { merge(other.entries_); }
-  /// No entry was reached after `now`: those that say so (a clock was wrong) get that time.
-  void clamp_times(std::int64_t now);
+  /// Gives each entry another `order`, from the oldest to the newest; those where it is not known keep 0.
+  void renumber(const std::function<std::uint64_t(const CacheEntry&)>& order_of);
 
   /// Null when unknown. Valid until the next change.
   [[nodiscard]] const CacheEntry* find(const PeerId& id) const;
@@ -124,6 +132,7 @@ class BootstrapCache {
   CacheConfig config_;
   std::vector<CacheEntry> entries_;  ///< Newest first, then by id.
   std::vector<PeerId> forgotten_;    ///< At most as many as the capacity, the oldest first.
+  std::uint64_t latest_ = 0;         ///< No `order` is larger.
   std::uint64_t revision_ = 0;
 };
 

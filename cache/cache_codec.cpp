@@ -30,8 +30,9 @@ enum class Field : u8 {
   ticket,
   address_token,
   spare_ticket,
+  order,
 };
-constexpr std::size_t kFields = 11;
+constexpr std::size_t kFields = 12;
 
 // --- writing -------------------------------------------------------------------------------------
 
@@ -87,6 +88,10 @@ class FileWriter {
     blob(Field::ticket, entry.ticket);
     blob(Field::address_token, entry.address_token);
     blob(Field::spare_ticket, entry.spare_ticket);
+    varint(std::to_underlying(Field::order));
+    const std::uint64_t order = std::min(entry.order, kMaxVarint);
+    varint(varint_size(order));
+    varint(order);
     Writer length{MutableBytes(out_).subspan(begin, 4)};
     length.u32(static_cast<std::uint32_t>(out_.size() - begin - 4));
   }
@@ -166,6 +171,9 @@ bool read_field(Field type, Bytes value, CacheEntry& entry) {
       break;
     case Field::spare_ticket:
       entry.spare_ticket = owned(in.rest());
+      break;
+    case Field::order:
+      entry.order = in.varint();
       break;
   }
   return in.ok() && in.empty();

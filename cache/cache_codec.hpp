@@ -13,7 +13,7 @@
 //   type  1 id, 32 bytes      2 address: 4 octets, port u16; or 16 octets, port u16, scope u32
 //         3 certificate       4 first reached, 8 bytes      5 last reached, 8 bytes
 //         6 evidence, 1 byte  7 failures, varint            8 ticket          9 address token
-//        10 spare ticket (since 1.1)
+//        10 spare ticket (since 1.1)                 11 order, varint (since 1.2)
 #pragma once
 
 #include <cstddef>
@@ -28,7 +28,7 @@
 namespace qpeer::cache {
 
 inline constexpr std::uint16_t kCacheMajorVersion = 1;
-inline constexpr std::uint16_t kCacheMinorVersion = 1;
+inline constexpr std::uint16_t kCacheMinorVersion = 2;
 
 enum class DecodeError : u8 {
   damaged,        ///< Not a whole cache file.

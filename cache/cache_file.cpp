@@ -79,7 +79,7 @@ CacheFile::Found CacheFile::read() const {
           .error = path_ + ": a newer version of qpeer wrote this cache; it is left as it is"};
 }
 
-CacheFile::Loaded CacheFile::load(std::int64_t now) {
+CacheFile::Loaded CacheFile::load() {
   Loaded out;
   Found found = read();
   if (found.damaged) {
@@ -97,15 +97,32 @@ CacheFile::Loaded CacheFile::load(std::int64_t now) {
   }
   if (!found.error.empty()) out.warnings.push_back(std::move(found.error));
   out.entries = std::move(found.entries);
-  for (CacheEntry& entry : out.entries) {
-    entry.last_reached = std::min(entry.last_reached, now);
-    entry.first_reached = std::min(entry.first_reached, now);
-  }
+  orders_.clear();
+  for (const CacheEntry& entry : out.entries) orders_[entry.id] = {entry.order, entry.order};
   return out;
 }
 
-std::expected<CacheFile::Saved, std::string> CacheFile::save(const BootstrapCache& cache,
-                                                             std::int64_t now) {
+// What was reached since then gets numbers after all in the file, in its own order.
+CacheFile::Orders CacheFile::number(BootstrapCache& cache,
+                                    const std::vector<CacheEntry>& in_file) const {
+  std::uint64_t latest = 0;
+  for (const CacheEntry& entry : in_file) latest = std::max(latest, entry.order);
+  Orders out;
+  cache.renumber([&](const CacheEntry& entry) {
+    const auto known = orders_.find(entry.id);
+    Order order{.ours = entry.order};
+    if (known != orders_.end() && known->second.ours == entry.order) {
+      order = known->second;
+    } else {
+      order.in_file = latest = std::max(latest + 1, entry.order);
+    }
+    out.emplace(entry.id, order);
+    return order.in_file;
+  });
+  return out;
+}
+
+std::expected<CacheFile::Saved, std::string> CacheFile::save(const BootstrapCache& cache) {
   const auto lock = FileLock::acquire(lock_path(), kLockWaitMs);
   if (!lock) return std::unexpected(lock.error());
   Saved out;
@@ -116,14 +133,15 @@ std::expected<CacheFile::Saved, std::string> CacheFile::save(const BootstrapCach
     if (!told) return std::unexpected(std::move(told.error()));
     out.warnings.push_back(std::move(*told));
   }
-  for (CacheEntry& entry : found.entries) entry.last_reached = std::min(entry.last_reached, now);
   BootstrapCache merged = cache;
+  Orders orders = number(merged, found.entries);
   merged.merge(found.entries);
   const std::vector<u8> bytes = encode(merged.entries());
   if (bytes.size() > kMaxSize) return std::unexpected(path_ + ": the cache is too large to save");
   if (auto replaced = replace_file(path_, bytes, 0600); !replaced) {
     return std::unexpected(std::move(replaced.error()));
   }
+  orders_ = std::move(orders);
   return out;
 }
 

@@ -33,16 +33,25 @@ void Discovery::start_bootstrap(Instant now) {
   BootstrapConfig timing = config_.bootstrap;
   // A node is with us when it has dialled us back.
   if (config_.role == Role::node) timing.attempt_timeout += config_.dial_back_timeout;
-  plan_.emplace(known_.candidates(contacts_), timing);
-  attempts_.assign(plan_->candidates().size(), kNoSlot);
+  plan_.emplace(candidates(now), timing);
+  attempts_.assign(plan_->candidates().size(), Attempt{});
   plan_began_ = now;
   plan_->start(now);
 }
 
+// Those that are to be left alone for now come last when the application asks, and not at all when we
+// bootstrap by ourselves.
+std::vector<Candidate> Discovery::candidates(Instant now) const {
+  std::vector<Candidate> out = known_.candidates(contacts_);
+  const auto paused = std::ranges::stable_partition(
+      out, [&](const Candidate& candidate) { return !known_.is_paused(now, candidate); });
+  if (!bootstrap_requested_) out.erase(paused.begin(), paused.end());
+  return out;
+}
+
 void Discovery::continue_bootstrap(Instant now) {
   while (const auto index = plan_ ? plan_->give_up(now) : std::nullopt) {
-    const ConnectionSlot slot = std::exchange(attempts_[*index], kNoSlot);
-    if (slot != kNoSlot) abandon(now, slot);
+    abandon(now, std::exchange(attempts_[*index], {}));
   }
   while (const auto index = plan_ ? plan_->next(now) : std::nullopt) {
     const Candidate& candidate = plan_->candidates()[*index];
@@ -60,14 +69,15 @@ void Discovery::continue_bootstrap(Instant now) {
       plan_->on_failed(now, *index, dialled.error());
       continue;
     }
-    attempts_[*index] = *dialled;
+    attempts_[*index] = {.slot = *dialled};
   }
   if (plan_ && plan_->exhausted()) end_bootstrap(now, nullptr);
 }
 
 // Ends an attempt, and what the peer dialled because of it.
-void Discovery::abandon(Instant now, ConnectionSlot slot) {
-  PeerConnection& attempt = connections_[slot];
+void Discovery::abandon(Instant now, const Attempt& given_up) {
+  if (given_up.slot == kNoSlot || !given_up.is_ours) return;
+  PeerConnection& attempt = connections_[given_up.slot];
   constexpr std::string_view kReason = "not needed any more";
   if (attempt.owner != kNoSlot && !peers_[attempt.owner].up) {
     for (const ConnectionSlot inbound : std::vector(peers_[attempt.owner].inbound)) {
@@ -81,9 +91,11 @@ void Discovery::abandon(Instant now, ConnectionSlot slot) {
 // With the link of `winner`, or without one: then all candidates failed, or it was cancelled.
 void Discovery::end_bootstrap(Instant now, const Peer* winner) {
   const BootstrapPlan over = *std::exchange(plan_, std::nullopt);
-  for (const ConnectionSlot slot : std::exchange(attempts_, {})) {
-    if (slot == kNoSlot) continue;
-    if (winner == nullptr || connections_[slot].owner != winner->slot) abandon(now, slot);
+  for (const Attempt& attempt : std::exchange(attempts_, {})) {
+    if (attempt.slot == kNoSlot) continue;
+    if (winner == nullptr || connections_[attempt.slot].owner != winner->slot) {
+      abandon(now, attempt);
+    }
   }
   const bool requested = std::exchange(bootstrap_requested_, false);
   if (winner == nullptr) {
@@ -113,9 +125,19 @@ void Discovery::emit_bootstrapped(Instant now, const Peer& winner, const Bootstr
 // --- what happened -------------------------------------------------------------------------------
 
 std::optional<std::size_t> Discovery::index_of(ConnectionSlot slot) const {
-  const auto at = std::ranges::find(attempts_, slot);
+  const auto at = std::ranges::find(attempts_, slot, &Attempt::slot);
   if (at == attempts_.end()) return std::nullopt;
   return static_cast<std::size_t>(at - attempts_.begin());
+}
+
+// By the connection that made the link, or by one that was on its way to the same peer.
+std::optional<std::size_t> Discovery::attempt_for(const Peer& peer) const {
+  if (const auto index = index_of(peer.outbound)) return index;
+  for (std::size_t i = 0; i < attempts_.size(); ++i) {
+    const ConnectionSlot slot = attempts_[i].slot;
+    if (slot != kNoSlot && connections_[slot].candidate.id == peer.id) return i;
+  }
+  return std::nullopt;
 }
 
 void Discovery::on_answer(const PeerConnection& connection) {
@@ -126,17 +148,31 @@ void Discovery::on_connection_ended(Instant now, const PeerConnection& connectio
                                     const std::string& why) {
   const auto index = index_of(connection.slot);
   if (!index) return;
-  attempts_[*index] = kNoSlot;
+  attempts_[*index] = {};
   plan_->on_failed(now, *index, why);
 }
 
 void Discovery::on_link_ready(Instant now, Peer& peer) {
   if (!peer.has_outbound()) return;
-  const auto index = index_of(peer.outbound);
+  const auto index = attempt_for(peer);
   if (index && plan_->on_won(*index)) end_bootstrap(now, &peer);
 }
 
-void Discovery::on_link_down(Instant now) {
+void Discovery::on_superseded(Instant now, const PeerConnection& connection, Peer& peer) {
+  const auto index = index_of(connection.slot);
+  if (!index) return;
+  if (peer.up) {
+    if (plan_->on_won(*index)) end_bootstrap(now, &peer);
+  } else if (!index_of(peer.outbound)) {
+    attempts_[*index] = {.slot = peer.outbound, .is_ours = false};
+  }
+}
+
+void Discovery::on_link_down(Instant now, const LinkWentDown& event) {
+  if (event.we_dialled) {
+    const bool lasted = now - event.up_since >= PeerTable::kSettledTime;
+    lasted ? known_.resume(event.address) : known_.pause(now, event.address, random_);
+  }
   if (keeps_links_) maintain_at_ = std::min(maintain_at_, now);
 }
 
@@ -237,10 +273,11 @@ bool Discovery::consistent() const {
   if (!plan_) return attempts_.empty();
   if (attempts_.size() != plan_->candidates().size()) return false;
   std::size_t in_flight = 0;
-  for (const ConnectionSlot slot : attempts_) {
-    if (slot == kNoSlot) continue;
+  for (const Attempt& attempt : attempts_) {
+    if (attempt.slot == kNoSlot) continue;
     ++in_flight;
-    if (connections_[slot].has_ended() || std::ranges::count(attempts_, slot) != 1) return false;
+    if (connections_[attempt.slot].has_ended()) return false;
+    if (std::ranges::count(attempts_, attempt.slot, &Attempt::slot) != 1) return false;
   }
   return in_flight == plan_->in_flight();
 }

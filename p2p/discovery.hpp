@@ -44,7 +44,9 @@ class Discovery {
   void on_answer(const PeerConnection& connection);
   void on_connection_ended(Instant now, const PeerConnection& connection, const std::string& why);
   void on_link_ready(Instant now, Peer& peer);
-  void on_link_down(Instant now);
+  /// The connection of a dial is not needed: the peer has an outbound one, whose link is awaited now.
+  void on_superseded(Instant now, const PeerConnection& connection, Peer& peer);
+  void on_link_down(Instant now, const LinkWentDown& event);
   void on_outbound_opened(PeerConnection& connection);
   void on_peers_request(Instant now, PeerConnection& connection, const PeersRequest& message);
   void on_peers(const PeerConnection& connection, const Peers& message);
@@ -59,11 +61,18 @@ class Discovery {
   [[nodiscard]] bool consistent() const;
 
  private:
+  struct Attempt {
+    ConnectionSlot slot = kNoSlot;  ///< kNoSlot when it is not in flight.
+    bool is_ours = true;            ///< Else it was dialled for another purpose, and is not closed.
+  };
+
   void start_bootstrap(Instant now);
   void end_bootstrap(Instant now, const Peer* winner);
   void emit_bootstrapped(Instant now, const Peer& winner, const BootstrapPlan& plan);
-  void abandon(Instant now, ConnectionSlot slot);
+  void abandon(Instant now, const Attempt& attempt);
+  [[nodiscard]] std::vector<Candidate> candidates(Instant now) const;
   [[nodiscard]] std::optional<std::size_t> index_of(ConnectionSlot slot) const;
+  [[nodiscard]] std::optional<std::size_t> attempt_for(const Peer& peer) const;
   void maintain(Instant now);
   void explore(Instant now);
   void ask_for_peers(Instant now);
@@ -80,7 +89,7 @@ class Discovery {
 
   std::vector<Candidate> contacts_;
   std::optional<BootstrapPlan> plan_;
-  std::vector<ConnectionSlot> attempts_;  ///< By index of the plan; kNoSlot when not in flight.
+  std::vector<Attempt> attempts_;  ///< By index of the plan.
   Instant plan_began_{};
   bool bootstrap_requested_ = false;  ///< By the application: it is owed an answer.
   bool keeps_links_ = false;

@@ -25,6 +25,7 @@ struct ConnectionEnd {
   std::optional<ErrorCode> closed_by_us{};
   /// The reason lies with us, as when our system sends nothing: it says nothing about the peer.
   bool is_our_failure = false;
+  bool no_room = false;  ///< The peer said that it has too many links.
 };
 
 /// There may be another control message to read.
@@ -83,6 +84,9 @@ struct LinkReady {
 /// A link was up and is not any more.
 struct LinkWentDown {
   PeerId peer{};
+  SocketAddress address{};
+  Instant up_since{};
+  bool we_dialled = false;
 };
 /// The peer is to be dialled again.
 struct RetryDue {

@@ -14,6 +14,9 @@ Candidate candidate_of(const cache::CacheEntry& entry) {
   return {.address = entry.address, .id = entry.id, .server_name = {}, .from_cache = true};
 }
 
+/// 2024. A clock that shows an earlier time has not been set yet.
+constexpr std::int64_t kEarliestTime = 1'704'067'200;
+
 // A peer of the internet must not make us dial into a private network.
 bool may_learn(const SocketAddress& address, const SocketAddress& by) {
   return is_dialable(address) && scope_of(address) >= scope_of(by);
@@ -39,7 +42,8 @@ void KnownNodes::on_reached(Instant now, const PeerConnection& connection,
                             transport::Connection* transport, cache::Evidence evidence) {
   if (transport == nullptr) return;
   const auto elapsed = std::chrono::floor<std::chrono::seconds>(now.time_since_epoch());
-  const std::int64_t unix_now = (unix_time_at_zero_ + elapsed).time_since_epoch().count();
+  std::int64_t unix_now = (unix_time_at_zero_ + elapsed).time_since_epoch().count();
+  if (unix_now < kEarliestTime) unix_now = 0;  // The cache keeps the time that it has.
   cache_.on_reached({.id = connection.peer,
                      .address = connection.remote,
                      .certificate = transport->peer_certificate().der,
@@ -112,7 +116,8 @@ std::optional<Candidate> KnownNodes::pick(Instant now, const std::vector<Candida
                                           const Condition& is_wanted, Random& random) {
   std::vector<Candidate> wanted;
   const auto consider = [&](const Candidate& candidate) {
-    if (!was_tried(now, candidate) && is_wanted(candidate)) wanted.push_back(candidate);
+    if (was_tried(now, candidate) || is_paused(now, candidate)) return;
+    if (is_wanted(candidate)) wanted.push_back(candidate);
   };
   for (const cache::CacheEntry* entry : cache_.candidates()) consider(candidate_of(*entry));
   std::ranges::for_each(learned_, consider);
@@ -135,6 +140,7 @@ std::optional<Candidate> KnownNodes::take_learned(Instant now, const Condition& 
 
 bool KnownNodes::consistent() const {
   if (learned_.size() > kMaxLearned || tried_.size() > kMaxTried) return false;
+  if (!pauses_.consistent()) return false;
   if (cache_.find(own_id_) != nullptr) return false;
   for (std::size_t i = 0; i < learned_.size(); ++i) {
     if (learned_[i].id == own_id_) return false;

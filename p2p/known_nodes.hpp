@@ -15,6 +15,7 @@
 
 #include "qpeer/cache/bootstrap_cache.hpp"
 #include "qpeer/p2p/bootstrap_plan.hpp"
+#include "qpeer/p2p/candidate_pauses.hpp"
 #include "qpeer/p2p/control_messages.hpp"
 #include "qpeer/p2p/node_config.hpp"
 #include "qpeer/p2p/peer_connection.hpp"
@@ -62,6 +63,15 @@ class KnownNodes {
   /// One of the cache or learned, else of the contacts, at random.
   [[nodiscard]] std::optional<Candidate> pick(Instant now, const std::vector<Candidate>& contacts,
                                               const Condition& is_wanted, Random& random);
+  /// No link came of a dial to `address`, or it ended soon: we leave it alone for longer each time.
+  void pause(Instant now, const SocketAddress& address, Random& random) {
+    pauses_.on_failed(now, address, random);
+  }
+  /// A link to `address` lasted.
+  void resume(const SocketAddress& address) { pauses_.on_success(address); }
+  [[nodiscard]] bool is_paused(Instant now, const Candidate& candidate) const {
+    return pauses_.holds(now, candidate.address);
+  }
   /// Takes out the candidate that was learned first.
   [[nodiscard]] std::optional<Candidate> take_learned(Instant now, const Condition& is_wanted);
 
@@ -76,6 +86,7 @@ class KnownNodes {
   std::uint64_t seen_revision_ = 0;
   std::deque<Candidate> learned_;
   std::map<SocketAddress, Instant> tried_;  ///< Not again before.
+  CandidatePauses pauses_;
 };
 
 }  // namespace qpeer::p2p

@@ -177,7 +177,7 @@ void Node::connect(Instant now, const Candidate& candidate) {
     return node.queue.emit(
         LinkFailed{.candidate = {.candidate = candidate, .why = dialled.error()}});
   }
-  node.connections[*dialled].requested = true;
+  node.connections[*dialled].requested.push_back(candidate);
   node.pump(now);
 }
 

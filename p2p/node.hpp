@@ -74,7 +74,8 @@ class Node {
   void bootstrap(Instant now, std::vector<Candidate> contacts);
   /// Gives up a bootstrap() that is under way; no event follows.
   void cancel_bootstrap(Instant now);
-  /// Makes a link to one node, and keeps it: LinkUp or LinkFailed.
+  /// Makes a link to one node, and keeps it: LinkUp or LinkFailed. When there is one already, LinkUp
+  /// comes again, with the address of the candidate if that names no id.
   void connect(Instant now, const Candidate& candidate);
   /// Ends the link without another try.
   void disconnect(Instant now, const PeerId& peer);

@@ -177,6 +177,7 @@ void Node::Implementation::on_connection_deadline(PeerConnection& connection) {
     case Stage::closing:
       return time_out(connection.close_code, connection.close_reason);
     case Stage::introducing:
+      if (connection.turned_away) return time_out(ErrorCode::timed_out, "it has no room for us");
       return time_out(ErrorCode::introduction_timeout, "no introduction in time");
     case Stage::awaiting_verdict:
       return time_out(ErrorCode::timed_out, "no verdict in time");

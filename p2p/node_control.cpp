@@ -73,14 +73,25 @@ void Node::Implementation::on_introduced_by_acceptor(PeerConnection& connection)
   if (connection.dial_back_for != kNoSlot) {
     return reachability.on_dial_back_introduced(connection);
   }
-  const Peer* before = peers.find(connection.peer);
+  if (connection.purpose == Purpose::link &&
+      connection.control.peer_introduction()->purpose != Purpose::link) {
+    // The reason follows, and perhaps where there is room.
+    connection.turned_away = true;
+    return connections.set_deadline(connection, now + config.introduction_timeout);
+  }
+  Peer* before = peers.find(connection.peer);
   // What the peer itself has opened on its way to us proves nothing.
   const bool helped = (before != nullptr && !before->inbound.empty()) ||
                       visitors.came_before(now, connection.remote, connection.began);
   if (!helped) {
     known.on_reached(now, connection, connections.transport(connection), cache::Evidence::dialled);
   }
-  if (connection.purpose == Purpose::probe || (before != nullptr && before->has_outbound())) {
+  const bool linked = before != nullptr && before->has_outbound();
+  if (linked && connection.purpose == Purpose::link) {
+    discovery.on_superseded(now, connection, *before);
+    peers.hand_over_requests(*before, connection);
+  }
+  if (linked || connection.purpose == Purpose::probe) {
     return peers.close(now, connection, ErrorCode::not_needed, "that is all",
                        "there is a link already");
   }
@@ -96,26 +107,27 @@ void Node::Implementation::on_introduced_by_acceptor(PeerConnection& connection)
   peers.attach_outbound(now, *peer, connection);
 }
 
+// Our introduction says whether we accept the link: it has the purpose of the peer's then.
 void Node::Implementation::on_introduced_by_dialler(PeerConnection& connection) {
   const Introduction& introduction = *connection.control.peer_introduction();
-  connection.purpose = introduction.purpose;
+  const bool wants_link = introduction.purpose == Purpose::link;
+  Peer* peer = nullptr;
+  if (wants_link && !shutting_down) peer = peers.admit(now, connection.peer, introduction.role);
+  connection.purpose = peer != nullptr ? Purpose::link : Purpose::probe;
   dialler.introduce(connection);
   if (shutting_down) {
     return peers.close(now, connection, ErrorCode::shutting_down, "shutting down");
   }
-  if (connection.purpose == Purpose::probe) {
-    connection.stage = Stage::handshake;  // It carries nothing, and goes by itself.
-    if (const Peer* peer = peers.find(connection.peer)) reachability.prove(*peer);
-    return connections.set_deadline(connection, now + config.dial_back_timeout);
-  }
-  Peer* peer = peers.admit(now, connection.peer, introduction.role);
-  if (peer == nullptr) {
+  if (peer != nullptr) return peers.attach_inbound(now, *peer, connection);
+  if (wants_link) {
     // Another node may have room.
     discovery.on_peers_request(now, connection, {.max = kMaxPeers});
     return connections.close_with_reason(now, connection, ErrorCode::too_many_links,
                                          "too many links");
   }
-  peers.attach_inbound(now, *peer, connection);
+  connection.stage = Stage::handshake;  // It carries nothing, and goes by itself.
+  if (const Peer* known_peer = peers.find(connection.peer)) reachability.prove(*known_peer);
+  connections.set_deadline(connection, now + config.dial_back_timeout);
 }
 
 }  // namespace qpeer::p2p

@@ -30,6 +30,11 @@ bool is_refusal(const transport::CloseReason& reason) {
   return reason.kind != Kind::handshake_timeout && !is_our_failure(reason);
 }
 
+bool says_no_room(const transport::CloseReason& reason) {
+  return reason.kind == Kind::peer_application &&
+         reason.code == std::to_underlying(ErrorCode::too_many_links);
+}
+
 std::string why(const transport::CloseReason& reason) {
   if (reason.kind != Kind::peer_application) return to_string(reason);
   const auto code = static_cast<ErrorCode>(reason.code);
@@ -62,7 +67,8 @@ void Node::Implementation::on_owner_event(const TransportClosed& event) {
                             .may_retry = may_retry(reason),
                             .refused = in_handshake && is_refusal(reason),
                             .closed_by_us = {},
-                            .is_our_failure = is_our_failure(reason)});
+                            .is_our_failure = is_our_failure(reason),
+                            .no_room = says_no_room(reason)});
 }
 
 void Node::Implementation::on_owner_event(const ConnectionEnded& event) {
@@ -77,28 +83,35 @@ void Node::Implementation::on_ended(const PeerConnection& connection,
   const ConnectionEnd& end = event.end;
   mailbox.on_streams_lost(connection.slot);
   discovery.on_connection_ended(now, connection, end.why);
-  if (connection.requested) {
-    queue.emit(LinkFailed{.candidate = {.candidate = connection.candidate, .why = end.why}});
+  for (const Candidate& requested : connection.requested) {
+    queue.emit(LinkFailed{.candidate = {.candidate = requested, .why = end.why}});
   }
   if (connection.dial_back_for != kNoSlot) {
     return reachability.on_dial_back_ended(now, connection, end);
   }
   if (!event.had_owner) return on_dial_failed(connection, end);
+  // It accepted us before it had no room.
+  if (connection.dialled && end.no_room) known.on_failed(connection.peer);
   if (Peer* peer = event.missed_by ? peers.find(*event.missed_by) : nullptr) {
     peers.on_direction_lost(now, *peer, end);
   }
   move_pings(connection);
 }
 
-// The connection was no direction of a link, and was dialled to a known peer. A connection that we
-// closed because it was not needed is no failure: else a peer that is being erased would be dialled
-// again because its dial-back ended.
+// The connection was no direction of a link. One that we closed because it was not needed is no
+// failure: else a peer that is being erased would be dialled again because its dial-back ended. Nor is
+// it the peer's that we have no room for it.
 void Node::Implementation::on_dial_failed(const PeerConnection& connection,
                                           const ConnectionEnd& end) {
-  if (!connection.dialled || !connection.candidate.id || shutting_down) return;
+  if (!connection.dialled || shutting_down) return;
   if (end.closed_by_us == ErrorCode::not_needed) return;
-  if (!end.is_our_failure) known.on_failed(*connection.candidate.id);
-  Peer* peer = peers.find(*connection.candidate.id);
+  if (end.closed_by_us == ErrorCode::too_many_links) return;
+  if (end.no_room || connection.turned_away) {
+    known.pause(now, connection.candidate.address, random);
+  }
+  const PeerId id = connection.candidate.id.value_or(connection.peer);
+  if (!end.is_our_failure) known.on_failed(id);
+  Peer* peer = peers.find(id);
   if (peer != nullptr && !peer->has_outbound()) peers.on_retry_failed(now, *peer, end.why);
 }
 
@@ -146,8 +159,8 @@ void Node::Implementation::on_owner_event(const LinkReady& event) {
   mailbox.write_waiting(now, *peer);
 }
 
-void Node::Implementation::on_owner_event(const LinkWentDown& /*event*/) {
-  discovery.on_link_down(now);
+void Node::Implementation::on_owner_event(const LinkWentDown& event) {
+  discovery.on_link_down(now, event);
 }
 
 void Node::Implementation::on_owner_event(const RetryDue& event) {

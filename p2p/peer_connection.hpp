@@ -47,13 +47,15 @@ struct PeerConnection {
   transport::ConnectionHandle handle{};  ///< Two ports may have the same.
   bool dialled = false;
   bool newcomer = false;                ///< Counts as one: see ConnectionTable::newcomers().
-  bool requested = false;               ///< By Node::connect(): LinkFailed is owed.
   bool peer_reached_us = false;         ///< By its verdict.
   bool rejected = false;                ///< By its verdict: no link comes of a dial-back to it.
+  bool turned_away = false;             ///< By its introduction: it has no room for us.
   bool liveness_check_pending = false;  ///< A PING asks whether the peer still has it.
   Purpose purpose = Purpose::link;
   Stage stage = Stage::handshake;
   Candidate candidate = Candidate();  ///< What was dialled.
+  /// What Node::connect() was called with: each call is owed a LinkUp or a LinkFailed.
+  std::vector<Candidate> requested{};
   SocketAddress remote{};
   Instant began{};
   PeerId peer{};                     ///< Known from the end of the handshake.

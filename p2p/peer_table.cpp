@@ -2,6 +2,7 @@
 #include "qpeer/p2p/peer_table.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace qpeer::p2p {
@@ -140,24 +141,44 @@ void PeerTable::update_link(Instant now, Peer& peer) {
   const bool up = both ? sends && has_inbound(peer) : sends || has_inbound(peer);
   if (!up) return;
   peer.drop_at = kNever;
-  peer.attempts = 0;
-  peer.back_off.reset();
   rearm(peer);
-  if (!peer.up) {
+  const bool was_up = peer.up;
+  if (!was_up) {
     peer.up = true;
     peer.up_since = now;
     ++links_up_;
     queue_.post(LinkUp{.peer = peer.id, .role = peer.role, .address = peer.address});
   }
-  if (peer.has_outbound()) connections_[peer.outbound].requested = false;
+  if (peer.has_outbound()) {
+    answer_requests(peer, std::exchange(connections_[peer.outbound].requested, {}), was_up);
+  }
   queue_.post(LinkReady{.peer = peer.id});
+}
+
+// The LinkUp of a link that has just come up answers all but those who know another address only.
+void PeerTable::answer_requests(const Peer& peer, std::vector<Candidate> requested, bool was_up) {
+  for (const Candidate& candidate : requested) {
+    const SocketAddress& address = candidate.id ? peer.address : candidate.address;
+    if (!was_up && address == peer.address) continue;
+    queue_.post(LinkUp{.peer = peer.id, .role = peer.role, .address = address});
+  }
+}
+
+void PeerTable::hand_over_requests(Peer& peer, PeerConnection& connection) {
+  std::vector<Candidate> requested = std::exchange(connection.requested, {});
+  if (peer.up) return answer_requests(peer, std::move(requested), true);
+  std::vector<Candidate>& waiting = connections_[peer.outbound].requested;
+  std::ranges::move(requested, std::back_inserter(waiting));
 }
 
 void PeerTable::take_down(Peer& peer, const std::string& why, bool retry) {
   if (!std::exchange(peer.up, false)) return;
   --links_up_;
   queue_.post(LinkDown{.peer = peer.id, .why = why, .will_retry = retry});
-  queue_.post(LinkWentDown{.peer = peer.id});
+  queue_.post(LinkWentDown{.peer = peer.id,
+                           .address = peer.address,
+                           .up_since = peer.up_since,
+                           .we_dialled = peer.we_dialled});
 }
 
 void PeerTable::give_up(Peer& peer) {
@@ -170,6 +191,10 @@ void PeerTable::give_up(Peer& peer) {
 void PeerTable::on_direction_lost(Instant now, Peer& peer, const ConnectionEnd& end) {
   if (peer.has_outbound() && (has_inbound(peer) || config_.role == Role::client)) return;
   if (peer.role == Role::client && has_inbound(peer)) return;
+  if (peer.up && now - peer.up_since >= kSettledTime) {
+    peer.attempts = 0;
+    peer.back_off.reset();
+  }
   const bool again =
       !shutting_down_ && peer.role == Role::node &&
       ((end.may_retry && peer.we_dialled && peer.attempts < config_.reconnect_attempts) ||

@@ -51,6 +51,8 @@ struct Peer {
 class PeerTable {
  public:
   static constexpr std::size_t kMaxInbound = 4;
+  /// A link that was up for less is no success: the wait before the next dial goes on growing.
+  static constexpr Duration kSettledTime = 10s;
 
   PeerTable(const NodeConfig& config, Random& random, ConnectionTable& connections,
             EventQueue& queue)
@@ -86,6 +88,9 @@ class PeerTable {
   /// The peer accepted us, or proved that it can be reached: is the link up by that?
   void update_link(Instant now, Peer& peer);
   void take_down(Peer& peer, const std::string& why, bool retry);
+  /// `connection` is not needed, for the peer has an outbound one: who asked for it is answered when
+  /// the link is up, or with the end of that one.
+  void hand_over_requests(Peer& peer, PeerConnection& connection);
   /// One of the directions is gone.
   void on_direction_lost(Instant now, Peer& peer, const ConnectionEnd& end);
   /// We want no link to the peer any more. Its directions were closed.
@@ -121,6 +126,7 @@ class PeerTable {
 
  private:
   void change_role(Instant now, Peer& peer, Role role);
+  void answer_requests(const Peer& peer, std::vector<Candidate> requested, bool was_up);
   void schedule_retry(Instant now, Peer& peer);
   void rearm(const Peer& peer);
 

@@ -82,7 +82,7 @@ void Reachability::on_dial_back_ended(Instant now, const PeerConnection& connect
   ++stats_.failed;
   at->second.dial_back = kNoSlot;
   Peer& peer = peers_[connection.dial_back_for];
-  if (end.refused) return finish(now, peer, Verdict::refused);
+  if (end.refused || end.no_room) return finish(now, peer, Verdict::refused);
   if (end.is_our_failure) return finish(now, peer, Verdict::try_again_later);
   finish(now, peer,
          connection.was_answered() ? Verdict::another_peer_answered : Verdict::timed_out);

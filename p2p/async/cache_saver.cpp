@@ -25,7 +25,7 @@ CacheSaver::CacheSaver(io::EventLoop& loop, const std::string& path, Duration de
 
 std::vector<cache::CacheEntry> CacheSaver::load() {
   if (file_ == nullptr) return {};
-  auto loaded = file_->load(io::unix_now().time_since_epoch().count());
+  auto loaded = file_->load();
   for (const std::string& text : loaded.warnings) warn(text);
   return std::move(loaded.entries);
 }
@@ -51,9 +51,8 @@ void CacheSaver::start() {
   dirty_ = false;
   saving_ = true;
   const auto result = std::make_shared<Result>();
-  const std::int64_t now = io::unix_now().time_since_epoch().count();
   call_ = io::Background(
-      loop_, [result, file = file_, cache = *cache_, now] { *result = file->save(cache, now); },
+      loop_, [result, file = file_, cache = *cache_] { *result = file->save(cache); },
       [this, result] { on_saved(*result); });
 }
 

@@ -53,20 +53,22 @@ std::expected<Opened, std::string> open_cache(const CacheOptions& options, bool 
   auto file = CacheFile::open(options.path);
   if (!file) return Error(file.error());
   Opened out{.file = std::move(*file), .cache = BootstrapCache{}};
-  const auto loaded = out.file.load(unix_now());
+  const auto loaded = out.file.load();
   for (const std::string& warning : loaded.warnings) complain("qpeer cache: {}", warning);
   out.cache.merge(loaded.entries);
   return out;
 }
 
 std::expected<void, std::string> save(Opened& opened) {
-  const auto saved = opened.file.save(opened.cache, unix_now());
+  const auto saved = opened.file.save(opened.cache);
   if (!saved) return Error(saved.error());
   for (const std::string& warning : saved->warnings) complain("qpeer cache: {}", warning);
   return {};
 }
 
+// A node may have been reached while the clock was not set.
 std::string when(std::int64_t time) {
+  if (time == 0) return "at an unknown time";
   const std::chrono::sys_seconds at{std::chrono::seconds(time)};
   const auto day = std::chrono::floor<std::chrono::days>(at);
   const std::chrono::year_month_day date{day};
@@ -106,7 +108,10 @@ std::expected<void, std::string> show(const CacheOptions& options) {
 
 bool is_pruned(const CacheEntry& entry, const CacheOptions& options) {
   if (options.failures && entry.failures >= *options.failures) return true;
-  if (options.days && entry.last_reached < unix_now() - kDay * *options.days) return true;
+  if (options.days && entry.last_reached != 0 &&
+      entry.last_reached < unix_now() - kDay * *options.days) {
+    return true;
+  }
   return std::ranges::find(options.ids, entry.id) != options.ids.end();
 }
 
@@ -144,7 +149,6 @@ std::expected<void, std::string> import_it(const CacheOptions& options) {
   auto opened = open_cache(options, false);
   if (!opened) return Error(opened.error());
   opened->cache.merge(*entries);
-  opened->cache.clamp_times(unix_now());
   if (const auto saved = save(*opened); !saved) return saved;
   if (options.json) {
     print_line(Json{"imported"}

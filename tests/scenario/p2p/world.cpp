@@ -50,7 +50,7 @@ void SimPeer::start() {
   p2p::NodeConfig node = config.node;
   node.listen_port = address_.port();
   if (config.probes) node.probe_address = probe_of(address_);
-  node.unix_time_at_zero = kUnixStart;
+  node.unix_time_at_zero = config.unix_start;
   node.remembered = remembered_;
   node_ = std::make_unique<p2p::Node>(world_.now(), std::move(node), std::move(peer_tls), keys,
                                       random_);

@@ -36,10 +36,11 @@ inline constexpr UnixSeconds kUnixStart{std::chrono::seconds{1'800'000'000}};
 
 struct SimPeerConfig {
   p2p::NodeConfig node{};
-  SocketAddress address{};  ///< Unset: the next free one.
-  std::string identity{};   ///< Unset: one of its own. Decides key and PeerId.
-  bool real_tls = false;    ///< OpenSSL's, with a key of its own instead of `identity`.
-  bool probes = true;       ///< Dials back from a second port.
+  SocketAddress address{};              ///< Unset: the next free one.
+  std::string identity{};               ///< Unset: one of its own. Decides key and PeerId.
+  bool real_tls = false;                ///< OpenSSL's, with a key of its own instead of `identity`.
+  bool probes = true;                   ///< Dials back from a second port.
+  UnixSeconds unix_start = kUnixStart;  ///< What its wall clock says at the beginning of time.
   std::function<bool(const crypto::PeerCertificate&)> verify_peer{};
 };
 

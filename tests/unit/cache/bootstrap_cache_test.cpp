@@ -163,12 +163,12 @@ TEST(BootstrapCache, TicketsOfAnEntryThatIsReplacedAreKept) {
   cache.add_ticket(id_of(0), {2});
   CacheEntry again = *cache.find(id_of(0));
   again.spare_ticket.clear();
-  again.last_reached += 1;
+  set_reached(again, again.last_reached + 1);
   cache.on_reached(again);
   EXPECT_EQ(cache.find(id_of(0))->ticket, Blob{2});
   EXPECT_EQ(cache.find(id_of(0))->spare_ticket, Blob{1});
   again.ticket = {3};
-  again.last_reached += 1;
+  set_reached(again, again.last_reached + 1);
   cache.merge(std::vector{again});
   EXPECT_EQ(cache.find(id_of(0))->ticket, Blob{3});
   EXPECT_EQ(cache.find(id_of(0))->spare_ticket, Blob{2});
@@ -182,7 +182,7 @@ TEST(BootstrapCache, RevisionCountsChangesOnly) {
   cache.add_ticket(id_of(9), {1});
   cache.set_address_token(id_of(9), {1});
   cache.merge(BootstrapCache(cache));
-  cache.clamp_times(1001);
+  cache.renumber([](const CacheEntry& entry) { return entry.order; });
   EXPECT_FALSE(changed());
   cache.on_reached(entry_of(1, 1001));
   EXPECT_TRUE(changed());
@@ -194,19 +194,71 @@ TEST(BootstrapCache, RevisionCountsChangesOnly) {
   EXPECT_TRUE(changed());
   cache.merge(with(3));
   EXPECT_TRUE(changed());
-  cache.clamp_times(1000);
+  cache.renumber([](const CacheEntry& entry) { return entry.order + 1; });
   EXPECT_TRUE(changed());
   cache.forget(id_of(1));
   EXPECT_TRUE(changed());
 }
 
-TEST(BootstrapCache, TimesOfAWrongClockAreClamped) {
+/// As the peer layer has it: when it is reached, whatever the clock says.
+CacheEntry reached_now(std::uint32_t number, std::int64_t clock) {
+  CacheEntry out = entry_of(number, clock);
+  out.order = 0;
+  return out;
+}
+
+TEST(BootstrapCache, NoClockDecidesWhatIsNewer) {
+  BootstrapCache cache;
+  cache.on_reached(reached_now(7, 4'000'000'000));
+  cache.on_reached(reached_now(1, 1'000));
+  cache.on_reached(reached_now(2, 500));
+  EXPECT_EQ(ids(cache.candidates()), (Ids{id_of(2), id_of(1), id_of(7)}));
+  EXPECT_EQ(cache.find(id_of(7))->last_reached, 4'000'000'000) << "times are not rewritten";
+  BootstrapCache later;
+  later.merge(cache);
+  later.on_reached(reached_now(3, 10));
+  later.on_reached(reached_now(1, 10));
+  EXPECT_EQ(ids(later.candidates()), (Ids{id_of(1), id_of(3), id_of(2), id_of(7)}));
+  cache.merge(later);
+  EXPECT_EQ(ids(cache.candidates()), (Ids{id_of(1), id_of(3), id_of(2), id_of(7)}));
+  EXPECT_EQ(cache.find(id_of(1))->last_reached, 10);
+}
+
+TEST(BootstrapCache, WhereNoOrderIsKnownTheTimesDecideAndAllElseIsNewer) {
+  BootstrapCache cache;
+  cache.on_reached(reached_now(1, 10));
+  cache.merge(std::vector{reached_now(2, 4'000), reached_now(3, 5'000), reached_now(1, 6'000)});
+  EXPECT_EQ(ids(cache.candidates()), (Ids{id_of(1), id_of(3), id_of(2)}));
+  EXPECT_EQ(cache.find(id_of(1))->last_reached, 10);
+}
+
+TEST(BootstrapCache, ATimeThatIsNotKnownLeavesThoseOfBefore) {
   BootstrapCache cache = with(2);
-  cache.on_reached(entry_of(7, 4'000'000'000));
-  cache.clamp_times(1001);
-  EXPECT_EQ(cache.find(id_of(7))->last_reached, 1001);
-  EXPECT_EQ(cache.find(id_of(7))->first_reached, 1001);
-  EXPECT_EQ(ids(cache.entries()), (Ids{id_of(1), id_of(7), id_of(0)}));
+  CacheEntry again = reached_now(0, 0);
+  again.address = address_in(0x0a0a, 7);
+  cache.on_reached(again);
+  const CacheEntry& now = cache.entries().front();
+  EXPECT_EQ(now.address, again.address);
+  EXPECT_EQ(now.last_reached, 1'000);
+  EXPECT_EQ(now.first_reached, 1'000);
+  cache.on_reached(reached_now(9, 0));
+  EXPECT_EQ(cache.find(id_of(9))->last_reached, 0);
+  cache.on_reached(reached_now(9, 2'000));
+  EXPECT_EQ(cache.find(id_of(9))->first_reached, 2'000) << "nothing earlier is known";
+}
+
+TEST(BootstrapCache, ANumberThatCannotBeIsNone) {
+  BootstrapCache cache = with(1);
+  CacheEntry entry = entry_of(5, 1);
+  entry.order = std::numeric_limits<std::uint64_t>::max();
+  cache.merge(std::vector{entry});
+  EXPECT_EQ(ids(cache.candidates()), (Ids{id_of(0), id_of(5)}));
+  cache.on_reached(reached_now(6, 1));
+  EXPECT_EQ(cache.candidates().front()->id, id_of(6));
+}
+
+TEST(BootstrapCache, OddTimesAreBounded) {
+  BootstrapCache cache;
   CacheEntry odd = entry_of(8, -5);
   odd.first_reached = 12;
   cache.merge(std::vector{odd});

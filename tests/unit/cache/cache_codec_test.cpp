@@ -101,7 +101,7 @@ TEST(CacheCodec, ANewerMajorVersionIsToldFromDamage) {
 }
 
 TEST(CacheCodec, WhatANewerMinorVersionAddsIsSkipped) {
-  const Input unknown = join({field(11, as_bytes("something")), field(63, {}), field(0, {})});
+  const Input unknown = join({field(12, as_bytes("something")), field(63, {}), field(0, {})});
   const auto decoded =
       decode(file_with(join({unknown, needed(), unknown}), 1, 7, as_bytes("more")));
   ASSERT_TRUE(decoded);

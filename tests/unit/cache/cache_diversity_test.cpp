@@ -104,10 +104,10 @@ TEST(CacheDiversity, ARefreshInACrowdedNetworkCostsNobodyItsPlace) {
   network.attack(101, 1);
   network.honest(20);
   CacheEntry known = cache.entries().back();
-  known.last_reached = 9'000;
+  set_reached(known, 9'000);
   cache.on_reached(known);
   EXPECT_EQ(cache.size(), 121U);
-  known.last_reached = 10'000;
+  set_reached(known, 10'000);
   cache.merge(std::vector{known});
   EXPECT_EQ(cache.size(), 121U);
 }
@@ -119,7 +119,7 @@ TEST(CacheDiversity, MovingIntoACrowdedNetworkReplacesItsWorst) {
   network.attack(kShare, 1);
   CacheEntry moves = *cache.find(id_of(3));
   moves.address = address_in(0xc600, 60'000);
-  moves.last_reached = 9'000;
+  set_reached(moves, 9'000);
   cache.on_reached(moves);
   EXPECT_EQ(cache.size(), 150 + kShare - 1);
   EXPECT_EQ(cache.find(id_of(1'000'000)), nullptr);  // The first of the attackers.
@@ -174,12 +174,11 @@ void expect_rules(const BootstrapCache& cache) {
     EXPECT_EQ(cache.find(entry.id), &entry);
   }
   EXPECT_LE(cache.size(), cache.config().capacity);
-  EXPECT_TRUE(
-      std::ranges::is_sorted(cache.entries(), std::ranges::greater{}, &CacheEntry::last_reached));
+  EXPECT_TRUE(std::ranges::is_sorted(cache.entries(), std::ranges::greater{}, &CacheEntry::order));
   const auto candidates = cache.candidates();
   EXPECT_EQ(candidates.size(), cache.size());
   EXPECT_TRUE(std::ranges::is_sorted(candidates, {}, [](const CacheEntry* entry) {
-    return std::pair(entry->failures, -entry->last_reached);
+    return std::pair(entry->failures, -static_cast<std::int64_t>(entry->order));
   }));
 }
 
@@ -202,7 +201,7 @@ class RandomCalls {
       case 3:
         return cache.merge(other);
       case 4:
-        return cache.clamp_times(draw(2'000));
+        return cache.renumber([this](const CacheEntry& one) { return one.order + draw(3); });
       case 5:
       case 6:
         other.on_reached(entry());

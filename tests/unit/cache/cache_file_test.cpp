@@ -96,14 +96,51 @@ TEST_F(CacheFileTest, HoldsWhatWasSavedForItsOwnerOnly) {
 }
 
 TEST_F(CacheFileTest, WhatAnotherProcessSavedStays) {
+  CacheFile our_file = file();
   BootstrapCache ours = holding({1, 2});
-  EXPECT_EQ(save(ours), "");
+  EXPECT_TRUE(our_file.save(ours));
   BootstrapCache theirs = holding({2, 3});
   theirs.on_reached(entry_of(1, 9000));
   EXPECT_EQ(save(theirs), "");
   ours.on_reached(entry_of(4, 5000));
-  EXPECT_EQ(save(ours), "");
-  EXPECT_EQ(loaded(), (Ids{id_of(1), id_of(4), id_of(3), id_of(2)}));
+  EXPECT_TRUE(our_file.save(ours));
+  EXPECT_EQ(loaded(), (Ids{id_of(4), id_of(1), id_of(3), id_of(2)}));
+}
+
+// Each has numbers of its own for what it reaches; what is saved later was reached later.
+TEST_F(CacheFileTest, ProcessesThatShareTheFileAgreeOnWhatIsNewer) {
+  const auto reach = [](BootstrapCache& cache, std::uint32_t number, std::uint16_t port) {
+    CacheEntry entry = entry_of(number, 1'000);
+    entry.order = 0;
+    entry.address = entry.address.with_port(port);
+    cache.on_reached(entry);
+  };
+  CacheFile our_file = file();
+  CacheFile their_file = file();
+  BootstrapCache ours;
+  BootstrapCache theirs;
+  reach(ours, 1, 100);
+  ASSERT_TRUE(our_file.save(ours));
+  theirs.merge(their_file.load().entries);
+  for (std::uint32_t i = 2; i < 50; ++i) reach(theirs, i, 100);
+  reach(theirs, 1, 200);
+  ASSERT_TRUE(their_file.save(theirs));
+  ASSERT_TRUE(our_file.save(ours));
+  const auto port_of_first = [this] {
+    BootstrapCache out;
+    out.merge(file().load().entries);
+    return out.find(id_of(1))->address.port();
+  };
+  EXPECT_EQ(port_of_first(), 200) << "we have not reached it since";
+  reach(ours, 1, 300);
+  ASSERT_TRUE(our_file.save(ours));
+  EXPECT_EQ(port_of_first(), 300) << "whatever our number is";
+  ASSERT_TRUE(their_file.save(theirs));
+  EXPECT_EQ(port_of_first(), 300);
+  EXPECT_EQ(loaded().front(), id_of(1));
+  reach(theirs, 9, 100);
+  ASSERT_TRUE(their_file.save(theirs));
+  EXPECT_EQ(loaded().front(), id_of(9));
 }
 
 TEST_F(CacheFileTest, WhatWeForgotDoesNotComeBack) {
@@ -114,15 +151,19 @@ TEST_F(CacheFileTest, WhatWeForgotDoesNotComeBack) {
   EXPECT_EQ(loaded(), (Ids{id_of(3), id_of(1)}));
 }
 
-TEST_F(CacheFileTest, TimesOfAWrongClockAreBounded) {
+TEST_F(CacheFileTest, AClockThatWasWrongNeitherWinsNorIsMended) {
   EXPECT_EQ(save(holding({1, 4'000'000})), "");
-  const auto found = file().load(2000);
-  EXPECT_EQ(found.entries[0].last_reached, 2000);
-  EXPECT_EQ(found.entries[0].first_reached, 2000);
+  CacheFile again = file();
   BootstrapCache cache;
-  cache.merge(found.entries);
-  EXPECT_TRUE(file().save(cache, 2000));
-  EXPECT_EQ(file().load().entries[0].last_reached, 2000);
+  cache.merge(again.load().entries);
+  CacheEntry reached = entry_of(1, 2'000);
+  reached.order = 0;
+  cache.on_reached(reached);
+  EXPECT_TRUE(again.save(cache));
+  const auto found = file().load();
+  EXPECT_EQ(ids(found.entries), (Ids{id_of(1), id_of(4'000'000)}));
+  EXPECT_EQ(found.entries[0].last_reached, 2'000);
+  EXPECT_EQ(found.entries[1].last_reached, 4'001'000);
 }
 
 TEST_F(CacheFileTest, DamageIsSetAsideAndTold) {

@@ -2,6 +2,8 @@
 // Entries for the tests of the cache.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -25,6 +27,12 @@ inline SocketAddress address_in(std::uint16_t prefix, std::uint32_t host,
                              port);
 }
 
+/// By a clock that was always right: what was reached later has the larger time.
+inline void set_reached(CacheEntry& entry, std::int64_t time) {
+  entry.last_reached = time;
+  entry.order = static_cast<std::uint64_t>(std::clamp<std::int64_t>(time, 0, 1LL << 59));
+}
+
 /// Number `number`, each in a network of its own, reached at `time`.
 inline CacheEntry entry_of(std::uint32_t number, std::int64_t time) {
   CacheEntry out;
@@ -32,7 +40,7 @@ inline CacheEntry entry_of(std::uint32_t number, std::int64_t time) {
   out.address = address_in(static_cast<std::uint16_t>(0x0b00 + number), number);
   out.certificate = {0x30, static_cast<u8>(number)};
   out.first_reached = time;
-  out.last_reached = time;
+  set_reached(out, time);
   return out;
 }
 

@@ -50,6 +50,12 @@ class DiscoveryTest : public OwnersFixture {
     discovery.on_link_ready(now, peer);
     return peer;
   }
+  [[nodiscard]] LinkWentDown ended(u8 number, Duration lasted) const {
+    return {.peer = id_of(number),
+            .address = address_of(number),
+            .up_since = now - lasted,
+            .we_dialled = true};
+  }
   void fails(u8 number) {
     PeerConnection& attempt = attempt_to(number);
     peers.retire(attempt, {});
@@ -132,11 +138,83 @@ TEST_F(DiscoveryTest, WithoutALinkItBootstrapsAgain) {
   Peer& peer = succeeds(1);
   peers.close_directions(now, peer, ErrorCode::none, "");
   peers.take_down(peer, "gone", false);
-  discovery.on_link_down(now);
+  discovery.on_link_down(now, ended(1, PeerTable::kSettledTime));
   EXPECT_EQ(discovery.next_deadline(), now);
   discovery.on_deadline(now);
   discovery.continue_bootstrap(now);
   EXPECT_EQ(source.dials.size(), 2U);
+}
+
+TEST_F(DiscoveryTest, WhoseLinkDidNotLastIsLeftAloneForAWhile) {
+  bootstraps(2);
+  Peer& peer = succeeds(1);
+  peers.close_directions(now, peer, ErrorCode::none, "");
+  peers.take_down(peer, "gone", false);
+  discovery.on_link_down(now, ended(1, 1s));
+  discovery.on_deadline(now);
+  discovery.continue_bootstrap(now);
+  ASSERT_EQ(source.dials.size(), 2U);
+  EXPECT_EQ(source.dials.back().remote, address_of(2));
+  discovery.cancel_bootstrap(now);
+  source.dials.clear();
+  bootstraps(2);  // Who asks for it gets it, the other one first.
+  dials(2);
+  ASSERT_EQ(source.dials.size(), 2U);
+  EXPECT_EQ(source.dials.back().remote, address_of(1));
+}
+
+TEST_F(DiscoveryTest, WhoDialledUsAndLeftIsNotLeftAlone) {
+  bootstraps(2);
+  Peer& peer = succeeds(1);
+  peers.close_directions(now, peer, ErrorCode::none, "");
+  peers.take_down(peer, "gone", false);
+  LinkWentDown event = ended(1, 1s);
+  event.we_dialled = false;
+  discovery.on_link_down(now, event);
+  EXPECT_FALSE(known.is_paused(now, {.address = address_of(1)}));
+}
+
+// As when a dial-back to it has become the outbound connection meanwhile.
+TEST_F(DiscoveryTest, AnAttemptThatIsNotNeededWaitsForTheLinkThatThereIs) {
+  bootstraps(1);
+  PeerConnection& attempt = attempt_to(1);
+  introduced(attempt, 1);
+  Peer& peer = *peers.admit(now, id_of(1), Role::node);
+  PeerConnection& other = connected(1, true);
+  peer.outbound = other.slot;
+  other.owner = peer.slot;
+  discovery.on_superseded(now, attempt, peer);
+  peers.close(now, attempt, ErrorCode::not_needed, "");
+  discovery.on_connection_ended(now, attempt, "there is a link already");
+  discovery.continue_bootstrap(now);
+  EXPECT_TRUE(emitted<BootstrapFailed>().empty());
+  EXPECT_TRUE(discovery.is_bootstrapping());
+  peer.up = true;
+  discovery.on_link_ready(now, peer);
+  EXPECT_EQ(emitted<Bootstrapped>().size(), 1U);
+  peer.up = false;
+}
+
+TEST_F(DiscoveryTest, AConnectionThatItOnlyWaitsForIsNotClosedWithTheBootstrap) {
+  bootstraps(1);
+  PeerConnection& attempt = attempt_to(1);
+  introduced(attempt, 1);
+  Peer& peer = *peers.admit(now, id_of(1), Role::node);
+  PeerConnection& other = connected(1, true);
+  peer.outbound = other.slot;
+  other.owner = peer.slot;
+  discovery.on_superseded(now, attempt, peer);
+  discovery.cancel_bootstrap(now);
+  EXPECT_FALSE(other.has_ended());
+}
+
+TEST_F(DiscoveryTest, AnAttemptWinsWithTheLinkThatAnotherConnectionMade) {
+  bootstraps(1);
+  const ConnectionSlot attempt = attempt_to(1).slot;
+  Peer& peer = linked(1);
+  discovery.on_link_ready(now, peer);
+  EXPECT_EQ(emitted<Bootstrapped>().size(), 1U);
+  EXPECT_TRUE(connections[attempt].has_ended());
 }
 
 TEST_F(DiscoveryTest, NothingIsDialledAfterShutDown) {

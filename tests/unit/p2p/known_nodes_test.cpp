@@ -55,6 +55,35 @@ TEST_F(KnownNodesTest, WhatIsReachedIsInTheCacheAndAChange) {
   EXPECT_EQ(known.learned(), 0U);
 }
 
+TEST_F(KnownNodesTest, AClockThatIsNotSetYetGivesNoTimes) {
+  cache::CacheEntry before{.id = id_of(1), .address = address_of(9)};
+  before.first_reached = before.last_reached = 1'800'000'000;
+  config.remembered = {before};
+  KnownNodes in_1970{config, id_of(255)};
+  for (const u8 number : {1, 2}) {
+    PeerConnection& connection = connected(number, true);
+    in_1970.on_reached(now, connection, &source.of(connection), cache::Evidence::dialled);
+  }
+  EXPECT_EQ(in_1970.cache().find(id_of(1))->address, address_of(1));
+  EXPECT_EQ(in_1970.cache().find(id_of(1))->last_reached, 1'800'000'000);
+  EXPECT_EQ(in_1970.cache().find(id_of(2))->last_reached, 0);
+  config.unix_time_at_zero = UnixSeconds{1'900'000'000s};
+  KnownNodes set{config, id_of(255)};
+  PeerConnection& connection = connected(3, true);
+  set.on_reached(now, connection, &source.of(connection), cache::Evidence::dialled);
+  EXPECT_EQ(set.cache().find(id_of(3))->last_reached, 1'900'000'001);
+}
+
+TEST_F(KnownNodesTest, WhoIsPausedIsNotPicked) {
+  reaches(1);
+  known.pause(now, address_of(1), random);
+  EXPECT_FALSE(known.pick(now, {}, anybody, random));
+  EXPECT_TRUE(known.pick(now + 1s, {}, anybody, random));
+  known.pause(now + 1s, address_of(1), random);
+  known.resume(address_of(1));
+  EXPECT_FALSE(known.is_paused(now + 1s, {.address = address_of(1)}));
+}
+
 TEST_F(KnownNodesTest, CandidatesAreTheCacheThenContactsThenWhatWasLearned) {
   reaches(1);
   known.learn({.id = id_of(3), .address = address_of(3)}, address_of(9));

@@ -150,6 +150,62 @@ TEST_F(PeerTableOfClientTest, DialsAgainAndGivesUpAfterSomeAttempts) {
   EXPECT_FALSE(down[1].will_retry);
 }
 
+TEST_F(PeerTableOfClientTest, ALinkThatDidNotLastDoesNotShortenTheWaits) {
+  Peer& peer = linked(1);
+  const auto comes_back = [&] {
+    now = peers.next_deadline();
+    peers.on_deadline(now);
+    peers.attach_outbound(now, peer, connected(1, true));
+    EXPECT_TRUE(peer.up);
+    posted_events();
+  };
+  for (const Duration longest : {1s, 2s, 4s, 8s}) {
+    loses(peer.outbound);
+    EXPECT_GE(peers.next_deadline(), now + longest / 2);
+    EXPECT_LE(peers.next_deadline(), now + longest);
+    comes_back();
+  }
+  now += PeerTable::kSettledTime;
+  loses(peer.outbound);
+  EXPECT_LE(peers.next_deadline(), now + 1s);
+}
+
+TEST_F(PeerTableOfClientTest, WhoAskedForAConnectionThatIsNotNeededGetsTheLinkThatThereIs) {
+  const Candidate by_id{.address = address_of(9), .id = id_of(1)};
+  const Candidate by_address{.address = address_of(8)};
+  Peer& peer = linked(1);
+  PeerConnection& second = connected(1, true);
+  second.requested = {by_id, by_address};
+  peers.hand_over_requests(peer, second);
+  EXPECT_TRUE(second.requested.empty());
+  const auto up = emitted<LinkUp>();
+  ASSERT_EQ(up.size(), 2U);
+  EXPECT_EQ(up[0].address, address_of(1));
+  EXPECT_EQ(up[1].address, address_of(8)) << "that is all the caller knows";
+}
+
+TEST_F(PeerTableTest, WhoAskedForAConnectionThatIsNotNeededWaitsForTheLink) {
+  Peer& peer = *peers.admit(now, id_of(1), Role::node);
+  peer.address = address_of(1);
+  PeerConnection& outbound = connected(1, true);
+  peers.attach_outbound(now, peer, outbound);
+  PeerConnection& second = connected(1, true);
+  second.requested = {{.address = address_of(1)}, {.address = address_of(8)}};
+  peers.hand_over_requests(peer, second);
+  EXPECT_TRUE(emitted<LinkUp>().empty());
+  EXPECT_EQ(outbound.requested.size(), 2U);
+  PeerConnection& inbound = connected(1, false);
+  peers.attach_inbound(now, peer, inbound);
+  inbound.stage = Stage::open;
+  outbound.peer_reached_us = true;
+  peers.attach_outbound(now, peer, outbound);
+  const auto up = emitted<LinkUp>();
+  ASSERT_EQ(up.size(), 2U);
+  EXPECT_EQ(up[0].address, address_of(1));
+  EXPECT_EQ(up[1].address, address_of(8));
+  EXPECT_TRUE(outbound.requested.empty());
+}
+
 TEST_F(PeerTableOfClientTest, WhatWillNotComeBackIsAbandoned) {
   Peer& peer = linked(1);
   peers.retire(connections[peer.outbound],

@@ -121,6 +121,15 @@ TEST_F(ReachabilityTest, TheVerdictHasTheReasonOfTheFailure) {
   EXPECT_EQ(last_verdict(), Verdict::another_peer_answered);
 }
 
+TEST_F(ReachabilityTest, APeerWithoutRoomForTheDialBackRefusedIt) {
+  Peer& peer = comes(1);
+  PeerConnection& dial_back = *dial_back_to(peer);
+  introduced(dial_back, 1);
+  peers.retire(dial_back, {});
+  reachability.on_dial_back_ended(now, dial_back, {.why = "it has too many", .no_room = true});
+  EXPECT_EQ(last_verdict(), Verdict::refused);
+}
+
 TEST_F(ReachabilityTest, NoAddressIsDialledThatIsNotAllowed) {
   config.advertised = {address_of(1)};
   comes(1);
