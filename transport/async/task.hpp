@@ -14,12 +14,13 @@
 // temporary twice when that has a destructor. Give it a name in a statement of its own.
 #pragma once
 
-#include <cassert>
 #include <coroutine>
 #include <exception>
 #include <optional>
 #include <type_traits>
 #include <utility>
+
+#include "qpeer/transport/base/precondition.hpp"
 
 namespace qpeer::async {
 
@@ -129,7 +130,7 @@ class [[nodiscard]] Task {
       T await_resume() { return child.promise().take(); }
       std::coroutine_handle<promise_type> child;
     };
-    assert(coroutine_ && !coroutine_.promise().continuation && "a task is awaited once");
+    precondition(coroutine_ && !coroutine_.promise().continuation, "a task is awaited once");
     return Awaiter{coroutine_};
   }
 

@@ -3,7 +3,6 @@
 // drives the loop until one is done.
 #pragma once
 
-#include <cassert>
 #include <coroutine>
 #include <cstddef>
 #include <exception>

@@ -10,7 +10,6 @@
 // Destroying the operation, which is what cancelling the task does, unlinks it from either list.
 #pragma once
 
-#include <cassert>
 #include <coroutine>
 
 #include "qpeer/transport/async/task.hpp"
