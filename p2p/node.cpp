@@ -296,7 +296,7 @@ bool Node::consistent() const { return impl_->consistent(); }
 bool Node::Implementation::consistent() const {
   return connections.consistent() && peers.consistent() && visitors.consistent() &&
          known.consistent() && reachability.consistent() && discovery.consistent() &&
-         mailbox.consistent();
+         mailbox.consistent() && ports.consistent();
 }
 
 }  // namespace qpeer::p2p

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "qpeer/tests/sim/packets.hpp"
+#include "qpeer/transport/base/assert.hpp"
 
 namespace qpeer::sim {
 namespace {
@@ -270,6 +271,7 @@ void Network::deliver(std::uint32_t index) {
       host->node_->on_datagram(now_, {.path = {.local = local, .remote = packet.from},
                                       .ecn = packet.ecn,
                                       .payload = datagram.payload});
+      check(*host);
     }
     if (packet.storage.size() > kKeptSize) packet.storage = std::vector<u8>(kUsualSize);
     free_packets_.push_back(index);
@@ -293,6 +295,7 @@ void Network::on_timer(Host& host, Instant armed) {
     host.last_deadline_ = now_;
     if (host.spins_ > kMaxSpins) die(host, "spins: its deadline passes and stays");
     host.node_->on_deadline(now_);
+    check(host);
   }
   pump(host);
 }
@@ -301,9 +304,17 @@ void Network::pump(Host& host) {
   if (!host.node_) return;
   std::uint32_t steps = 0;
   while (host.node_->poll_event() || transmit(host)) {
+    check(host);
     if (++steps > kMaxSpins) die(host, "spins: it sends or tells without end");
   }
   arm(host);
+}
+
+/// In builds with assertions each machine must agree with itself after each event.
+void Network::check(Host& host) const {
+  if constexpr (!kAssertions) return;
+  if (host.checks_++ % (1 + host.node_->weight() / 4) != 0) return;
+  if (!host.node_->consistent()) die(host, "contradicts itself");
 }
 
 void Network::arm(Host& host) {

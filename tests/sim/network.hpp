@@ -30,6 +30,10 @@ class Node {
   virtual void on_deadline(Instant now) = 0;
   /// Handles one event; false when there was none.
   virtual bool poll_event() = 0;
+  /// Whether the machine agrees with itself.
+  [[nodiscard]] virtual bool consistent() const { return true; }
+  /// How much consistent() looks at: with more, the network asks less often.
+  [[nodiscard]] virtual std::size_t weight() const { return 1; }
 };
 
 /// Puts any Machine behind Node: the machine stays its owner's, `on_event` gets each event.
@@ -47,6 +51,16 @@ class MachineNode final : public Node {
     auto event = machine_.poll_event();
     if (event) on_event_(*event);
     return static_cast<bool>(event);
+  }
+  [[nodiscard]] bool consistent() const override {
+    if constexpr (requires(const M& m) { m.consistent(); }) return machine_.consistent();
+    return true;
+  }
+  [[nodiscard]] std::size_t weight() const override {
+    if constexpr (requires(const M& m) { m.stats().connections; }) {
+      return machine_.stats().connections;
+    }
+    return 1;
   }
 
  private:
@@ -71,6 +85,7 @@ class Host {
   Instant armed_ = kNever;   ///< Of the timer event that counts; others in the heap are stale.
   Instant last_deadline_{};  ///< For telling a machine that does not move on.
   std::uint32_t spins_ = 0;
+  std::uint32_t checks_ = 0;  ///< Events after which the machine might have been looked at.
 };
 
 struct NetworkStats {
@@ -168,6 +183,7 @@ class Network {
   void on_timer(Host& host, Instant armed);
   void pump(Host& host);
   void arm(Host& host);
+  void check(Host& host) const;
   bool transmit(Host& host);
   void send(Host& host, const SocketAddress& from, const SocketAddress& to, Ecn ecn,
             MutableBytes payload);

@@ -10,7 +10,6 @@
 #pragma once
 
 #include <array>
-#include <cassert>
 #include <cstddef>
 #include <exception>
 #include <expected>

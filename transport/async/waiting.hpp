@@ -16,7 +16,6 @@
 // All of this is of one thread: that of the loop whose events resume the coroutines.
 #pragma once
 
-#include <cassert>
 #include <coroutine>
 #include <exception>
 #include <type_traits>

@@ -11,6 +11,7 @@
 #include <array>
 #include <cerrno>
 
+#include "qpeer/transport/base/assert.hpp"
 #include "qpeer/transport/io/system_clock.hpp"
 
 namespace qpeer::io {
@@ -375,6 +376,8 @@ void EventLoop::fire_timers() {
     Timer::Node* const node = due_[next++];
     if (node != nullptr) fire(*node);
   }
+  // Many are looked at now and then.
+  QPEER_ASSERT(heap_.size() > 64 && next_order_ % 64 != 0 ? true : timers_are_consistent());
 }
 
 void EventLoop::fire(Timer::Node& node) {
@@ -385,6 +388,18 @@ void EventLoop::fire(Timer::Node& node) {
     if (node.orphaned) delete &node;
   });
   node.callback(turn_time_);
+}
+
+bool EventLoop::timers_are_consistent() const {
+  for (std::size_t index = 0; index < heap_.size(); ++index) {
+    const Timer::Node& node = *heap_[index];
+    if (node.loop != this || node.index != index || node.place != Timer::Node::Place::heap) {
+      return false;
+    }
+    if (node.deadline == kNever) return false;
+    if (index != 0 && node.before(*heap_[(index - 1) / 2])) return false;
+  }
+  return true;
 }
 
 void EventLoop::run_posted() {

@@ -195,7 +195,10 @@ class EventLoop {
   std::vector<std::unique_ptr<Slot>> slots_;
   std::vector<std::uint32_t> free_slots_;
   Slot* running_slot_ = nullptr;
-  std::unique_ptr<Slot> removed_;   // The running one, when it removed itself.
+  std::unique_ptr<Slot> removed_;  // The running one, when it removed itself.
+  /// Whether the timers are a heap and know their places. For assertions.
+  [[nodiscard]] bool timers_are_consistent() const;
+
   std::vector<Timer::Node*> heap_;  // The earliest on top.
   std::vector<Timer::Node*> due_;   // Taken from the heap in this turn; null where cancelled.
   Timer::Node* firing_ = nullptr;
