@@ -3,7 +3,7 @@
 // peer that has all keys. No crash, no endless work, and it ends once the peer is silent.
 #include <gtest/gtest.h>
 
-#include "qpeer/tests/sim/fuzz_scenes.hpp"
+#include "qpeer/tests/sim/fuzz_fixtures.hpp"
 
 extern "C" int LLVMFuzzerInitialize(int*, char***) {
   GTEST_FLAG_SET(break_on_failure, true);  // The simulator's expectations count here too.
@@ -11,6 +11,6 @@ extern "C" int LLVMFuzzerInitialize(int*, char***) {
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const qpeer::u8* data, std::size_t size) {
-  qpeer::sim::ConnectionScene::run({data, size});
+  qpeer::sim::ConnectionFuzzFixture::run({data, size});
   return 0;
 }

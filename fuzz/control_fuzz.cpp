@@ -55,8 +55,13 @@ void check_message(const ControlMessage& message) {
   }
   std::vector<u8> storage(kMaxControlMessage);
   Writer out{storage};
-  std::visit([&out](const auto& each) { each.encode(out); }, message);
-  check(out.ok());
+  std::visit(
+      [&out](const auto& each) {
+        each.encode(out);
+        const std::size_t body = each.body_size();
+        check(out.ok() && out.size() == varint_size(each.kType) + varint_size(body) + body);
+      },
+      message);
   const Reading back = read(out.written(), out.size());
   check(back.error == ErrorCode::none && back.messages.size() == 1);
   check(back.messages[0] == message);

@@ -3,7 +3,7 @@
 // connection that stays once the world is silent.
 #include <gtest/gtest.h>
 
-#include "qpeer/tests/sim/fuzz_scenes.hpp"
+#include "qpeer/tests/sim/fuzz_fixtures.hpp"
 
 extern "C" int LLVMFuzzerInitialize(int*, char***) {
   GTEST_FLAG_SET(break_on_failure, true);  // The simulator's expectations count here too.
@@ -11,6 +11,6 @@ extern "C" int LLVMFuzzerInitialize(int*, char***) {
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const qpeer::u8* data, std::size_t size) {
-  qpeer::sim::EndpointScene::run({data, size});
+  qpeer::sim::EndpointFuzzFixture::run({data, size});
   return 0;
 }

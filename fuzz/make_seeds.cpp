@@ -13,7 +13,7 @@
 #include "qpeer/cache/cache_text.hpp"
 #include "qpeer/crypto/identity.hpp"
 #include "qpeer/p2p/control_messages.hpp"
-#include "qpeer/tests/sim/fuzz_scenes.hpp"
+#include "qpeer/tests/sim/fuzz_fixtures.hpp"
 #include "qpeer/tests/sim/packets.hpp"
 #include "qpeer/transport/connection/session_ticket.hpp"
 #include "qpeer/transport/wire/frame.hpp"
@@ -256,14 +256,14 @@ void add_control(Corpus& corpus) {
 
 // --- traffic -----------------------------------------------------------------------------------
 
-/// What a client does to the server of the scene, written down.
+/// What a client does to the server of the fixture, written down.
 void add_endpoint_run(Corpus& corpus, u8 options, Version version, std::uint64_t size,
                       bool closes) {
   NullKeys keys;
-  EndpointScene scene(options);
-  const EndpointRecorder recorder(scene, options);
+  EndpointFuzzFixture fixture(options);
+  const EndpointRecorder recorder(fixture, options);
   std::vector<Input> datagrams;
-  scene.network().on_send([&datagrams](const Passing& datagram) {
+  fixture.network().on_send([&datagrams](const Passing& datagram) {
     datagrams.emplace_back(datagram.payload.begin(), datagram.payload.end());
   });
   PeerConfig config;
@@ -272,19 +272,19 @@ void add_endpoint_run(Corpus& corpus, u8 options, Version version, std::uint64_t
   config.connection.version = version;
   config.tls.early_data = true;
   config.early_data = transport::EarlyDataPolicy::resend;
-  Peer& client = scene.network().add_peer(config, SocketAddress::ipv4({10, 1, 0, 1}, 443));
+  Peer& client = fixture.network().add_peer(config, SocketAddress::ipv4({10, 1, 0, 1}, 443));
   client.checks = false;
-  client.connect(scene.server()).sends(size);
-  scene.network().run_until(client.acknowledged(), 2s);
-  if ((options & EndpointScene::kEarlyData) != 0 && !client.session().tickets.empty()) {
+  client.connect(fixture.server()).sends(size);
+  fixture.network().run_until(client.acknowledged(), 2s);
+  if ((options & EndpointFuzzFixture::kEarlyData) != 0 && !client.session().tickets.empty()) {
     client.config().session_ticket = client.session().tickets.front();
     client.session().closes(0, "");
-    Session& again = client.connect(scene.server());
+    Session& again = client.connect(fixture.server());
     again.sends_early(size);
-    scene.network().run_until([&] { return again.confirmed_at.has_value(); }, 2s);
+    fixture.network().run_until([&] { return again.confirmed_at.has_value(); }, 2s);
   }
   if (closes && !client.session().closed()) client.session().closes(1, "done");
-  scene.network().run_for(1s);
+  fixture.network().run_for(1s);
   corpus.add("endpoint", recorder.input());
   std::vector<std::string> seen;
   for (const Input& datagram : datagrams) {
@@ -301,10 +301,10 @@ void add_endpoint_run(Corpus& corpus, u8 options, Version version, std::uint64_t
 
 void add_endpoint_runs(Corpus& corpus) {
   for (const u8 options :
-       {u8{0}, EndpointScene::kAnyTag, EndpointScene::kRetryAlways,
-        static_cast<u8>(EndpointScene::kAnyTag | EndpointScene::kDials),
-        static_cast<u8>(EndpointScene::kAnyTag | EndpointScene::kEarlyData),
-        static_cast<u8>(EndpointScene::kEarlyData | EndpointScene::kPrefersV2)}) {
+       {u8{0}, EndpointFuzzFixture::kAnyTag, EndpointFuzzFixture::kRetryAlways,
+        static_cast<u8>(EndpointFuzzFixture::kAnyTag | EndpointFuzzFixture::kDials),
+        static_cast<u8>(EndpointFuzzFixture::kAnyTag | EndpointFuzzFixture::kEarlyData),
+        static_cast<u8>(EndpointFuzzFixture::kEarlyData | EndpointFuzzFixture::kPrefersV2)}) {
     add_endpoint_run(corpus, options, Version::v1, 500, true);
     add_endpoint_run(corpus, options, Version::v1, 20'000, false);
     add_endpoint_run(corpus, options, Version::v2, 500, true);
@@ -327,15 +327,16 @@ void add_connection_inputs(Corpus& corpus) {
   for (u8 options = 0; options < 32; ++options) all_options.push_back(options);
   // Of those who come back, and of a server that prefers version 2, a few moments: more seeds than
   // a short run takes are none.
-  for (const u8 more : {ConnectionScene::kComesBack, ConnectionScene::kPrefersV2}) {
+  for (const u8 more : {ConnectionFuzzFixture::kComesBack, ConnectionFuzzFixture::kPrefersV2}) {
     for (const u8 moment : {0, 2, 4}) {
       all_options.push_back(static_cast<u8>(more | moment));
-      all_options.push_back(static_cast<u8>(more | moment | ConnectionScene::kAttackClient));
+      all_options.push_back(static_cast<u8>(more | moment | ConnectionFuzzFixture::kAttackClient));
     }
   }
   for (const u8 options : all_options) {
     const std::array<u8, 1> first{options};
-    if ((options & (ConnectionScene::kExtensions | ConnectionScene::kEstablished)) == 0) {
+    if ((options & (ConnectionFuzzFixture::kExtensions | ConnectionFuzzFixture::kEstablished)) ==
+        0) {
       corpus.add("connection", join({first, versions_step, Input{0x05}}));
       corpus.add("connection", join({first, retry_step, Input{0x05}}));
     }

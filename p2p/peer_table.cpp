@@ -65,6 +65,7 @@ void PeerTable::erase(const Peer& peer) {
 
 std::vector<const Peer*> PeerTable::all() const {
   std::vector<const Peer*> out;
+  out.reserve(by_id_.size());
   for (const auto& [id, slot] : by_id_) out.push_back(&peers_[slot]);
   return out;
 }

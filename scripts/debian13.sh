@@ -108,7 +108,7 @@ main() {
   say "compiling with $(inside g++ --version | head -n 1)"
   inside sh -ec '
     cmake -G Ninja -S /qpeer -B /build -DCMAKE_BUILD_TYPE=Release -DQPEER_DEV=ON -DQPEER_TESTS=OFF -DQPEER_BENCH=OFF -DQPEER_EXAMPLES=ON
-    cmake --build /build
+    cmake --build /build -- -k 0
     ctest --test-dir /build --no-tests=error --output-on-failure' >"$folder/log" 2>&1 || {
     grep -E -m 20 'error|FAILED|\*\*\*' "$folder/log" || tail -n 20 "$folder/log"
     say "it failed (all of it: $folder/log)"

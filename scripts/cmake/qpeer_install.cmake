@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT OR BSD-3-Clause
 # Install rules: libqpeer.a, the public headers, find_package(qpeer), pkg-config, the programs.
-include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 set(_cmake_dir ${CMAKE_INSTALL_LIBDIR}/cmake/qpeer)

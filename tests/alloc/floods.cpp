@@ -26,11 +26,11 @@ void run(const Flood& flood) {
   SCOPED_TRACE(flood.what);
   PeerConfig ours = usual();
   if (flood.ours) flood.ours(ours);
-  Scene scene(flood.victim, flood.adversary, ours);
-  scene.network.reserve_packets(1'000);
-  scene.begin();
-  scene.run(1s);
-  if (flood.before) flood.before(scene);
+  ConformanceFixture fixture(flood.victim, flood.adversary, ours);
+  fixture.network.reserve_packets(1'000);
+  fixture.begin();
+  fixture.run(1s);
+  if (flood.before) flood.before(fixture);
   const std::uint64_t before = allocation_counts().live_bytes;
   std::uint64_t peak = 0;
   std::uint64_t early_peak = 0;
@@ -38,9 +38,9 @@ void run(const Flood& flood) {
   std::uint64_t quickest_late = ~0ULL;
   std::uint64_t begin = cpu_time();
   for (std::uint64_t i = 0; i < kRounds; ++i) {
-    flood.round(scene, i);
-    forget_notes(scene);
-    scene.run(1ms);
+    flood.round(fixture, i);
+    forget_notes(fixture);
+    fixture.run(1ms);
     const std::uint64_t live = allocation_counts().live_bytes;
     peak = std::max(peak, live - std::min(before, live));
     if (i == kRounds / 2) early_peak = peak;
@@ -56,9 +56,9 @@ void run(const Flood& flood) {
                 static_cast<unsigned long long>(quickest_early / kBatch),
                 static_cast<unsigned long long>(quickest_late / kBatch));
   }
-  EXPECT_EQ(scene.victim.endpoint().stats().connections, 1U);
-  if (scene.victim.has_session() && scene.victim.session().closed()) {
-    ADD_FAILURE() << to_string(*scene.victim.session().close);
+  EXPECT_EQ(fixture.victim.endpoint().stats().connections, 1U);
+  if (fixture.victim.has_session() && fixture.victim.session().closed()) {
+    ADD_FAILURE() << to_string(*fixture.victim.session().close);
   }
   EXPECT_LE(peak, flood.bound);
   if (!flood.fills) {
@@ -85,10 +85,10 @@ PeerConfig usual() {
   return config;
 }
 
-void forget_notes(Scene& scene) {
-  scene.adversary.forget();
-  if (!scene.victim.has_session()) return;
-  Session& session = scene.victim.session();
+void forget_notes(ConformanceFixture& fixture) {
+  fixture.adversary.forget();
+  if (!fixture.victim.has_session()) return;
+  Session& session = fixture.victim.session();
   session.paths.clear();
   session.observed.clear();
   session.tickets.clear();

@@ -11,7 +11,7 @@
 #include <span>
 #include <string_view>
 
-#include "qpeer/tests/conformance/scene.hpp"
+#include "qpeer/tests/conformance/conformance_fixture.hpp"
 
 namespace qpeer::sim {
 
@@ -20,20 +20,20 @@ struct Flood {
   std::string_view what;
   Side victim = Side::server;
   std::uint64_t bound = 0;
-  std::function<void(Scene&, std::uint64_t)> round;
+  std::function<void(ConformanceFixture&, std::uint64_t)> round;
   AdversaryConfig adversary{};
   std::function<void(PeerConfig&)> ours{};
-  std::function<void(Scene&)> before{};
+  std::function<void(ConformanceFixture&)> before{};
   bool fills = false;  ///< What it sends is to be held, up to the bound.
 };
 
-/// Each in a scene of its own. QPEER_FIGURES=1 prints what was held and what a round took.
+/// Each in a fixture of its own. QPEER_FIGURES=1 prints what was held and what a round took.
 void run_floods(std::span<const Flood> floods);
 
 /// A victim as anybody has it, but for DATAGRAM frames, which are off by default.
 PeerConfig usual();
-/// Notes of the scene itself, which would grow.
-void forget_notes(Scene& scene);
+/// Notes of the fixture itself, which would grow.
+void forget_notes(ConformanceFixture& fixture);
 /// Whether somebody wants to see figures.
 bool shows_figures();
 
@@ -43,7 +43,9 @@ bool shows_figures();
 Octets many(std::uint64_t count, const std::function<Octets(std::uint64_t)>& make);
 Octets stream_frame(std::uint64_t id, std::uint64_t offset, std::uint64_t size, bool fin = false);
 Octets new_connection_id(std::uint64_t number, std::uint64_t retire_prior_to);
-inline void send(Scene& scene, const Octets& frames) { scene.adversary.send(kOneRtt, frames); }
+inline void send(ConformanceFixture& fixture, const Octets& frames) {
+  fixture.adversary.send(kOneRtt, frames);
+}
 
 inline const Ids kAtServer{Side::server};
 

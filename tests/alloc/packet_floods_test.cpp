@@ -23,16 +23,20 @@ TEST(Floods, OfPackets) {
   };
   const std::vector<Flood> floods{
       {"packets that nothing opens", Side::server, 64 << 10,
-       [](Scene& s, std::uint64_t) { s.adversary.send(kOneRtt, zeros(1'000), {.forged = true}); }},
+       [](ConformanceFixture& s, std::uint64_t) {
+         s.adversary.send(kOneRtt, zeros(1'000), {.forged = true});
+       }},
       {"copies of one packet", Side::server, 64 << 10,
-       [](Scene& s, std::uint64_t) { s.adversary.send(kOneRtt, kPing, {.number = 1}); }},
+       [](ConformanceFixture& s, std::uint64_t) {
+         s.adversary.send(kOneRtt, kPing, {.number = 1});
+       }},
       {"key updates", Side::server, 64 << 10,
-       [](Scene& s, std::uint64_t round) {
+       [](ConformanceFixture& s, std::uint64_t round) {
          if (round % 50 == 0) s.adversary.update_keys();
          send(s, kPing);
        }},
       {"CRYPTO in pieces", Side::server, 192 << 10,
-       [](Scene& s, std::uint64_t round) {
+       [](ConformanceFixture& s, std::uint64_t round) {
          send(s, many(100, [&](std::uint64_t i) {
                 return varints({0x06, 1'000 + (round % 10 * 100 + i) * 60, 1, 0});
               }));
@@ -40,7 +44,7 @@ TEST(Floods, OfPackets) {
       {"CRYPTO in pieces, Initial",
        Side::server,
        192 << 10,
-       [](Scene& s, std::uint64_t round) {
+       [](ConformanceFixture& s, std::uint64_t round) {
          s.adversary.send(kInitial, many(100, [&](std::uint64_t i) {
                             return varints({0x06, 1'000 + (round % 10 * 100 + i) * 10, 1, 0});
                           }));
@@ -50,7 +54,7 @@ TEST(Floods, OfPackets) {
       {"1-RTT packets before their keys",
        Side::server,
        64 << 10,
-       [](Scene& s, std::uint64_t) {
+       [](ConformanceFixture& s, std::uint64_t) {
          Octets packet(1'000, 0x41);
          const Octets id = s.adversary.victim_cid();
          std::copy(id.begin(), id.end(), packet.begin() + 1);
@@ -61,7 +65,7 @@ TEST(Floods, OfPackets) {
       {"0-RTT packets before their keys",
        Side::server,
        64 << 10,
-       [](Scene& s, std::uint64_t) {
+       [](ConformanceFixture& s, std::uint64_t) {
          Octets packet(1'000);
          Writer out(packet);
          const Octets dcid = s.adversary.original_dcid();
@@ -77,7 +81,7 @@ TEST(Floods, OfPackets) {
        },
        {.stage = Stage::initial},
        patient,
-       [](Scene& s) { s.adversary.send(kInitial, kPing); }},
+       [](ConformanceFixture& s) { s.adversary.send(kInitial, kPing); }},
   };
   run_floods(floods);
 }
@@ -129,10 +133,11 @@ TEST(Floods, OfSessionTickets) {
   ours.real_client_tls = context("client.example");
   ours.real_server_tls = context("server.example");
   ours.keys = &crypto::openssl_keys();
-  Scene scene(Side::client, {.real_tls = ours.real_server_tls, .keys = ours.keys}, ours);
-  scene.network.reserve_packets(1'000);
-  scene.begin();
-  scene.run(1s);
+  ConformanceFixture fixture(Side::client, {.real_tls = ours.real_server_tls, .keys = ours.keys},
+                             ours);
+  fixture.network.reserve_packets(1'000);
+  fixture.begin();
+  fixture.run(1s);
   std::size_t before = 0;
   std::size_t told = 0;
   for (int i = 0; i < 5'000; ++i) {
@@ -148,13 +153,13 @@ TEST(Floods, OfSessionTickets) {
     message.bytes(Octets(281, 5));
     message.u16(0);
     ASSERT_EQ(message.size(), ticket.size());
-    scene.adversary.send_post_handshake(ticket);
-    scene.run(1ms);
-    told += scene.victim.session().tickets.size();
-    forget_notes(scene);
+    fixture.adversary.send_post_handshake(ticket);
+    fixture.run(1ms);
+    told += fixture.victim.session().tickets.size();
+    forget_notes(fixture);
     if (i == 1'000) before = mallinfo2().uordblks;
   }
-  EXPECT_FALSE(scene.victim.session().closed());
+  EXPECT_FALSE(fixture.victim.session().closed());
   EXPECT_GE(told, 5'000U);
   EXPECT_LE(mallinfo2().uordblks, before + (64 << 10));
   if (shows_figures()) std::printf("tickets: %zu to %zu\n", before, mallinfo2().uordblks);
@@ -163,15 +168,15 @@ TEST(Floods, OfSessionTickets) {
 TEST(Floods, AtAClient) {
   const std::vector<Flood> floods{
       {"NEW_TOKEN", Side::client, 64 << 10,
-       [](Scene& s, std::uint64_t round) {
+       [](ConformanceFixture& s, std::uint64_t round) {
          send(s, join({varints({0x07, 500}), Octets(500, static_cast<u8>(round))}));
        }},
       {"HANDSHAKE_DONE", Side::client, 64 << 10,
-       [](Scene& s, std::uint64_t) { send(s, Octets(1'000, 0x1e)); }},
+       [](ConformanceFixture& s, std::uint64_t) { send(s, Octets(1'000, 0x1e)); }},
       {"OBSERVED_ADDRESS",
        Side::client,
        64 << 10,
-       [](Scene& s, std::uint64_t round) {
+       [](ConformanceFixture& s, std::uint64_t round) {
          send(s, join({varints({0x9f81a6, round, 0x01020304}), {0x11, 0x51}}));
        },
        {.parameters =

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "qpeer/crypto/identity.hpp"
-#include "qpeer/tests/conformance/scene.hpp"
+#include "qpeer/tests/conformance/conformance_fixture.hpp"
 #include "qpeer/transport/connection/session_ticket.hpp"
 
 namespace qpeer::sim {
@@ -28,15 +28,16 @@ std::shared_ptr<crypto::TlsContext> context(Side side) {
 /// An adversary that was there once, and comes again with 0-RTT keys.
 struct Again {
   explicit Again(Stage stage = Stage::connected)
-      : tls(context(Side::client)), scene(Side::server, first(tls), server()) {
-    scene.begin();
-    scene.run();
-    EXPECT_FALSE(scene.adversary.sessions().empty());
+      : tls(context(Side::client)), fixture(Side::server, first(tls), server()) {
+    fixture.begin();
+    fixture.run();
+    EXPECT_FALSE(fixture.adversary.sessions().empty());
     AdversaryConfig config = first(tls);
     config.stage = stage;
-    if (!scene.adversary.sessions().empty()) config.session = scene.adversary.sessions().front();
-    adversary = std::make_unique<Adversary>(scene.network, config);
-    adversary->dials(scene.victim.address());
+    if (!fixture.adversary.sessions().empty())
+      config.session = fixture.adversary.sessions().front();
+    adversary = std::make_unique<Adversary>(fixture.network, config);
+    adversary->dials(fixture.victim.address());
     EXPECT_TRUE(adversary->can_send(kZeroRtt));
   }
   static AdversaryConfig first(const std::shared_ptr<crypto::TlsContext>& tls) {
@@ -48,10 +49,10 @@ struct Again {
     config.keys = &crypto::openssl_keys();
     return config;
   }
-  [[nodiscard]] Session& session() { return scene.victim.session(1); }
+  [[nodiscard]] Session& session() { return fixture.victim.session(1); }
 
   std::shared_ptr<crypto::TlsContext> tls;
-  Scene scene;
+  ConformanceFixture fixture;
   std::unique_ptr<Adversary> adversary;
 };
 
@@ -93,7 +94,7 @@ TEST(Early, FramesThatMayNotBeThere) {
     SCOPED_TRACE(testing::Message() << one.what << " [" << one.ids << "]");
     Again again;
     again.adversary->send(kZeroRtt, one.frames, one.options);
-    again.scene.run();
+    again.fixture.run();
     expect_closed(again.session(), *again.adversary, one.expected);
   }
 }
@@ -104,17 +105,17 @@ TEST(Early, AcknowledgementsAreInOneRtt) {
   Again again;
   Adversary& adversary = *again.adversary;
   adversary.send(kZeroRtt, stream(0, 0, 10));
-  again.scene.run();
+  again.fixture.run();
   EXPECT_TRUE(again.session().confirmed_at.has_value());
   EXPECT_TRUE(adversary.acknowledged(kOneRtt, 0));
   for (const auto& heard : adversary.heard()) EXPECT_NE(heard.level, kZeroRtt);
-  again.scene.run(3s);
-  const std::uint64_t before = again.scene.dropped(DropReason::keys_unavailable);
+  again.fixture.run(3s);
+  const std::uint64_t before = again.fixture.dropped(DropReason::keys_unavailable);
   const PacketNumber late = adversary.next_number(kZeroRtt);
   adversary.send(kZeroRtt, {0x1f});
-  again.scene.run();
+  again.fixture.run();
   EXPECT_FALSE(adversary.acknowledged(kOneRtt, late));
-  EXPECT_EQ(again.scene.dropped(DropReason::keys_unavailable), before + 1);
+  EXPECT_EQ(again.fixture.dropped(DropReason::keys_unavailable), before + 1);
   EXPECT_FALSE(again.session().closed());
 }
 
@@ -122,7 +123,7 @@ TEST(Early, AcknowledgementsAreInOneRtt) {
 TEST(Early, HasNoMessageAtItsEnd) {
   Again again(Stage::handshake);
   again.adversary->send(kZeroRtt, stream(0, 0, 10));
-  again.scene.run();
+  again.fixture.run();
   const Octets& held = again.adversary->held(kHandshake);
   ASSERT_FALSE(held.empty());
   constexpr u8 kEndOfEarlyData = 5;
@@ -141,26 +142,26 @@ TEST(Early, AnAcknowledgementOfWhatWasRejected) {
                                .real_tls = context(Side::server),
                                .keys = &crypto::openssl_keys(),
                                .acknowledges = false};
-  Scene scene(Side::client, config, ours);
-  scene.begin();
-  scene.run();
-  ASSERT_FALSE(scene.victim.session().tickets.empty());
-  scene.victim.config().session_ticket = scene.victim.session().tickets.front();
-  scene.victim.config().early_data = transport::EarlyDataPolicy::resend;
+  ConformanceFixture fixture(Side::client, config, ours);
+  fixture.begin();
+  fixture.run();
+  ASSERT_FALSE(fixture.victim.session().tickets.empty());
+  fixture.victim.config().session_ticket = fixture.victim.session().tickets.front();
+  fixture.victim.config().early_data = transport::EarlyDataPolicy::resend;
   std::size_t early = 0;
-  scene.network.on_send(
+  fixture.network.on_send(
       [&](const Passing& datagram) { early += (datagram.payload[0] & 0xf0) == 0xd0 ? 1 : 0; });
-  Adversary again(scene.network, config);
-  Session& session = scene.victim.connect(again.address());
+  Adversary again(fixture.network, config);
+  Session& session = fixture.victim.connect(again.address());
   ASSERT_TRUE(session.sends_early(5'000).has_value());
-  scene.run();
+  fixture.run();
   ASSERT_EQ(session.early_data_accepted, false);
   EXPECT_GT(early, 2U);
   const std::size_t before = early;
-  scene.run(3s);  // All is lost, as nothing is acknowledged, and sent again.
+  fixture.run(3s);  // All is lost, as nothing is acknowledged, and sent again.
   EXPECT_EQ(early, before);
   again.send(kOneRtt, varints({0x02, 0, 0, 0, 0}));
-  scene.run();
+  fixture.run();
   expect_closed(session, again, closes(protocol_violation, 0x02));
 }
 
@@ -174,28 +175,28 @@ TEST(Early, TicketsKnowNoPreferredAddress) {
     p.preferred_address = wire::PreferredAddress{.ipv4 = SocketAddress::ipv4({10, 9, 9, 9}, 443),
                                                  .connection_id = ConnectionId(Octets(8, 0x77))};
   };
-  Scene scene(Side::client, config, ours);
-  scene.begin();
-  scene.run();
-  ASSERT_FALSE(scene.victim.session().tickets.empty());
-  const auto ticket = transport::SessionTicket::decode(scene.victim.session().tickets.front());
+  ConformanceFixture fixture(Side::client, config, ours);
+  fixture.begin();
+  fixture.run();
+  ASSERT_FALSE(fixture.victim.session().tickets.empty());
+  const auto ticket = transport::SessionTicket::decode(fixture.victim.session().tickets.front());
   ASSERT_TRUE(ticket.has_value());
   EXPECT_FALSE(ticket->parameters.preferred_address.has_value());
 }
 
 // [rfc9001-5.6-6]: a client drops them, whatever key they have.
 TEST(Early, PacketsFromAServer) {
-  Scene scene(Side::client, {.stage = Stage::handshake});
-  scene.begin();
-  Adversary& adversary = scene.adversary;
-  const std::uint64_t before = scene.dropped(DropReason::keys_unavailable);
+  ConformanceFixture fixture(Side::client, {.stage = Stage::handshake});
+  fixture.begin();
+  Adversary& adversary = fixture.adversary;
+  const std::uint64_t before = fixture.dropped(DropReason::keys_unavailable);
   // A Handshake packet under another type.
-  scene.send(kHandshake, kPing, {.first_byte_flips = 0x30});
-  EXPECT_EQ(scene.dropped(DropReason::keys_unavailable), before + 1);
+  fixture.send(kHandshake, kPing, {.first_byte_flips = 0x30});
+  EXPECT_EQ(fixture.dropped(DropReason::keys_unavailable), before + 1);
   EXPECT_EQ(wire::long_packet_type(
                 adversary.packet(kHandshake, kPing, {.first_byte_flips = 0x30})[0], Version::v1),
             wire::PacketType::zero_rtt);
-  EXPECT_TRUE(scene.alive(kHandshake));
+  EXPECT_TRUE(fixture.alive(kHandshake));
 }
 
 }  // namespace

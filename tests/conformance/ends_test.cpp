@@ -4,7 +4,7 @@
 #include <set>
 #include <vector>
 
-#include "qpeer/tests/conformance/scene.hpp"
+#include "qpeer/tests/conformance/conformance_fixture.hpp"
 
 namespace qpeer::sim {
 namespace {
@@ -31,56 +31,56 @@ std::set<EncryptionLevel> told_at(const Adversary& adversary) {
 // [rfc9000-10.2.2-1] [rfc9000-10.2.2-3]
 TEST_P(Ends, ADrainingEndpointIsSilent) {
   for (const Octets& close : {varints({0x1c, 0, 0, 0}), varints({0x1d, 7, 0})}) {
-    Scene scene(GetParam());
-    scene.begin();
-    scene.victim.sends(50'000);
-    scene.run(1s);
-    scene.adversary.send(kOneRtt, close);
-    scene.run(15ms);  // What was on its way.
-    ASSERT_TRUE(scene.victim.session().closed());
-    const std::size_t heard = scene.adversary.datagrams();
-    for (int i = 0; i < 50; ++i) scene.adversary.send(kOneRtt, kPing);
-    scene.run(15ms);
-    EXPECT_EQ(scene.adversary.datagrams(), heard);
+    ConformanceFixture fixture(GetParam());
+    fixture.begin();
+    fixture.victim.sends(50'000);
+    fixture.run(1s);
+    fixture.adversary.send(kOneRtt, close);
+    fixture.run(15ms);  // What was on its way.
+    ASSERT_TRUE(fixture.victim.session().closed());
+    const std::size_t heard = fixture.adversary.datagrams();
+    for (int i = 0; i < 50; ++i) fixture.adversary.send(kOneRtt, kPing);
+    fixture.run(15ms);
+    EXPECT_EQ(fixture.adversary.datagrams(), heard);
   }
 }
 
 // [rfc9000-10.2.1-1] [rfc9000-10.2.1-5] [rfc9000-10.2.1-7] [rfc9000-11.1-1] [rfc9000-11.1-2]: it is
 // told again to who goes on, ever more rarely.
 TEST_P(Ends, AClosingEndpointAnswersRarely) {
-  Scene scene(GetParam());
-  scene.begin();
-  scene.send(kOneRtt, {0x1f});
-  ASSERT_TRUE(scene.victim.session().closed());
+  ConformanceFixture fixture(GetParam());
+  fixture.begin();
+  fixture.send(kOneRtt, {0x1f});
+  ASSERT_TRUE(fixture.victim.session().closed());
   // [rfc9000-10.2-1] [rfc9000-10.2-3]: three PTOs, which are 100 ms at least with our delays.
-  EXPECT_EQ(scene.victim.endpoint().stats().connections, 1U);
-  const std::size_t datagrams = scene.adversary.datagrams();
-  const std::size_t bytes = scene.adversary.bytes();
+  EXPECT_EQ(fixture.victim.endpoint().stats().connections, 1U);
+  const std::size_t datagrams = fixture.adversary.datagrams();
+  const std::size_t bytes = fixture.adversary.bytes();
   std::size_t sent = 0;
   for (int i = 0; i < 64; ++i) {
-    const Octets packet = scene.adversary.packet(kOneRtt, join({kPing, zeros(30)}));
+    const Octets packet = fixture.adversary.packet(kOneRtt, join({kPing, zeros(30)}));
     sent += packet.size();
-    scene.adversary.send_raw(packet);
-    scene.run(100us);
+    fixture.adversary.send_raw(packet);
+    fixture.run(100us);
   }
-  scene.run(20ms);
-  const std::size_t answers = scene.adversary.datagrams() - datagrams;
+  fixture.run(20ms);
+  const std::size_t answers = fixture.adversary.datagrams() - datagrams;
   EXPECT_GE(answers, 2U);
   EXPECT_LE(answers, 8U);
-  EXPECT_LE(scene.adversary.bytes() - bytes, 3 * sent);
+  EXPECT_LE(fixture.adversary.bytes() - bytes, 3 * sent);
   // [rfc9000-10.2-4]: and then it is forgotten.
-  scene.run(31s);
-  EXPECT_EQ(scene.victim.endpoint().stats().connections, 0U);
+  fixture.run(31s);
+  EXPECT_EQ(fixture.victim.endpoint().stats().connections, 0U);
 }
 
 // [rfc9000-10.2.3-1]: once confirmed, in 1-RTT packets alone.
 TEST_P(Ends, TheEndIsToldInOneRtt) {
-  Scene scene(GetParam());
-  scene.begin();
-  scene.victim.session().closes(42, "bye");
-  scene.run();
-  EXPECT_EQ(told_at(scene.adversary), std::set{kOneRtt});
-  const auto close = scene.adversary.last<wire::ConnectionCloseFrame>();
+  ConformanceFixture fixture(GetParam());
+  fixture.begin();
+  fixture.victim.session().closes(42, "bye");
+  fixture.run();
+  EXPECT_EQ(told_at(fixture.adversary), std::set{kOneRtt});
+  const auto close = fixture.adversary.last<wire::ConnectionCloseFrame>();
   ASSERT_TRUE(close.has_value());
   EXPECT_TRUE(close->application);
   EXPECT_EQ(close->error_code, 42U);
@@ -90,11 +90,11 @@ TEST_P(Ends, TheEndIsToldInOneRtt) {
 // [rfc9000-10.2.3-3] [rfc9000-10.2.3-5]: before that, in all that the client may be able to read:
 // it may have no Handshake keys yet, and has no Initial keys once it sent with those.
 TEST(EndsOfServers, TheEndIsToldAtEachLevelOfTheHandshake) {
-  Scene scene(Side::server, {.stage = Stage::handshake, .acknowledges = false});
-  scene.begin();
-  scene.send(kInitial, {0x1f});
-  EXPECT_EQ(told_at(scene.adversary), (std::set{kInitial, kHandshake}));
-  Scene later(Side::server, {.stage = Stage::handshake});
+  ConformanceFixture fixture(Side::server, {.stage = Stage::handshake, .acknowledges = false});
+  fixture.begin();
+  fixture.send(kInitial, {0x1f});
+  EXPECT_EQ(told_at(fixture.adversary), (std::set{kInitial, kHandshake}));
+  ConformanceFixture later(Side::server, {.stage = Stage::handshake});
   later.begin();
   later.send(kHandshake, {0x1f});
   EXPECT_EQ(told_at(later.adversary), std::set{kHandshake});
@@ -102,16 +102,16 @@ TEST(EndsOfServers, TheEndIsToldAtEachLevelOfTheHandshake) {
 
 // [rfc9000-10.2.3-4] [rfc9000-10.2.3-6] [rfc9000-10.2.3-7]: what the application says is for 1-RTT.
 TEST(EndsOfClients, TheApplicationsEndBeforeConfirmation) {
-  Scene scene(Side::client, {.stage = Stage::handshake});
-  scene.begin();
-  scene.adversary.release(kHandshake);
-  scene.run(15ms);
-  ASSERT_TRUE(scene.victim.session().connected());
-  ASSERT_FALSE(scene.victim.session().confirmed_at.has_value());
-  scene.victim.session().closes(42, "secret");
-  scene.run();
-  EXPECT_EQ(told_at(scene.adversary), (std::set{kHandshake, kOneRtt}));
-  scene.adversary.each([&](const Adversary::Heard& packet, const wire::Frame& frame) {
+  ConformanceFixture fixture(Side::client, {.stage = Stage::handshake});
+  fixture.begin();
+  fixture.adversary.release(kHandshake);
+  fixture.run(15ms);
+  ASSERT_TRUE(fixture.victim.session().connected());
+  ASSERT_FALSE(fixture.victim.session().confirmed_at.has_value());
+  fixture.victim.session().closes(42, "secret");
+  fixture.run();
+  EXPECT_EQ(told_at(fixture.adversary), (std::set{kHandshake, kOneRtt}));
+  fixture.adversary.each([&](const Adversary::Heard& packet, const wire::Frame& frame) {
     const auto* const close = std::get_if<wire::ConnectionCloseFrame>(&frame);
     if (close == nullptr) return;
     const bool open = packet.level == kOneRtt;
@@ -125,14 +125,14 @@ TEST(EndsOfClients, TheApplicationsEndBeforeConfirmation) {
 TEST_P(Ends, TheIdleTimeoutIsNoShorterThanThreePtos) {
   AdversaryConfig config;
   config.parameters = [](wire::TransportParameters& p) { p.max_idle_timeout_ms = 1; };
-  Scene scene(GetParam(), config);
-  scene.begin();
-  ASSERT_TRUE(scene.alive(kOneRtt));
-  scene.run(20ms);
-  EXPECT_FALSE(scene.victim.session().closed());
-  scene.run(2s);
-  ASSERT_TRUE(scene.victim.session().closed());
-  EXPECT_EQ(scene.victim.session().close->kind, CloseReason::Kind::idle_timeout);
+  ConformanceFixture fixture(GetParam(), config);
+  fixture.begin();
+  ASSERT_TRUE(fixture.alive(kOneRtt));
+  fixture.run(20ms);
+  EXPECT_FALSE(fixture.victim.session().closed());
+  fixture.run(2s);
+  ASSERT_TRUE(fixture.victim.session().closed());
+  EXPECT_EQ(fixture.victim.session().close->kind, CloseReason::Kind::idle_timeout);
 }
 
 // --- error codes ---------------------------------------------------------------------------------
@@ -141,12 +141,12 @@ TEST_P(Ends, TheIdleTimeoutIsNoShorterThanThreePtos) {
 struct Cause {
   TransportErrorCode code;
   std::uint64_t frame_type;
-  std::function<void(Scene&)> act;
+  std::function<void(ConformanceFixture&)> act;
   AdversaryConfig config{};
   std::function<void(PeerConfig&)> ours{};
 };
 
-void send_all(Scene& scene, const Octets& frames) { scene.send(kOneRtt, frames); }
+void send_all(ConformanceFixture& fixture, const Octets& frames) { fixture.send(kOneRtt, frames); }
 
 // [rfc9000-11-1] [rfc9000-11-2] [rfc9000-11.1-1]: and the same code for nothing else: the rows of
 // this folder expect all others. [rfc9000-10.3-2] [rfc9000-11-4]: always by CONNECTION_CLOSE.
@@ -155,10 +155,11 @@ TEST_P(Ends, EachErrorCodeHasItsCause) {
   const Ids ids(side);
   NullKeys fragile({.integrity_limit = 3});
   const std::vector<Cause> causes{
-      {flow_control_error, 0x0e, [&](Scene& s) { send_all(s, stream(ids.bidi(), 1'000, 1)); }},
+      {flow_control_error, 0x0e,
+       [&](ConformanceFixture& s) { send_all(s, stream(ids.bidi(), 1'000, 1)); }},
       {internal_error,
        0x0e,  // More gaps than anybody's network makes: it is we who cannot go on.
-       [&](Scene& s) {
+       [&](ConformanceFixture& s) {
          for (std::uint64_t i = 0; i <= 4'096; ++i) {
            s.adversary.send(kOneRtt, stream(ids.bidi(), 2 * i + 1, 1));
          }
@@ -166,28 +167,32 @@ TEST_P(Ends, EachErrorCodeHasItsCause) {
        },
        {},
        [](PeerConfig& p) { p.connection.streams = p.endpoint.connection.streams = {}; }},
-      {stream_limit_error, 0x0e, [&](Scene& s) { send_all(s, stream(ids.bidi(4), 0, 1)); }},
-      {stream_state_error, 0x0e, [&](Scene& s) { send_all(s, stream(ids.victim_uni(), 0, 1)); }},
+      {stream_limit_error, 0x0e,
+       [&](ConformanceFixture& s) { send_all(s, stream(ids.bidi(4), 0, 1)); }},
+      {stream_state_error, 0x0e,
+       [&](ConformanceFixture& s) { send_all(s, stream(ids.victim_uni(), 0, 1)); }},
       {final_size_error, 0x04,
-       [&](Scene& s) {
+       [&](ConformanceFixture& s) {
          send_all(s, join({stream(ids.bidi(), 0, 2), varints({0x04, ids.bidi(), 0, 1})}));
        }},
-      {frame_encoding_error, 0x1f, [](Scene& s) { send_all(s, {0x1f}); }},
+      {frame_encoding_error, 0x1f, [](ConformanceFixture& s) { send_all(s, {0x1f}); }},
       {transport_parameter_error,
        0x06,
-       [](Scene&) {},
+       [](ConformanceFixture&) {},
        {.parameters = [](wire::TransportParameters& p) { p.active_connection_id_limit = 1; }}},
       {connection_id_limit_error, 0x18,
-       [](Scene& s) {
+       [](ConformanceFixture& s) {
          for (u8 i = 1; i < 6; ++i) {
            s.adversary.send(kOneRtt, join({{0x18, i, 0, 8}, Octets(8, i), Octets(16, i)}));
          }
          s.run();
        }},
-      {protocol_violation, 0x02, [](Scene& s) { send_all(s, varints({0x02, 1 << 20, 0, 0, 0})); }},
-      {crypto_buffer_exceeded, 0x06, [](Scene& s) { send_all(s, varints({0x06, 1 << 24, 1, 0})); }},
+      {protocol_violation, 0x02,
+       [](ConformanceFixture& s) { send_all(s, varints({0x02, 1 << 20, 0, 0, 0})); }},
+      {crypto_buffer_exceeded, 0x06,
+       [](ConformanceFixture& s) { send_all(s, varints({0x06, 1 << 24, 1, 0})); }},
       {key_update_error, 0,
-       [](Scene& s) {
+       [](ConformanceFixture& s) {
          s.adversary.next_number(kOneRtt) = 100;
          s.adversary.update_keys();
          s.send(kOneRtt, kPing);
@@ -198,43 +203,43 @@ TEST_P(Ends, EachErrorCodeHasItsCause) {
        }},
       {aead_limit_reached,
        0,  // [rfc9001-6.6-6] [rfc9001-6.6-7]
-       [](Scene& s) {
+       [](ConformanceFixture& s) {
          for (int i = 0; i < 3; ++i) s.send(kOneRtt, kPing, {.forged = true});
        },
        {},
        [&](PeerConfig& p) { p.keys = &fragile; }},
       {alert(50),
        0x06,  // What TLS cannot decode. [rfc9001-4.8-1]
-       [](Scene& s) {
+       [](ConformanceFixture& s) {
          s.send(kHandshake, join({varints({0x06, 0, 40}), {20, 0, 0, 36}, zeros(36)}));
        },
        {.stage = Stage::handshake}},
       {alert(10), 0x06,  // A message at the wrong time; so too a KeyUpdate, [rfc9001-6-3].
-       [](Scene& s) {
+       [](ConformanceFixture& s) {
          Octets message{24, 0, 0, 9, 1};
          const std::uint64_t sum = checksum(0, message);
          for (int i = 7; i >= 0; --i) message.push_back(static_cast<u8>(sum >> (8 * i)));
          s.adversary.send_post_handshake(message);
          s.run();
        }},
-      {alert(109), 0x06, [](Scene&) {}, {.tls = {.send_transport_parameters = false}}},
+      {alert(109), 0x06, [](ConformanceFixture&) {}, {.tls = {.send_transport_parameters = false}}},
   };
   for (const Cause& cause : causes) {
     SCOPED_TRACE(to_string(cause.code));
     PeerConfig ours = small_limits();
     if (cause.ours) cause.ours(ours);
-    Scene scene(side, cause.config, ours);
-    scene.begin();
-    cause.act(scene);
-    scene.expect(kOneRtt, closes(cause.code, cause.frame_type));
-    EXPECT_EQ(scene.victim.endpoint().stats().stateless_resets_sent, 0U);
+    ConformanceFixture fixture(side, cause.config, ours);
+    fixture.begin();
+    cause.act(fixture);
+    fixture.expect(kOneRtt, closes(cause.code, cause.frame_type));
+    EXPECT_EQ(fixture.victim.endpoint().stats().stateless_resets_sent, 0U);
   }
 }
 
 TEST(EndsOfServers, ErrorCodesBeforeThereIsAConnection) {
   PeerConfig full = small_limits();
   full.endpoint.max_connections = 0;
-  Scene refused(Side::server, {.stage = Stage::handshake}, full);
+  ConformanceFixture refused(Side::server, {.stage = Stage::handshake}, full);
   refused.begin();
   const auto refusal = refused.adversary.last<wire::ConnectionCloseFrame>();
   ASSERT_TRUE(refusal.has_value());
@@ -242,7 +247,7 @@ TEST(EndsOfServers, ErrorCodesBeforeThereIsAConnection) {
   EXPECT_FALSE(refusal->application);
   EXPECT_EQ(refusal->frame_type, 0U);
   // RFC 9001 §8.1 [rfc9001-8.1-2] [rfc9001-8.1-6]
-  Scene foreign(Side::server, {.tls = {.alpn = {"another"}}});
+  ConformanceFixture foreign(Side::server, {.tls = {.alpn = {"another"}}});
   foreign.begin();
   foreign.expect(kInitial, closes(alert(120), 0x06));
 }

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "qpeer/tests/conformance/scene.hpp"
+#include "qpeer/tests/conformance/conformance_fixture.hpp"
 
 namespace qpeer::sim {
 namespace {

@@ -4,7 +4,7 @@
 #include <set>
 #include <vector>
 
-#include "qpeer/tests/conformance/scene.hpp"
+#include "qpeer/tests/conformance/conformance_fixture.hpp"
 
 namespace qpeer::sim {
 namespace {
@@ -130,115 +130,115 @@ TEST_P(Packets, ThatAreNotValid) {
     config.stage = one.level == kInitial     ? Stage::initial
                    : one.level == kHandshake ? Stage::handshake
                                              : Stage::connected;
-    Scene scene(GetParam(), config);
+    ConformanceFixture fixture(GetParam(), config);
     SCOPED_TRACE(testing::Message() << one.what << " [" << one.ids << "]");
-    scene.begin();
-    if (one.level != kInitial) scene.send(one.level, kPing, {.number = 0});
-    const std::uint64_t before = scene.dropped(*one.expected.drop);
-    scene.send(one.level, one.frames, one.options);
-    scene.expect(one.level, one.expected, before);
+    fixture.begin();
+    if (one.level != kInitial) fixture.send(one.level, kPing, {.number = 0});
+    const std::uint64_t before = fixture.dropped(*one.expected.drop);
+    fixture.send(one.level, one.frames, one.options);
+    fixture.expect(one.level, one.expected, before);
   }
 }
 
 // [rfc9000-7.2-3] [rfc9000-7.2-6] [rfc9000-7.2-4] [rfc9000-7.2-5]: what the first Initial said of
 // connection IDs stays said.
 TEST_P(Packets, InitialsThatChangeTheConnectionId) {
-  Scene scene(GetParam(), {.stage = Stage::initial});
-  scene.begin();
-  scene.send(kInitial, kPing);
-  ASSERT_TRUE(scene.alive(kInitial));
-  const std::uint64_t before = scene.dropped(DropReason::unexpected_packet);
-  scene.send(kInitial, kPing, {.scid = kOther});
-  EXPECT_EQ(scene.dropped(DropReason::unexpected_packet), before + 1);
-  scene.adversary.forget();
-  EXPECT_TRUE(scene.alive(kInitial));
-  for (const auto& heard : scene.adversary.heard()) {
-    EXPECT_TRUE(equal(heard.header.destination_connection_id.bytes(), scene.adversary.cid()));
+  ConformanceFixture fixture(GetParam(), {.stage = Stage::initial});
+  fixture.begin();
+  fixture.send(kInitial, kPing);
+  ASSERT_TRUE(fixture.alive(kInitial));
+  const std::uint64_t before = fixture.dropped(DropReason::unexpected_packet);
+  fixture.send(kInitial, kPing, {.scid = kOther});
+  EXPECT_EQ(fixture.dropped(DropReason::unexpected_packet), before + 1);
+  fixture.adversary.forget();
+  EXPECT_TRUE(fixture.alive(kInitial));
+  for (const auto& heard : fixture.adversary.heard()) {
+    EXPECT_TRUE(equal(heard.header.destination_connection_id.bytes(), fixture.adversary.cid()));
   }
 }
 
 // RFC 9000 §17.2 [rfc9000-17.2-6] [rfc9000-17.2-2]
 TEST_P(Packets, WithConnectionIdsOfMoreThan20Bytes) {
-  Scene scene(GetParam());
-  scene.begin();
+  ConformanceFixture fixture(GetParam());
+  fixture.begin();
   Octets datagram = join({{0xc0, 0, 0, 0, 1, 21}, zeros(21), {0}, zeros(1'200)});
-  const std::uint64_t before = scene.dropped(DropReason::malformed_header);
-  scene.adversary.send_raw(datagram);
+  const std::uint64_t before = fixture.dropped(DropReason::malformed_header);
+  fixture.adversary.send_raw(datagram);
   // And one that names the victim, but has a long ID of its own.
-  datagram = join({{0xc0, 0, 0, 0, 1, 8}, scene.adversary.victim_cid(), {21}, zeros(1'200)});
-  scene.adversary.send_raw(datagram);
-  scene.run();
-  EXPECT_GE(scene.dropped(DropReason::malformed_header), before + 1);
-  EXPECT_TRUE(scene.alive(kOneRtt));
+  datagram = join({{0xc0, 0, 0, 0, 1, 8}, fixture.adversary.victim_cid(), {21}, zeros(1'200)});
+  fixture.adversary.send_raw(datagram);
+  fixture.run();
+  EXPECT_GE(fixture.dropped(DropReason::malformed_header), before + 1);
+  EXPECT_TRUE(fixture.alive(kOneRtt));
 }
 
 // [rfc9001-4.9.1-1] [rfc9001-4.9.2-1]: keys of a level that is over are gone.
 TEST_P(Packets, OfLevelsThatAreOver) {
-  Scene scene(GetParam());
-  scene.begin();
-  ASSERT_TRUE(scene.alive(kOneRtt));
+  ConformanceFixture fixture(GetParam());
+  fixture.begin();
+  ASSERT_TRUE(fixture.alive(kOneRtt));
   for (const EncryptionLevel level : {kInitial, kHandshake}) {
-    const std::uint64_t before = scene.dropped(DropReason::keys_unavailable);
+    const std::uint64_t before = fixture.dropped(DropReason::keys_unavailable);
     // With frames that would close: nobody reads them.
-    scene.send(level, {0x1f});
-    EXPECT_EQ(scene.dropped(DropReason::keys_unavailable), before + 1);
+    fixture.send(level, {0x1f});
+    EXPECT_EQ(fixture.dropped(DropReason::keys_unavailable), before + 1);
   }
-  EXPECT_TRUE(scene.alive(kOneRtt));
+  EXPECT_TRUE(fixture.alive(kOneRtt));
 }
 
 // [rfc9001-4.9.1-1]: those of Initials go with the first Handshake packet that the client sends and the
 // server processes, long before the handshake is over.
 TEST_P(Packets, InitialsEndWithTheFirstHandshakePacket) {
   // Even an acknowledgement would be a Handshake packet.
-  Scene scene(GetParam(), {.stage = Stage::handshake, .acknowledges = false});
-  scene.begin();
-  ASSERT_TRUE(scene.alive(kInitial));
-  ASSERT_TRUE(scene.alive(kHandshake));
-  EXPECT_FALSE(scene.victim.has_session() && scene.victim.session().connected());
-  const std::uint64_t before = scene.dropped(DropReason::keys_unavailable);
-  scene.send(kInitial, {0x1f});
-  EXPECT_EQ(scene.dropped(DropReason::keys_unavailable), before + 1);
-  EXPECT_TRUE(scene.alive(kHandshake));
+  ConformanceFixture fixture(GetParam(), {.stage = Stage::handshake, .acknowledges = false});
+  fixture.begin();
+  ASSERT_TRUE(fixture.alive(kInitial));
+  ASSERT_TRUE(fixture.alive(kHandshake));
+  EXPECT_FALSE(fixture.victim.has_session() && fixture.victim.session().connected());
+  const std::uint64_t before = fixture.dropped(DropReason::keys_unavailable);
+  fixture.send(kInitial, {0x1f});
+  EXPECT_EQ(fixture.dropped(DropReason::keys_unavailable), before + 1);
+  EXPECT_TRUE(fixture.alive(kHandshake));
 }
 
 // [rfc9001-5.7-1] [rfc9001-5.7-2] [rfc9001-5.7-5]: 1-RTT packets wait for the end of the handshake,
 // even where their keys are there; [rfc9000-13.1-1] nor are they acknowledged before, and
 // [rfc9000-13.2.5-2] the time that they waited is told.
 TEST_P(Packets, OfOneRttBeforeTheEndOfTheHandshake) {
-  Scene scene(GetParam(), {.stage = Stage::handshake});
-  scene.begin();
-  ASSERT_TRUE(scene.adversary.can_send(kOneRtt));
+  ConformanceFixture fixture(GetParam(), {.stage = Stage::handshake});
+  fixture.begin();
+  ASSERT_TRUE(fixture.adversary.can_send(kOneRtt));
   const Ids ids(GetParam());
-  scene.send(kOneRtt, join({varints({0x0e, ids.bidi(), 0, 3}), zeros(3)}));
-  EXPECT_FALSE(scene.adversary.acknowledged(kOneRtt, 0));
-  EXPECT_TRUE(!scene.victim.has_session() || scene.victim.session().streams.empty());
-  scene.adversary.release(kHandshake);
-  scene.run();
-  ASSERT_TRUE(scene.victim.has_session());
-  EXPECT_TRUE(scene.victim.session().connected());
-  EXPECT_EQ(scene.victim.session().streams.size(), 1U) << "it waited for its keys";
+  fixture.send(kOneRtt, join({varints({0x0e, ids.bidi(), 0, 3}), zeros(3)}));
+  EXPECT_FALSE(fixture.adversary.acknowledged(kOneRtt, 0));
+  EXPECT_TRUE(!fixture.victim.has_session() || fixture.victim.session().streams.empty());
+  fixture.adversary.release(kHandshake);
+  fixture.run();
+  ASSERT_TRUE(fixture.victim.has_session());
+  EXPECT_TRUE(fixture.victim.session().connected());
+  EXPECT_EQ(fixture.victim.session().streams.size(), 1U) << "it waited for its keys";
   std::optional<std::uint64_t> delay;
-  scene.adversary.each([&](const Adversary::Heard& packet, const wire::Frame& frame) {
+  fixture.adversary.each([&](const Adversary::Heard& packet, const wire::Frame& frame) {
     const auto* const ack = std::get_if<wire::AckFrame>(&frame);
     if (ack != nullptr && packet.level == kOneRtt && !delay) delay = ack->ack_delay << 3;
   });
   EXPECT_GE(delay.value_or(0), 100'000U);
-  EXPECT_TRUE(scene.alive(kOneRtt));
-  EXPECT_TRUE(scene.adversary.acknowledged(kOneRtt, 0));
+  EXPECT_TRUE(fixture.alive(kOneRtt));
+  EXPECT_TRUE(fixture.adversary.acknowledged(kOneRtt, 0));
 }
 
 // [rfc9000-12.2-5] [rfc9000-12.2-6] [rfc9000-12.2-7]: each packet of a datagram for itself.
 TEST_P(Packets, ThatShareADatagram) {
-  Scene scene(GetParam(), {.stage = Stage::handshake});
-  scene.begin();
-  Adversary& adversary = scene.adversary;
+  ConformanceFixture fixture(GetParam(), {.stage = Stage::handshake});
+  fixture.begin();
+  Adversary& adversary = fixture.adversary;
   const PacketOptions bad{.forged = true};
   const PacketOptions elsewhere{.dcid = kOther};
   const PacketNumber first = adversary.next_number(kHandshake);
   adversary.send_raw(join(
       {adversary.packet(kHandshake, kPing, bad), adversary.packet(kHandshake, kPing, elsewhere),
        adversary.packet(kHandshake, kPing), adversary.packet(kHandshake, kPing)}));
-  scene.run();
+  fixture.run();
   EXPECT_FALSE(adversary.acknowledged(kHandshake, first)) << "it was forged";
   EXPECT_FALSE(adversary.acknowledged(kHandshake, first + 1)) << "it was for somebody else";
   EXPECT_TRUE(adversary.acknowledged(kHandshake, first + 2));
@@ -246,19 +246,19 @@ TEST_P(Packets, ThatShareADatagram) {
   // Garbage of unknown length behind a packet takes nothing from it.
   const PacketNumber last = adversary.next_number(kHandshake);
   adversary.send_raw(join({adversary.packet(kHandshake, kPing), Octets(40, 0xff)}));
-  scene.run();
+  fixture.run();
   EXPECT_TRUE(adversary.acknowledged(kHandshake, last));
 }
 
 // [rfc9000-17.2.2-1]: tokens are for servers; and ours sends none.
 TEST(PacketsOfServers, InitialsWithAToken) {
-  Scene scene(Side::client, {.stage = Stage::initial});
-  scene.begin();
-  const std::uint64_t before = scene.dropped(DropReason::unexpected_packet);
-  scene.send(kInitial, kPing, {.token = {1, 2, 3}});
-  EXPECT_EQ(scene.dropped(DropReason::unexpected_packet), before + 1);
-  EXPECT_TRUE(scene.alive(kInitial));
-  Scene ours(Side::server);
+  ConformanceFixture fixture(Side::client, {.stage = Stage::initial});
+  fixture.begin();
+  const std::uint64_t before = fixture.dropped(DropReason::unexpected_packet);
+  fixture.send(kInitial, kPing, {.token = {1, 2, 3}});
+  EXPECT_EQ(fixture.dropped(DropReason::unexpected_packet), before + 1);
+  EXPECT_TRUE(fixture.alive(kInitial));
+  ConformanceFixture ours(Side::server);
   ours.begin();
   std::size_t initials = 0;
   for (const auto& heard : ours.adversary.heard()) {

@@ -3,7 +3,7 @@
 #include <string_view>
 #include <vector>
 
-#include "qpeer/tests/conformance/scene.hpp"
+#include "qpeer/tests/conformance/conformance_fixture.hpp"
 
 namespace qpeer::sim {
 namespace {
@@ -35,9 +35,9 @@ void run_rows(Side victim, std::span<const Row> rows, std::size_t cid_size = 8) 
     SCOPED_TRACE(testing::Message() << row.what << " [" << row.ids << "]");
     AdversaryConfig config{.cid_size = cid_size, .parameters = row.change};
     config.raw_parameters = [&row](Octets& bytes) { bytes = join({bytes, row.behind}); };
-    Scene scene(victim, config);
-    scene.begin();
-    scene.expect(EncryptionLevel::one_rtt, row.expected);
+    ConformanceFixture fixture(victim, config);
+    fixture.begin();
+    fixture.expect(EncryptionLevel::one_rtt, row.expected);
   }
 }
 
@@ -193,18 +193,18 @@ std::vector<std::uint64_t> ids_of(const Octets& bytes) {
 // What we send ourselves keeps the same rules: [rfc9000-7.4-2] each once, [rfc9000-18.2-1]
 // [rfc9000-18.2-10] none of a server's from a client, [rfc9000-18.2-8] room for two IDs at least.
 TEST_P(Parameters, OursKeepTheRules) {
-  Scene scene(GetParam());
-  scene.begin();
-  auto ids = ids_of(scene.adversary.victim_parameter_bytes());
+  ConformanceFixture fixture(GetParam());
+  fixture.begin();
+  auto ids = ids_of(fixture.adversary.victim_parameter_bytes());
   std::ranges::sort(ids);
   EXPECT_GT(ids.size(), 5U);
   EXPECT_EQ(std::ranges::adjacent_find(ids), ids.end()) << "one is there twice";
-  const auto& parameters = scene.adversary.victim_parameters();
+  const auto& parameters = fixture.adversary.victim_parameters();
   ASSERT_TRUE(parameters.has_value());
   EXPECT_GE(parameters->active_connection_id_limit, 2U);
   ASSERT_TRUE(parameters->initial_source_connection_id.has_value());
   EXPECT_TRUE(
-      equal(parameters->initial_source_connection_id->bytes(), scene.adversary.victim_cid()));
+      equal(parameters->initial_source_connection_id->bytes(), fixture.adversary.victim_cid()));
   const bool client = GetParam() == Side::client;
   for (const std::uint64_t id : {0x00ULL, 0x02ULL, 0x0dULL, 0x10ULL}) {
     if (client) {
@@ -214,7 +214,7 @@ TEST_P(Parameters, OursKeepTheRules) {
   EXPECT_EQ(parameters->original_destination_connection_id.has_value(), !client);
   if (!client) {
     EXPECT_TRUE(equal(parameters->original_destination_connection_id->bytes(),
-                      scene.adversary.original_dcid()));
+                      fixture.adversary.original_dcid()));
   }
 }
 

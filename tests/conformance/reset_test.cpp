@@ -4,7 +4,7 @@
 #include <set>
 #include <vector>
 
-#include "qpeer/tests/conformance/scene.hpp"
+#include "qpeer/tests/conformance/conformance_fixture.hpp"
 
 namespace qpeer::sim {
 namespace {
@@ -26,30 +26,30 @@ TEST(Resets, EndAConnectionAndThenThereIsSilence) {
   for (const u8 first_byte : {u8{0x45}, u8{0xc5}}) {
     AdversaryConfig config;
     config.parameters = [&](wire::TransportParameters& p) { p.stateless_reset_token = token; };
-    Scene scene(Side::client, config);
-    scene.begin();
+    ConformanceFixture fixture(Side::client, config);
+    fixture.begin();
     // Tokens that are not ours to believe: another one, and one that is cut.
     StatelessResetToken other = token;
     other[15] ^= 1;
-    scene.adversary.send_raw(reset_of(other, 40, first_byte));
-    scene.adversary.send_raw(reset_of(token, 20, first_byte));
-    scene.run();
-    ASSERT_TRUE(scene.alive(kOneRtt));
-    scene.victim.sends(50'000);
-    scene.run();
-    scene.adversary.send_raw(reset_of(token, 40, first_byte));
-    scene.run(1ms);
-    ASSERT_TRUE(scene.victim.session().closed());
-    EXPECT_EQ(scene.victim.session().close->kind, CloseReason::Kind::stateless_reset);
-    scene.run(15ms);  // What was on its way.
-    const std::size_t heard = scene.adversary.datagrams();
-    for (int i = 0; i < 20; ++i) scene.adversary.send(kOneRtt, kPing);
-    scene.run(20ms);
-    EXPECT_EQ(scene.adversary.datagrams(), heard);
+    fixture.adversary.send_raw(reset_of(other, 40, first_byte));
+    fixture.adversary.send_raw(reset_of(token, 20, first_byte));
+    fixture.run();
+    ASSERT_TRUE(fixture.alive(kOneRtt));
+    fixture.victim.sends(50'000);
+    fixture.run();
+    fixture.adversary.send_raw(reset_of(token, 40, first_byte));
+    fixture.run(1ms);
+    ASSERT_TRUE(fixture.victim.session().closed());
+    EXPECT_EQ(fixture.victim.session().close->kind, CloseReason::Kind::stateless_reset);
+    fixture.run(15ms);  // What was on its way.
+    const std::size_t heard = fixture.adversary.datagrams();
+    for (int i = 0; i < 20; ++i) fixture.adversary.send(kOneRtt, kPing);
+    fixture.run(20ms);
+    EXPECT_EQ(fixture.adversary.datagrams(), heard);
   }
 }
 
-// [rfc9000-10.3.1-5]: a token counts only in a datagram from the peer's own address. Whoever learned the
+// [rfc9000-10.3.1-5]: a token counts only in a datagram from the peer's own address. A host that learned the
 // token cannot end the connection from elsewhere, whether the datagram names one of our connection IDs
 // or none.
 TEST(Resets, FromAnotherAddressAreIgnored) {
@@ -57,37 +57,37 @@ TEST(Resets, FromAnotherAddressAreIgnored) {
   for (const bool names_our_id : {false, true}) {
     AdversaryConfig config;
     config.parameters = [&](wire::TransportParameters& p) { p.stateless_reset_token = token; };
-    Scene scene(Side::client, config);
-    scene.begin();
-    const SocketAddress elsewhere = scene.adversary.second_address();
+    ConformanceFixture fixture(Side::client, config);
+    fixture.begin();
+    const SocketAddress elsewhere = fixture.adversary.second_address();
     Octets reset = reset_of(token, 40);
-    if (names_our_id) copy(scene.adversary.victim_cid(), MutableBytes(reset).subspan(1, 8));
-    scene.adversary.send_raw(reset, elsewhere);
-    scene.run();
-    EXPECT_TRUE(scene.alive(kOneRtt)) << "names our ID: " << names_our_id;
-    scene.adversary.send_raw(reset);
-    scene.run(1ms);
-    ASSERT_TRUE(scene.victim.session().closed()) << "the same from where the peer is";
-    EXPECT_EQ(scene.victim.session().close->kind, CloseReason::Kind::stateless_reset);
+    if (names_our_id) copy(fixture.adversary.victim_cid(), MutableBytes(reset).subspan(1, 8));
+    fixture.adversary.send_raw(reset, elsewhere);
+    fixture.run();
+    EXPECT_TRUE(fixture.alive(kOneRtt)) << "names our ID: " << names_our_id;
+    fixture.adversary.send_raw(reset);
+    fixture.run(1ms);
+    ASSERT_TRUE(fixture.victim.session().closed()) << "the same from where the peer is";
+    EXPECT_EQ(fixture.victim.session().close->kind, CloseReason::Kind::stateless_reset);
   }
 }
 
 // [rfc9000-10.3-3] [rfc9000-10.3-6] [rfc9000-10.3.3-1]: resets of ours are smaller than their cause,
 // and random but for the token, which [rfc9000-10.3.2-1] is that of the connection ID alone.
 TEST(Resets, AreSmallAndLookLikeNothing) {
-  Scene scene(Side::server, {.stage = Stage::initial});
-  scene.begin();
+  ConformanceFixture fixture(Side::server, {.stage = Stage::initial});
+  fixture.begin();
   std::set<Octets> tokens;
   for (const u8 mark : {u8{1}, u8{2}, u8{3}}) {
     std::vector<Octets> answers;
     for (const std::size_t size : {22U, 30U, 43U, 44U, 100U, 1'200U, 1'200U}) {
       Octets packet(size, mark);
       packet[0] = 0x40;
-      const std::size_t heard = scene.adversary.datagrams();
-      scene.adversary.send_raw(packet);
-      scene.run(20ms);
-      ASSERT_EQ(scene.adversary.datagrams(), heard + 1);
-      answers.push_back(scene.adversary.last_datagram());
+      const std::size_t heard = fixture.adversary.datagrams();
+      fixture.adversary.send_raw(packet);
+      fixture.run(20ms);
+      ASSERT_EQ(fixture.adversary.datagrams(), heard + 1);
+      answers.push_back(fixture.adversary.last_datagram());
       const Octets& answer = answers.back();
       EXPECT_LT(answer.size(), size);
       EXPECT_GE(answer.size(), 21U);
@@ -108,8 +108,8 @@ TEST(Resets, AreSmallAndLookLikeNothing) {
 TEST(Resets, EachConnectionIdHasATokenOfItsOwn) {
   AdversaryConfig config;
   config.parameters = [](wire::TransportParameters& p) { p.active_connection_id_limit = 4; };
-  Scene scene(Side::server, config);
-  scene.begin();
+  ConformanceFixture fixture(Side::server, config);
+  fixture.begin();
   std::set<Octets> tokens;
   std::set<Octets> ids;
   const auto note = [&](const ConnectionId& id, const StatelessResetToken& token) {
@@ -117,10 +117,10 @@ TEST(Resets, EachConnectionIdHasATokenOfItsOwn) {
     tokens.emplace(token.begin(), token.end());
     ids.emplace(id.bytes().begin(), id.bytes().end());
   };
-  const auto& parameters = scene.adversary.victim_parameters();
+  const auto& parameters = fixture.adversary.victim_parameters();
   ASSERT_TRUE(parameters && parameters->stateless_reset_token);
   note(*parameters->initial_source_connection_id, *parameters->stateless_reset_token);
-  scene.adversary.each([&](const Adversary::Heard&, const wire::Frame& frame) {
+  fixture.adversary.each([&](const Adversary::Heard&, const wire::Frame& frame) {
     const auto* const one = std::get_if<wire::NewConnectionIdFrame>(&frame);
     if (one != nullptr) note(one->connection_id, one->stateless_reset_token);
   });

@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "qpeer/tests/conformance/scene.hpp"
+#include "qpeer/tests/conformance/conformance_fixture.hpp"
 #include "qpeer/transport/wire/frame_rules.hpp"
 #include "qpeer/transport/wire/retry_packet.hpp"
 #include "qpeer/transport/wire/version_negotiation.hpp"
@@ -70,14 +70,14 @@ Octets hello_of(std::span<const FirstFlight> flights) {
 
 // RFC 9000 §17.2.5
 TEST(PacketsOfServers, Retries) {
-  Scene scene(Side::client, {.stage = Stage::initial, .acknowledges = false});
-  Adversary& adversary = scene.adversary;
+  ConformanceFixture fixture(Side::client, {.stage = Stage::initial, .acknowledges = false});
+  Adversary& adversary = fixture.adversary;
   std::vector<FirstFlight> flights;
-  scene.network.on_send([&](const Passing& datagram) {
+  fixture.network.on_send([&](const Passing& datagram) {
     flights.push_back(first_flight({datagram.payload.begin(), datagram.payload.end()}));
   });
-  scene.victim.connect(adversary.address());
-  scene.run(20ms);
+  fixture.victim.connect(adversary.address());
+  fixture.run(20ms);
   ASSERT_EQ(flights.size(), 2U);
   const FirstFlight before = flights[1];
   EXPECT_EQ(flights[0].dcid, before.dcid);  // [rfc9000-7.2-2]
@@ -96,7 +96,7 @@ TEST(PacketsOfServers, Retries) {
   const auto ignored = [&](const Octets& datagram) {
     const std::size_t sent = flights.size();
     adversary.send_raw(datagram);
-    scene.run(20ms);
+    fixture.run(20ms);
     return flights.size() == sent;
   };
   EXPECT_TRUE(ignored(make(kOther, {9}, false)));      // [rfc9000-17.2.5.2-3]
@@ -115,7 +115,7 @@ TEST(PacketsOfServers, Retries) {
   // [rfc9000-17.2.5.2-1] [rfc9000-17.2.5.2-2]: there is one Retry, whoever sends the next.
   EXPECT_TRUE(ignored(make(Octets(8, 0x77), {8}, true)));
   // Nor does the token go when it is sent again. [rfc9000-8.1.2-1]
-  scene.run(3s);
+  fixture.run(3s);
   EXPECT_GT(flights.size(), 4U);
   for (std::size_t i = 2; i < flights.size(); ++i) {
     EXPECT_EQ(flights[i].token, (Octets{9, 9}));
@@ -139,17 +139,17 @@ Octets retry_of(const FirstFlight& asked, const Octets& scid, const Octets& toke
 TEST(PacketsOfServers, RetriesWhoseTokenFillsTheInitials) {
   for (const std::size_t size : {1'000U, 1'100U, 1'150U, 1'300U}) {
     SCOPED_TRACE(size);
-    Scene scene(Side::client, {.stage = Stage::initial, .acknowledges = false});
+    ConformanceFixture fixture(Side::client, {.stage = Stage::initial, .acknowledges = false});
     std::vector<FirstFlight> flights;
-    scene.network.on_send([&](const Passing& datagram) {
+    fixture.network.on_send([&](const Passing& datagram) {
       flights.push_back(first_flight({datagram.payload.begin(), datagram.payload.end()}));
     });
-    const Session& session = scene.victim.connect(scene.adversary.address());
-    scene.run(20ms);
+    const Session& session = fixture.victim.connect(fixture.adversary.address());
+    fixture.run(20ms);
     ASSERT_EQ(flights.size(), 2U);
     const Octets hello = hello_of(flights);
-    scene.adversary.send_raw(retry_of(std::exchange(flights, {})[0], kOther, zeros(size)));
-    scene.run(20ms);
+    fixture.adversary.send_raw(retry_of(std::exchange(flights, {})[0], kOther, zeros(size)));
+    fixture.run(20ms);
     const bool fits = size < 1'120;
     ASSERT_EQ(session.closed(), !fits);
     EXPECT_EQ(flights.empty(), !fits);
@@ -166,14 +166,14 @@ TEST(PacketsOfServers, RetriesWhoseTokenFillsTheInitials) {
 
 // [rfc9000-17.2.5.2-2]: no Retry once the server was heard.
 TEST(PacketsOfServers, RetriesThatComeLate) {
-  Scene scene(Side::client, {.stage = Stage::initial});
-  scene.begin();
-  scene.send(kInitial, kPing);
-  const std::uint64_t before = scene.dropped(DropReason::unexpected_packet);
-  scene.adversary.send_raw(retry(scene.adversary, kOther, {9}, true));
-  scene.run();
-  EXPECT_EQ(scene.dropped(DropReason::unexpected_packet), before + 1);
-  EXPECT_TRUE(scene.alive(kInitial));
+  ConformanceFixture fixture(Side::client, {.stage = Stage::initial});
+  fixture.begin();
+  fixture.send(kInitial, kPing);
+  const std::uint64_t before = fixture.dropped(DropReason::unexpected_packet);
+  fixture.adversary.send_raw(retry(fixture.adversary, kOther, {9}, true));
+  fixture.run();
+  EXPECT_EQ(fixture.dropped(DropReason::unexpected_packet), before + 1);
+  EXPECT_TRUE(fixture.alive(kInitial));
 }
 
 Octets negotiation(const Octets& dcid, const Octets& scid, std::vector<Version> versions) {
@@ -187,52 +187,53 @@ Octets negotiation(const Octets& dcid, const Octets& scid, std::vector<Version> 
 // [rfc9000-6.2-2] [rfc9000-6.2-3] [rfc9368-4-1]: the versions of strangers count for nothing.
 TEST(PacketsOfServers, VersionNegotiations) {
   const std::vector<Version> unknown{Version{0x1a2a3a4a}};
-  Scene scene(Side::client, {.stage = Stage::initial, .acknowledges = false});
-  scene.victim.connect(scene.adversary.address());
-  scene.run(20ms);
-  const FirstFlight first = first_flight(scene.adversary.last_datagram());
+  ConformanceFixture fixture(Side::client, {.stage = Stage::initial, .acknowledges = false});
+  fixture.victim.connect(fixture.adversary.address());
+  fixture.run(20ms);
+  const FirstFlight first = first_flight(fixture.adversary.last_datagram());
   const auto gets = [&](const Octets& datagram) {
-    scene.adversary.send_raw(datagram);
-    scene.run(5ms);
-    return !scene.victim.session().closed();
+    fixture.adversary.send_raw(datagram);
+    fixture.run(5ms);
+    return !fixture.victim.session().closed();
   };
   EXPECT_TRUE(gets(negotiation(first.scid, kOther, unknown))) << "not what we asked";
   EXPECT_TRUE(gets(negotiation(first.scid, first.dcid, {Version::v1, Version{0x1a2a3a4a}})));
   EXPECT_TRUE(gets(negotiation(first.scid, first.dcid, {}))) << "no version is no offer";
-  scene.send(kInitial, kPing);
+  fixture.send(kInitial, kPing);
   EXPECT_TRUE(gets(negotiation(first.scid, first.dcid, unknown))) << "too late";
-  EXPECT_TRUE(scene.alive(kInitial));
+  EXPECT_TRUE(fixture.alive(kInitial));
 }
 
 // [rfc9000-6.2-1]: and one that is none of those ends the attempt.
 TEST(PacketsOfServers, AVersionNegotiationWithoutOurVersionEndsTheAttempt) {
-  Scene scene(Side::client, {.stage = Stage::initial, .acknowledges = false});
-  scene.victim.connect(scene.adversary.address());
-  scene.run(20ms);
-  const FirstFlight first = first_flight(scene.adversary.last_datagram());
-  scene.adversary.send_raw(negotiation(first.scid, first.dcid, {Version{0x1a2a3a4a}}));
-  scene.run(5ms);
-  ASSERT_TRUE(scene.victim.session().closed());
-  EXPECT_EQ(scene.victim.session().close->kind, transport::CloseReason::Kind::version_negotiation);
+  ConformanceFixture fixture(Side::client, {.stage = Stage::initial, .acknowledges = false});
+  fixture.victim.connect(fixture.adversary.address());
+  fixture.run(20ms);
+  const FirstFlight first = first_flight(fixture.adversary.last_datagram());
+  fixture.adversary.send_raw(negotiation(first.scid, first.dcid, {Version{0x1a2a3a4a}}));
+  fixture.run(5ms);
+  ASSERT_TRUE(fixture.victim.session().closed());
+  EXPECT_EQ(fixture.victim.session().close->kind,
+            transport::CloseReason::Kind::version_negotiation);
 }
 
 // [rfc9368-2.1-6] [rfc9000-5.2.2-7] [rfc9000-5.2.2-8]: what only servers send, and what is for no
 // connection.
 TEST(PacketsOfClients, ThatAServerDrops) {
-  Scene scene(Side::server);
-  scene.begin();
-  Adversary& adversary = scene.adversary;
+  ConformanceFixture fixture(Side::server);
+  fixture.begin();
+  Adversary& adversary = fixture.adversary;
   const std::size_t heard = adversary.datagrams();
   adversary.send_raw(retry(adversary, kOther, {9}, true));
   adversary.send_raw(negotiation(adversary.victim_cid(), adversary.cid(), {Version::v2}));
-  const std::uint64_t before = scene.dropped(DropReason::unknown_connection);
+  const std::uint64_t before = fixture.dropped(DropReason::unknown_connection);
   adversary.send_raw(adversary.packet(kHandshake, kPing, {.dcid = kOther, .pads = false}));
   adversary.send_raw(join({adversary.packet(kHandshake, kPing, {.dcid = kOther}), zeros(1'200)}));
-  scene.run();
+  fixture.run();
   EXPECT_EQ(adversary.datagrams(), heard) << "it was answered";
-  EXPECT_EQ(scene.dropped(DropReason::unknown_connection), before + 1);
-  EXPECT_EQ(scene.victim.endpoint().stats().connections, 1U);
-  EXPECT_TRUE(scene.alive(kOneRtt));
+  EXPECT_EQ(fixture.dropped(DropReason::unknown_connection), before + 1);
+  EXPECT_EQ(fixture.victim.endpoint().stats().connections, 1U);
+  EXPECT_TRUE(fixture.alive(kOneRtt));
 }
 
 // [rfc9000-17.2.5.1-1] [rfc9000-17.2.5.1-5]: one Retry for a datagram, whatever it holds, and with
@@ -240,14 +241,14 @@ TEST(PacketsOfClients, ThatAServerDrops) {
 TEST(PacketsOfClients, ThatAreAnsweredByOneRetry) {
   PeerConfig ours = small_limits();
   ours.endpoint.retry = transport::RetryPolicy::always;
-  Scene scene(Side::server, {.stage = Stage::initial}, ours);
-  scene.begin();
-  Adversary& adversary = scene.adversary;
+  ConformanceFixture fixture(Side::server, {.stage = Stage::initial}, ours);
+  fixture.begin();
+  Adversary& adversary = fixture.adversary;
   adversary.send_raw(join(
       {adversary.packet(kInitial, kPing, {.pads = false}), adversary.packet(kInitial, kPing)}));
-  scene.run();
+  fixture.run();
   EXPECT_EQ(adversary.datagrams(), 1U);
-  EXPECT_EQ(scene.victim.endpoint().stats().retries_sent, 1U);
+  EXPECT_EQ(fixture.victim.endpoint().stats().retries_sent, 1U);
   const auto retry = wire::decode_retry(adversary.last_datagram());
   ASSERT_TRUE(retry.has_value());
   EXPECT_FALSE(equal(retry->source_connection_id.bytes(), adversary.original_dcid()));
@@ -259,21 +260,21 @@ TEST(PacketsOfClients, ThatAreAnsweredByOneRetry) {
 TEST(PacketsOfClients, ThatUseARetryTokenTwice) {
   PeerConfig ours = small_limits();
   ours.endpoint.retry = transport::RetryPolicy::always;
-  Scene scene(Side::server, {.stage = Stage::initial}, ours);
-  scene.begin();
-  scene.send(kInitial, kPing);
-  const auto retry = wire::decode_retry(scene.adversary.last_datagram());
+  ConformanceFixture fixture(Side::server, {.stage = Stage::initial}, ours);
+  fixture.begin();
+  fixture.send(kInitial, kPing);
+  const auto retry = wire::decode_retry(fixture.adversary.last_datagram());
   ASSERT_TRUE(retry.has_value());
   const Octets token(retry->token.begin(), retry->token.end());
-  scene.adversary.dials(scene.victim.address());
-  scene.send(kInitial, kPing, {.token = token});
-  EXPECT_EQ(scene.dropped(DropReason::invalid_token), 1U);
-  const auto close = scene.adversary.last<wire::ConnectionCloseFrame>();
+  fixture.adversary.dials(fixture.victim.address());
+  fixture.send(kInitial, kPing, {.token = token});
+  EXPECT_EQ(fixture.dropped(DropReason::invalid_token), 1U);
+  const auto close = fixture.adversary.last<wire::ConnectionCloseFrame>();
   ASSERT_TRUE(close.has_value());
   EXPECT_EQ(close->error_code, std::to_underlying(invalid_token));
   EXPECT_FALSE(close->application);
   EXPECT_EQ(close->frame_type, 0U);
-  EXPECT_EQ(scene.victim.endpoint().stats().accepted, 0U);
+  EXPECT_EQ(fixture.victim.endpoint().stats().accepted, 0U);
 }
 
 // [rfc9000-17.2.1-4] [rfc9000-17.2.1-5] [rfc9000-17.2.1-6] [rfc9000-17.2.1-7] [rfc8999-6-3]
@@ -284,21 +285,21 @@ TEST(PacketsOfClients, ThatAreAnsweredByOneVersionNegotiation) {
   const std::vector<std::pair<std::size_t, std::size_t>> sizes{
       {0, 0}, {3, 0}, {8, 8}, {20, 21}, {255, 255}};
   for (const auto& [dcid_size, scid_size] : sizes) {
-    Scene scene(Side::server, {.stage = Stage::initial});
-    scene.begin();
+    ConformanceFixture fixture(Side::server, {.stage = Stage::initial});
+    fixture.begin();
     const Octets dcid(dcid_size, 0x11);
     const Octets scid(scid_size, 0x22);
     const Octets one = join({{0xc0, 0x1a, 0x2a, 0x3a, 0x4a, static_cast<u8>(dcid_size)},
                              dcid,
                              {static_cast<u8>(scid_size)},
                              scid});
-    scene.adversary.send_raw(join({one, zeros(1'199 - one.size())}));
-    scene.run();
-    EXPECT_EQ(scene.adversary.datagrams(), 0U) << "an answer to a small one";
-    scene.adversary.send_raw(join({one, one, zeros(1'200)}));
-    scene.run();
-    EXPECT_EQ(scene.adversary.datagrams(), 1U);
-    const auto answer = wire::decode_version_negotiation(scene.adversary.last_datagram());
+    fixture.adversary.send_raw(join({one, zeros(1'199 - one.size())}));
+    fixture.run();
+    EXPECT_EQ(fixture.adversary.datagrams(), 0U) << "an answer to a small one";
+    fixture.adversary.send_raw(join({one, one, zeros(1'200)}));
+    fixture.run();
+    EXPECT_EQ(fixture.adversary.datagrams(), 1U);
+    const auto answer = wire::decode_version_negotiation(fixture.adversary.last_datagram());
     ASSERT_TRUE(answer.has_value());
     EXPECT_TRUE(equal(answer->destination_connection_id, scid));
     EXPECT_TRUE(equal(answer->source_connection_id, dcid));
@@ -314,12 +315,12 @@ TEST(PacketsOfClients, ThatOpenNoConnection) {
       {{.forged = true}, DropReason::undecryptable},
   };
   for (const auto& [options, reason] : cases) {
-    Scene scene(Side::server, {.stage = Stage::initial});
-    scene.begin();
-    scene.send(kInitial, kPing, options);
-    EXPECT_EQ(scene.dropped(reason), 1U) << to_string(reason);
-    EXPECT_EQ(scene.victim.endpoint().stats().accepted, 0U);
-    EXPECT_EQ(scene.adversary.datagrams(), 0U);
+    ConformanceFixture fixture(Side::server, {.stage = Stage::initial});
+    fixture.begin();
+    fixture.send(kInitial, kPing, options);
+    EXPECT_EQ(fixture.dropped(reason), 1U) << to_string(reason);
+    EXPECT_EQ(fixture.victim.endpoint().stats().accepted, 0U);
+    EXPECT_EQ(fixture.adversary.datagrams(), 0U);
   }
 }
 

@@ -2,7 +2,7 @@
 // What a peer may not do with streams and flow control. RFC 9000 §3, §4, §19.4 to §19.14.
 #include <vector>
 
-#include "qpeer/tests/conformance/scene.hpp"
+#include "qpeer/tests/conformance/conformance_fixture.hpp"
 
 namespace qpeer::sim {
 namespace {

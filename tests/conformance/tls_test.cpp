@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "qpeer/crypto/identity.hpp"
-#include "qpeer/tests/conformance/scene.hpp"
+#include "qpeer/tests/conformance/conformance_fixture.hpp"
 
 namespace qpeer::sim {
 namespace {
@@ -36,17 +36,17 @@ Octets crypto_frame(const Octets& message, std::uint64_t offset = 0) {
 }
 
 /// What it holds back of a level, in packets, with its last byte changed.
-void send_spoiled(Scene& scene, EncryptionLevel level) {
-  Octets flight = scene.adversary.held(level);
+void send_spoiled(ConformanceFixture& fixture, EncryptionLevel level) {
+  Octets flight = fixture.adversary.held(level);
   ASSERT_FALSE(flight.empty());
   flight.back() ^= 1;
   for (std::size_t at = 0; at < flight.size(); at += 1'000) {
     const auto begin = flight.begin() + static_cast<std::ptrdiff_t>(at);
     const Octets piece(begin, begin + static_cast<std::ptrdiff_t>(
                                           std::min<std::size_t>(1'000, flight.size() - at)));
-    scene.adversary.send(level, crypto_frame(piece, at));
+    fixture.adversary.send(level, crypto_frame(piece, at));
   }
-  scene.run();
+  fixture.run();
 }
 
 // [rfc9001-4.8-1]: the code tells the alert, whatever level it happened at.
@@ -55,56 +55,61 @@ TEST_P(Tls, EachAlertIsAnErrorCode) {
     std::string_view what;
     u8 alert;
     Stage stage;
-    std::function<void(Scene&)> act;
+    std::function<void(ConformanceFixture&)> act;
     std::shared_ptr<crypto::TlsContext> theirs{};
   };
   const u8 hello = GetParam() == Side::server ? 1 : 2;
   std::vector<Case> cases{
       {"a message of no known type: unexpected_message", 10, Stage::initial,
-       [](Scene& s) { s.send(kInitial, crypto_frame({254, 0, 0, 4, 0, 0, 0, 0})); }},
+       [](ConformanceFixture& s) { s.send(kInitial, crypto_frame({254, 0, 0, 4, 0, 0, 0, 0})); }},
       {"a message of 16 MiB: illegal_parameter", 47, Stage::initial,
-       [&](Scene& s) { s.send(kInitial, crypto_frame({hello, 0xff, 0xff, 0xff, 3, 3, 0, 0})); }},
+       [&](ConformanceFixture& s) {
+         s.send(kInitial, crypto_frame({hello, 0xff, 0xff, 0xff, 3, 3, 0, 0}));
+       }},
       {"a hello that ends too early: decode_error", 50, Stage::initial,
-       [&](Scene& s) { s.send(kInitial, crypto_frame({hello, 0, 0, 4, 3, 3, 0, 0})); }},
+       [&](ConformanceFixture& s) {
+         s.send(kInitial, crypto_frame({hello, 0, 0, 4, 3, 3, 0, 0}));
+       }},
       {"a Finished that is not true: decrypt_error", 51, Stage::handshake,
-       [](Scene& s) { send_spoiled(s, kHandshake); }},
+       [](ConformanceFixture& s) { send_spoiled(s, kHandshake); }},
       {"a KeyUpdate: unexpected_message", 10, Stage::connected,  // [rfc9001-6-3]
-       [](Scene& s) {
+       [](ConformanceFixture& s) {
          s.adversary.send_post_handshake({24, 0, 0, 1, 0});
          s.run();
        }},
   };
   if (GetParam() == Side::server) {
-    cases.push_back({"no certificate: certificate_required", 116, Stage::connected, [](Scene&) {},
-                     context(false)});
+    cases.push_back({"no certificate: certificate_required", 116, Stage::connected,
+                     [](ConformanceFixture&) {}, context(false)});
     cases.push_back({"another protocol: no_application_protocol", 120, Stage::connected,
-                     [](Scene&) {}, context(true, "another")});
+                     [](ConformanceFixture&) {}, context(true, "another")});
   }
   for (const Case& one : cases) {
     SCOPED_TRACE(one.what);
-    Scene scene(GetParam(), {.stage = one.stage, .real_tls = one.theirs ? one.theirs : context()},
-                real_victim());
-    scene.begin();
-    one.act(scene);
-    scene.expect(kInitial, closes(alert(one.alert), 0x06));
+    ConformanceFixture fixture(
+        GetParam(), {.stage = one.stage, .real_tls = one.theirs ? one.theirs : context()},
+        real_victim());
+    fixture.begin();
+    one.act(fixture);
+    fixture.expect(kInitial, closes(alert(one.alert), 0x06));
   }
 }
 
 // [rfc9001-6-2] [rfc9001-4.4-4]: a server sends tickets and nothing else, and a client nothing at
 // all, not even when keys are updated.
 TEST_P(Tls, SaysNothingButTicketsAfterTheHandshake) {
-  Scene scene(GetParam(), {.real_tls = context()}, real_victim());
-  scene.begin();
-  scene.run(1s);
-  ASSERT_TRUE(scene.alive(kOneRtt));
-  EXPECT_TRUE(scene.victim.connection().initiate_key_update());
-  scene.victim.sends(1'000);
-  scene.run(1s);
-  scene.adversary.update_keys();
-  EXPECT_TRUE(scene.alive(kOneRtt));
-  EXPECT_GE(scene.victim.session().stats().key_updates, 1U);
+  ConformanceFixture fixture(GetParam(), {.real_tls = context()}, real_victim());
+  fixture.begin();
+  fixture.run(1s);
+  ASSERT_TRUE(fixture.alive(kOneRtt));
+  EXPECT_TRUE(fixture.victim.connection().initiate_key_update());
+  fixture.victim.sends(1'000);
+  fixture.run(1s);
+  fixture.adversary.update_keys();
+  EXPECT_TRUE(fixture.alive(kOneRtt));
+  EXPECT_GE(fixture.victim.session().stats().key_updates, 1U);
   Octets said;
-  scene.adversary.each([&](const Adversary::Heard& packet, const wire::Frame& frame) {
+  fixture.adversary.each([&](const Adversary::Heard& packet, const wire::Frame& frame) {
     const auto* const one = std::get_if<wire::CryptoFrame>(&frame);
     if (one == nullptr || packet.level != kOneRtt) return;
     EXPECT_EQ(one->offset, said.size());

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "qpeer/tests/conformance/scene.hpp"
+#include "qpeer/tests/conformance/conformance_fixture.hpp"
 
 namespace qpeer::sim {
 namespace {
@@ -54,9 +54,9 @@ TEST(VersionInformation, MustHold) {
     AdversaryConfig config;
     config.version = one.in_use;
     config.parameters = [&](wire::TransportParameters& out) { out.version_information = one.said; };
-    Scene scene(one.victim, config);
-    scene.begin();
-    scene.expect(EncryptionLevel::one_rtt, one.expected);
+    ConformanceFixture fixture(one.victim, config);
+    fixture.begin();
+    fixture.expect(EncryptionLevel::one_rtt, one.expected);
   }
 }
 
@@ -71,11 +71,11 @@ TEST(VersionInformation, MustBeWhole) {
         value.resize(size);
         out = join({out, {0x11, static_cast<u8>(size)}, value});
       };
-      Scene scene(victim, config);
-      scene.begin();
+      ConformanceFixture fixture(victim, config);
+      fixture.begin();
       const bool whole = size % 4 == 0 && size > (victim == Side::server ? 4U : 0U);
-      scene.expect(EncryptionLevel::one_rtt,
-                   whole ? goes_on() : closes(transport_parameter_error, kCrypto));
+      fixture.expect(EncryptionLevel::one_rtt,
+                     whole ? goes_on() : closes(transport_parameter_error, kCrypto));
     }
   }
 }
@@ -102,9 +102,9 @@ TEST(Announcements, HaveVersionsAndGrease) {
       ours.connection.grease = {
           .quic_bit = grease, .transport_parameters = grease, .versions = grease};
       ours.endpoint.connection.grease = ours.connection.grease;
-      Scene scene(victim, {}, ours);
-      scene.begin();
-      const auto& parameters = scene.adversary.victim_parameters();
+      ConformanceFixture fixture(victim, {}, ours);
+      fixture.begin();
+      const auto& parameters = fixture.adversary.victim_parameters();
       ASSERT_TRUE(parameters && parameters->version_information);
       const auto& versions = *parameters->version_information;
       EXPECT_EQ(versions.chosen_version, kV1);
@@ -114,7 +114,7 @@ TEST(Announcements, HaveVersionsAndGrease) {
       EXPECT_EQ(is_reserved(versions.available_versions().back()), grease);
       EXPECT_EQ(parameters->grease_quic_bit, grease);
       int reserved = 0;
-      for (const auto& [id, size] : announced(scene.adversary.victim_parameter_bytes())) {
+      for (const auto& [id, size] : announced(fixture.adversary.victim_parameter_bytes())) {
         reserved += id % 31 == 27 ? 1 : 0;
         if (id == 0x2ab2) {
           EXPECT_EQ(size, 0U);
@@ -135,9 +135,9 @@ TEST(Announcements, ThatNobodyKnowsAreIgnored) {
         out = join({out, varints({31 * (n * 1'000'003) + 27, value.size()}), value});
       }
     };
-    Scene scene(victim, config);
-    scene.begin();
-    scene.expect(EncryptionLevel::one_rtt, goes_on());
+    ConformanceFixture fixture(victim, config);
+    fixture.begin();
+    fixture.expect(EncryptionLevel::one_rtt, goes_on());
   }
 }
 

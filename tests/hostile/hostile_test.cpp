@@ -60,8 +60,8 @@ void collect_initials(PeerNetwork& network, const Peer& server, Attacker& attack
   *collecting = false;
 }
 
-/// The scene: a client that sends to a server all the time, and an attacker.
-struct Siege {
+/// The fixture: a client that sends to a server all the time, and an attacker.
+struct FloodFixture {
   PeerNetwork& network;
   Peer& client;
   Peer& server;
@@ -101,15 +101,15 @@ void expect_service(PeerNetwork& network, Peer& server) {
 
 SIMULATE(Hostile, AMillionDatagramsHurtNobody) {
   auto [client, server] = network.quiet_pair(Link{.delay = 10ms, .rate = 4_mbit, .queue = 32'000});
-  Siege siege{network, client, server};
-  collect_initials(network, server, siege.attacker);
+  FloodFixture flood{network, client, server};
+  collect_initials(network, server, flood.attacker);
   client.connect(server).sends(1'000_MiB);
-  siege.begin();
+  flood.begin();
   ASSERT_FALSE(testing::Test::HasFatalFailure());
   const std::uint64_t before = allocation_counts().live_bytes;
   const std::uint64_t dropped_before = total_dropped(server) + total_dropped(client);
-  siege.strike_on();
-  while (siege.struck < kDatagrams) {
+  flood.strike_on();
+  while (flood.struck < kDatagrams) {
     const std::uint64_t received = server.session().received;
     run_for(5s);
     EXPECT_GT(server.session().received, received + 1'500'000) << "the transfer starves";
@@ -117,12 +117,12 @@ SIMULATE(Hostile, AMillionDatagramsHurtNobody) {
     if (testing::Test::HasFailure()) break;
   }
   EXPECT_FALSE(client.session().closed());
-  EXPECT_LT(siege.peak_bytes, before + kMemoryBound);
-  EXPECT_LE(siege.to_strangers, 3 * siege.attacker.bytes_from_strangers());
+  EXPECT_LT(flood.peak_bytes, before + kMemoryBound);
+  EXPECT_LE(flood.to_strangers, 3 * flood.attacker.bytes_from_strangers());
   // Nearly all are dropped with a reason. What is not was answered without state, opened a handshake
   // that ends by itself, or was a replay whose coalesced packets count together.
   const std::uint64_t dropped = total_dropped(server) + total_dropped(client) - dropped_before;
-  EXPECT_GT(dropped, siege.struck * 8 / 10);
+  EXPECT_GT(dropped, flood.struck * 8 / 10);
 
   client.session().closes(0, "");
   run_for(60s);

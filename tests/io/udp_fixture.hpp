@@ -10,13 +10,15 @@
 #include <utility>
 #include <vector>
 
+#include "qpeer/tests/unit/support.hpp"
 #include "qpeer/transport/io/event_loop.hpp"
 #include "qpeer/transport/io/system_clock.hpp"
 #include "qpeer/transport/io/udp_socket.hpp"
 
 namespace qpeer::io::testing_support {
 
-inline constexpr Duration kLong = 10s;  // Only a failure waits so long.
+using test::kLong;
+using test::pattern;
 
 inline SocketAddress address(std::string_view text) {
   const auto out = SocketAddress::parse(text);
@@ -35,17 +37,6 @@ inline UdpSocket bind_to(std::string_view text, const UdpOptions& options = {}) 
 inline bool has_ipv6() { return UdpSocket::bind(address("[::1]:0")).has_value(); }
 #define SKIP_WITHOUT_IPV6() \
   if (!::qpeer::io::testing_support::has_ipv6()) GTEST_SKIP() << "no IPv6 loopback here"
-
-/// Bytes that tell a misplaced piece.
-inline std::vector<u8> pattern(std::size_t size, unsigned seed = 1) {
-  std::vector<u8> out(size);
-  unsigned state = seed * 2'654'435'761U;
-  for (u8& byte : out) {
-    state = state * 1'664'525U + 1'013'904'223U;
-    byte = static_cast<u8>(state >> 24);
-  }
-  return out;
-}
 
 struct Copy {
   Path path;

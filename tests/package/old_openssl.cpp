@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// A library of somebody else's, on the OpenSSL of the system: a database driver, say. It declares what it uses
+// A third-party library, on the OpenSSL of the system: a database driver, say. It declares what it uses
 // itself, for that OpenSSL's headers need not be installed. Prints the version that it got; 0 when it works.
 #include <cstddef>
 #include <cstdio>
@@ -25,7 +25,7 @@ unsigned char* SHA256(const unsigned char* data, std::size_t size, unsigned char
 
 int work_with_old_openssl(const char* wanted) {
   const char* const version = OpenSSL_version(0);
-  std::printf("somebody else's library runs with %s\n", version);
+  std::printf("a third-party library runs with %s\n", version);
   ssl_ctx_st* const context = SSL_CTX_new(TLS_method());
   ssl_st* const ssl = SSL_new(context);
   ssl_session_st* const session = SSL_SESSION_new();

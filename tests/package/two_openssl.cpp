@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A host program with two OpenSSLs: qpeer's, and the system's by way of a shared library. Each serves its own
-// user, whoever comes first.
+// user, whichever comes first.
 #include <qpeer/transport.hpp>
 
 #include <cstdio>

@@ -3,7 +3,7 @@
 // RFC 9000 §7.4.1, §17.2.3; RFC 9001 §4.9.3; RFC 9221 §3.
 #include <gtest/gtest.h>
 
-#include "qpeer/tests/scenario/reunion.hpp"
+#include "qpeer/tests/scenario/resumption_pair.hpp"
 #include "qpeer/transport/wire/header.hpp"
 
 namespace qpeer::sim {
@@ -33,10 +33,10 @@ SIMULATE(EarlyLimits, AServerThatAcceptsUnderLowerOnesIsLeft) {
       [](TransportParameters& p) { p.max_datagram_frame_size += 1; },
   };
   for (const Change promise : promises) {
-    Reunion reunion(network);
-    reunion.ticket = with(reunion.ticket, promise);
-    Session& session = reunion.again(100);
-    ASSERT_TRUE(reunion.early_stream.has_value());
+    ResumptionPair pair(network);
+    pair.ticket = with(pair.ticket, promise);
+    Session& session = pair.again(100);
+    ASSERT_TRUE(pair.early_stream.has_value());
     ASSERT_TRUE(run_until([&] { return session.closed(); }, 5s));
     EXPECT_EQ(session.close->kind, transport::CloseReason::Kind::local_transport);
     EXPECT_EQ(session.close->code,
@@ -49,29 +49,28 @@ SIMULATE(EarlyLimits, AServerThatAcceptsUnderLowerOnesIsLeft) {
 SIMULATE(EarlyLimits, HigherOnesAreTaken) {
   PeerConfig config;
   config.endpoint.connection.streams.max_streams_bidi = 1;
-  Reunion reunion(network, {}, {}, config);
-  reunion.ticket = with(reunion.ticket, [](TransportParameters& p) {
+  ResumptionPair pair(network, {}, {}, config);
+  pair.ticket = with(pair.ticket, [](TransportParameters& p) {
     p.initial_max_data = 700;
     p.initial_max_stream_data_bidi_remote = 500;
   });
-  Session& session = reunion.again(2'000);
+  Session& session = pair.again(2'000);
   ASSERT_TRUE(run_until([&] { return session.unacknowledged == 0 && session.connected(); }, 5s));
   EXPECT_EQ(session.early_data_accepted, true);
-  EXPECT_EQ(reunion.server->received_bytes(), 2'000U);
+  EXPECT_EQ(pair.server->received_bytes(), 2'000U);
 }
 
 // [rfc9000-17.2.3-5]: a client that remembers what it was never told.
 SIMULATE(EarlyLimits, AClientThatExceedsThemIsLeft) {
   PeerConfig config;
   config.endpoint.connection.streams.stream_receive_window = 1'000;
-  Reunion reunion(network, {}, {}, config);
-  reunion.ticket = with(reunion.ticket, [](TransportParameters& p) {
-    p.initial_max_stream_data_bidi_remote = 10'000;
-  });
-  Session& session = reunion.again(3'000);
+  ResumptionPair pair(network, {}, {}, config);
+  pair.ticket = with(
+      pair.ticket, [](TransportParameters& p) { p.initial_max_stream_data_bidi_remote = 10'000; });
+  Session& session = pair.again(3'000);
   ASSERT_TRUE(run_until([&] { return session.closed(); }, 5s));
-  ASSERT_TRUE(reunion.at_server().closed());
-  EXPECT_EQ(reunion.at_server().close->code,
+  ASSERT_TRUE(pair.at_server().closed());
+  EXPECT_EQ(pair.at_server().close->code,
             static_cast<std::uint64_t>(TransportErrorCode::flow_control_error));
 }
 
@@ -79,8 +78,8 @@ SIMULATE(EarlyLimits, AClientThatExceedsThemIsLeft) {
 SIMULATE(EarlyLimits, WhatIsOfOneConnectionIsNotRemembered) {
   PeerConfig config;
   config.endpoint.connection.max_ack_delay = 90ms;
-  Reunion reunion(network, {}, {}, config);
-  const auto kept = transport::SessionTicket::decode(reunion.ticket);
+  ResumptionPair pair(network, {}, {}, config);
+  const auto kept = transport::SessionTicket::decode(pair.ticket);
   ASSERT_TRUE(kept.has_value());
   EXPECT_EQ(kept->parameters.max_ack_delay_ms, 25U);
   EXPECT_FALSE(kept->parameters.initial_source_connection_id.has_value());
@@ -88,9 +87,9 @@ SIMULATE(EarlyLimits, WhatIsOfOneConnectionIsNotRemembered) {
   EXPECT_FALSE(kept->parameters.stateless_reset_token.has_value());
   EXPECT_EQ(kept->parameters.initial_max_streams_bidi, 100U);
   for (const Duration delay : {Duration(70ms), Duration(25ms)}) {
-    reunion.server->config().endpoint.connection.max_ack_delay = delay;
-    reunion.server->restart();
-    Session& session = reunion.again(100);
+    pair.server->config().endpoint.connection.max_ack_delay = delay;
+    pair.server->restart();
+    Session& session = pair.again(100);
     ASSERT_TRUE(run_until([&] { return session.confirmed_at.has_value(); }, 5s));
     EXPECT_EQ(session.early_data_accepted, true);
     EXPECT_EQ(session.connection().peer_parameters().max_ack_delay_ms,
@@ -102,15 +101,15 @@ SIMULATE(EarlyLimits, WhatIsOfOneConnectionIsNotRemembered) {
 
 // [rfc9000-17.2.3-3], [rfc9001-4.9.3-1], [rfc9001-5.6-7]: not a 0-RTT packet once there are 1-RTT keys.
 SIMULATE(EarlyLimits, EarlyPacketsEndWithTheHandshake) {
-  Reunion reunion(network);
+  ResumptionPair pair(network);
   std::size_t early = 0;
   std::size_t late = 0;
   network.on_send([&](const Passing& datagram) {
     const bool zero_rtt = (datagram.payload[0] & 0xf0) == 0xd0;
-    if (datagram.to != reunion.server->address() || !zero_rtt) return;
-    ++(reunion.client.sessions().back()->connected() ? late : early);
+    if (datagram.to != pair.server->address() || !zero_rtt) return;
+    ++(pair.client.sessions().back()->connected() ? late : early);
   });
-  Session& session = reunion.again(100'000);
+  Session& session = pair.again(100'000);
   ASSERT_TRUE(run_until([&] { return session.unacknowledged == 0 && session.confirmed_at; }, 5s));
   EXPECT_GT(early, 2U);
   EXPECT_LE(early, 10U) << "more than a first window";
@@ -119,14 +118,14 @@ SIMULATE(EarlyLimits, EarlyPacketsEndWithTheHandshake) {
 
 // [rfc9369-4.1-10]: nor one in the version that the server moves the connection to.
 SIMULATE(EarlyLimits, EarlyPacketsKeepTheFirstVersion) {
-  Reunion reunion(network);
-  reunion.server->config().endpoint.connection.preferred_version = Version::v2;
-  reunion.server->restart();
+  ResumptionPair pair(network);
+  pair.server->config().endpoint.connection.preferred_version = Version::v2;
+  pair.server->restart();
   std::size_t first = 0;
   std::size_t others = 0;
   network.on_send([&](const Passing& datagram) {
     Bytes rest = datagram.payload;
-    while (datagram.to == reunion.server->address() && !rest.empty()) {
+    while (datagram.to == pair.server->address() && !rest.empty()) {
       const auto header = wire::decode_header(rest, 8, true);
       if (!header) break;
       if (header->type == wire::PacketType::zero_rtt) {
@@ -135,7 +134,7 @@ SIMULATE(EarlyLimits, EarlyPacketsKeepTheFirstVersion) {
       rest = rest.subspan(header->size);
     }
   });
-  Session& session = reunion.again(20'000);
+  Session& session = pair.again(20'000);
   ASSERT_TRUE(run_until([&] { return session.unacknowledged == 0 && session.confirmed_at; }, 5s));
   EXPECT_EQ(session.connection().version(), Version::v2);
   EXPECT_GT(first, 2U);

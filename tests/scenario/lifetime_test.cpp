@@ -298,7 +298,7 @@ SIMULATE(ShutDown, ClosesAllAndBecomesIdle) {
   server.wake();
   EXPECT_FALSE(server.drained);
   ASSERT_TRUE(run_until([&] { return server.endpoint().idle(); }, 10s));
-  EXPECT_TRUE(server.drained) << "told as soon as it is so";
+  EXPECT_TRUE(server.drained) << "the event comes at once";
   for (const Peer* client : clients) {
     ASSERT_TRUE(client->session().closed());
     EXPECT_EQ(client->session().close->kind, CloseReason::Kind::peer_application);

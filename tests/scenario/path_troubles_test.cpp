@@ -90,22 +90,22 @@ struct Preferring {
 
 // [rfc9000-9.6.3-1], [rfc9000-9.6.3-2], [rfc9000-9.6.3-6]
 SIMULATE(Crossing, AMoveBeforeThatToThePreferredAddressTriesBoth) {
-  Preferring scene(network, true);
-  auto& [client, server] = scene.both;
+  Preferring fixture(network, true);
+  auto& [client, server] = fixture.both;
   ASSERT_TRUE(run_until(client.confirmed(), 5s));
   // The challenge from the old address is on its way; its answer must not bring the client back.
-  ASSERT_TRUE(migrate(client, scene.other).has_value());
+  ASSERT_TRUE(migrate(client, fixture.other).has_value());
   const Instant moved = network.now();
   client.sends(100_KiB);
   server.sends(100_KiB);
   ASSERT_TRUE(run_until(client.acknowledged(), 5s));
   ASSERT_TRUE(run_until(server.acknowledged(), 5s));
   run_for(5s);
-  ASSERT_FALSE(scene.to_preferred.empty());
-  ASSERT_FALSE(scene.to_original.empty());
-  EXPECT_EQ(scene.to_preferred.front(), moved) << "both at the same time";
-  EXPECT_EQ(scene.to_original.front(), moved);
-  const Path wanted{.local = scene.other, .remote = scene.preferred};
+  ASSERT_FALSE(fixture.to_preferred.empty());
+  ASSERT_FALSE(fixture.to_original.empty());
+  EXPECT_EQ(fixture.to_preferred.front(), moved) << "both at the same time";
+  EXPECT_EQ(fixture.to_original.front(), moved);
+  const Path wanted{.local = fixture.other, .remote = fixture.preferred};
   EXPECT_EQ(client.connection().path(), wanted);
   EXPECT_EQ(server.connection().path(), (Path{.local = wanted.remote, .remote = wanted.local}));
   EXPECT_TRUE(client.session().failed_paths.empty());
@@ -113,14 +113,14 @@ SIMULATE(Crossing, AMoveBeforeThatToThePreferredAddressTriesBoth) {
 
 // The same where nobody answers at the preferred address: the move is made all the same.
 SIMULATE(Crossing, AMoveDoesNotWaitForAPreferredAddressThatIsDead) {
-  Preferring scene(network, false);
-  auto& [client, server] = scene.both;
+  Preferring fixture(network, false);
+  auto& [client, server] = fixture.both;
   const SocketAddress original = server.address();
   ASSERT_TRUE(run_until(client.confirmed(), 5s));
-  ASSERT_TRUE(migrate(client, scene.other).has_value());
+  ASSERT_TRUE(migrate(client, fixture.other).has_value());
   run_for(10s);
-  EXPECT_FALSE(scene.to_preferred.empty());
-  EXPECT_EQ(client.connection().path(), (Path{.local = scene.other, .remote = original}));
+  EXPECT_FALSE(fixture.to_preferred.empty());
+  EXPECT_EQ(client.connection().path(), (Path{.local = fixture.other, .remote = original}));
   client.sends(100_KiB);
   EXPECT_TRUE(run_until(client.acknowledged(), 5s));
 }

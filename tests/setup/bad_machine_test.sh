@@ -23,7 +23,7 @@ says() {
   timeout 120 "$@" >"$work/said" 2>&1 </dev/null || status=$?
   [ $status = "$wanted" ] || { echo "$*: ended with $status, not $wanted"; cat "$work/said"; failures=$((failures + 1)); }
   for text in "${texts[@]}"; do
-    grep -q -F -- "$text" "$work/said" || { echo "$*: said nothing of '$text', but:"; cat "$work/said"; failures=$((failures + 1)); }
+    grep -q -F -- "$text" "$work/said" || { echo "$*: printed not '$text', but:"; cat "$work/said"; failures=$((failures + 1)); }
   done
 }
 left_behind() { # left_behind FOLDER: anything but the lock
@@ -42,8 +42,9 @@ mkdir -p "$work/other root/include/openssl" && echo '#define OPENSSL_VERSION_STR
 says 1 "has no OpenSSL >= 3.5.1" -- env OPENSSL_ROOT_DIR="$work/other root" "$setup"
 
 # The rest is for machines whose own OpenSSL is too old: there setup.sh makes one.
-system=$(echo '#include <openssl/opensslv.h>' | g++ -x c -E -dM - 2>/dev/null | sed -n 's/^#define OPENSSL_VERSION_STR "\(.*\)"/\1/p')
-candidate=$(apt-cache policy libssl-dev 2>/dev/null | sed -n 's/^ *Candidate: //p')
+system=$(echo '#include <openssl/opensslv.h>' | g++ -x c -E -dM - 2>/dev/null | sed -n 's/^#define OPENSSL_VERSION_STR "\(.*\)"/\1/p') || true
+candidate=$(apt-cache policy libssl-dev 2>/dev/null | sed -n 's/^ *Candidate: //p') || true
+if [ "$candidate" = "(none)" ]; then candidate=; fi
 if [ "$(printf '%s\n' 3.5.1 "${system:-0}" "${candidate:-0}" | sort -V | tail -n 1)" = 3.5.1 ]; then
   says 1 "cannot be made" "export XDG_CACHE_HOME=DIR" -- "${without_openssl[@]}" XDG_CACHE_HOME=/dev/null/cache "$setup"
 
@@ -72,5 +73,5 @@ if [ "$(id -u)" = 0 ]; then as=(setpriv --reuid=65534 --regid=65534 --clear-grou
 cp -r "$root/scripts" "$work/scripts" && chmod -R a+rX "$work/scripts"
 says 1 "not root and has no sudo" "apt-get install --no-install-recommends" -- "${as[@]}" env PATH="$work/bin:$PATH" HOME=/ "$work/scripts/setup.sh"
 
-[ $failures = 0 ] && echo "setup.sh says what a machine lacks"
+[ $failures = 0 ] && echo "setup.sh names what a machine lacks"
 exit $((failures > 0))

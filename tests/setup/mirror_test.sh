@@ -80,7 +80,7 @@ done_with
 serve "the suite is another" 1.12:other:good
 gets_none "stable"
 done_with
-case_name="nobody answers"
+case_name="no mirror answers"
 mirror=http://127.0.0.1:9/
 rm -rf "$scratch/an apt" && mkdir "$scratch/an apt"
 gets_none "stable"

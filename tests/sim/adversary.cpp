@@ -5,6 +5,7 @@
 #include <utility>
 #include <variant>
 
+#include "qpeer/transport/connection/packet_level.hpp"
 #include "qpeer/transport/wire/frame_rules.hpp"
 #include "qpeer/transport/wire/packet_decoder.hpp"
 #include "qpeer/transport/wire/packet_number.hpp"
@@ -12,32 +13,11 @@
 namespace qpeer::sim {
 namespace {
 
+using transport::level_of;
+using transport::type_of;
+
 constexpr std::size_t kNumberLength = 4;
 constexpr std::size_t kMinDatagram = 1'200;
-
-wire::PacketType type_of(EncryptionLevel level) {
-  switch (level) {
-    case EncryptionLevel::initial:
-      return wire::PacketType::initial;
-    case EncryptionLevel::zero_rtt:
-      return wire::PacketType::zero_rtt;
-    case EncryptionLevel::handshake:
-      return wire::PacketType::handshake;
-    default:
-      return wire::PacketType::one_rtt;
-  }
-}
-
-EncryptionLevel level_of(wire::PacketType type) {
-  switch (type) {
-    case wire::PacketType::initial:
-      return EncryptionLevel::initial;
-    case wire::PacketType::handshake:
-      return EncryptionLevel::handshake;
-    default:
-      return EncryptionLevel::one_rtt;
-  }
-}
 
 }  // namespace
 

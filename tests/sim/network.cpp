@@ -303,18 +303,16 @@ void Network::on_timer(Host& host, Instant armed) {
 void Network::pump(Host& host) {
   if (!host.node_) return;
   std::uint32_t steps = 0;
-  while (host.node_->poll_event() || transmit(host)) {
-    check(host);
+  while (poll_event(host) || transmit(host)) {
     if (++steps > kMaxSpins) die(host, "spins: it sends or tells without end");
   }
   arm(host);
 }
 
-/// In builds with assertions each machine must agree with itself after each event.
-void Network::check(Host& host) const {
-  if constexpr (!kAssertions) return;
-  if (host.checks_++ % (1 + host.node_->weight() / 4) != 0) return;
-  if (!host.node_->consistent()) die(host, "contradicts itself");
+bool Network::poll_event(Host& host) {
+  const bool handled = host.node_->poll_event();
+  check(host);
+  return handled;
 }
 
 void Network::arm(Host& host) {
@@ -329,6 +327,7 @@ void Network::arm(Host& host) {
 bool Network::transmit(Host& host) {
   TransmitBuffer out{.storage = transmit_storage_, .max_segments = host.max_segments};
   const auto train = host.node_->poll_transmit(now_, out);
+  check(host);
   if (!train) return false;
   const std::size_t segment = train->segment_size;
   if (train->size == 0 || segment == 0 || train->size > out.storage.size() ||
@@ -358,6 +357,12 @@ void Network::trace(const SocketAddress& from, const SocketAddress& to, Ecn ecn,
   const double time = static_cast<double>(now_.time_since_epoch().count()) * 1e-9;
   fmt::print(stderr, "[{:12.6f}] {} > {} {:5} {}{} {}\n", time, from.to_string(), to.to_string(),
              payload.size(), packet_kinds(payload), kMarks[static_cast<std::size_t>(ecn)], fate);
+}
+
+void Network::check(Host& host) const {
+  if constexpr (!kAssertions) return;
+  if (!host.node_ || host.checks_++ % (1 + host.node_->weight() / 4) != 0) return;
+  if (!host.node_->consistent()) die(host, "is not consistent");
 }
 
 void Network::die(const Host& host, const char* what) const {

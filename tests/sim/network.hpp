@@ -30,9 +30,9 @@ class Node {
   virtual void on_deadline(Instant now) = 0;
   /// Handles one event; false when there was none.
   virtual bool poll_event() = 0;
-  /// Whether the machine agrees with itself.
+  /// Whether the machine's invariants hold.
   [[nodiscard]] virtual bool consistent() const { return true; }
-  /// How much consistent() looks at: with more, the network asks less often.
+  /// How many connections consistent() looks at: with more of them, it is called less often.
   [[nodiscard]] virtual std::size_t weight() const { return 1; }
 };
 
@@ -53,14 +53,20 @@ class MachineNode final : public Node {
     return static_cast<bool>(event);
   }
   [[nodiscard]] bool consistent() const override {
-    if constexpr (requires(const M& m) { m.consistent(); }) return machine_.consistent();
-    return true;
+    if constexpr (requires(const M& machine) { machine.consistent(); }) {
+      return machine_.consistent();
+    } else {
+      return true;
+    }
   }
   [[nodiscard]] std::size_t weight() const override {
-    if constexpr (requires(const M& m) { m.stats().connections; }) {
+    if constexpr (requires(const M& machine) { machine.stats().connections; }) {
       return machine_.stats().connections;
+    } else if constexpr (requires(const M& machine) { machine.stats().links; }) {
+      return machine_.stats().links;
+    } else {
+      return 1;
     }
-    return 1;
   }
 
  private:
@@ -85,7 +91,7 @@ class Host {
   Instant armed_ = kNever;   ///< Of the timer event that counts; others in the heap are stale.
   Instant last_deadline_{};  ///< For telling a machine that does not move on.
   std::uint32_t spins_ = 0;
-  std::uint32_t checks_ = 0;  ///< Events after which the machine might have been looked at.
+  std::uint32_t checks_ = 0;  ///< Calls after which the machine could have been checked.
 };
 
 struct NetworkStats {
@@ -183,7 +189,7 @@ class Network {
   void on_timer(Host& host, Instant armed);
   void pump(Host& host);
   void arm(Host& host);
-  void check(Host& host) const;
+  bool poll_event(Host& host);
   bool transmit(Host& host);
   void send(Host& host, const SocketAddress& from, const SocketAddress& to, Ecn ecn,
             MutableBytes payload);
@@ -192,6 +198,8 @@ class Network {
   std::uint32_t take_packet(std::size_t size);
   void trace(const SocketAddress& from, const SocketAddress& to, Ecn ecn, Bytes payload,
              const char* fate) const;
+  /// In builds with assertions, after each call of a machine: its invariants must hold.
+  void check(Host& host) const;
   [[noreturn]] void die(const Host& host, const char* what) const;
   [[nodiscard]] Host* route(const SocketAddress& to) const;
 

@@ -169,7 +169,7 @@ class Peer {
   [[nodiscard]] const PeerConfig& config() const { return config_; }
   PeerConfig& config() { return config_; }  ///< For connections and restarts to come.
 
-  bool drained = false;  ///< Its endpoint said so.
+  bool drained = false;  ///< Its endpoint emitted the event.
   bool reads = true;     ///< Reads whatever comes, at once.
   bool checks = true;    ///< Expects the pattern that Peers send; false where forgeries come in.
   bool echoes =

@@ -37,7 +37,7 @@ for page in *.md docs/*.md; do
     if [ ! -e "$file" ]; then fail "$page:$line: there is no $file"; continue; fi
     excerpt=$(tail -n +$((line + 2)) "$page" | sed '/^```$/,$d')
     whole=$(<"$file")
-    [[ $'\n'$whole$'\n' == *$'\n'"$excerpt"$'\n'* ]] || fail "$page:$line: $file does not say so"
+    [[ $'\n'$whole$'\n' == *$'\n'"$excerpt"$'\n'* ]] || fail "$page:$line: $file has no such lines"
   done < <(grep -n -E '^<!-- from [^ ]+ -->$' "$page" || true)
 
   while read -r path; do
@@ -63,7 +63,7 @@ while read -r row; do
   source=$(grep -o -E 'docs/[a-z]+[.]md' <<<"$row" | head -n 1)
   while read -r figure; do
     figures=$((figures + 1))
-    grep -q -F -- "$figure" "$source" || fail "README.md: $source does not say '$figure'"
+    grep -q -F -- "$figure" "$source" || fail "README.md: $source lacks '$figure'"
   done < <(grep -o -E '[*]{2}[^*]+[*]{2}' <<<"$row" | tr -d '*')
 done < <(grep -E '^[|].*[*]{2}.*\]\(docs/' README.md)
 [ $figures -gt 0 ] || fail "README.md shows no figure"

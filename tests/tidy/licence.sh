@@ -13,6 +13,6 @@ while read -r file; do
     echo "$file: no line 'SPDX-License-Identifier: MIT OR BSD-3-Clause'"
     status=1
   fi
-done < <(git ls-files 2>/dev/null || find . -type f -not -path './build/*' -not -path './.git/*')
+done < <(git ls-files 2>/dev/null || find . -type f -not -path './build/*' -not -path './.git/*' -printf '%P\n')
 [ $status = 0 ] && echo "every file names its licence"
 exit $status

@@ -13,7 +13,7 @@ expect() { # expect STATUS TEXT ARGUMENT...: how it ends, and a line of what it 
   local status=0 wanted=$1 text=$2 said
   shift 2
   said=$(scripts/mutate.sh "$@" 2>&1) || status=$?
-  [[ $status = "$wanted" && $said == *"$text"* ]] || fail "mutate.sh $*: ended with $status, and said $said"
+  [[ $status = "$wanted" && $said == *"$text"* ]] || fail "mutate.sh $*: ended with $status, and printed $said"
 }
 
 expect 0 'usage:' --help

@@ -89,7 +89,7 @@ const std::vector<SocketAddress>& AsyncEndpoint::local_addresses() const {
 transport::EndpointStats AsyncEndpoint::stats() const { return state_->machine.stats(); }
 const io::UdpCapabilities& AsyncEndpoint::capabilities() const {
   // The kernel may refuse later what it took at first.
-  if (state_->driver) state_->capabilities = state_->driver->socket().capabilities();
+  if (const io::UdpSocket* socket = state_->socket()) state_->capabilities = socket->capabilities();
   return state_->capabilities;
 }
 std::error_code AsyncEndpoint::error() const { return state_->error(); }

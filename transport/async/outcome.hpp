@@ -23,7 +23,6 @@ struct Outcome {
     if (error) std::rethrow_exception(error);
     return std::move(*value);
   }
-  [[nodiscard]] bool is_known() const { return value.has_value() || error != nullptr; }
 
   std::optional<Value> value;
   std::exception_ptr error;

@@ -9,9 +9,7 @@
 // Or all at once: end() cancels the tasks, sends the last words, and closes the sockets.
 #pragma once
 
-#include <concepts>
 #include <expected>
-#include <functional>
 #include <memory>
 #include <system_error>
 #include <utility>
@@ -97,6 +95,11 @@ class MachineRuntime : public Runtime {
 
   M machine;
 
+  /// The first socket; null before the start and after the end.
+  [[nodiscard]] const io::UdpSocket* socket() const {
+    return driver_ ? &driver_->socket() : nullptr;
+  }
+
  protected:
   template <class... Arguments>
   explicit MachineRuntime(io::EventLoop& event_loop, Arguments&&... arguments)
@@ -123,7 +126,6 @@ class MachineRuntime : public Runtime {
     });
     return {};
   }
-  [[nodiscard]] bool has_started() const { return driver_ != nullptr; }
 
   /// Nobody owns the machine any more; it was shut down. Lets the peers know, then leaves the sockets.
   void end() {

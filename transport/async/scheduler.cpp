@@ -6,9 +6,7 @@ namespace qpeer::async {
 Scheduler::Scheduler(io::EventLoop& loop)
     : loop_(loop), timer_(loop, [this](Instant) { drain(); }) {}
 
-Scheduler::~Scheduler() {
-  if (gone_ != nullptr) *gone_ = true;
-}
+Scheduler::~Scheduler() { *gone_ = true; }
 
 void Scheduler::schedule(WaitList& waiting) {
   if (waiting.empty()) return;
@@ -17,7 +15,7 @@ void Scheduler::schedule(WaitList& waiting) {
 }
 
 void Scheduler::arm() {
-  if (holds_ == 0 && gone_ == nullptr && !ready_.empty()) timer_.fire_soon();
+  if (holds_ == 0 && !draining_ && !ready_.empty()) timer_.fire_soon();
 }
 
 Scheduler::Hold::~Hold() {
@@ -26,20 +24,19 @@ Scheduler::Hold::~Hold() {
 }
 
 void Scheduler::drain() {
-  if (gone_ != nullptr) return;
-  bool gone = false;
-  gone_ = &gone;
+  if (draining_) return;
+  draining_ = true;
   struct End {
     Scheduler& scheduler;
-    const bool& gone;
+    const std::shared_ptr<bool> gone;
     ~End() {
-      if (gone) return;
-      scheduler.gone_ = nullptr;
+      if (*gone) return;
+      scheduler.draining_ = false;
       scheduler.arm();
     }
   };
-  const End end{*this, gone};
-  while (!gone && ready_.resume_next()) {
+  const End end{*this, gone_};
+  while (!*end.gone && ready_.resume_next()) {
   }
 }
 

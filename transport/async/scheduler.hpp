@@ -53,7 +53,9 @@ class Scheduler {
   ReadyList ready_;
   io::Timer timer_;
   unsigned holds_ = 0;
-  bool* gone_ = nullptr;  // While drain() is on the stack: set there by the destructor.
+  bool draining_ = false;
+  // Set by the destructor, for a drain() that is on the stack.
+  std::shared_ptr<bool> gone_ = std::make_shared<bool>(false);
 };
 
 }  // namespace qpeer::async

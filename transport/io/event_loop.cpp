@@ -11,8 +11,9 @@
 #include <array>
 #include <cerrno>
 
-#include "qpeer/transport/base/assert.hpp"
+#include "qpeer/transport/io/finally.hpp"
 #include "qpeer/transport/io/system_clock.hpp"
+#include "qpeer/transport/io/timer_queue.hpp"
 
 namespace qpeer::io {
 namespace {
@@ -53,19 +54,6 @@ void drain(int fd) {
   std::uint64_t count = 0;
   [[maybe_unused]] const auto size = ::read(fd, &count, sizeof count);
 }
-
-/// Calls `action` at the end of its scope, however that is left.
-template <class F>
-class Finally {
- public:
-  explicit Finally(F action) : action_(std::move(action)) {}
-  Finally(const Finally&) = delete;
-  Finally& operator=(const Finally&) = delete;
-  ~Finally() { action_(); }
-
- private:
-  F action_;
-};
 
 struct KernelTimespec {
   std::int64_t seconds;
@@ -111,21 +99,6 @@ struct EventLoop::Slot {
   Watch::Callback callback;
 };
 
-struct Timer::Node {
-  enum class Place : u8 { nowhere, heap, due };
-  EventLoop* loop;
-  Callback callback;
-  Instant deadline = kNever;
-  std::uint64_t order = 0;
-  std::size_t index = 0;
-  Place place = Place::nowhere;
-  bool orphaned = false;  // Its timer was destroyed by its own callback.
-
-  [[nodiscard]] bool before(const Node& other) const {
-    return deadline != other.deadline ? deadline < other.deadline : order < other.order;
-  }
-};
-
 // --- Watch ---
 
 Watch::Watch(Watch&& other) noexcept
@@ -147,28 +120,11 @@ void Watch::reset() {
   if (loop_ != nullptr) std::exchange(loop_, nullptr)->unwatch(slot_);
 }
 
-// --- Timer ---
-
-Timer::Timer(EventLoop& loop, Callback callback)
-    : node_(new Node{.loop = &loop, .callback = std::move(callback)}) {}
-
-void Timer::Free::operator()(Node* node) const {
-  node->loop->disarm(*node);
-  if (node->loop->firing_ == node) {
-    node->orphaned = true;  // The loop deletes it when the callback has returned.
-  } else {
-    delete node;
-  }
-}
-
-void Timer::set(Instant deadline) { node_->loop->arm(*node_, deadline); }
-
-Instant Timer::deadline() const { return node_->deadline; }
-
 // --- EventLoop ---
 
 EventLoop::EventLoop(const Options& options)
-    : epoll_(needed(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")) {
+    : timers_(std::make_unique<TimerQueue>()),
+      epoll_(needed(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")) {
   try {
     eventfd_ = needed(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), "eventfd");
     timerfd_ = needed(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC), "timerfd");
@@ -198,7 +154,7 @@ std::expected<Watch, std::error_code> EventLoop::watch(int fd, Interest interest
                                                        Watch::Callback callback) {
   const bool reuse = !free_slots_.empty();
   const auto index = reuse ? free_slots_.back() : static_cast<std::uint32_t>(slots_.size());
-  const auto generation = static_cast<std::uint32_t>(next_order_++);
+  const std::uint32_t generation = next_generation_++;
   if (!control(epoll_, EPOLL_CTL_ADD, fd, epoll_mask(interest), cookie(index, generation))) {
     return std::unexpected(std::error_code{errno, std::system_category()});
   }
@@ -237,7 +193,7 @@ EventLoop* EventLoop::current() {
 
 Instant EventLoop::next_deadline() const {
   if (woken_ || has_posted()) return Instant::min();
-  return heap_.empty() ? kNever : heap_.front()->deadline;
+  return timers_->next_deadline();
 }
 
 bool EventLoop::has_posted() const {
@@ -288,7 +244,7 @@ Instant EventLoop::turn(Instant wait_until) {
   turn_time_ = io::now();
   for (std::size_t i = 0; i < count; ++i) dispatch(events[i]);
   if (woken_.exchange(false, std::memory_order_acquire) && on_wake_) on_wake_();
-  fire_timers();
+  timers_->fire(turn_time_);
   run_posted();
   return turn_time_;
 }
@@ -353,55 +309,6 @@ void EventLoop::dispatch(const epoll_event& event) {
   slot->callback(ready, turn_time_);
 }
 
-// Those that a callback which threw kept from firing fire in the next turn.
-void EventLoop::fire_timers() {
-  std::size_t next = 0;
-  const Finally finally([&] {
-    for (; next < due_.size(); ++next) {
-      if (Timer::Node* const node = due_[next]) {
-        node->place = Timer::Node::Place::nowhere;
-        arm(*node, Instant::min());
-      }
-    }
-    due_.clear();
-  });
-  while (!heap_.empty() && heap_.front()->deadline <= turn_time_) {
-    Timer::Node* const node = heap_.front();
-    disarm(*node);
-    node->place = Timer::Node::Place::due;
-    node->index = due_.size();
-    due_.push_back(node);
-  }
-  while (next < due_.size()) {
-    Timer::Node* const node = due_[next++];
-    if (node != nullptr) fire(*node);
-  }
-  // Many are looked at now and then.
-  QPEER_ASSERT(heap_.size() > 64 && next_order_ % 64 != 0 ? true : timers_are_consistent());
-}
-
-void EventLoop::fire(Timer::Node& node) {
-  node.place = Timer::Node::Place::nowhere;
-  firing_ = &node;
-  const Finally finally([&] {
-    firing_ = nullptr;
-    if (node.orphaned) delete &node;
-  });
-  node.callback(turn_time_);
-}
-
-bool EventLoop::timers_are_consistent() const {
-  for (std::size_t index = 0; index < heap_.size(); ++index) {
-    const Timer::Node& node = *heap_[index];
-    if (node.loop != this || node.index != index || node.place != Timer::Node::Place::heap) {
-      return false;
-    }
-    if (node.deadline == kNever) return false;
-    if (index != 0 && node.before(*heap_[(index - 1) / 2])) return false;
-  }
-  return true;
-}
-
 void EventLoop::run_posted() {
   if (running_call_ == running_posted_.size()) {  // Else a call threw: first those behind it.
     running_posted_.clear();
@@ -414,63 +321,6 @@ void EventLoop::run_posted() {
     auto call = std::move(running_posted_[running_call_++]);
     call();
   }
-}
-
-void EventLoop::arm(Timer::Node& node, Instant deadline) {
-  using Place = Timer::Node::Place;
-  if (node.place == Place::heap && node.deadline == deadline) return;
-  disarm(node);
-  if (deadline == kNever) return;
-  node.deadline = deadline;
-  node.order = next_order_++;
-  node.place = Place::heap;
-  heap_.push_back(nullptr);
-  place(heap_.size() - 1, &node);
-  sift_up(node.index);
-}
-
-void EventLoop::disarm(Timer::Node& node) {
-  using Place = Timer::Node::Place;
-  if (node.place == Place::due) due_[node.index] = nullptr;
-  if (node.place == Place::heap) {
-    const std::size_t hole = node.index;
-    Timer::Node* const last = heap_.back();
-    heap_.pop_back();
-    if (last != &node) {
-      place(hole, last);
-      sift_up(hole);
-      sift_down(last->index);
-    }
-  }
-  node.place = Place::nowhere;
-  node.deadline = kNever;
-}
-
-void EventLoop::place(std::size_t index, Timer::Node* node) {
-  heap_[index] = node;
-  node->index = index;
-}
-
-void EventLoop::sift_up(std::size_t index) {
-  Timer::Node* const node = heap_[index];
-  while (index > 0 && node->before(*heap_[(index - 1) / 2])) {
-    place(index, heap_[(index - 1) / 2]);
-    index = (index - 1) / 2;
-  }
-  place(index, node);
-}
-
-void EventLoop::sift_down(std::size_t index) {
-  Timer::Node* const node = heap_[index];
-  for (;;) {
-    std::size_t child = 2 * index + 1;
-    if (child >= heap_.size()) break;
-    if (child + 1 < heap_.size() && heap_[child + 1]->before(*heap_[child])) ++child;
-    if (!heap_[child]->before(*node)) break;
-    place(index, heap_[child]);
-    index = child;
-  }
-  place(index, node);
 }
 
 }  // namespace qpeer::io

@@ -32,6 +32,7 @@ struct epoll_event;
 namespace qpeer::io {
 
 class EventLoop;
+class TimerQueue;
 
 /// What a watch waits for.
 enum class Interest : u8 { none = 0, read = 1, write = 2, read_write = 3 };
@@ -94,7 +95,7 @@ class Timer {
   [[nodiscard]] Instant deadline() const;
 
  private:
-  friend class EventLoop;
+  friend class TimerQueue;
   struct Node;
   struct Free {
     void operator()(Node* node) const;
@@ -178,36 +179,24 @@ class EventLoop {
   std::size_t wait(Instant until, epoll_event* events);
   int wait_by_timerfd(Instant until, epoll_event* events);
   void dispatch(const epoll_event& event);
-  void fire_timers();
-  void fire(Timer::Node& node);
   void run_posted();
   [[nodiscard]] bool has_posted() const;
   void interrupt_wait() const noexcept;
 
   void unwatch(std::uint32_t slot);
   void change_interest(Slot& slot, std::uint32_t index, Interest interest);
-  void arm(Timer::Node& node, Instant deadline);
-  void disarm(Timer::Node& node);
-  void sift_up(std::size_t index);
-  void sift_down(std::size_t index);
-  void place(std::size_t index, Timer::Node* node);
 
   std::vector<std::unique_ptr<Slot>> slots_;
   std::vector<std::uint32_t> free_slots_;
+  std::uint32_t next_generation_ = 0;  // Of slots.
   Slot* running_slot_ = nullptr;
   std::unique_ptr<Slot> removed_;  // The running one, when it removed itself.
-  /// Whether the timers are a heap and know their places. For assertions.
-  [[nodiscard]] bool timers_are_consistent() const;
-
-  std::vector<Timer::Node*> heap_;  // The earliest on top.
-  std::vector<Timer::Node*> due_;   // Taken from the heap in this turn; null where cancelled.
-  Timer::Node* firing_ = nullptr;
+  std::unique_ptr<TimerQueue> timers_;
   mutable std::mutex posted_mutex_;  // Guards posted_ alone.
   std::vector<std::move_only_function<void()>> posted_;
   std::vector<std::move_only_function<void()>> running_posted_;
   std::size_t running_call_ = 0;  // Of running_posted_; those before it were called.
   std::move_only_function<void()> on_wake_;
-  std::uint64_t next_order_ = 0;
   Instant turn_time_{};
   Instant timerfd_deadline_ = kNever;
   int epoll_ = -1;

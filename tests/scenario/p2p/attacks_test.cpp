@@ -43,7 +43,7 @@ struct Claimers {
     MaliciousPeer& attacker = all_[i];
     if (attacker.lines.empty() || attacker.lines.back().closed) {
       attacker.lines.clear();
-      attacker.dials(node_);
+      attacker.dial(node_);
       ++claims;
     }
     world_.after(2s, [this, i] { comes(i); });
@@ -147,7 +147,7 @@ SIMULATE_PEERS(Eclipse, HalfOfTheCacheStaysHonest) {
     attacker.address = SocketAddress::ipv4({200, static_cast<u8>(i % 4), static_cast<u8>(host >> 4),
                                             static_cast<u8>(1 + (host & 15) * 16)},
                                            4433);
-    attackers.emplace_back(network, attacker).dials(node);
+    attackers.emplace_back(network, attacker).dial(node);
     run_for(size.time / static_cast<std::int64_t>(size.attackers));
     if (attackers.size() > 20) {
       if (!attackers.front().accepted().empty()) ++reached;

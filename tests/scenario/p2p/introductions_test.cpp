@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Introductions and roles, against a peer that keeps to no rule.
 #include "qpeer/tests/scenario/p2p/malicious_peer.hpp"
+#include "qpeer/tests/unit/p2p/encoded_control.hpp"
 
 namespace qpeer::sim {
 namespace {
 
+using p2p::encoded;
 using p2p::ErrorCode;
 using p2p::Role;
 using p2p::Verdict;
@@ -16,20 +18,13 @@ MaliciousPeerConfig silent() {
 
 MaliciousPeerConfig a_client() { return {.role = Role::client}; }
 
-std::vector<u8> encoded(const p2p::ControlMessage& message) {
-  std::array<u8, p2p::kMaxControlMessage> storage{};
-  Writer out{storage};
-  std::visit([&](const auto& one) { one.encode(out); }, message);
-  return {out.written().begin(), out.written().end()};
-}
-
 SIMULATE_PEERS(Introductions, OneThatIsCutIsMalformed) {
   auto& node = network.node();
   MaliciousPeer attacker(network, silent());
-  auto& line = attacker.dials(node);
+  auto& line = attacker.dial(node);
   ASSERT_TRUE(run_until([&] { return line.connected; }, 5s));
   constexpr std::array<u8, 5> kCut{1, 3, 1, 0, 1};  // A body of three bytes.
-  attacker.says_bytes(line, kCut);
+  attacker.send_bytes(line, kCut);
   EXPECT_TRUE(run_until(attacker.closed_with(line, ErrorCode::malformed), 1s));
   EXPECT_EQ(node.node().stats().violations, 1U);
   EXPECT_EQ(node.node().stats().connections, 0U);
@@ -38,47 +33,47 @@ SIMULATE_PEERS(Introductions, OneThatIsCutIsMalformed) {
 SIMULATE_PEERS(Introductions, BytesAfterTheLastAreMalformed) {
   auto& node = network.node();
   MaliciousPeer attacker(network, silent());
-  auto& line = attacker.dials(node);
+  auto& line = attacker.dial(node);
   ASSERT_TRUE(run_until([&] { return line.connected; }, 5s));
   auto bytes = encoded(attacker.introduction(line));
   bytes[1] += 1;  // The length, which is one byte of a varint.
   bytes.push_back(7);
-  attacker.says_bytes(line, bytes);
+  attacker.send_bytes(line, bytes);
   EXPECT_TRUE(run_until(attacker.closed_with(line, ErrorCode::malformed), 1s));
 }
 
 SIMULATE_PEERS(Introductions, OneThatIsTooLongIsNotGathered) {
   auto& node = network.node();
   MaliciousPeer attacker(network, silent());
-  auto& line = attacker.dials(node);
+  auto& line = attacker.dial(node);
   ASSERT_TRUE(run_until([&] { return line.connected; }, 5s));
   constexpr std::array<u8, 5> kLong{1, 0x80, 0x10, 0, 0};  // A body of a megabyte.
-  attacker.says_bytes(line, kLong);
+  attacker.send_bytes(line, kLong);
   EXPECT_TRUE(run_until(attacker.closed_with(line, ErrorCode::message_too_large), 1s));
 }
 
 SIMULATE_PEERS(Introductions, ASecondIsAViolation) {
   auto& node = network.node();
   MaliciousPeer attacker(network);
-  auto& line = attacker.dials(node);
+  auto& line = attacker.dial(node);
   ASSERT_TRUE(run_until([&] { return attacker.verdict_on_us(line) == Verdict::reachable; }, 5s));
-  attacker.says(line, attacker.introduction(line));
+  attacker.send_control(line, attacker.introduction(line));
   EXPECT_TRUE(run_until(attacker.closed_with(line, ErrorCode::role_violation), 1s));
 }
 
 SIMULATE_PEERS(Introductions, AnythingElseFirstIsAViolation) {
   auto& node = network.node();
   MaliciousPeer attacker(network, silent());
-  auto& line = attacker.dials(node);
+  auto& line = attacker.dial(node);
   ASSERT_TRUE(run_until([&] { return line.connected; }, 5s));
-  attacker.says(line, p2p::PeersRequest{});
+  attacker.send_control(line, p2p::PeersRequest{});
   EXPECT_TRUE(run_until(attacker.closed_with(line, ErrorCode::role_violation), 1s));
 }
 
 SIMULATE_PEERS(Introductions, WhoeverDialsAndSaysNothingIsTurnedOut) {
   auto& node = network.node();
   MaliciousPeer attacker(network, silent());
-  auto& line = attacker.dials(node);
+  auto& line = attacker.dial(node);
   ASSERT_TRUE(run_until([&] { return line.connected; }, 5s));
   const Duration limit = node.config.node.introduction_timeout;
   run_for(limit - 100ms);
@@ -101,7 +96,7 @@ SIMULATE_PEERS(Introductions, WhoeverAnswersAndSaysNothingIsLeft) {
 SIMULATE_PEERS(Introductions, AnotherMajorIsRefusedWithAReason) {
   auto& node = network.node();
   MaliciousPeer attacker(network, {.major = 2});
-  auto& line = attacker.dials(node);
+  auto& line = attacker.dial(node);
   ASSERT_TRUE(run_until(attacker.closed_with(line, ErrorCode::unsupported_version), 5s));
   EXPECT_NE(line.closed->reason.find("version 1"), std::string::npos) << line.closed->reason;
 }
@@ -120,12 +115,12 @@ SIMULATE_PEERS(Introductions, ANewerMinorMayAddBytes) {
   newer.minor = p2p::kProtocolMinor + 1;
   newer.role = Role::client;
   MaliciousPeer attacker(network, newer);
-  auto& line = attacker.dials(node);
+  auto& line = attacker.dial(node);
   ASSERT_TRUE(run_until([&] { return line.connected; }, 5s));
   auto bytes = encoded(attacker.introduction(line));
   bytes[1] += 3;
   bytes.insert(bytes.end(), {1, 2, 3});
-  attacker.says_bytes(line, bytes);
+  attacker.send_bytes(line, bytes);
   EXPECT_TRUE(run_until([&] { return node.node().link(attacker.id()).has_value(); }, 1s));
   EXPECT_FALSE(line.closed);
 }
@@ -133,7 +128,7 @@ SIMULATE_PEERS(Introductions, ANewerMinorMayAddBytes) {
 SIMULATE_PEERS(Introductions, ARoleMayChangeWithANewConnection) {
   auto& node = network.node();
   MaliciousPeer attacker(network, a_client());
-  auto& first = attacker.dials(node);
+  auto& first = attacker.dial(node);
   ASSERT_TRUE(run_until([&] { return first.theirs && node.is_linked(); }, 5s));
   EXPECT_EQ(node.node().link(attacker.id())->role, Role::client);
   attacker.config.role = Role::node;
@@ -158,7 +153,7 @@ SIMULATE_PEERS(Roles, ANodeMayNotOpenABidirectionalStream) {
 SIMULATE_PEERS(Roles, AClientMayNotOpenAUnidirectionalStream) {
   auto& node = network.node();
   MaliciousPeer attacker(network, a_client());
-  auto& line = attacker.dials(node);
+  auto& line = attacker.dial(node);
   ASSERT_TRUE(run_until([&] { return line.theirs.has_value(); }, 5s));
   attacker.writes(line, *attacker.opens(line, false), "hello");
   EXPECT_TRUE(run_until(attacker.closed_with(line, ErrorCode::role_violation), 1s));
@@ -192,9 +187,9 @@ SIMULATE_PEERS(Roles, AClientIsNoAcceptor) {
 SIMULATE_PEERS(Roles, NobodyIsJudgedUnasked) {
   auto& node = network.node();
   MaliciousPeer attacker(network);
-  auto& line = attacker.dials(node);
+  auto& line = attacker.dial(node);
   ASSERT_TRUE(run_until([&] { return line.theirs.has_value(); }, 5s));
-  attacker.says(line, p2p::VerdictMessage{});
+  attacker.send_control(line, p2p::VerdictMessage{});
   EXPECT_TRUE(run_until(attacker.closed_with(line, ErrorCode::role_violation), 1s));
 }
 
@@ -205,19 +200,19 @@ constexpr std::string_view kEarly{"\0early", 6};
 SIMULATE_PEERS(EarlyData, WaitsForTheProof) {
   auto& node = network.node();
   MaliciousPeer attacker(network, silent());
-  auto& line = attacker.dials(node);
+  auto& line = attacker.dial(node);
   ASSERT_TRUE(run_until([&] { return line.connected; }, 5s));
   attacker.writes(line, *attacker.opens(line, false), kEarly, true);  // Before the introduction.
   run_for(1s);
   EXPECT_FALSE(line.closed);
   attacker.config.introduces = true;
-  attacker.says(line, attacker.introduction(line));
+  attacker.send_control(line, attacker.introduction(line));
   attacker.writes(line, *attacker.opens(line, false), kEarly, true);  // Before the verdict.
   ASSERT_TRUE(run_until([&] { return !attacker.accepted().empty(); }, 2s));
   run_for(1s);
   EXPECT_TRUE(node.messages.empty()) << "nothing is delivered before the proof";
   auto& back = *attacker.accepted()[0];
-  attacker.says(back, p2p::Proof{.nonce = line.theirs.value().nonce});
+  attacker.send_control(back, p2p::Proof{.nonce = line.theirs.value().nonce});
   EXPECT_TRUE(run_until([&] { return node.messages.size() == 2; }, 1s));
   EXPECT_EQ(as_text(node.messages.at(0).data), "early");
 }
@@ -225,7 +220,7 @@ SIMULATE_PEERS(EarlyData, WaitsForTheProof) {
 SIMULATE_PEERS(EarlyData, IsGoneWhenTheProofFails) {
   auto& node = network.node();
   MaliciousPeer attacker(network, {.proves = false});
-  auto& line = attacker.dials(node);
+  auto& line = attacker.dial(node);
   ASSERT_TRUE(run_until([&] { return line.connected; }, 5s));
   attacker.writes(line, *attacker.opens(line, false), kEarly, true);
   ASSERT_TRUE(run_until(attacker.closed_with(line, ErrorCode::unreachable), 10s));
@@ -239,7 +234,7 @@ SIMULATE_PEERS(EarlyData, IsBoundedByFlowControl) {
   MaliciousPeerConfig eager = silent();
   eager.connection.streams.send_buffer = 32 << 20;
   MaliciousPeer attacker(network, eager);
-  auto& line = attacker.dials(node);
+  auto& line = attacker.dial(node);
   ASSERT_TRUE(run_until([&] { return line.connected; }, 5s));
   const std::vector<u8> much(8 << 20);
   for (int i = 0; i < 4; ++i) attacker.writes(line, *attacker.opens(line, false), much);
@@ -256,11 +251,11 @@ SIMULATE_PEERS(EarlyData, AForbiddenStreamIsFoundWithTheIntroduction) {
   MaliciousPeerConfig quiet = silent();
   quiet.role = Role::client;
   MaliciousPeer attacker(network, quiet);
-  auto& line = attacker.dials(node);
+  auto& line = attacker.dial(node);
   ASSERT_TRUE(run_until([&] { return line.connected; }, 5s));
   attacker.writes(line, *attacker.opens(line, false), kEarly, true);
   run_for(100ms);
-  attacker.says(line, attacker.introduction(line));
+  attacker.send_control(line, attacker.introduction(line));
   EXPECT_TRUE(run_until(attacker.closed_with(line, ErrorCode::role_violation), 1s));
   EXPECT_TRUE(node.messages.empty());
 }

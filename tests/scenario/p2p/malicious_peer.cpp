@@ -24,7 +24,7 @@ MaliciousPeer::MaliciousPeer(PeerWorld& world, MaliciousPeerConfig configuration
       *endpoint_, [this](const transport::EndpointEvent& event) { on_event(event); }, address_);
 }
 
-MaliciousPeer::Line& MaliciousPeer::dials(const SimPeer& peer, p2p::Purpose purpose) {
+MaliciousPeer::Line& MaliciousPeer::dial(const SimPeer& peer, p2p::Purpose purpose) {
   transport::ConnectOptions options;
   options.tls = tls_;
   options.connection = config.connection;
@@ -55,14 +55,11 @@ p2p::Introduction MaliciousPeer::introduction(Line& line) {
   return out;
 }
 
-void MaliciousPeer::says(Line& line, const p2p::ControlMessage& message) {
-  std::array<u8, p2p::kMaxControlMessage> storage{};
-  Writer out{storage};
-  std::visit([&](const auto& one) { one.encode(out); }, message);
-  says_bytes(line, out.written());
+void MaliciousPeer::send_control(Line& line, const p2p::ControlMessage& message) {
+  send_bytes(line, p2p::encoded(message));
 }
 
-void MaliciousPeer::says_bytes(Line& line, Bytes bytes) {
+void MaliciousPeer::send_bytes(Line& line, Bytes bytes) {
   if (!line.control) line.control = opens(line, true);
   if (line.control) writes(line, *line.control, bytes);
 }
@@ -89,7 +86,7 @@ void MaliciousPeer::closes(Line& line) {
 }
 
 bool MaliciousPeer::links(SimPeer& peer) {
-  Line& line = dials(peer);
+  Line& line = dial(peer);
   return world_.run_until(
       [&] {
         const auto link = peer.node().link(id_);
@@ -127,7 +124,7 @@ void MaliciousPeer::on_event(const transport::EndpointEvent& event) {
     case Kind::connected:
       line.connected = true;
       if (on_connected) return on_connected(line);
-      if (line.dialled && config.introduces) says(line, introduction(line));
+      if (line.dialled && config.introduces) send_control(line, introduction(line));
       return;
     case Kind::stream:
       return on_stream(line, event.event.stream);
@@ -170,7 +167,7 @@ void MaliciousPeer::read_control(Line& line) {
     if (line.reader.error() != p2p::ErrorCode::none) return;
     const auto message = line.reader.next();
     if (!message) continue;
-    line.heard.push_back(*message);
+    line.received.push_back(*message);
     const auto* introduction = std::get_if<p2p::Introduction>(&*message);
     if (introduction != nullptr) line.theirs = *introduction;
     if (on_message) {
@@ -183,14 +180,15 @@ void MaliciousPeer::read_control(Line& line) {
 
 void MaliciousPeer::answer(Line& line, const p2p::Introduction& message) {
   line.purpose = message.purpose;
-  if (config.introduces) says(line, introduction(line));
+  if (config.introduces) send_control(line, introduction(line));
   if (config.proves) {
     for (const Line& other : lines) {
-      if (other.dialled && other.theirs) says(line, p2p::Proof{.nonce = other.theirs->nonce});
+      if (other.dialled && other.theirs)
+        send_control(line, p2p::Proof{.nonce = other.theirs->nonce});
     }
   }
   if (config.verdict && message.role == p2p::Role::node) {
-    says(line, p2p::VerdictMessage{.verdict = *config.verdict, .address = std::nullopt});
+    send_control(line, p2p::VerdictMessage{.verdict = *config.verdict, .address = std::nullopt});
   }
 }
 

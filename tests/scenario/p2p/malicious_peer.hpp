@@ -47,7 +47,7 @@ class MaliciousPeer {
     p2p::ControlReader reader{};
     p2p::Nonce nonce{};  ///< Of our introduction.
     std::optional<p2p::Introduction> theirs{};
-    std::vector<p2p::ControlMessage> heard{};
+    std::vector<p2p::ControlMessage> received{};
     std::map<StreamId, std::vector<u8>> received{};  ///< On streams of the application.
     std::vector<StreamId> received_whole{};
     std::map<StreamId, std::uint64_t> stopped{};
@@ -62,11 +62,11 @@ class MaliciousPeer {
 
   // --- doing -----------------------------------------------------------------------------------
 
-  Line& dials(const SimPeer& peer, p2p::Purpose purpose = p2p::Purpose::link);
+  Line& dial(const SimPeer& peer, p2p::Purpose purpose = p2p::Purpose::link);
   p2p::Introduction introduction(Line& line);
-  void says(Line& line, const p2p::ControlMessage& message);
+  void send_control(Line& line, const p2p::ControlMessage& message);
   /// On the control stream, which it opens when there is none.
-  void says_bytes(Line& line, Bytes bytes);
+  void send_bytes(Line& line, Bytes bytes);
   std::optional<StreamId> opens(Line& line, bool bidirectional);
   /// As much as flow control takes; how much that was.
   std::size_t writes(Line& line, StreamId stream, Bytes data, bool finish = false);
@@ -87,15 +87,15 @@ class MaliciousPeer {
     return [&line, code] { return is_closed_with(line, code); };
   }
   template <class M>
-  [[nodiscard]] static std::vector<M> heard(const Line& line) {
+  [[nodiscard]] static std::vector<M> received(const Line& line) {
     std::vector<M> out;
-    for (const auto& message : line.heard) {
+    for (const auto& message : line.received) {
       if (const M* found = std::get_if<M>(&message)) out.push_back(*found);
     }
     return out;
   }
   [[nodiscard]] std::optional<p2p::Verdict> verdict_on_us(const Line& line) const {
-    const auto all = heard<p2p::VerdictMessage>(line);
+    const auto all = received<p2p::VerdictMessage>(line);
     return all.empty() ? std::nullopt : std::optional(all.back().verdict);
   }
   /// The lines that others dialled.

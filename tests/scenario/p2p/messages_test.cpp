@@ -84,7 +84,7 @@ SIMULATE_PEERS(Messages, AnswersOverTheClientsLimitAreRefusedToWhoGivesThem) {
   small.role = Role::client;
   small.max_message_size = 1'000;
   MaliciousPeer attacker(network, small);
-  auto& line = attacker.dials(node);
+  auto& line = attacker.dial(node);
   ASSERT_TRUE(run_until([&] { return line.theirs.has_value(); }, 5s));
   attacker.writes(line, *attacker.opens(line, true), std::string_view("\0how much?", 10), true);
   std::optional<p2p::Request> request;

@@ -24,9 +24,9 @@ SimPeerConfig at(const SocketAddress& address) {
 SIMULATE_PEERS(Proofs, AWrongNonceProvesNothing) {
   auto& node = network.node();
   MaliciousPeer attacker(network, {.proves = false});
-  auto& line = attacker.dials(node);
+  auto& line = attacker.dial(node);
   ASSERT_TRUE(run_until([&] { return attacker.accepted().size() == 1; }, 5s));
-  attacker.says(*attacker.accepted()[0], p2p::Proof{.nonce = {1, 2, 3}});
+  attacker.send_control(*attacker.accepted()[0], p2p::Proof{.nonce = {1, 2, 3}});
   ASSERT_TRUE(run_until(attacker.closed_with(line, ErrorCode::unreachable), 10s));
   EXPECT_EQ(attacker.verdict_on_us(line), Verdict::another_peer_answered);
   EXPECT_EQ(node.cache().size(), 0U);
@@ -36,9 +36,9 @@ SIMULATE_PEERS(Proofs, AWrongNonceProvesNothing) {
 SIMULATE_PEERS(Proofs, OnTheConnectionThatIsToBeProvedIsNone) {
   auto& node = network.node();
   MaliciousPeer attacker(network, {.proves = false});
-  auto& line = attacker.dials(node);
+  auto& line = attacker.dial(node);
   ASSERT_TRUE(run_until([&] { return line.theirs.has_value(); }, 5s));
-  attacker.says(line, p2p::Proof{.nonce = line.theirs->nonce});
+  attacker.send_control(line, p2p::Proof{.nonce = line.theirs->nonce});
   ASSERT_TRUE(run_until(attacker.closed_with(line, ErrorCode::unreachable), 10s));
   EXPECT_NE(attacker.verdict_on_us(line), Verdict::reachable);
   EXPECT_FALSE(node.is_linked());
@@ -49,9 +49,10 @@ SIMULATE_PEERS(Proofs, TheNonceOfAnotherPeerProvesNothing) {
   MaliciousPeer honest(network);
   ASSERT_TRUE(honest.links(node));
   MaliciousPeer attacker(network, {.proves = false});
-  auto& line = attacker.dials(node);
+  auto& line = attacker.dial(node);
   ASSERT_TRUE(run_until([&] { return attacker.accepted().size() == 1; }, 5s));
-  attacker.says(*attacker.accepted()[0], p2p::Proof{.nonce = honest.lines[0].theirs.value().nonce});
+  attacker.send_control(*attacker.accepted()[0],
+                        p2p::Proof{.nonce = honest.lines[0].theirs.value().nonce});
   ASSERT_TRUE(run_until(attacker.closed_with(line, ErrorCode::unreachable), 10s));
   EXPECT_NE(attacker.verdict_on_us(line), Verdict::reachable);
 }
@@ -62,7 +63,7 @@ SIMULATE_PEERS(Proofs, AnotherKeyAtTheAddressIsTold) {
   // Somebody else at the same host.
   auto& other = network.node(at(attacker.address().with_port(7'000)));
   attacker.config.advertised = {other.address()};
-  auto& line = attacker.dials(node);
+  auto& line = attacker.dial(node);
   ASSERT_TRUE(run_until(attacker.closed_with(line, ErrorCode::unreachable), 3s));
   EXPECT_EQ(attacker.verdict_on_us(line), Verdict::another_peer_answered);
   EXPECT_FALSE(node.is_linked());
@@ -72,7 +73,7 @@ SIMULATE_PEERS(Proofs, AnotherKeyAtTheAddressIsTold) {
 SIMULATE_PEERS(Proofs, ARefusedDialBackIsTold) {
   auto& node = network.node();
   MaliciousPeer attacker(network, {.max_connections = 1});  // Which it uses up by dialling.
-  auto& line = attacker.dials(node);
+  auto& line = attacker.dial(node);
   ASSERT_TRUE(run_until(attacker.closed_with(line, ErrorCode::unreachable), 3s));
   EXPECT_EQ(attacker.verdict_on_us(line), Verdict::refused);
   EXPECT_EQ(node.cache().size(), 0U);
@@ -86,7 +87,7 @@ SIMULATE_PEERS(Proofs, AnAddressElsewhereIsNotDialled) {
   MaliciousPeer attacker(network, config);
   bool dialled = false;
   network.on_send([&](const Passing& passing) { dialled |= passing.to == public_address(13, 1); });
-  auto& line = attacker.dials(node);
+  auto& line = attacker.dial(node);
   ASSERT_TRUE(run_until(attacker.closed_with(line, ErrorCode::unreachable), 3s));
   EXPECT_EQ(attacker.verdict_on_us(line), Verdict::address_not_allowed);
   EXPECT_FALSE(dialled);
@@ -95,10 +96,10 @@ SIMULATE_PEERS(Proofs, AnAddressElsewhereIsNotDialled) {
 SIMULATE_PEERS(Proofs, WhoeverWasTurnedAwayMayComeAsAClient) {
   auto& node = network.node();
   MaliciousPeer attacker(network, {.proves = false});
-  auto& line = attacker.dials(node);
+  auto& line = attacker.dial(node);
   ASSERT_TRUE(run_until(attacker.closed_with(line, ErrorCode::unreachable), 10s));
   attacker.config.role = Role::client;
-  auto& again = attacker.dials(node);
+  auto& again = attacker.dial(node);
   ASSERT_TRUE(run_until([&] { return node.is_linked(); }, 3s));
   EXPECT_FALSE(again.closed);
   EXPECT_EQ(node.cache().size(), 0U);
@@ -153,17 +154,17 @@ SIMULATE_PEERS(Hearsay, AFloodOfRequestsIsAnsweredOnceASecond) {
   auto& other = network.node();
   ASSERT_TRUE(network.links(other, node));
   MaliciousPeer attacker(network, {.role = Role::client});
-  auto& line = attacker.dials(node);
+  auto& line = attacker.dial(node);
   ASSERT_TRUE(run_until([&] { return line.theirs.has_value(); }, 5s));
   for (int i = 0; i < 1'000; ++i) {
-    network.after(i * 10ms, [&] { attacker.says(line, p2p::PeersRequest{}); });
+    network.after(i * 10ms, [&] { attacker.send_control(line, p2p::PeersRequest{}); });
   }
   run_for(12s);
   EXPECT_FALSE(line.closed);
-  const std::size_t answers = attacker.heard<p2p::Peers>(line).size();
+  const std::size_t answers = attacker.received<p2p::Peers>(line).size();
   EXPECT_GE(answers, 2U);
   EXPECT_LE(answers, 12U);
-  EXPECT_LE(attacker.heard<p2p::Peers>(line).at(0).peers.size(), p2p::kMaxPeers);
+  EXPECT_LE(attacker.received<p2p::Peers>(line).at(0).peers.size(), p2p::kMaxPeers);
 }
 
 SIMULATE_PEERS(Hearsay, APublicPeerCannotSendUsIntoOurOwnNetwork) {
@@ -189,20 +190,20 @@ SIMULATE_PEERS(Hearsay, APublicPeerCannotSendUsIntoOurOwnNetwork) {
         answer.peers.push_back({.id = PeerId{{number++}}, .address = address});
       }
       answer.peers.push_back({.id = PeerId{{number}}, .address = allowed});
-      attacker.says(line, answer);
+      attacker.send_control(line, answer);
     } else if (std::holds_alternative<p2p::Introduction>(message) && !line.dialled) {
-      attacker.says(line, attacker.introduction(line));
-      attacker.says(line, p2p::VerdictMessage{});
+      attacker.send_control(line, attacker.introduction(line));
+      attacker.send_control(line, p2p::VerdictMessage{});
       for (const auto& other : attacker.lines) {
         if (other.theirs && other.dialled) {
-          attacker.says(line, p2p::Proof{.nonce = other.theirs->nonce});
+          attacker.send_control(line, p2p::Proof{.nonce = other.theirs->nonce});
         }
       }
     }
   };
   node.bootstraps({attacker.candidate()});
   run_for(100ms);
-  attacker.dials(node);
+  attacker.dial(node);
   ASSERT_TRUE(run_until([&] { return node.is_linked(); }, 5s));
   run_for(60s);
   EXPECT_TRUE(dialled.contains(allowed)) << "the honest one of the list is looked at";
@@ -224,7 +225,7 @@ SIMULATE_PEERS(Hearsay, WhatIsLearnedIsBounded) {
       told.peers.push_back({.id = PeerId{{octets[0], octets[1], 1}},
                             .address = SocketAddress::ipv4({10, 200, octets[0], octets[1]}, 4433)});
     }
-    attacker.says(back, told);
+    attacker.send_control(back, told);
     run_for(20ms);
   }
   EXPECT_LE(node.node().stats().candidates_learned, 128U);

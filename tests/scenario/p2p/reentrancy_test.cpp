@@ -21,7 +21,7 @@ SIMULATE_PEERS(WorstMoment, WhoLeavesWhileItIsDialledBackIsForgottenOnce) {
   auto& node = network.node(config);
   MaliciousPeer attacker(network, {.proves = false});
   for (int i = 0; i < 3; ++i) {
-    auto& line = attacker.dials(node);
+    auto& line = attacker.dial(node);
     ASSERT_TRUE(run_until([&] { return !attacker.accepted().empty() && line.theirs; }, 3s));
     run_for(200ms);
     attacker.closes(line);
@@ -42,14 +42,14 @@ SIMULATE_PEERS(WorstMoment, OneConnectionTooManyOfAPeerThatWeHaveNoWayTo) {
   MaliciousPeer attacker(network);
   ASSERT_TRUE(attacker.links(node));
   for (int i = 0; i < 3; ++i) {
-    auto& line = attacker.dials(node);
+    auto& line = attacker.dial(node);
     ASSERT_TRUE(run_until([&] { return attacker.verdict_on_us(line).has_value(); }, 3s));
   }
   for (MaliciousPeer::Line* line : attacker.accepted()) attacker.closes(*line);
   run_for(1s);
   ASSERT_FALSE(node.is_linked());
   attacker.config.advertised.emplace();
-  auto& last = attacker.dials(node);
+  auto& last = attacker.dial(node);
   EXPECT_TRUE(run_until(MaliciousPeer::closed_with(last, ErrorCode::unreachable), 5s));
   EXPECT_EQ(attacker.verdict_on_us(last), Verdict::address_not_allowed);
   run_for(5s);

@@ -18,34 +18,6 @@ SocketAddress probe_of(const SocketAddress& address) {
   return address.with_port(static_cast<std::uint16_t>(address.port() + kProbeOffset));
 }
 
-/// A host's machine.
-class PeerNode final : public Node {
- public:
-  using OnEvent = std::function<void(p2p::NodeEvent&)>;
-  PeerNode(p2p::Node& node, OnEvent on_event) : node_(node), on_event_(std::move(on_event)) {}
-
-  void on_datagram(Instant now, ReceivedDatagram datagram) override {
-    node_.on_datagram(now, datagram);
-  }
-  std::optional<Transmit> poll_transmit(Instant now, TransmitBuffer& out) override {
-    return node_.poll_transmit(now, out);
-  }
-  [[nodiscard]] Instant next_deadline() const override { return node_.next_deadline(); }
-  void on_deadline(Instant now) override { node_.on_deadline(now); }
-  bool poll_event() override {
-    auto event = node_.poll_event();
-    if (event) on_event_(*event);
-    return event.has_value();
-  }
-
-  [[nodiscard]] bool consistent() const override { return node_.consistent(); }
-  [[nodiscard]] std::size_t weight() const override { return node_.stats().links; }
-
- private:
-  p2p::Node& node_;
-  OnEvent on_event_;
-};
-
 }  // namespace
 
 SimPeer::SimPeer(PeerWorld& world, SimPeerConfig configuration)
@@ -82,8 +54,8 @@ void SimPeer::start() {
   node.remembered = remembered_;
   node_ = std::make_unique<p2p::Node>(world_.now(), std::move(node), std::move(peer_tls), keys,
                                       random_);
-  auto machine =
-      std::make_unique<PeerNode>(*node_, [this](p2p::NodeEvent& event) { on_event(event); });
+  auto handler = [this](p2p::NodeEvent& event) { on_event(event); };
+  auto machine = std::make_unique<MachineNode<p2p::Node, decltype(handler)>>(*node_, handler);
   if (host_ == nullptr) {
     host_ = &world_.add_host(std::move(machine), address_);
     world_.add_address(*host_, probe_of(address_));

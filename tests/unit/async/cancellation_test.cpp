@@ -29,7 +29,7 @@ TEST_F(CancellationTokenTest, EndsWhatTasksWaitForAndLetsThemEndInGoodOrder) {
   tasks.spawn(work(token));
   EXPECT_TRUE(loop.run_until([&] { return steps >= 4; }, io::now() + 10s));
   token.cancel();
-  EXPECT_EQ(ended, 0) << "nobody goes on within somebody else's call";
+  EXPECT_EQ(ended, 0) << "no task goes on within a call of another";
   loop.poll();
   EXPECT_EQ(ended, 2);
 }

@@ -30,7 +30,7 @@ TEST_F(EventTest, LetsAllGoOnInTheNextTurnAndNotWithinSet) {
   tasks.spawn(wait(event, passed));
   tasks.spawn(wait(event, passed));
   event.set();
-  EXPECT_EQ(passed, 0) << "nobody goes on within somebody else's call";
+  EXPECT_EQ(passed, 0) << "no task goes on within a call of another";
   loop.poll();
   EXPECT_EQ(passed, 2);
 }

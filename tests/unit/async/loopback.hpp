@@ -12,7 +12,11 @@
 #include <utility>
 #include <vector>
 
+#include "qpeer/tests/unit/support.hpp"
+
 namespace qpeer::async {
+
+using test::pattern;
 
 inline constexpr std::string_view kTestAlpn = "test/1";
 
@@ -76,15 +80,5 @@ class Loopback : public testing::Test {
   std::optional<AsyncEndpoint> client;
   transport::ConnectOptions connect_options;
 };
-
-inline std::vector<u8> pattern(std::size_t size) {
-  std::vector<u8> out(size);
-  std::uint32_t state = 1;
-  for (u8& byte : out) {
-    state = state * 1'664'525 + 1'013'904'223;
-    byte = static_cast<u8>(state >> 24);
-  }
-  return out;
-}
 
 }  // namespace qpeer::async

@@ -19,7 +19,7 @@ TEST_F(AsyncRefusals, AnAddressThatTheSocketCannotReachFailsAtOnce) {
     EXPECT_NE(to_string(failed.error()).find("family"), std::string::npos);
   };
   run(loop, body());
-  // Nobody else is disturbed.
+  // Other connections are not disturbed.
   const Both both = run(loop, connect());
   EXPECT_EQ(both.client.info().remote, server->local_address());
 }

@@ -26,17 +26,19 @@ class ShutDown : public Loopback {
 };
 
 TEST_F(ShutDown, WaitsUntilItsLastConnectionHasDrainedAndDoesNotPollMeanwhile) {
+  // The peer's acknowledgements may be late, so that the three PTOs of RFC 9000 §10.2 are long.
+  AsyncEndpointOptions patient;
+  patient.endpoint.connection.max_ack_delay = 200ms;
+  open(patient);
   std::optional<Both> both;
   auto begin = [&]() -> Task<void> { both.emplace(co_await connect()); };
   run(loop, begin());
   turn_for(50ms);  // The handshake is confirmed, and nothing is on its way.
   const Instant begin_of_end = io::now();
   const int turns = turns_of(client->shut_down(0, {}, 5s));
-  const Duration took = io::now() - begin_of_end;
   EXPECT_EQ(client->stats().connections, 0U);
-  EXPECT_GT(took, 20ms) << "three PTOs of RFC 9000 section 10.2";
-  EXPECT_LT(took, 5s) << "the event, not the limit";
-  EXPECT_LT(turns, 10);
+  EXPECT_GE(io::now() - begin_of_end, 600ms);
+  EXPECT_LT(turns, 60) << "one each two milliseconds would be 300";
 }
 
 TEST_F(ShutDown, OfAnEndpointWithoutConnectionsIsDoneAtOnceAndMoreThanOnce) {
@@ -48,7 +50,7 @@ TEST_F(ShutDown, IsOverAtItsLimit) {
   std::optional<Both> both;
   auto begin = [&]() -> Task<void> { both.emplace(co_await connect()); };
   run(loop, begin());
-  EXPECT_LT(turns_of(client->shut_down(0, {}, 1ms)), 10);
+  EXPECT_EQ(turns_of(client->shut_down(0, {}, Duration{})), 0);
   EXPECT_EQ(client->stats().connections, 1U) << "still draining";
 }
 

@@ -26,7 +26,7 @@ class Witness {
   std::string name_;
 };
 
-// A door that somebody else opens.
+// A gate that the test opens.
 class Gate {
  public:
   auto pass() {

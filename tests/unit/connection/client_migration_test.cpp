@@ -39,13 +39,20 @@ TEST(Paths, AProbeWithoutAnAnswerFails) {
 
 // [rfc9000-9-1], [rfc9000-9-2], [rfc9000-9.5-5].
 TEST(Paths, AClientMustNotAlwaysMigrate) {
-  const auto refusal = [](PathsFixture& fixture, const SocketAddress& local) {
-    const auto begun = fixture.paths.begin(at(1s), local, Intent::migrate);
+  const auto refusal_of = [](Paths& paths, const SocketAddress& local) {
+    const auto begun = paths.begin(at(1s), local, Intent::migrate);
     return begun ? std::optional<PathError>{} : begun.error();
+  };
+  const auto refusal = [&](PathsFixture& fixture, const SocketAddress& local) {
+    return refusal_of(fixture.paths, local);
   };
   PathsFixture server(Side::server);
   EXPECT_EQ(refusal(server, address(9)), PathError::not_client);
   PathsFixture client(Side::client);
+  Recovery recovery(Side::client, {}, make_new_reno(1200));
+  Paths unconfirmed(Side::client, client.config, from_peer(address(kPeer)), recovery, client.cids,
+                    client.observer);
+  EXPECT_EQ(refusal_of(unconfirmed, address(9)), PathError::not_confirmed);
   EXPECT_EQ(refusal(client, address(kHome)), PathError::bad_address) << "the one in use";
   EXPECT_EQ(refusal(client, {}), PathError::bad_address);
   EXPECT_EQ(refusal(client, *SocketAddress::parse("[::1]:1")), PathError::bad_address);
@@ -78,24 +85,25 @@ TEST(Paths, TheNewestMigrationCounts) {
   }
   ASSERT_EQ(client.observer.changes.size(), 1U);
   EXPECT_EQ(client.paths.active().address.local, address(9));
-  ASSERT_EQ(client.observer.validated.size(), 1U) << "of the other it is told that it works";
+  ASSERT_EQ(client.observer.validated.size(), 1U) << "the event for the other one: it works";
   EXPECT_EQ(client.observer.validated[0].local, address(8));
 }
 
 // [rfc9000-9.6.1-2], [rfc9000-9.6.1-3], [rfc9000-21.5.6-2].
 TEST(Paths, AClientMovesToThePreferredAddress) {
   const auto moved = [](const SocketAddress& preferred, bool use) {
-    ConnectionConfig config = sanitized({.use_preferred_address = use});
-    QuietIssuer issuer;
-    PathRecord observer;
-    Recovery recovery(Side::client, {}, make_new_reno(1200));
-    RemoteCids cids(issuer, id_of(50), 4);
-    Paths paths(Side::client, config, from_peer(address(kPeer)), recovery, cids, observer);
-    cids.add_preferred(id_of(51), {1});
-    paths.set_peer_parameters({.preferred_address = wire::PreferredAddress{.ipv4 = preferred}});
-    paths.on_handshake_confirmed(at(0s));
-    EXPECT_TRUE(paths.consistent());
-    return paths.table().knows_remote(preferred) && paths.table().size() == 2;
+    PathsFixture client(Side::client, {.use_preferred_address = use}, preferred);
+    const auto probe = client.probe(at(1s));
+    if (!probe) {
+      EXPECT_EQ(client.paths.table().size(), 1U);
+      return false;
+    }
+    EXPECT_EQ(probe->path, from_peer(preferred));
+    EXPECT_TRUE(client.observer.changes.empty()) << "it is not proved yet";
+    client.respond(at(2s), probe->challenges.at(0));
+    EXPECT_EQ(client.observer.changes, std::vector{from_peer(preferred)});
+    EXPECT_EQ(client.paths.active().remote_cid, 1U) << "the connection ID of that address";
+    return client.paths.active().address == from_peer(preferred);
   };
   EXPECT_TRUE(moved(address(5), true));
   EXPECT_FALSE(moved(address(5), false));

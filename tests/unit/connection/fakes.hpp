@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What tests of single parts of a connection stand them on: random numbers that count, an issuer of
-// connection IDs without an endpoint, a TLS session that does what a test tells it.
+// connection IDs without an endpoint, a TLS session that a test controls.
 #pragma once
 
 #include <array>
@@ -13,12 +13,15 @@
 
 #include "qpeer/crypto/tls_session.hpp"
 #include "qpeer/transport/base/random.hpp"
+#include "qpeer/transport/base/time.hpp"
 #include "qpeer/transport/connection/local_cids.hpp"
 
 namespace qpeer::transport::test {
 
 inline constexpr auto kSuite = crypto::CipherSuite::aes_128_gcm_sha256;
 inline constexpr std::array<u8, 32> kSecret{1, 2, 3};
+
+inline constexpr Instant at(Duration since_start) { return Instant{} + since_start; }
 
 inline ConnectionId id_of(u8 value) { return ConnectionId(std::array<u8, 8>{value}); }
 
@@ -47,7 +50,7 @@ class QuietIssuer final : public CidIssuer {
   u8 next_ = 1;
 };
 
-/// Takes whatever comes, and then does `step`.
+/// Takes all data, and then does `step`.
 struct ScriptedTls final : crypto::TlsSession {
   explicit ScriptedTls(crypto::TlsHandler& handler) : handler(handler) {}
   Result start() override { return {}; }

@@ -13,6 +13,7 @@
 
 #include "qpeer/tests/unit/connection/fakes.hpp"
 #include "qpeer/transport/connection/handshake.hpp"
+#include "qpeer/transport/connection/session_ticket.hpp"
 
 namespace qpeer::transport::test {
 
@@ -26,7 +27,7 @@ inline const ConnectionId kClientId = id_of(1);
 inline const ConnectionId kServerId = id_of(2);
 inline const ConnectionId kFirstId = id_of(3);  ///< That the client drew for the server.
 
-/// Remembers what the handshake tells.
+/// Records the calls of the handshake.
 struct HandshakeRecord final : HandshakeObserver {
   void fill_parameters(wire::TransportParameters& out) override { out.initial_max_data = 77; }
   void on_peer_limits(const wire::TransportParameters& limits, bool remembered) override {
@@ -55,6 +56,17 @@ struct HandshakeRecord final : HandshakeObserver {
   std::vector<std::vector<u8>> tickets;
   int completed = 0, confirmed = 0;
 };
+
+/// Of a client that was given a ticket by a connection before.
+inline ConnectionSetup with_ticket(EarlyDataPolicy policy) {
+  SessionTicket ticket;
+  ticket.parameters.initial_max_data = 500;
+  ticket.session = {7, 7};
+  ConnectionSetup setup;
+  setup.session_ticket = ticket;
+  setup.early_data = policy;
+  return setup;
+}
 
 struct HandshakeFixture {
   explicit HandshakeFixture(Side side, ConnectionSetup extra = {})

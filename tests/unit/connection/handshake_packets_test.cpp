@@ -45,7 +45,8 @@ TEST(Handshake, KnowsForWhichLevelsKeysMayStillCome) {
   EXPECT_FALSE(client.handshake.awaits_keys(Level::one_rtt));
   HandshakeFixture server(Side::server);
   EXPECT_TRUE(server.handshake.awaits_keys(Level::zero_rtt));
-  EXPECT_FALSE(server.handshake.awaits_keys(Level::one_rtt)) << "nobody has seen our handshake";
+  EXPECT_FALSE(server.handshake.awaits_keys(Level::one_rtt))
+      << "the client has not seen our handshake";
   server.run();
   EXPECT_FALSE(server.handshake.awaits_keys(Level::zero_rtt));
 }
@@ -61,7 +62,7 @@ std::vector<u8> retry_packet(Bytes token, const ConnectionId& source = id_of(8))
   return packet;
 }
 
-// [rfc9000-17.2.5.2-1], [rfc9000-17.2.5.2-2], [rfc9000-8.1.3-2], [rfc9000-17.2.3-1].
+// [rfc9000-17.2.5.2-1], [rfc9000-17.2.5.2-2], [rfc9000-8.1.3-2].
 TEST(Handshake, ARetryIsTakenOnce) {
   HandshakeFixture client(Side::client);
   const std::array<u8, 5> token{1, 2, 3, 4, 5};
@@ -87,6 +88,20 @@ TEST(Handshake, ARetryIsTakenOnce) {
             DropReason::unexpected_packet);
 }
 
+// [rfc9000-17.2.3-1].
+TEST(Handshake, EarlyDataIsSentAgainAfterARetry) {
+  HandshakeFixture client(Side::client, with_ticket(EarlyDataPolicy::resend));
+  const std::array<u8, 5> token{1, 2, 3, 4, 5};
+  ASSERT_TRUE(
+      client.handshake.on_retry(kNow, client.header(PacketType::retry), retry_packet(token)));
+  client.check();
+  EXPECT_EQ(client.observer.reset,
+            (std::vector{PacketNumberSpace::initial, PacketNumberSpace::application}))
+      << "the Initial is sent before";
+  EXPECT_TRUE(client.handshake.can_send(Level::zero_rtt));
+  EXPECT_EQ(client.handshake.early_data(), EarlyData::offered);
+}
+
 TEST(Handshake, ATokenThatLeavesNoRoomEndsTheConnection) {
   HandshakeFixture client(Side::client);
   const std::vector<u8> token(1150);
@@ -107,7 +122,7 @@ std::vector<u8> negotiation_packet(std::vector<Version> versions) {
 }
 
 // [rfc9000-6.2-3], [rfc9368-2.1-5], [rfc9369-5-1].
-TEST(Handshake, VersionNegotiationBeginsAnew) {
+TEST(Handshake, VersionNegotiationRestartsTheHandshake) {
   ConnectionSetup setup;
   setup.token = {1, 2};
   HandshakeFixture client(Side::client, setup);

@@ -5,10 +5,11 @@
 
 #include <gtest/gtest.h>
 
+#include "qpeer/tests/unit/connection/fakes.hpp"
 #include "qpeer/transport/connection/lifetime.hpp"
 #include "qpeer/transport/wire/frame_rules.hpp"
 
-namespace qpeer::transport {
+namespace qpeer::transport::test {
 namespace {
 
 using Kind = CloseReason::Kind;
@@ -17,8 +18,6 @@ constexpr Duration kPto = 100ms;
 constexpr LifetimeConfig kConfig{
     .max_idle_timeout = 30s, .keep_alive = {}, .handshake_timeout = 10s};
 constexpr LifetimeConfig kNoTimeouts{};
-
-constexpr Instant at(Duration since_start) { return Instant{} + since_start; }
 
 CloseReason reason(Kind kind) { return {.kind = kind, .code = 7, .reason = "why"}; }
 
@@ -31,7 +30,7 @@ std::optional<wire::ConnectionCloseFrame> written_close(const Lifetime& lifetime
   PacketWriter out(storage, type);
   lifetime.write_close(level, out);
   EXPECT_FALSE(out.ack_eliciting());
-  EXPECT_TRUE(out.sent_frames().empty()) << "nobody waits for its fate";
+  EXPECT_TRUE(out.sent_frames().empty()) << "no owner waits for its fate";
   if (out.empty()) return std::nullopt;
   Reader in(Bytes(storage).first(out.size()));
   const auto frame = wire::decode_frame(in, type);
@@ -63,6 +62,7 @@ TEST(Lifetime, ClosingLastsThreePtos) {
   EXPECT_EQ(slow.deadline(false), at(30s));
 }
 
+// [rfc9000-10.2.2-1]: a connection that drains, or has drained, does not start to close again.
 TEST(Lifetime, TheFirstReasonStays) {
   Lifetime lifetime(at(0ms), kConfig, kPto);
   EXPECT_TRUE(lifetime.enter_closing(at(0ms), reason(Kind::local_transport), kPto));
@@ -82,7 +82,7 @@ TEST(Lifetime, TheFirstReasonStays) {
 TEST(Lifetime, AClosingConnectionAnswersEverMoreRarely) {
   Lifetime lifetime(at(0ms), kConfig, kPto);
   lifetime.on_datagram();
-  EXPECT_FALSE(lifetime.has_close_to_send()) << "an open one has nothing to say";
+  EXPECT_FALSE(lifetime.has_close_to_send()) << "an open one has no CONNECTION_CLOSE";
   lifetime.enter_closing(at(0ms), reason(Kind::local_application), kPto);
   EXPECT_TRUE(lifetime.has_close_to_send());
   lifetime.on_close_sent();
@@ -108,7 +108,7 @@ TEST(Lifetime, ADrainingConnectionSendsNothing) {
 }
 
 // [rfc9000-10.2.3-6], [rfc9000-10.2.3-7].
-TEST(Lifetime, WhatTheApplicationSaysStaysOutOfHandshakePackets) {
+TEST(Lifetime, TheReasonOfTheApplicationStaysOutOfHandshakePackets) {
   Lifetime lifetime(at(0ms), kConfig, kPto);
   lifetime.enter_closing(at(0ms), application_close(42, "a secret"), kPto);
   std::vector<u8> storage(100);
@@ -218,4 +218,4 @@ TEST(Lifetime, AHandshakeHasItsTime) {
 }
 
 }  // namespace
-}  // namespace qpeer::transport
+}  // namespace qpeer::transport::test

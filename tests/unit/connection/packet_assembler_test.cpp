@@ -146,7 +146,7 @@ TEST(PacketAssembler, AClientPadsItsInitials) {
 }
 
 // RFC 9000 §12.2: in the order in which the peer gets their keys.
-TEST(PacketAssembler, CoalescesWhatHasSomethingToSay) {
+TEST(PacketAssembler, CoalescesTheLevelsThatHaveFrames) {
   AssemblerFixture server(Side::server);
   server.session().keys(Level::handshake);
   server.session().handler.on_tls_data(Level::initial, std::array<u8, 50>{});
@@ -170,11 +170,13 @@ TEST(PacketAssembler, AClientsFirstHandshakePacketEndsItsInitialKeys) {
   EXPECT_FALSE(client.handshake.can_send(Level::initial));
 }
 
+// [rfc9000-19.7-1]: and a token of no bytes is none.
 TEST(PacketAssembler, WhatLetsThePeerGoOnComesBeforeData) {
   AssemblerFixture server(Side::server);
   server.connect();
   server.receive_packet();
   ASSERT_TRUE(server.new_tokens.add(std::array<u8, 10>{1}));
+  EXPECT_FALSE(server.new_tokens.add({}));
   server.local_cids.set_peer_limit(2);
   server.write_stream(10);
   server.pings.ask();
@@ -212,7 +214,7 @@ TEST(FrameSources, AfterSixtyFourAcknowledgementsOneAsksForOne) {
   EXPECT_EQ(client.frames_of(client.datagram()), expected);
   client.receive_packet();
   EXPECT_EQ(client.frames_of(client.datagram()), std::vector{wire::FrameType::ack})
-      << "and the count begins anew";
+      << "and the count starts again";
 }
 
 // RFC 9221 §5: neither starves the other.

@@ -5,24 +5,11 @@
 
 #include <gtest/gtest.h>
 
+#include "qpeer/tests/unit/connection/paths_fixture.hpp"
 #include "qpeer/transport/connection/path_table.hpp"
 
-namespace qpeer::transport {
+namespace qpeer::transport::test {
 namespace {
-
-constexpr Instant at(Duration since_start) { return Instant{} + since_start; }
-
-/// Counts up, so that nothing repeats.
-class Counting final : public Random {
- public:
-  void fill_public(MutableBytes out) override { fill_private(out); }
-  void fill_private(MutableBytes out) override {
-    for (u8& each : out) each = next_++;
-  }
-
- private:
-  u8 next_ = 1;
-};
 
 // --- PathValidator -------------------------------------------------------------------------------
 
@@ -38,7 +25,7 @@ struct Challenger {
     copy(Bytes(storage).subspan(1, data.size()), data);
     return data;
   }
-  Counting random;
+  CountingRandom random;
   PathValidator validator;
 };
 
@@ -48,7 +35,7 @@ TEST(PathValidator, AsksTwiceAndGivesUpAfterThreePtos) {
   constexpr Duration kPto = 100ms;
   Challenger path;
   EXPECT_FALSE(path.validator.is_active());
-  EXPECT_FALSE(path.challenge(at(0ms))) << "nobody asked for one";
+  EXPECT_FALSE(path.challenge(at(0ms))) << "validation has not started";
   EXPECT_EQ(path.validator.deadline(at(0ms)), kNever);
   path.validator.start(at(0ms), kPto);
   EXPECT_TRUE(path.validator.is_active());
@@ -112,10 +99,6 @@ TEST(PathValidator, NothingIsProvedByWhatWasNotAsked) {
 }
 
 // --- PathTable ---------------------------------------------------------------------------------
-
-SocketAddress address(u8 host, std::uint16_t port = 1) {
-  return SocketAddress::ipv4({10, 0, 0, host}, port);
-}
 
 NetworkPath path_to(const SocketAddress& remote, std::uint64_t cid = 0) {
   return {{.local = address(1), .remote = remote}, cid, MtuDiscovery(1200, 1200, 600s)};
@@ -197,7 +180,7 @@ TEST(PathTable, WakesForChallengesAndForPathsThatAreIdle) {
   other.idle_since = at(1s);
   EXPECT_EQ(paths.deadline(at(2s)), at(1s) + PathTable::kIdleTime);
   other.validator.start(at(2s), 1s);
-  EXPECT_EQ(paths.deadline(at(2s)), at(5s)) << "it is due: that wakes nobody";
+  EXPECT_EQ(paths.deadline(at(2s)), at(5s)) << "it is due: that sets no timer";
   paths.activate(at(3s), other);
   other.validator.stop();
   EXPECT_EQ(paths.deadline(at(3s)), kNever) << "the way back is kept for as long as it takes";
@@ -207,12 +190,12 @@ TEST(PathTable, WakesForChallengesAndForPathsThatAreIdle) {
   EXPECT_EQ(paths.deadline(at(3s)), at(3s) + PathTable::kIdleTime);
 }
 
-// [rfc9000-8.1-2]: what may not be sent blocks nobody else.
+// [rfc9000-8.1-2]: what may not be sent blocks no other path.
 TEST(PathTable, ProbesOnlyWhereThereIsCredit) {
   PathTable paths = manager();
   NetworkPath& poor = paths.add(path_to(address(3)));
   NetworkPath& rich = paths.add(path_to(address(4)));
-  EXPECT_EQ(paths.next_to_probe(at(0s)), nullptr) << "there is nothing to say";
+  EXPECT_EQ(paths.next_to_probe(at(0s)), nullptr) << "there are no frames";
   poor.validator.start(at(0s), 1s);
   EXPECT_EQ(paths.next_to_probe(at(0s)), nullptr);
   rich.responder.on_challenge({.data = {1}});
@@ -332,7 +315,8 @@ TEST(MtuDiscovery, LeavesABlackHoleAndLooksAgainBeforeLong) {
   EXPECT_EQ(search(quick, at(15s), 1472), 1U) << "but never later than that";
 }
 
-TEST(MtuDiscovery, WhatIsToldOfAnOldProbeOrTwiceCountsOnce) {
+// [rfc8899-3-7]: as many losses as that give a size up, and no fewer.
+TEST(MtuDiscovery, TheLossOfAProbeCountsOnce) {
   MtuDiscovery discovery(1200, 1472, 600s);
   for (unsigned i = 0; i < MtuDiscovery::kMaxProbes; ++i) {
     discovery.on_full_datagram();
@@ -349,4 +333,4 @@ TEST(MtuDiscovery, WhatIsToldOfAnOldProbeOrTwiceCountsOnce) {
 }
 
 }  // namespace
-}  // namespace qpeer::transport
+}  // namespace qpeer::transport::test

@@ -18,8 +18,6 @@ namespace qpeer::transport::test {
 
 using Intent = NetworkPath::Intent;
 
-inline constexpr Instant at(Duration since_start) { return Instant{} + since_start; }
-
 inline SocketAddress address(u8 host, std::uint16_t port = 1) {
   return SocketAddress::ipv4({10, 0, 0, host}, port);
 }
@@ -27,7 +25,7 @@ inline SocketAddress address(u8 host, std::uint16_t port = 1) {
 inline constexpr u8 kHome = 1;
 inline constexpr u8 kPeer = 2;
 
-/// Remembers what the paths tell.
+/// Records the calls of the paths.
 struct PathRecord final : PathObserver {
   void on_path_result(const Path& path, bool works) override {
     (works ? validated : failed).push_back(path);
@@ -39,15 +37,21 @@ struct PathRecord final : PathObserver {
   int new_addresses = 0;
 };
 
-/// The paths of one side, whose handshake is confirmed, and a peer that gave four connection IDs.
+/// The paths of one side, whose handshake is confirmed, and a peer that gave four connection IDs. The
+/// second of them belongs to the address that the peer prefers, if there is one.
 struct PathsFixture {
-  explicit PathsFixture(Side side, ConnectionConfig changed = {})
+  explicit PathsFixture(Side side, ConnectionConfig changed = {},
+                        const SocketAddress& preferred = {})
       : config(sanitized(std::move(changed))),
         recovery(side, {}, make_new_reno(1200)),
         cids(issuer, id_of(50), 4),
         paths(side, config, {.local = address(kHome), .remote = address(kPeer)}, recovery, cids,
               observer) {
-    for (u8 number = 1; number < 4; ++number) give_cid(number);
+    if (preferred.valid()) {
+      cids.add_preferred(id_of(51), {1});
+      paths.set_peer_parameters({.preferred_address = wire::PreferredAddress{.ipv4 = preferred}});
+    }
+    for (u8 number = preferred.valid() ? 2 : 1; number < 4; ++number) give_cid(number);
     paths.on_handshake_confirmed(at(0s));
     check();
   }

@@ -35,7 +35,7 @@ TEST(Paths, OnlyAServerTakesDatagramsOverUnknownPaths) {
   EXPECT_EQ(server.paths.least_allowance(), PathTable::kLeastAllowance);
 }
 
-// [rfc9000-9.3-1], [rfc9000-9.3.3-1], [rfc9000-9.3-4], [rfc9000-9.5-2].
+// [rfc9000-9.3-1], [rfc9000-9.3.3-1], [rfc9000-9.3-4], [rfc9000-9.5-3].
 TEST(Paths, AServerFollowsAndAsksBothPaths) {
   PathsFixture server(Side::server);
   server.peer_moves(at(1s), from_peer(address(3)), id_of(1));
@@ -76,17 +76,19 @@ TEST(Paths, ASmallChallengeIsFollowedByAnExpandedOne) {
 TEST(Paths, AServerRevertsWhenTheNewPathDoesNotAnswer) {
   PathsFixture server(Side::server);
   server.peer_moves(at(1s), from_peer(address(3)), id_of(1));
-  while (server.paths.active().address.remote != address(kPeer)) {
-    const Instant next = server.paths.deadline(at(1s));
-    ASSERT_LT(next, at(60s));
-    server.paths.on_deadline(next);
+  Instant now = at(1s);
+  for (int i = 0; i < 10 && server.paths.active().address.remote != address(kPeer); ++i) {
+    now = server.paths.deadline(now);
+    ASSERT_LT(now, at(60s));
+    server.paths.on_deadline(now);
     server.check();
   }
+  EXPECT_EQ(server.paths.active().address.remote, address(kPeer));
   EXPECT_EQ(server.observer.changes.size(), 2U);
   EXPECT_FALSE(server.paths.table().knows_remote(address(3)));
 }
 
-// [rfc9000-9.6.2-2], [rfc9000-9.6.3-4]: from another address of ours nothing but probes at first.
+// [rfc9000-9.6.2-2]: from another address of ours nothing but probes at first.
 TEST(Paths, AnotherAddressOfOursIsProvedBeforeItIsUsed) {
   PathsFixture server(Side::server);
   const Path other{.local = address(7), .remote = address(kPeer)};
@@ -99,6 +101,39 @@ TEST(Paths, AnotherAddressOfOursIsProvedBeforeItIsUsed) {
   server.respond(at(2s), probe->challenges[0]);
   ASSERT_EQ(server.observer.changes.size(), 1U);
   EXPECT_EQ(server.observer.changes[0], other);
+}
+
+// [rfc9000-9.6.3-4]: a packet to the preferred address that comes from an unknown address takes the
+// connection along only when that address answers, and sets off no more than three times its size.
+TEST(Paths, APreferredAddressIsUsedOnlyForRemoteAddressesThatAnswer) {
+  const Path other{.local = address(7), .remote = address(3)};
+  for (const bool answers : {false, true}) {
+    PathsFixture server(Side::server, {.preferred_ipv4 = address(7)});
+    server.peer_moves(at(1s), other, id_of(1), 100);
+    EXPECT_TRUE(server.observer.changes.empty());
+    const auto small = server.probe(at(1s));
+    ASSERT_TRUE(small);
+    EXPECT_EQ(small->path, other);
+    EXPECT_EQ(small->size, 300U);
+    ASSERT_EQ(small->challenges.size(), 1U);
+    EXPECT_FALSE(server.probe(at(1500ms))) << "nothing is left of the limit";
+    if (answers) {
+      server.respond(at(2s), small->challenges[0]);
+      EXPECT_TRUE(server.observer.changes.empty()) << "a small datagram proves the address alone";
+      const auto large = server.probe(at(2s));
+      ASSERT_TRUE(large);
+      ASSERT_EQ(large->challenges.size(), 1U);
+      server.respond(at(2s), large->challenges[0]);
+      ASSERT_EQ(server.observer.changes.size(), 1U);
+      EXPECT_EQ(server.observer.changes[0], other);
+    } else {
+      server.paths.on_deadline(at(60s));
+      server.check();
+      EXPECT_TRUE(server.observer.changes.empty());
+      EXPECT_EQ(server.paths.active().address, from_peer(address(kPeer)));
+      EXPECT_FALSE(server.paths.table().knows_remote(address(3)));
+    }
+  }
 }
 
 // [rfc9000-8.2.2-3]: the answer leaves where the challenge came.
@@ -115,7 +150,7 @@ TEST(Paths, ChallengesAreAnsweredOnTheirPath) {
   ASSERT_EQ(probe->responses.size(), 1U);
   EXPECT_EQ(probe->responses[0].data[0], 42);
   EXPECT_LE(probe->size, 3 * 1200U);
-  EXPECT_TRUE(server.observer.changes.empty()) << "a probe moves nobody";
+  EXPECT_TRUE(server.observer.changes.empty()) << "a probe is no migration";
 }
 
 // The present path is never the one that goes.

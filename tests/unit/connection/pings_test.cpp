@@ -48,7 +48,7 @@ TEST(Pings, WhatIsLostIsSentAgainUnlessItWasAnswered) {
   EXPECT_FALSE(pings.has_frames()) << "it was answered";
 }
 
-TEST(Pings, NobodyWaitsForWhatWasNotAskedFor) {
+TEST(Pings, OnesThatTheApplicationDidNotAskForAreNotSentAgain) {
   Pings pings;
   pings.send();
   const auto frame = write(pings);

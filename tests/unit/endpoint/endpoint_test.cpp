@@ -6,99 +6,72 @@
 #include <algorithm>
 #include <concepts>
 #include <utility>
-#include <vector>
 
-#include "qpeer/crypto/identity.hpp"
-#include "qpeer/crypto/keys.hpp"
+#include "qpeer/tests/unit/endpoint/endpoint_fixture.hpp"
 
-namespace qpeer::transport {
+namespace qpeer::transport::test {
 namespace {
 
-constexpr Instant kNow{1s};
-
-class EndpointTest : public testing::Test {
- protected:
-  ConnectionHandle connect() {
-    const auto tls = crypto::make_tls_context({.alpn = {"test/1"}});
-    EXPECT_TRUE(tls);
-    const ConnectOptions options{.tls = *tls};
-    const auto handle = client.connect(kNow, SocketAddress::loopback4(1), options);
-    EXPECT_TRUE(handle);
-    return *handle;
-  }
-  /// How many trains the endpoint has to send.
-  int poll(Instant now) {
-    int count = 0;
-    for (;;) {
-      TransmitBuffer out{.storage = storage_};
-      if (!client.poll_transmit(now, out)) return count;
-      ++count;
-    }
-  }
-  Endpoint client{{}, crypto::openssl_keys(), crypto::system_random()};
-
- private:
-  std::vector<u8> storage_ = std::vector<u8>(kMaxTransmitSize);
-};
+using EndpointTest = EndpointFixture;
 
 static_assert(std::same_as<decltype(std::declval<const Endpoint&>().find({})), const Connection*>,
               "who only looks at a connection changes nothing");
 
 TEST_F(EndpointTest, FindAndEditGiveTheSameConnectionAndNoneOfAnUnknownHandle) {
   const ConnectionHandle handle = connect();
-  EXPECT_NE(client.find(handle), nullptr);
-  EXPECT_EQ(client.find(handle), client.edit(handle));
-  EXPECT_EQ(client.find({handle.value + 1}), nullptr);
-  EXPECT_EQ(client.edit({handle.value + 1}), nullptr);
-  EXPECT_EQ(client.find({}), nullptr) << "a handle that nobody gave names nothing";
+  EXPECT_NE(endpoint.find(handle), nullptr);
+  EXPECT_EQ(endpoint.find(handle), endpoint.edit(handle));
+  EXPECT_EQ(endpoint.find({handle.value + 1}), nullptr);
+  EXPECT_EQ(endpoint.edit({handle.value + 1}), nullptr);
+  EXPECT_EQ(endpoint.find({}), nullptr) << "a default handle names no connection";
 }
 
 TEST_F(EndpointTest, WhatEditIsUsedForIsSentInTheNextPoll) {
   const ConnectionHandle handle = connect();
-  EXPECT_GE(poll(kNow), 1) << "the first flight";
-  EXPECT_EQ(poll(kNow), 0);
-  client.edit(handle)->close(kNow, 0, {});
-  EXPECT_EQ(poll(kNow), 1) << "CONNECTION_CLOSE";
+  EXPECT_GE(poll_all(), 1) << "the first flight";
+  EXPECT_EQ(poll_all(), 0);
+  endpoint.edit(handle)->close(kNow, 0, {});
+  EXPECT_EQ(poll_all(), 1) << "CONNECTION_CLOSE";
 }
 
-TEST_F(EndpointTest, TellsOnceThatItHasDrained) {
+TEST_F(EndpointTest, EmitsDrainedOnce) {
   const ConnectionHandle handle = connect();
-  EXPECT_GE(poll(kNow), 1);
-  while (client.poll_event()) {
+  EXPECT_GE(poll_all(), 1);
+  while (endpoint.poll_event()) {
   }
-  client.shut_down(kNow, 0, {});
+  endpoint.shut_down(kNow, 0, {});
   Instant now = kNow;
   int closed = 0;
   int drained = 0;
   for (int i = 0; i < 100; ++i) {
-    while (const auto event = client.poll_event()) {
+    while (const auto event = endpoint.poll_event()) {
       EXPECT_EQ(drained, 0) << "the last event";
       if (event->kind == EndpointEvent::Kind::drained) {
-        EXPECT_TRUE(client.idle());
+        EXPECT_TRUE(endpoint.idle());
         ++drained;
       } else {
         EXPECT_EQ(event->connection, handle);
         closed += event->event.kind == ConnectionEvent::Kind::closed ? 1 : 0;
       }
     }
-    if (drained == 0) (void)poll(now);  // Not needed for the last event.
-    if (client.next_deadline() == kNever) continue;
+    if (drained == 0) (void)poll_all(now);  // Not needed for the last event.
+    if (endpoint.next_deadline() == kNever) continue;
     EXPECT_EQ(drained, 0);
-    now = std::max(now, client.next_deadline());
-    client.on_deadline(now);
+    now = std::max(now, endpoint.next_deadline());
+    endpoint.on_deadline(now);
   }
   EXPECT_EQ(closed, 1);
   EXPECT_EQ(drained, 1);
 }
 
 TEST_F(EndpointTest, HasDrainedAtOnceWithoutAConnectionButOnlyAfterItsShutDown) {
-  EXPECT_FALSE(client.poll_event());
-  client.shut_down(kNow, 0, {});
-  const auto event = client.poll_event();
+  EXPECT_FALSE(endpoint.poll_event());
+  endpoint.shut_down(kNow, 0, {});
+  const auto event = endpoint.poll_event();
   ASSERT_TRUE(event);
   EXPECT_EQ(event->kind, EndpointEvent::Kind::drained);
-  EXPECT_FALSE(client.poll_event());
+  EXPECT_FALSE(endpoint.poll_event());
 }
 
 }  // namespace
-}  // namespace qpeer::transport
+}  // namespace qpeer::transport::test

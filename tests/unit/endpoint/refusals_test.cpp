@@ -2,31 +2,16 @@
 // What an endpoint does about datagrams that the operating system refuses to send. RFC 9000 §14.
 #include <gtest/gtest.h>
 
-#include <array>
 #include <optional>
 #include <system_error>
 
-#include "qpeer/crypto/identity.hpp"
-#include "qpeer/transport/endpoint/endpoint.hpp"
+#include "qpeer/tests/unit/endpoint/endpoint_fixture.hpp"
 
-namespace qpeer::transport {
+namespace qpeer::transport::test {
 namespace {
 
-constexpr Instant kNow{1s};
-
-class Refusals : public testing::Test {
+class Refusals : public EndpointFixture {
  protected:
-  ConnectionHandle dial(const SocketAddress& remote) {
-    const auto tls = crypto::make_tls_context({.alpn = {"test"}});
-    EXPECT_TRUE(tls);
-    const auto handle = endpoint.connect(kNow, remote, {.tls = *tls});
-    EXPECT_TRUE(handle);
-    return *handle;
-  }
-  std::optional<Transmit> next() {
-    TransmitBuffer out{storage_};
-    return endpoint.poll_transmit(kNow, out);
-  }
   /// The next connection to end, and why.
   std::optional<EndpointEvent> closed() {
     while (auto event = endpoint.poll_event()) {
@@ -36,10 +21,6 @@ class Refusals : public testing::Test {
   }
 
   const SocketAddress server = SocketAddress::loopback4(4433);
-  Endpoint endpoint{{}, crypto::openssl_keys(), crypto::system_random()};
-
- private:
-  std::array<u8, kMaxTransmitSize> storage_{};
 };
 
 const std::error_code kTooLarge{EMSGSIZE, std::system_category()};
@@ -47,8 +28,8 @@ const std::error_code kTooLarge{EMSGSIZE, std::system_category()};
 // RFC 9000 §14 [rfc9000-14-1]: an interface that takes no 1,200 bytes carries no connection. The
 // attempt ends at once, not after its ten seconds.
 TEST_F(Refusals, ADatagramOfTheLeastSizeThatIsTooLargeEndsTheAttempt) {
-  const auto handle = dial(server);
-  const auto transmit = next();
+  const auto handle = connect(server);
+  const auto transmit = poll_transmit();
   ASSERT_TRUE(transmit);
   EXPECT_EQ(transmit->segment_size, 1200U);
   endpoint.on_refused(kNow, *transmit, kTooLarge);
@@ -57,14 +38,14 @@ TEST_F(Refusals, ADatagramOfTheLeastSizeThatIsTooLargeEndsTheAttempt) {
   EXPECT_EQ(event->connection, handle);
   EXPECT_NE(to_string(event->event.close).find("1,200 bytes"), std::string::npos)
       << to_string(event->event.close);
-  // What is left to be sent may be refused as well, and says nothing new.
-  while (const auto last = next()) endpoint.on_refused(kNow, *last, kTooLarge);
+  // What is left to be sent may be refused as well, which changes nothing.
+  while (const auto last = poll_transmit()) endpoint.on_refused(kNow, *last, kTooLarge);
   EXPECT_FALSE(closed());
 }
 
 TEST_F(Refusals, ASocketThatLacksTheFamilyEndsTheAttempt) {
-  const auto handle = dial(*SocketAddress::parse("[2001:db8::1]:4433"));
-  const auto transmit = next();
+  const auto handle = connect(*SocketAddress::parse("[2001:db8::1]:4433"));
+  const auto transmit = poll_transmit();
   ASSERT_TRUE(transmit);
   endpoint.on_refused(kNow, *transmit, {EAFNOSUPPORT, std::system_category()});
   const auto event = closed();
@@ -73,8 +54,8 @@ TEST_F(Refusals, ASocketThatLacksTheFamilyEndsTheAttempt) {
 }
 
 TEST_F(Refusals, OfOnePathEndNoOtherAttempt) {
-  const auto first = dial(server);
-  (void)dial(server.with_port(4434));
+  const auto first = connect(server);
+  (void)connect(server.with_port(4434));
   endpoint.on_refused(kNow, {.path = {.local = {}, .remote = server}, .size = 1200}, kTooLarge);
   const auto event = closed();
   ASSERT_TRUE(event);
@@ -84,7 +65,7 @@ TEST_F(Refusals, OfOnePathEndNoOtherAttempt) {
 
 // A larger one is for path MTU discovery; a network may come back, and memory be free again.
 TEST_F(Refusals, ThatMayPassEndNothing) {
-  (void)dial(server);
+  (void)connect(server);
   Transmit transmit{.path = {.local = {}, .remote = server}, .size = 1201, .segment_size = 1201};
   endpoint.on_refused(kNow, transmit, kTooLarge);
   transmit.size = transmit.segment_size = 1200;
@@ -92,8 +73,8 @@ TEST_F(Refusals, ThatMayPassEndNothing) {
     endpoint.on_refused(kNow, transmit, {error, std::system_category()});
   }
   EXPECT_FALSE(closed());
-  EXPECT_TRUE(next());
+  EXPECT_TRUE(poll_transmit());
 }
 
 }  // namespace
-}  // namespace qpeer::transport
+}  // namespace qpeer::transport::test

@@ -73,7 +73,7 @@ TEST_F(DriverFaults, KeepsTheUnsentTrainUntilTheSocketIsWritable) {
   EXPECT_EQ((*driver)->socket().stats().send_blocked, 2U);
 }
 
-TEST_F(DriverFaults, TellsTheMachineWhatWasRefused) {
+TEST_F(DriverFaults, PassesRefusalsToTheMachine) {
   EventLoop loop;
   Listener listener{{.train = train, .bytes = bytes, .left = 2}};
   int events = 0;
@@ -91,7 +91,7 @@ TEST_F(DriverFaults, TellsTheMachineWhatWasRefused) {
   EXPECT_EQ(events, 1) << "in the same turn";
 }
 
-TEST_F(DriverFaults, TellsOfABrokenSocketOnce) {
+TEST_F(DriverFaults, ReportsABrokenSocketOnce) {
   EventLoop loop;
   Talker talker{.train = train, .bytes = bytes, .left = 3};
   auto driver = Driver<Talker>::start(loop, open(), talker, nullptr);

@@ -4,11 +4,16 @@
 
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <fstream>
+#include <iterator>
 #include <memory>
 #include <stdexcept>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -143,11 +148,24 @@ TEST(EventLoop, CallsPostedByOtherThreadsRunInItsOwnInTheirOrder) {
   for (const auto& each : got) EXPECT_TRUE(std::ranges::is_sorted(each));
 }
 
+/// Whether a thread of this process sleeps in a system call.
+bool sleeps(pid_t thread) {
+  std::ifstream file("/proc/self/task/" + std::to_string(thread) + "/stat");
+  const std::string text(std::istreambuf_iterator<char>(file), {});
+  const auto name_end = text.rfind(") ");
+  return name_end != std::string::npos && text.at(name_end + 2) == 'S';
+}
+
 TEST(EventLoop, APostOfAnotherThreadEndsTheWait) {
   EventLoop loop;
   bool called = false;
-  const std::jthread thread([&] { loop.post([&] { called = true; }); });
+  std::atomic<bool> turns = false;
+  loop.post([&] { turns = true; });
   const Instant begin = now();
+  const std::jthread thread([&, loop_thread = ::gettid()] {
+    while (!(turns && sleeps(loop_thread)) && now() < begin + kLong) std::this_thread::yield();
+    loop.post([&] { called = true; });
+  });
   EXPECT_TRUE(loop.run_until([&] { return called; }, begin + kLong));
   EXPECT_LT(now() - begin, kLong);
 }
@@ -164,7 +182,7 @@ TEST(EventLoop, PostingIsNoWake) {
   EXPECT_EQ(wakes, 0);
 }
 
-TEST(EventLoop, SaysWhenItsNextTurnHasWork) {
+TEST(EventLoop, NextDeadlineIsWhenTheNextTurnHasWork) {
   EventLoop loop;
   EXPECT_EQ(loop.next_deadline(), kNever);
   Timer timer(loop, [](Instant) {});

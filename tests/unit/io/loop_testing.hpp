@@ -8,11 +8,12 @@
 #include <array>
 #include <utility>
 
+#include "qpeer/tests/unit/support.hpp"
 #include "qpeer/transport/io/event_loop.hpp"
 
 namespace qpeer::io {
 
-inline constexpr Duration kLong = 10s;  // Only a failure waits so long.
+using test::kLong;
 
 // A pipe, closed at the end of its scope.
 struct Pipe {

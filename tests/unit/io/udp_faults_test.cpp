@@ -119,7 +119,7 @@ TEST_F(UdpFaults, WithNeitherItStillSends) {
   }
 }
 
-// An unreachable network says nothing about GSO and ECN, even when it is back at once.
+// An unreachable network has nothing to do with GSO and ECN, even when it is back at once.
 TEST_F(UdpFaults, ARefusalThatPassesCostsNothing) {
   for (const int error : kPassing) {
     SCOPED_TRACE(std::strerror(error));
@@ -180,6 +180,25 @@ TEST_F(UdpFaults, RefusedDatagramsAreLostAndTheRestLeaves) {
     EXPECT_EQ(socket.stats().datagrams_sent, 3U);
     EXPECT_EQ(socket.stats().last_send_error.value(), error);
     EXPECT_EQ(arrived(), (std::vector<std::size_t>{1200, 1200, 500}));
+  }
+}
+
+TEST_F(UdpFaults, RefusedDatagramsWithAMarkAreLostAndTheRestLeavesMarked) {
+  for (const int error : {EMSGSIZE, ENETUNREACH, EHOSTUNREACH, ECONNREFUSED, EPERM, EACCES, ENOBUFS,
+                          ENOMEM, ENETDOWN, EADDRNOTAVAIL}) {
+    SCOPED_TRACE(std::strerror(error));
+    UdpSocket socket = open({.gso = false});
+    // The first and the third datagram: each with its mark, then without.
+    faults.send = {{error}, {error}, {0, 1}, {error}, {error}};
+    EXPECT_EQ(socket.send(train, bytes), true);
+    EXPECT_TRUE(faults.send.empty());
+    EXPECT_EQ(socket.stats().send_calls, 6U);
+    EXPECT_EQ(socket.stats().datagrams_lost, 2U);
+    EXPECT_EQ(socket.stats().datagrams_sent, 3U);
+    EXPECT_EQ(socket.stats().last_send_error.value(), error);
+    EXPECT_TRUE(socket.capabilities().ecn);
+    EXPECT_EQ(arrived(), (std::vector<std::size_t>{1200, 1200, 500}));
+    EXPECT_EQ(std::exchange(marks, {}), std::vector(3, Ecn::ect0));
   }
 }
 

@@ -4,24 +4,13 @@
 
 #include <gtest/gtest.h>
 
-#include <random>
+#include "qpeer/tests/sim/seeded_random.hpp"
 
 namespace qpeer::p2p {
 namespace {
 
-class SeededRandom final : public Random {
- public:
-  void fill_public(MutableBytes out) override {
-    for (u8& byte : out) byte = static_cast<u8>(source_());
-  }
-  void fill_private(MutableBytes out) override { fill_public(out); }
-
- private:
-  std::mt19937_64 source_{7};
-};
-
 TEST(BackOff, DoublesToItsCapAndBeginsAnewAfterASuccess) {
-  SeededRandom random;
+  sim::SeededRandom random{7};
   BackOff back_off;
   for (int round = 0; round < 2; ++round) {
     for (const Duration whole : {1s, 2s, 4s, 8s, 16s, 32s, 60s, 60s, 60s}) {
@@ -34,7 +23,7 @@ TEST(BackOff, DoublesToItsCapAndBeginsAnewAfterASuccess) {
 }
 
 TEST(BackOff, SpreadsOverTheUpperHalf) {
-  SeededRandom random;
+  sim::SeededRandom random{7};
   Duration least = 1h;
   Duration most{};
   for (int i = 0; i < 1'000; ++i) {
@@ -48,7 +37,7 @@ TEST(BackOff, SpreadsOverTheUpperHalf) {
 }
 
 TEST(BackOff, TakesOtherBounds) {
-  SeededRandom random;
+  sim::SeededRandom random{7};
   BackOff capped({.base = 10s, .cap = 4s});
   EXPECT_LE(capped.on_failure(random), 4s);
   EXPECT_LE(capped.on_failure(random), 4s);

@@ -62,8 +62,11 @@ TEST_F(ConnectionTableTest, ClosesWithAReasonAfterThePeerHadTimeToReadIt) {
   EXPECT_EQ(connection.stage, PeerConnection::Stage::closing);
   EXPECT_TRUE(source.of(connection).streams[kControl].finished);
   EXPECT_FALSE(source.of(connection).closed_with);
-  EXPECT_GT(connections.next_deadline(), now);
   EXPECT_EQ(connections.newcomers(), 1U);
+  EXPECT_EQ(connections.take_due(now + 999ms), std::nullopt);
+  EXPECT_EQ(connections.take_due(now + 1s), connection.slot) << "it can be closed now";
+  EXPECT_EQ(connection.close_code, ErrorCode::unreachable);
+  EXPECT_EQ(connection.close_reason, "why");
 }
 
 TEST(VisitorLog, RemembersWhoCameBefore) {

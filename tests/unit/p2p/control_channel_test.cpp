@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "qpeer/tests/sim/seeded_random.hpp"
+#include "qpeer/tests/unit/p2p/encoded_control.hpp"
 #include "qpeer/tests/unit/p2p/fake_connection.hpp"
 
 namespace qpeer::p2p {
@@ -24,7 +26,7 @@ class ControlChannelTest : public testing::Test {
   const std::vector<u8>& written() { return connection.streams[kStream].written; }
 
   FakeConnection connection;
-  TestRandom random;
+  sim::SeededRandom random{7};
   ControlChannel channel;
 };
 

@@ -7,6 +7,8 @@
 #include <random>
 #include <vector>
 
+#include "qpeer/tests/unit/p2p/encoded_control.hpp"
+
 namespace qpeer::p2p {
 namespace {
 
@@ -43,18 +45,6 @@ Peers full_peers() {
     out.peers.push_back({.id = peer(i), .address = kSix.with_port(i)});
   }
   return out;
-}
-
-template <class Message>
-Octets encoded(const Message& message) {
-  Octets storage(kMaxControlMessage);
-  Writer out{storage};
-  message.encode(out);
-  EXPECT_TRUE(out.ok());
-  storage.resize(out.size());
-  const std::size_t body = message.body_size();
-  EXPECT_EQ(out.size(), varint_size(Message::kType) + varint_size(body) + body);
-  return storage;
 }
 
 template <class Message>

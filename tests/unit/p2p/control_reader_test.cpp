@@ -7,17 +7,16 @@
 #include <algorithm>
 #include <vector>
 
+#include "qpeer/tests/unit/p2p/encoded_control.hpp"
+
 namespace qpeer::p2p {
 namespace {
 
 using Octets = std::vector<u8>;
 
 void append(Octets& to, const ControlMessage& message) {
-  Octets storage(kMaxControlMessage);
-  Writer out{storage};
-  std::visit([&out](const auto& each) { each.encode(out); }, message);
-  ASSERT_TRUE(out.ok());
-  to.insert(to.end(), storage.begin(), storage.begin() + static_cast<std::ptrdiff_t>(out.size()));
+  const Octets bytes = encoded(message);
+  to.insert(to.end(), bytes.begin(), bytes.end());
 }
 
 void append_raw(Octets& to, std::uint64_t type, const Octets& body) {

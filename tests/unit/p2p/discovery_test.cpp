@@ -67,7 +67,7 @@ TEST_F(DiscoveryTest, NoCandidatesIsAnErrorAtOnce) {
   EXPECT_TRUE(failed[0].failures.empty());
 }
 
-TEST_F(DiscoveryTest, DialsOneAfterTheOtherWhileNobodyAnswers) {
+TEST_F(DiscoveryTest, DialsOneAfterTheOtherWhileNoneAnswers) {
   bootstraps(3);
   EXPECT_EQ(source.dials.size(), 1U);
   dials(3);
@@ -108,7 +108,7 @@ TEST_F(DiscoveryTest, WhoIsLinkedAlreadyWinsWithoutADial) {
   EXPECT_EQ(emitted<Bootstrapped>().size(), 1U);
 }
 
-TEST_F(DiscoveryTest, ACancelledBootstrapClosesWhatItDialledAndSaysNothing) {
+TEST_F(DiscoveryTest, ACancelledBootstrapClosesWhatItDialledAndEmitsNothing) {
   bootstraps(1);
   discovery.cancel_bootstrap(now);
   EXPECT_EQ(posted<ConnectionEnded>().size(), 1U);
@@ -127,7 +127,7 @@ TEST_F(DiscoveryTest, KeepsAsManyLinksAsThereShouldBe) {
   EXPECT_EQ(source.dials.size(), 3U);
 }
 
-TEST_F(DiscoveryTest, WhoHasNoLinkLeftBootstrapsAnew) {
+TEST_F(DiscoveryTest, WithoutALinkItBootstrapsAgain) {
   bootstraps(2);
   Peer& peer = succeeds(1);
   peers.close_directions(now, peer, ErrorCode::none, "");
@@ -158,7 +158,7 @@ TEST_F(DiscoveryTest, AsksForPeersAndLearnsWhomItIsNotWith) {
   EXPECT_EQ(known.learned(), 1U);
 }
 
-TEST_F(DiscoveryTest, WhatAPeerDialledTellsUsOfNobody) {
+TEST_F(DiscoveryTest, NoNodesAreLearnedOnAConnectionThatThePeerDialled) {
   Peers answer;
   answer.peers.push_back({.id = id_of(2), .address = address_of(2)});
   discovery.on_peers(connected(1, false), answer);

@@ -3,36 +3,29 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <deque>
 #include <map>
 #include <optional>
-#include <random>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "qpeer/p2p/control_messages.hpp"
-#include "qpeer/transport/base/random.hpp"
 #include "qpeer/transport/connection/connection.hpp"
 
 namespace qpeer::p2p {
 
-class TestRandom final : public Random {
- public:
-  void fill_public(MutableBytes out) override {
-    for (u8& byte : out) byte = static_cast<u8>(source_());
-  }
-  void fill_private(MutableBytes out) override { fill_public(out); }
-
- private:
-  std::mt19937_64 source_{7};
-};
-
 class FakeConnection final : public transport::Connection {
  public:
+  /// The first bidirectional stream of a client is the control stream: open_stream() gives those
+  /// that follow.
+  explicit FakeConnection(Side side = Side::client)
+      : side_(side), opened_{0, side == Side::client ? 1U : 0U} {}
+
   struct Stream {
     std::vector<u8> incoming{};  ///< Not consumed yet.
     bool incoming_fin = false;
+    bool fin_consumed = false;
     bool incoming_reset = false;
     std::vector<u8> written{};
     bool finished = false;
@@ -60,7 +53,7 @@ class FakeConnection final : public transport::Connection {
   std::expected<StreamId, transport::StreamError> open_stream(bool bidirectional) override {
     if (streams_allowed == 0) return std::unexpected(transport::StreamError::limit_reached);
     --streams_allowed;
-    const StreamId id = StreamId::make(Side::client, bidirectional, opened_++);
+    const StreamId id = StreamId::make(side_, bidirectional, opened_[bidirectional ? 1 : 0]++);
     streams[id];
     return id;
   }
@@ -101,11 +94,17 @@ class FakeConnection final : public transport::Connection {
   std::expected<transport::ReadView, transport::StreamError> peek(StreamId id) override {
     const Stream& stream = streams[id];
     if (stream.incoming_reset) return std::unexpected(transport::StreamError::reset);
+    // A unidirectional stream is forgotten once its end is consumed.
+    if (stream.fin_consumed && !id.is_bidirectional()) {
+      return std::unexpected(transport::StreamError::unknown_stream);
+    }
     return transport::ReadView{.data = stream.incoming, .fin = stream.incoming_fin};
   }
   void consume(StreamId id, std::size_t size) override {
-    std::vector<u8>& incoming = streams[id].incoming;
+    Stream& stream = streams[id];
+    std::vector<u8>& incoming = stream.incoming;
     incoming.erase(incoming.begin(), incoming.begin() + static_cast<std::ptrdiff_t>(size));
+    stream.fin_consumed = stream.incoming_fin && incoming.empty();
   }
   [[nodiscard]] std::uint64_t reset_code(StreamId /*id*/) const override { return 0; }
 
@@ -141,7 +140,7 @@ class FakeConnection final : public transport::Connection {
   bool rotate_connection_ids() override { return false; }
   bool initiate_key_update() override { return false; }
 
-  [[nodiscard]] Side side() const override { return Side::client; }
+  [[nodiscard]] Side side() const override { return side_; }
   [[nodiscard]] Version version() const override { return {}; }
   [[nodiscard]] const Path& path() const override { return four_tuple; }
   [[nodiscard]] bool is_connected() const override { return true; }
@@ -164,19 +163,11 @@ class FakeConnection final : public transport::Connection {
   [[nodiscard]] transport::ConnectionStats stats() const override { return {}; }
 
  private:
-  std::uint64_t opened_ = 0;
+  Side side_;
+  std::array<std::uint64_t, 2> opened_;  ///< Unidirectional, bidirectional.
   std::vector<u8> datagram_{};
   std::optional<transport::CloseReason> close_reason_{};
   wire::TransportParameters parameters_{};
 };
-
-/// The bytes of a control message.
-inline std::vector<u8> encoded(const ControlMessage& message) {
-  std::vector<u8> storage(kMaxControlMessage);
-  Writer out{storage};
-  std::visit([&](const auto& one) { one.encode(out); }, message);
-  storage.resize(out.size());
-  return storage;
-}
 
 }  // namespace qpeer::p2p

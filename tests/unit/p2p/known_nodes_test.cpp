@@ -26,7 +26,7 @@ TEST_F(KnownNodesTest, LearnsEachAddressOnceAndNotOurselves) {
   EXPECT_EQ(known.learned(), 1U);
 }
 
-TEST_F(KnownNodesTest, HearsayDoesNotLeadWhereWhoeverTellsItCouldNotGo) {
+TEST_F(KnownNodesTest, NoAddressIsLearnedThatTheReportingPeerCannotReach) {
   const auto local = SocketAddress::ipv4({192, 168, 1, 1}, 443);
   known.learn({.id = id_of(1), .address = local}, address_of(9));
   EXPECT_EQ(known.learned(), 0U);
@@ -70,7 +70,7 @@ TEST_F(KnownNodesTest, PicksACandidateOnceInAWhileAndContactsLast) {
   EXPECT_TRUE(known.pick(now + KnownNodes::kTryAgain, contacts, anybody, random));
 }
 
-TEST_F(KnownNodesTest, TellsAPeerOfOthersThatWereReached) {
+TEST_F(KnownNodesTest, AnswersWithOtherNodesThatWereReached) {
   for (u8 i = 1; i <= 3; ++i) reaches(i);
   known.on_failed(id_of(2));
   const Peers answer = known.answer(id_of(1), 10, random);
@@ -103,7 +103,7 @@ TEST_F(DiallerTest, DialsNeitherItselfNorAfterShutDown) {
   EXPECT_TRUE(source.dials.empty());
 }
 
-TEST_F(DiallerTest, DialsNobodyUnknownWhereTheIdIsAllThereIs) {
+TEST_F(DiallerTest, WithPinnedTrustAnAddressWithoutAnIdIsNotDialled) {
   tls.mode = TrustMode::pinned;
   EXPECT_FALSE(dialler.dial(now, {.address = address_of(1)}, Purpose::link, Port::first));
   EXPECT_TRUE(
@@ -133,7 +133,7 @@ TEST_F(DiallerTest, ShowsATicketOnceAndNotInADialBack) {
   EXPECT_TRUE(source.dials[2].options.session_ticket.empty());
 }
 
-TEST_F(DiallerTest, SaysWhatTheTransportSays) {
+TEST_F(DiallerTest, ReturnsTheErrorOfTheTransport) {
   source.refuses = transport::ConnectError::connection_limit;
   const auto dialled = dialler.dial(now, {.address = address_of(1)}, Purpose::link, Port::first);
   ASSERT_FALSE(dialled);

@@ -31,7 +31,7 @@ class MailboxTest : public OwnersFixture {
   /// The peer opens a stream with this content.
   StreamId arrives(PeerConnection& on, const Octets& data, bool fin = true,
                    bool bidirectional = false) {
-    const StreamId id = StreamId::make(Side::server, bidirectional, ++opened_);
+    const StreamId id = StreamId::make(other(source.of(on).side()), bidirectional, ++opened_);
     source.of(on).receives(id, data, fin);
     EXPECT_FALSE(mailbox.on_stream_opened(now, on, id));
     return id;
@@ -81,14 +81,25 @@ TEST_F(MailboxTest, WhoHasNoLinkOrAnotherRoleIsRefusedAtOnce) {
 }
 
 TEST_F(MailboxTest, AMessageWaitsForTheLinkAndForStreams) {
-  Peer& peer = linked(1);
-  PeerConnection& outbound = connections[peer.outbound];
-  outbound_of(peer).streams_allowed = 0;
+  Peer& peer = *peers.admit(now, id_of(1), Role::node);
   EXPECT_TRUE(mailbox.send(now, id_of(1), {5}));
   EXPECT_TRUE(mailbox.consistent());
-  EXPECT_EQ(index.size(), 0U);
+  PeerConnection& outbound = connected(1, true);
+  outbound.peer_reached_us = true;
+  peers.attach_outbound(now, peer, outbound);
+  mailbox.write_waiting(now, peer);
+  EXPECT_EQ(index.size(), 0U) << "one direction is no link";
+  PeerConnection& inbound = connected(1, false);
+  peers.attach_inbound(now, peer, inbound);
+  inbound.stage = PeerConnection::Stage::open;
+  peers.update_link(now, peer);
+  ASSERT_TRUE(peer.up);
+  outbound_of(peer).streams_allowed = 0;
+  mailbox.write_waiting(now, peer);
+  EXPECT_EQ(index.size(), 0U) << "the peer allows no stream";
   outbound_of(peer).streams_allowed = 1;
   mailbox.on_can_open(now, peer);
+  EXPECT_EQ(index.size(), 1U);
   EXPECT_EQ(source.of(outbound).streams[last_stream(outbound)].written, (Octets{0, 5}));
 }
 
@@ -105,7 +116,7 @@ TEST_F(MailboxTest, WhatDoesNotFitIsWrittenWhenThereIsRoom) {
   EXPECT_TRUE(outbound_of(peer).streams[stream].finished);
 }
 
-TEST_F(MailboxTest, AFullQueueIsToldAndSoIsRoomInIt) {
+TEST_F(MailboxTest, AFullQueueIsAnErrorAndRoomInItAnEvent) {
   config.max_queued_bytes = 10;
   Peer& peer = linked(1);
   outbound_of(peer).streams_allowed = 0;
@@ -126,7 +137,7 @@ TEST_F(MailboxTest, TheNumberOfMessagesIsBoundedToo) {
   EXPECT_EQ(mailbox.send(now, id_of(1), {}).error(), PeerError::queue_full);
 }
 
-TEST_F(MailboxTest, NothingIsSentThatThePeerSaidNotToTake) {
+TEST_F(MailboxTest, NothingIsSentBeyondTheMaxMessageSizeOfThePeer) {
   linked(1);  // Takes 1 MiB.
   EXPECT_EQ(mailbox.send(now, id_of(1), Octets((1 << 20) + 1)).error(), PeerError::too_large);
   config.max_message_size = 10;
@@ -216,20 +227,24 @@ TEST_F(MailboxTest, OfAllPeersTheOldestMayGoOnWhenTheInboxIsFull) {
   PeerConnection& first = connections[linked(1).inbound.front()];
   PeerConnection& second = connections[linked(2).inbound.front()];
   const StreamId oldest = arrives(first, message(300), false);
-  arrives(second, message(600), false);
+  const StreamId younger = arrives(second, message(600), false);
   source.of(first).receives(oldest, Octets(500), true);
   happens(first, StreamEvent::Kind::readable, oldest);
   const auto incoming = emitted<Incoming>();
   ASSERT_EQ(incoming.size(), 1U);
   EXPECT_EQ(incoming[0].from, id_of(1));
-  EXPECT_LE(mailbox.inbox_bytes(), config.max_inbox_total + config.max_message_size);
+  EXPECT_FALSE(source.of(second).streams[younger].incoming.empty());
 }
 
 TEST_F(MailboxTest, EmptyMessagesFillAnInboxToo) {
   config.max_inbox_bytes = 10 * Mailbox::kTransferCost;
+  config.max_message_size = 2 * Mailbox::kTransferCost;
   PeerConnection& inbound = connections[linked(1).inbound.front()];
-  for (int i = 0; i < 50; ++i) arrives(inbound, {kMessageStream});
+  StreamId last{};
+  for (int i = 0; i < 50; ++i) last = arrives(inbound, {kMessageStream});
   EXPECT_LE(mailbox.inbox_bytes(), config.max_inbox_bytes + config.max_message_size);
+  EXPECT_LE(emitted<Incoming>().size(), 12U) << "ten, and what the oldest may take beyond";
+  EXPECT_FALSE(source.of(inbound).streams[last].incoming.empty()) << "it is not read";
   std::size_t taken = 0;
   for (; mailbox.next_message(); ++taken) {
     while (mailbox.room_was_made()) mailbox.resume_paused(now);
@@ -250,9 +265,9 @@ TEST_F(MailboxTest, StreamsWaitUntilThePeerIsVerified) {
 
 TEST_F(MailboxTest, AStreamOfTheOtherRoleIsWrong) {
   PeerConnection& of_node = connections[linked(1).inbound.front()];
-  EXPECT_TRUE(mailbox.on_stream_opened(now, of_node, StreamId::make(Side::server, true, 1)));
+  EXPECT_TRUE(mailbox.on_stream_opened(now, of_node, StreamId::make(Side::client, true, 1)));
   PeerConnection& of_client = connections[linked(2, Role::client).inbound.front()];
-  EXPECT_TRUE(mailbox.on_stream_opened(now, of_client, StreamId::make(Side::server, false, 1)));
+  EXPECT_TRUE(mailbox.on_stream_opened(now, of_client, StreamId::make(Side::client, false, 1)));
   EXPECT_EQ(index.size(), 0U);
 }
 

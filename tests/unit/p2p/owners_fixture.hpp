@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// The owners of a Node's state without a network: connections are FakeConnections, and a test says
-// what happens to them.
+// The owners of a Node's state without a network: connections are FakeConnections, which a test
+// controls.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -15,6 +15,8 @@
 #include "qpeer/p2p/event_queue.hpp"
 #include "qpeer/p2p/known_nodes.hpp"
 #include "qpeer/p2p/peer_table.hpp"
+#include "qpeer/tests/sim/seeded_random.hpp"
+#include "qpeer/tests/unit/p2p/encoded_control.hpp"
 #include "qpeer/tests/unit/p2p/fake_connection.hpp"
 
 namespace qpeer::p2p {
@@ -35,7 +37,7 @@ class FakeSource final : public ConnectionSource {
       const transport::ConnectOptions& options) override {
     if (refuses) return std::unexpected(*refuses);
     dials.push_back({port, remote, options});
-    return make(port);
+    return make(port, Side::client);
   }
   [[nodiscard]] const transport::Connection* find(
       Port port, transport::ConnectionHandle handle) const override {
@@ -49,9 +51,9 @@ class FakeSource final : public ConnectionSource {
   }
   [[nodiscard]] bool has_probe() const override { return with_probe; }
 
-  transport::ConnectionHandle make(Port port) {
+  transport::ConnectionHandle make(Port port, Side side) {
     const transport::ConnectionHandle out{++last_};
-    connections_[{port, out.value}];
+    connections_.try_emplace({port, out.value}, side);
     return out;
   }
   FakeConnection& of(const PeerConnection& connection) {
@@ -84,7 +86,8 @@ class OwnersFixture : public testing::Test {
 
   /// A connection whose peer has introduced itself.
   PeerConnection& connected(u8 peer, bool dialled, Role role = Role::node) {
-    PeerConnection& out = connections.add(now, Port::first, source.make(Port::first));
+    const Side side = dialled ? Side::client : Side::server;
+    PeerConnection& out = connections.add(now, Port::first, source.make(Port::first, side));
     out.dialled = dialled;
     out.candidate = {.address = address_of(peer), .id = id_of(peer), .server_name = {}};
     introduced(out, peer, role);
@@ -171,7 +174,7 @@ class OwnersFixture : public testing::Test {
   Instant now{1s};
   NodeConfig config{};
   PeerTls tls{};
-  TestRandom random{};
+  sim::SeededRandom random{7};
   FakeSource source{};
   EventQueue queue{};
   ConnectionTable connections{source};

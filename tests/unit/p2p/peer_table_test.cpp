@@ -82,7 +82,7 @@ TEST_F(PeerTableTest, OfTooManyThatAPeerDialledTheOldestGoesAndIsNotMissed) {
   EXPECT_TRUE(ended[0].had_owner);
 }
 
-TEST_F(PeerTableTest, ANodeThatComesAnewMakesUsAskWhetherOurWayIsGood) {
+TEST_F(PeerTableTest, AnotherInboundConnectionStartsALivenessCheckOfTheOutboundOne) {
   Peer& peer = linked(1);
   peers.attach_inbound(now, peer, connected(1, false));
   EXPECT_TRUE(connections[peer.outbound].liveness_check_pending);
@@ -99,7 +99,9 @@ TEST_F(PeerTableTest, NothingOfAnotherRoleIsKept) {
   EXPECT_EQ(peers.links_up(), 0U);
   const auto events = posted_events();
   EXPECT_EQ(only<RoleChanged>(events).size(), 1U);
-  for (const ConnectionEnded& ended : only<ConnectionEnded>(events)) {
+  const auto all = only<ConnectionEnded>(events);
+  ASSERT_EQ(all.size(), 2U) << "both directions";
+  for (const ConnectionEnded& ended : all) {
     EXPECT_FALSE(ended.missed_by);
     EXPECT_EQ(ended.end.closed_by_us, ErrorCode::replaced);
   }
@@ -132,11 +134,12 @@ TEST_F(PeerTableOfClientTest, DialsAgainAndGivesUpAfterSomeAttempts) {
   loses(peer.outbound);
   std::size_t attempts = 0;
   while (peers.next_deadline() != kNever) {
+    ASSERT_LT(attempts, config.reconnect_attempts) << "it does not give up";
     now = peers.next_deadline();
     peers.on_deadline(now);
     ASSERT_EQ(posted<RetryDue>().size(), 1U);
     ++attempts;
-    peers.on_retry_failed(now, peer, "nobody answers");
+    peers.on_retry_failed(now, peer, "no answer");
   }
   EXPECT_EQ(attempts, config.reconnect_attempts);
   EXPECT_EQ(posted<PeerUnused>().size(), 1U);
@@ -157,7 +160,7 @@ TEST_F(PeerTableOfClientTest, WhatWillNotComeBackIsAbandoned) {
   EXPECT_EQ(peers.next_deadline(), kNever);
 }
 
-TEST_F(PeerTableOfClientTest, NobodyIsDialledAgainAfterShutDown) {
+TEST_F(PeerTableOfClientTest, NoPeerIsDialledAgainAfterShutDown) {
   Peer& peer = linked(1);
   peers.shut_down();
   loses(peer.outbound);
@@ -187,7 +190,7 @@ TEST_F(PeerTableTest, ClosingTwiceEndsOnce) {
   EXPECT_EQ(source.of(connection).closed_with, std::to_underlying(ErrorCode::timed_out));
 }
 
-TEST_F(PeerTableTest, GivingUpALinkIsToldAndNotRetried) {
+TEST_F(PeerTableTest, GivingUpALinkIsAnEventAndNotRetried) {
   Peer& peer = linked(1);
   peers.close_directions(now, peer, ErrorCode::not_needed, "");
   peers.give_up(peer);

@@ -43,7 +43,7 @@ class RawStreamsTest : public OwnersFixture {
   FakeConnection& transport = source.of(connection);
 };
 
-TEST_F(RawStreamsTest, BeginsWithTheByteThatSaysSo) {
+TEST_F(RawStreamsTest, BeginsWithThePrefixOfRawStreams) {
   const auto id = raw.open(connection, false);
   ASSERT_TRUE(id);
   EXPECT_EQ(raw.write(*id, Octets{5}), 1U);
@@ -94,7 +94,7 @@ TEST_F(RawStreamsTest, AnEmptyOneHasItsEnd) {
   EXPECT_FALSE(raw.contains(id));
 }
 
-TEST_F(RawStreamsTest, TellsAResetOnceAndIsOver) {
+TEST_F(RawStreamsTest, ReportsAResetOnceAndIsOver) {
   const StreamId stream = StreamId::make(Side::server, false, 1);
   const OperationId id = adopts(stream);
   transport.streams[stream].incoming_reset = true;
@@ -103,7 +103,7 @@ TEST_F(RawStreamsTest, TellsAResetOnceAndIsOver) {
   EXPECT_FALSE(raw.next());
 }
 
-TEST_F(RawStreamsTest, WhatHappensIsTold) {
+TEST_F(RawStreamsTest, EmitsItsActivity) {
   const auto id = raw.open(connection, true);
   happens(*id, Kind::readable);
   happens(*id, Kind::writable);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// Reachability: a node counts once it proved itself where we dialled it, and is told when it did not.
+// Reachability: a node counts once it proved itself where we dialled it, and gets the verdict when it did not.
 #include "qpeer/p2p/reachability.hpp"
 
 #include <gtest/gtest.h>
+
+#include <optional>
 
 #include "qpeer/tests/unit/p2p/owners_fixture.hpp"
 
@@ -48,9 +50,10 @@ class ReachabilityTest : public OwnersFixture {
     reachability.on_dial_back_ended(
         now, dial_back, {.why = {}, .may_retry = false, .refused = refused, .closed_by_us = {}});
   }
-  Verdict last_verdict() {
+  std::optional<Verdict> last_verdict() {
     const auto verdicts = emitted<PeerJudged>();
-    return verdicts.empty() ? Verdict::another_peer_answered : verdicts.back().verdict;
+    if (verdicts.empty()) return std::nullopt;
+    return verdicts.back().verdict;
   }
 
   Reachability reachability{config, queue, connections, peers, known, own_address, dialler};
@@ -66,7 +69,7 @@ TEST_F(ReachabilityTest, DialsBackFromTheOtherPortToWhatThePeerAdvertises) {
   EXPECT_EQ(reachability.stats().dial_backs, 1U);
 }
 
-TEST_F(ReachabilityTest, AProofMakesThePeerReachableAndIsTold) {
+TEST_F(ReachabilityTest, AProofMakesThePeerReachableAndIsAnsweredWithTheVerdict) {
   Peer& peer = comes(1);
   const ConnectionSlot inbound = peer.inbound.front();
   proves(peer);
@@ -97,7 +100,7 @@ TEST_F(ReachabilityTest, AProofOnAnotherConnectionProvesNothing) {
   EXPECT_TRUE(posted<DialBackProved>().empty());
 }
 
-TEST_F(ReachabilityTest, WhoIsNotReachedIsToldAndMustGo) {
+TEST_F(ReachabilityTest, AnUnreachablePeerIsClosedWithTheVerdict) {
   Peer& peer = comes(1);
   const ConnectionSlot inbound = peer.inbound.front();
   dial_back_ends(peer, false);
@@ -109,7 +112,7 @@ TEST_F(ReachabilityTest, WhoIsNotReachedIsToldAndMustGo) {
   EXPECT_EQ(posted<PeerUnused>().size(), 1U);
 }
 
-TEST_F(ReachabilityTest, TheVerdictSaysHowTheDialBackFailed) {
+TEST_F(ReachabilityTest, TheVerdictHasTheReasonOfTheFailure) {
   dial_back_ends(comes(1), true);
   EXPECT_EQ(last_verdict(), Verdict::refused);
   Peer& peer = comes(2);
@@ -118,7 +121,7 @@ TEST_F(ReachabilityTest, TheVerdictSaysHowTheDialBackFailed) {
   EXPECT_EQ(last_verdict(), Verdict::another_peer_answered);
 }
 
-TEST_F(ReachabilityTest, NobodyIsDialledAtAnAddressThatIsNotAllowed) {
+TEST_F(ReachabilityTest, NoAddressIsDialledThatIsNotAllowed) {
   config.advertised = {address_of(1)};
   comes(1);
   EXPECT_EQ(last_verdict(), Verdict::address_not_allowed);

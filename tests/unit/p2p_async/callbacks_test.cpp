@@ -15,7 +15,7 @@
 namespace qpeer::p2p {
 namespace {
 
-using PeerCallbacks = Peers;
+using PeerCallbacks = PeersFixture;
 
 TEST_F(PeerCallbacks, OpenAStreamAndCarryItsQuestionAndAnswer) {
   AsyncNode server = node();
@@ -43,7 +43,7 @@ TEST_F(PeerCallbacks, OpenAStreamAndCarryItsQuestionAndAnswer) {
   EXPECT_EQ(answer, "question");
 }
 
-TEST_F(PeerCallbacks, OpenAStreamSayWhyThereIsNone) {
+TEST_F(PeerCallbacks, OpenAStreamReportWhyThereIsNone) {
   AsyncNode a = node();
   const NodePeer nobody = a.peer(PeerId{});
   std::optional<PeerError> error;

@@ -11,8 +11,8 @@
 namespace qpeer::p2p {
 namespace {
 
-using AsyncNodeTest = Peers;
-using AsyncClientTest = Peers;
+using AsyncNodeTest = PeersFixture;
+using AsyncClientTest = PeersFixture;
 
 template <class Peer>
 concept CanSend = requires(Peer peer) { peer.send(Bytes{}); };

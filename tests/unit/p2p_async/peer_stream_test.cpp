@@ -11,7 +11,7 @@
 namespace qpeer::p2p {
 namespace {
 
-using PeerStreamTest = Peers;
+using PeerStreamTest = PeersFixture;
 
 TEST_F(PeerStreamTest, OfAClientGoesBothWays) {
   AsyncNode server = node();

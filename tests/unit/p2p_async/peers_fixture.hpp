@@ -10,9 +10,13 @@
 #include <utility>
 #include <vector>
 
+#include "qpeer/tests/unit/support.hpp"
+
 namespace qpeer::p2p {
 
-class Peers : public testing::Test {
+using test::pattern;
+
+class PeersFixture : public testing::Test {
  protected:
   static NodeOptions options() {
     NodeOptions out;
@@ -65,14 +69,5 @@ class Peers : public testing::Test {
     return out.value_or(from.peer(to.id()));
   }
 };
-
-inline std::vector<u8> pattern(std::size_t size, std::uint32_t state = 1) {
-  std::vector<u8> out(size);
-  for (u8& byte : out) {
-    state = state * 1'664'525 + 1'013'904'223;
-    byte = static_cast<u8>(state >> 24);
-  }
-  return out;
-}
 
 }  // namespace qpeer::p2p

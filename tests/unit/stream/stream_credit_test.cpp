@@ -138,6 +138,44 @@ TEST(StreamSet, CountsWhatItDropsAfterStopSending) {
   EXPECT_EQ(pair.server.open_streams(), 0U);
 }
 
+// STOP_SENDING for a stream that we have reset, or one that comes again, is no news for the
+// application and sets off no other RESET_STREAM. [rfc9000-3.5-4]: lost data is not sent again.
+// [rfc9000-3.5-5]: the code is that of what came first.
+TEST(StreamSet, AStreamIsStoppedOnce) {
+  for (const bool is_reset : {false, true}) {
+    Pair pair{{}, {}};
+    const StreamId id = *pair.client.open(false);
+    write_all(pair.client, id, 100);
+    const Packet data = write_packet(pair.client);
+    Packet answer;
+    if (is_reset) {
+      ASSERT_TRUE(pair.client.reset(id, 1).has_value());
+      answer = write_packet(pair.client);
+      events_of(pair.client);
+    }
+    const auto stopped = [&] {
+      EXPECT_TRUE(pair.client.on_frame(wire::StopSendingFrame{id, 7}).has_value());
+      std::size_t count = 0;
+      for (const StreamEvent& event : events_of(pair.client)) {
+        count += event.kind == StreamEvent::Kind::stopped ? 1 : 0;
+      }
+      return count;
+    };
+    EXPECT_EQ(stopped(), is_reset ? 0U : 1U);
+    EXPECT_EQ(pair.client.has_frames(), !is_reset);
+    if (!is_reset) answer = write_packet(pair.client);
+    ASSERT_EQ(kinds_of(answer), std::vector<u8>{code(FrameType::reset_stream)});
+    const auto frames = frames_of(answer);
+    EXPECT_EQ(find<wire::ResetStreamFrame>(frames)->application_error_code, is_reset ? 1U : 7U);
+    EXPECT_EQ(stopped(), 0U);
+    EXPECT_FALSE(pair.client.has_frames());
+    tell(data, pair.client, Fate::lost);
+    EXPECT_FALSE(pair.client.has_frames()) << "the data is not sent again";
+    tell(answer, pair.client, Fate::lost);
+    EXPECT_EQ(write_packet(pair.client).payload, answer.payload);
+  }
+}
+
 // [rfc9000-19.9-1]: what a reset stream has used stays used.
 TEST(StreamSet, CountsTheFinalSizesOfResetStreams) {
   Pair pair{{}, {.receive_window = 1000}};

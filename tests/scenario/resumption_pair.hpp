@@ -40,9 +40,10 @@ inline std::shared_ptr<crypto::TlsContext> make(const crypto::TlsConfig& config)
 inline constexpr Link kLink{.delay = 20ms};
 
 /// A server and a client that has been there before, and has tickets.
-struct Reunion {
-  explicit Reunion(PeerNetwork& net, const Contexts& contexts = {}, PeerConfig client_config = {},
-                   PeerConfig server_config = {}, const Link& link = kLink)
+struct ResumptionPair {
+  explicit ResumptionPair(PeerNetwork& net, const Contexts& contexts = {},
+                          PeerConfig client_config = {}, PeerConfig server_config = {},
+                          const Link& link = kLink)
       : network(net), client(connect_pair(contexts, client_config, server_config, link)) {
     client.connect(*server);
     EXPECT_TRUE(network.run_until([&] { return client.session().tickets.size() >= 2; }, 5s));

@@ -56,9 +56,10 @@ constexpr Expected goes_on() { return {}; }
 /// frames of 500 bytes. It takes no packets without the QUIC Bit.
 PeerConfig small_limits();
 
-struct Scene {
+struct ConformanceFixture {
   /// `victim` says which end ours is.
-  explicit Scene(Side victim, AdversaryConfig config = {}, PeerConfig ours = small_limits());
+  explicit ConformanceFixture(Side victim, AdversaryConfig config = {},
+                              PeerConfig ours = small_limits());
 
   /// Both begin, and go as far as the adversary's stage.
   void begin();
@@ -90,7 +91,7 @@ struct FrameCase {
   PacketOptions options{};
 };
 
-/// Each row in a scene of its own.
+/// Each row in a fixture of its own.
 void run_cases(Side victim, std::span<const FrameCase> cases, const AdversaryConfig& config = {},
                const PeerConfig& ours = small_limits());
 

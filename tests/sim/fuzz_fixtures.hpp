@@ -30,7 +30,7 @@
 namespace qpeer::sim {
 
 /// One server endpoint, with null keys and an application that reads, echoes and opens streams.
-class EndpointScene {
+class EndpointFuzzFixture {
  public:
   static constexpr u8 kAnyTag = 1;
   static constexpr u8 kRetryAlways = 2;
@@ -38,7 +38,7 @@ class EndpointScene {
   static constexpr u8 kEarlyData = 8;
   static constexpr u8 kPrefersV2 = 16;
 
-  explicit EndpointScene(u8 options);
+  explicit EndpointFuzzFixture(u8 options);
   /// Takes all steps of an input, its first byte being the options.
   static void run(Bytes input);
   void step(Reader& in);
@@ -52,10 +52,10 @@ class EndpointScene {
   Peer* server_ = nullptr;
 };
 
-/// Writes down what a server endpoint gets, as an input for EndpointScene.
+/// Writes down what a server endpoint gets, as an input for EndpointFuzzFixture.
 class EndpointRecorder {
  public:
-  EndpointRecorder(EndpointScene& scene, u8 options);
+  EndpointRecorder(EndpointFuzzFixture& fixture, u8 options);
   [[nodiscard]] const std::vector<u8>& input() const { return input_; }
 
  private:
@@ -65,7 +65,7 @@ class EndpointRecorder {
 
 /// A client and a server at some point of their life, one of them attacked by somebody who has all
 /// keys: tags are not checked, and the other end is silent from here on.
-class ConnectionScene {
+class ConnectionFuzzFixture {
  public:
   static constexpr u8 kAttackClient = 1;
   static constexpr u8 kEstablished = 14;
@@ -73,7 +73,7 @@ class ConnectionScene {
   static constexpr u8 kComesBack = 32;
   static constexpr u8 kPrefersV2 = 64;
 
-  explicit ConnectionScene(u8 options);
+  explicit ConnectionFuzzFixture(u8 options);
   static void run(Bytes input);
   void step(Reader& in);
 

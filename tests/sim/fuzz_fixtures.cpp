@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-#include "qpeer/tests/sim/fuzz_scenes.hpp"
+#include "qpeer/tests/sim/fuzz_fixtures.hpp"
 
 #include <algorithm>
 #include <array>
@@ -52,7 +52,7 @@ Bytes sized_bytes(Reader& in) {
 
 // --- an endpoint -------------------------------------------------------------------------------
 
-EndpointScene::EndpointScene(u8 options)
+EndpointFuzzFixture::EndpointFuzzFixture(u8 options)
     : keys_({.accept_any_tag = (options & kAnyTag) != 0}), network_(kSeed) {
   PeerConfig config = small_config(keys_);
   config.endpoint.retry = (options & kRetryAlways) != 0 ? transport::RetryPolicy::always
@@ -67,17 +67,17 @@ EndpointScene::EndpointScene(u8 options)
   if ((options & kDials) != 0) server_->connect(SocketAddress::ipv4({10, 1, 0, 0}, 443));
 }
 
-void EndpointScene::run(Bytes input) {
+void EndpointFuzzFixture::run(Bytes input) {
   if (input.empty()) return;
-  EndpointScene scene(input[0]);
+  EndpointFuzzFixture fixture(input[0]);
   Reader in{input.subspan(1)};
-  for (std::size_t steps = 0; !in.empty() && steps < kMaxSteps; ++steps) scene.step(in);
-  scene.network_.run_for(kSilence);
+  for (std::size_t steps = 0; !in.empty() && steps < kMaxSteps; ++steps) fixture.step(in);
+  fixture.network_.run_for(kSilence);
   // Nobody answers any more: all must have ended by itself.
-  if (scene.server_->endpoint().stats().connections != 0) std::abort();
+  if (fixture.server_->endpoint().stats().connections != 0) std::abort();
 }
 
-void EndpointScene::step(Reader& in) {
+void EndpointFuzzFixture::step(Reader& in) {
   const u8 kind = in.byte();
   if ((kind & 0x80) != 0) return network_.run_for(time_of(kind & 0x7f));
   const SocketAddress from = SocketAddress::ipv4({10, 1, 0, static_cast<u8>(kind & 3)}, 443);
@@ -85,9 +85,9 @@ void EndpointScene::step(Reader& in) {
   network_.run_for(Duration{});
 }
 
-EndpointRecorder::EndpointRecorder(EndpointScene& scene, u8 options)
-    : input_{options}, last_(scene.network().now()) {
-  scene.network().on_delivery([this, to = scene.server().address()](const Passing& datagram) {
+EndpointRecorder::EndpointRecorder(EndpointFuzzFixture& fixture, u8 options)
+    : input_{options}, last_(fixture.network().now()) {
+  fixture.network().on_delivery([this, to = fixture.server().address()](const Passing& datagram) {
     if (datagram.to != to) return;
     const auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(datagram.now - last_);
     if (waited.count() > 0) {
@@ -103,7 +103,8 @@ EndpointRecorder::EndpointRecorder(EndpointScene& scene, u8 options)
 
 // --- a connection ------------------------------------------------------------------------------
 
-ConnectionScene::ConnectionScene(u8 options) : keys_({.accept_any_tag = true}), network_(kSeed) {
+ConnectionFuzzFixture::ConnectionFuzzFixture(u8 options)
+    : keys_({.accept_any_tag = true}), network_(kSeed) {
   PeerConfig config = small_config(keys_);
   if ((options & kExtensions) != 0) {
     for (auto* each : {&config.connection, &config.endpoint.connection}) {
@@ -142,17 +143,17 @@ ConnectionScene::ConnectionScene(u8 options) : keys_({.accept_any_tag = true}), 
   silent_->crash();
 }
 
-void ConnectionScene::run(Bytes input) {
+void ConnectionFuzzFixture::run(Bytes input) {
   if (input.empty()) return;
-  ConnectionScene scene(input[0]);
+  ConnectionFuzzFixture fixture(input[0]);
   Reader in{input.subspan(1)};
-  for (std::size_t steps = 0; !in.empty() && steps < kMaxSteps; ++steps) scene.step(in);
-  scene.network_.run_for(kSilence);
-  if (scene.target_->endpoint().stats().connections != 0) std::abort();
+  for (std::size_t steps = 0; !in.empty() && steps < kMaxSteps; ++steps) fixture.step(in);
+  fixture.network_.run_for(kSilence);
+  if (fixture.target_->endpoint().stats().connections != 0) std::abort();
 }
 
-/// A first connection, for its ticket, and the second, which the scene is about.
-void ConnectionScene::come_back(Peer& client, Peer& server) {
+/// A first connection, for its ticket, and the second, which the fixture is about.
+void ConnectionFuzzFixture::come_back(Peer& client, Peer& server) {
   network_.run_until([&] { return !client.session().tickets.empty(); }, 5s);
   client.session().closes(0, "");
   network_.run_for(10s);
@@ -163,7 +164,7 @@ void ConnectionScene::come_back(Peer& client, Peer& server) {
 }
 
 /// Learns from real datagrams how the target is addressed.
-void ConnectionScene::watch(const Passing& datagram) {
+void ConnectionFuzzFixture::watch(const Passing& datagram) {
   const bool by_target = datagram.from == target_->address();
   if ((datagram.payload[0] & 0x80) == 0) {
     const Bytes id = Bytes(datagram.payload).subspan(1, 8);
@@ -186,7 +187,7 @@ void ConnectionScene::watch(const Passing& datagram) {
   if (by_target && short_destination_.empty()) short_destination_ = long_destination_;
 }
 
-void ConnectionScene::step(Reader& in) {
+void ConnectionFuzzFixture::step(Reader& in) {
   const u8 kind = in.byte();
   if ((kind & 0xc0) == 0) return network_.run_for(time_of((kind & 0x3f) * 2));
   if ((kind & 0xe0) == 0x40) {
@@ -202,7 +203,7 @@ void ConnectionScene::step(Reader& in) {
   network_.run_for(Duration{});
 }
 
-void ConnectionScene::act(u8 what) {
+void ConnectionFuzzFixture::act(u8 what) {
   if (!target_->has_session() || target_->sessions().back()->closed()) return;
   Session& session = *target_->sessions().back();
   transport::Connection& connection = session.connection();
@@ -233,7 +234,7 @@ void ConnectionScene::act(u8 what) {
   target_->wake();
 }
 
-void ConnectionScene::send_versions(Bytes versions) {
+void ConnectionFuzzFixture::send_versions(Bytes versions) {
   std::vector<u8> packet(1'600);
   Writer out{packet};
   out.byte(0xc0);
@@ -246,7 +247,7 @@ void ConnectionScene::send_versions(Bytes versions) {
   inject(out.written());
 }
 
-void ConnectionScene::send_retry(Bytes token) {
+void ConnectionFuzzFixture::send_retry(Bytes token) {
   std::vector<u8> packet(1'600);
   Writer out{packet};
   const ConnectionId source(std::array<u8, 8>{0x5e, 0x7e});
@@ -256,12 +257,12 @@ void ConnectionScene::send_retry(Bytes token) {
   inject(out.written());
 }
 
-void ConnectionScene::inject(Bytes datagram, Ecn ecn) {
+void ConnectionFuzzFixture::inject(Bytes datagram, Ecn ecn) {
   network_.inject(silent_->address(), target_->address(), datagram, ecn);
 }
 
-void ConnectionScene::send_packet(unsigned level, unsigned number_mode, Ecn ecn, bool key_phase,
-                                  Bytes frames) {
+void ConnectionFuzzFixture::send_packet(unsigned level, unsigned number_mode, Ecn ecn,
+                                        bool key_phase, Bytes frames) {
   frames = frames.first(std::min<std::size_t>(frames.size(), 1'400));
   const std::size_t space = level == 0 ? 0 : level == 2 ? 1 : 2;
   std::uint32_t number = next_number_[space];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-#include "qpeer/tests/conformance/scene.hpp"
+#include "qpeer/tests/conformance/conformance_fixture.hpp"
 
 #include <utility>
 
@@ -36,7 +36,7 @@ PeerConfig small_limits() {
   return config;
 }
 
-Scene::Scene(Side victim_side, AdversaryConfig config, PeerConfig ours)
+ConformanceFixture::ConformanceFixture(Side victim_side, AdversaryConfig config, PeerConfig ours)
     : side(victim_side),
       victim(network.add_peer(std::move(ours))),
       adversary(network, at_side(other(victim_side), std::move(config))) {
@@ -44,7 +44,7 @@ Scene::Scene(Side victim_side, AdversaryConfig config, PeerConfig ours)
   victim.checks = false;
 }
 
-void Scene::begin() {
+void ConformanceFixture::begin() {
   if (side == Side::client) {
     victim.connect(adversary.address());
   } else {
@@ -53,23 +53,25 @@ void Scene::begin() {
   run();
 }
 
-void Scene::send(EncryptionLevel level, const Octets& frames, const PacketOptions& options) {
+void ConformanceFixture::send(EncryptionLevel level, const Octets& frames,
+                              const PacketOptions& options) {
   adversary.send(level, frames, options);
   run();
 }
 
-std::uint64_t Scene::dropped(DropReason reason) const {
+std::uint64_t ConformanceFixture::dropped(DropReason reason) const {
   return victim.endpoint().stats().dropped[static_cast<std::size_t>(reason)];
 }
 
-bool Scene::alive(EncryptionLevel level) {
+bool ConformanceFixture::alive(EncryptionLevel level) {
   if (victim.has_session() && victim.session().closed()) return false;
   const PacketNumber number = adversary.next_number(level);
   send(level, {0x01});
   return adversary.acknowledged(level, number);
 }
 
-void Scene::expect(EncryptionLevel level, const Expected& expected, std::uint64_t dropped_before) {
+void ConformanceFixture::expect(EncryptionLevel level, const Expected& expected,
+                                std::uint64_t dropped_before) {
   if (!expected.closes) {
     if (expected.drop) {
       EXPECT_GT(dropped(*expected.drop), dropped_before) << "not dropped";
@@ -106,12 +108,12 @@ void run_cases(Side victim, std::span<const FrameCase> cases, const AdversaryCon
                                     << one.what << " [" << one.ids << "]");
     AdversaryConfig staged = config;
     staged.stage = stage_of(one.level);
-    Scene scene(victim, staged, ours);
-    scene.begin();
-    ASSERT_TRUE(scene.adversary.can_send(one.level));
-    const std::uint64_t before = one.expected.drop ? scene.dropped(*one.expected.drop) : 0;
-    scene.send(one.level, one.frames, one.options);
-    scene.expect(one.level, one.expected, before);
+    ConformanceFixture fixture(victim, staged, ours);
+    fixture.begin();
+    ASSERT_TRUE(fixture.adversary.can_send(one.level));
+    const std::uint64_t before = one.expected.drop ? fixture.dropped(*one.expected.drop) : 0;
+    fixture.send(one.level, one.frames, one.options);
+    fixture.expect(one.level, one.expected, before);
   }
 }
 

@@ -32,7 +32,7 @@ Filter delay_handshake(Duration delay) {
 }
 
 // [rfc9001-4.1.4-1]
-SIMULATE(EarlyPackets, HandshakeBeforeTheServersHelloWaitsForIt) {
+SIMULATE(UndecryptablePackets, HandshakeBeforeTheServersHelloWaitsForIt) {
   PeerConfig config;
   config.tls.server_flight_size = 3'000;
   auto [client, server] = network.pair(Link{.delay = 50ms}, config, config);
@@ -50,7 +50,7 @@ SIMULATE(EarlyPackets, HandshakeBeforeTheServersHelloWaitsForIt) {
 }
 
 // [rfc9001-5.7-2], [rfc9001-5.7-3]
-SIMULATE(EarlyPackets, DataBeforeTheClientsFinishedWaitsForIt) {
+SIMULATE(UndecryptablePackets, DataBeforeTheClientsFinishedWaitsForIt) {
   auto [client, server] = network.pair(Link{.delay = 50ms});
   network.pipe(client, server).filter = delay_handshake(20ms);
   client.sends(5_KiB);
@@ -80,7 +80,7 @@ std::vector<u8> one_early(PeerNetwork& network, Peer& client, Peer& server,
   return early;
 }
 
-SIMULATE(EarlyPackets, ThereAreNeverManyOfThem) {
+SIMULATE(UndecryptablePackets, ThereAreNeverManyOfThem) {
   auto [client, server] = network.pair(Link{});
   const std::vector<u8> early = one_early(network, client, server);
   const std::uint64_t before = without_keys(server);
@@ -97,7 +97,7 @@ SIMULATE(EarlyPackets, ThereAreNeverManyOfThem) {
 
 // Whoever writes to an ID that the server drew has read its Initial; the one that the client drew
 // says nothing of the address.
-SIMULATE(EarlyPackets, AreOnlyKeptForAnIdThatProvesTheAddress) {
+SIMULATE(UndecryptablePackets, AreOnlyKeptForAnIdThatProvesTheAddress) {
   auto [client, server] = network.pair(Link{});
   std::vector<u8> hello;
   network.on_send([&](const Passing& datagram) {
@@ -112,7 +112,7 @@ SIMULATE(EarlyPackets, AreOnlyKeptForAnIdThatProvesTheAddress) {
   EXPECT_EQ(without_keys(server), before + 1);
 }
 
-SIMULATE(EarlyPackets, CountAsDroppedWhenTheirKeysNeverCome) {
+SIMULATE(UndecryptablePackets, CountAsDroppedWhenTheirKeysNeverCome) {
   PeerConfig config;
   config.endpoint.connection.handshake_timeout = 1s;
   auto [client, server] = network.pair(Link{}, {}, config);
