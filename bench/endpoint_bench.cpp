@@ -85,7 +85,7 @@ class Pair {
 
   void drain(Endpoint& endpoint) {
     while (const auto event = endpoint.poll_event()) {
-      if (event->incoming && event->event.kind == transport::ConnectionEvent::Kind::connected) {
+      if (event->incoming && event->event->kind == transport::ConnectionEvent::Kind::connected) {
         to_ = event->connection;
       }
     }

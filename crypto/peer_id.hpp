@@ -35,7 +35,7 @@ class PeerId {
 
   /// The hash.
   [[nodiscard]] constexpr const std::array<u8, kSize>& bytes() const { return bytes_; }
-  /// Whether it names nobody.
+  /// Whether it names no peer.
   [[nodiscard]] constexpr bool is_zero() const { return bytes_ == std::array<u8, kSize>{}; }
 
   /// The whole name, of kTextSize characters. Reads back through parse().

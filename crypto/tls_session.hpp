@@ -43,7 +43,7 @@ class TlsHandler {
   virtual TicketUse on_tls_ticket(Bytes /*ticket_data*/) { return TicketUse::refuse; }
 };
 
-/// Bytes of the largest session that is told to a client.
+/// Bytes of the largest session that a client is given.
 inline constexpr std::size_t kMaxSessionSize = 7 << 10;
 
 /// Who the peer showed itself to be. Meaningful once the handshake is complete.
@@ -143,7 +143,7 @@ struct TlsConfig {
   /// takes a share that came when its group is listed; '/' instead of ':' insists on the groups
   /// before it where the client knows one, for a round trip and its early data.
   std::string groups{};
-  TicketConfig tickets{};  ///< As a server. A client takes what it is given.
+  TicketConfig tickets = TicketConfig();  ///< As a server. A client takes what it is given.
   /// Gets each line of the NSS key log format, without a newline; unset means no key log.
   std::function<void(std::string_view)> key_log{};
 };

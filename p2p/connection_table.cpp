@@ -72,7 +72,8 @@ bool ConnectionTable::consistent() const {
     }
     newcomers += connection.newcomer ? 1 : 0;
   }
-  return newcomers == newcomers_ && by_handle_.size() <= connections_.size();
+  return newcomers == newcomers_ && by_handle_.size() <= connections_.size() &&
+         (deadlines_.empty() || has(deadlines_.top()));
 }
 
 }  // namespace qpeer::p2p

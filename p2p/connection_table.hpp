@@ -65,6 +65,12 @@ class ConnectionTable {
   void end(PeerConnection& connection);
   void erase(ConnectionSlot slot);
 
+  /// Whether there is one of that name, which has not ended.
+  [[nodiscard]] bool has(ConnectionSlot slot) const {
+    return connections_.contains(slot) && !connections_[slot].has_ended();
+  }
+  /// Whether none has ended: the end of each was worked off.
+  [[nodiscard]] bool has_only_alive() const { return by_handle_.size() == connections_.size(); }
   /// Those that have not ended.
   [[nodiscard]] std::size_t size() const { return by_handle_.size(); }
   template <class F>

@@ -27,15 +27,15 @@ std::expected<ConnectionSlot, std::string> Dialler::dial(Instant now, const Cand
   transport::ConnectOptions options;
   options.tls = tls_.client;
   options.connection = config_.connection;
-  // We take no streams of whoever we dialled; one of each shows who tries.
+  // We take no streams of a peer that we dialled; one of each shows who tries.
   options.connection.streams.max_streams_bidi = 1;
   options.connection.streams.max_streams_uni = 1;
   if (!candidate.id && tls_.checks_names()) options.server_name = candidate.server_name;
   // A dial-back has to prove the key itself.
   const bool resumes = candidate.id && purpose == Purpose::link && port == Port::first;
   if (resumes) {
-    // RFC 9001 §4.5 [rfc9001-4.5-1], RFC 9000 §8.1.3 [rfc9000-8.1.3-13]: once, so that nobody can
-    // tell that we are the same.
+    // RFC 9001 §4.5 [rfc9001-4.5-1], RFC 9000 §8.1.3 [rfc9000-8.1.3-13]: once, so that no
+    // observer can see that we are the same.
     cache::Resumption kept = known_.take_resumption(*candidate.id);
     options.session_ticket = std::move(kept.ticket);
     options.address_token = std::move(kept.address_token);

@@ -106,7 +106,7 @@ void Discovery::emit_bootstrapped(Instant now, const Peer& winner, const Bootstr
   queue_.emit(Bootstrapped{.peer = winner.id,
                            .address = winner.address,
                            .took = now - plan_began_,
-                           .tried = plan.failures().size() + plan.in_flight(),
+                           .tried = plan.failures().size() + plan.in_flight() + 1,
                            .early_bytes = early ? connection->stats().early_bytes : 0});
 }
 
@@ -208,7 +208,7 @@ void Discovery::maintain(Instant now) {
   }
 }
 
-// Dials a node that a peer told us of, and ends the connection once it introduced itself: then it is
+// Dials a node that a peer named, and ends the connection once it introduced itself: then it is
 // in the cache.
 void Discovery::explore(Instant now) {
   explore_at_ = keeps_links_ ? now + kExploreInterval : kNever;
@@ -242,7 +242,7 @@ bool Discovery::consistent() const {
     ++in_flight;
     if (connections_[slot].has_ended() || std::ranges::count(attempts_, slot) != 1) return false;
   }
-  return in_flight <= plan_->in_flight();
+  return in_flight == plan_->in_flight();
 }
 
 }  // namespace qpeer::p2p

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // How the owners of a Node's state talk to each other, and to the application.
 //
-// An owner calls only owners that it was made with. What others are to do about it is an OwnerEvent,
-// which Node::pump() works off once no call of any owner is under way. So no call destroys an object
-// that one of its callers still uses.
+// An owner calls only owners that it was made with. What others are to do about it is an OwnerEvent.
+// Each call of a Node ends with work_off(), which handles these events, one after the other, while no
+// call of any owner is under way. So no call destroys an object that one of its callers still uses.
 #pragma once
 
 #include <deque>
@@ -21,8 +21,10 @@ namespace qpeer::p2p {
 struct ConnectionEnd {
   std::string why{};       ///< For people.
   bool may_retry = false;  ///< Dialling again may help.
-  bool refused = false;    ///< Somebody refused the handshake, rather than nobody answered.
+  bool refused = false;    ///< The other side refused the handshake, rather than not answer it.
   std::optional<ErrorCode> closed_by_us{};
+  /// The reason lies with us, as when our system sends nothing: it says nothing about the peer.
+  bool is_our_failure = false;
 };
 
 /// There may be another control message to read.
@@ -65,6 +67,11 @@ struct OutboundOpened {
 struct OutboundLost {
   PeerId peer{};
 };
+/// We reached the peer, without its help unless `helped`.
+struct PeerDialled {
+  PeerId peer{};
+  bool helped = false;
+};
 /// The peer proved that it can be reached.
 struct DialBackProved {
   PeerId peer{};
@@ -94,10 +101,13 @@ struct PeerUnused {
   PeerId peer{};
 };
 
+/// LinkUp and LinkDown are for the application, in their turn: what a link carried ends before the
+/// link does, and a link ends before the next one to the same peer begins.
 using OwnerEvent =
     std::variant<ControlReadable, TransportClosed, ConnectionEnded, ConnectionOpened, StreamsLost,
-                 InboundAttached, OutboundAttached, OutboundOpened, OutboundLost, DialBackProved,
-                 LinkReady, LinkWentDown, RetryDue, RoleChanged, LinkAbandoned, PeerUnused>;
+                 InboundAttached, OutboundAttached, OutboundOpened, OutboundLost, PeerDialled,
+                 DialBackProved, LinkUp, LinkReady, LinkDown, LinkWentDown, RetryDue, RoleChanged,
+                 LinkAbandoned, PeerUnused>;
 
 /// Both queues are in the order in which things happened. So an event that names a connection comes
 /// before the ConnectionEnded with which that is erased.

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <map>
+#include <utility>
 
 #include "qpeer/crypto/peer_id.hpp"
 #include "qpeer/p2p/node_config.hpp"
@@ -25,6 +26,7 @@ class InboxBudget {
   }
   void discharge(const PeerId& peer, std::size_t size) {
     if (size == 0) return;
+    room_was_made_ = true;
     total_ -= size;
     const auto at = charged_.find(peer);
     at->second -= size;
@@ -49,6 +51,10 @@ class InboxBudget {
     return at == charged_.end() ? 0 : at->second;
   }
 
+  /// Whether something was discharged since the last take_room_was_made().
+  [[nodiscard]] bool room_was_made() const { return room_was_made_; }
+  bool take_room_was_made() { return std::exchange(room_was_made_, false); }
+
   [[nodiscard]] bool consistent() const {
     std::size_t sum = 0;
     for (const auto& [peer, size] : charged_) {
@@ -62,6 +68,7 @@ class InboxBudget {
   const NodeConfig& config_;
   std::map<PeerId, std::size_t> charged_;
   std::size_t total_ = 0;
+  bool room_was_made_ = false;
 };
 
 }  // namespace qpeer::p2p

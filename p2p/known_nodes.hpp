@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// The nodes that we know of: those that we reached, in the cache, and those that peers told us of.
+// The nodes that we know of: those that we reached, in the cache, and those that peers named.
 //
-// Invariant: our own id is in neither. What peers told us of is at most kMaxLearned candidates of
+// Invariant: our own id is in neither. What peers named is at most kMaxLearned candidates of
 // different addresses.
 #pragma once
 
@@ -54,7 +54,7 @@ class KnownNodes {
 
   // --- candidates ------------------------------------------------------------------------------
 
-  /// A peer at the address `by` told us of `peer`. Ignored when it is in the cache.
+  /// A peer at the address `by` named `peer`. Ignored when it is in the cache.
   void learn(const KnownPeer& peer, const SocketAddress& by);
   [[nodiscard]] std::size_t learned() const { return learned_.size(); }
   /// The cache, best first, then the contacts, then what was learned.

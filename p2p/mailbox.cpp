@@ -64,6 +64,7 @@ void Mailbox::fail_waiting(const PeerId& peer, PeerError error) {
 void Mailbox::on_peer_erased(const PeerId& peer) {
   fail_waiting(peer, PeerError::link_lost);
   queues_.erase(peer);
+  paused_.erase(peer);
 }
 
 void Mailbox::shut_down() {
@@ -99,7 +100,7 @@ void Mailbox::on_streams_lost(ConnectionSlot connection) {
         // Whole, and perhaps with the application: its reply() returns PeerError::unknown.
         if (transfer.sending) {
           fail(id, PeerError::link_lost);
-        } else if (!transfer.in.empty() || std::ranges::find(requests_, id) != requests_.end()) {
+        } else if (!transfer.taken) {
           interrupt(id, "the link was lost");
         } else {
           erase(id);
@@ -175,9 +176,8 @@ std::expected<OperationId, PeerError> Mailbox::queue(Instant now, Transfer::Kind
 std::expected<void, PeerError> Mailbox::reply(Instant now, OperationId id, std::vector<u8> data) {
   if (data.size() > config_.max_message_size) return std::unexpected(PeerError::too_large);
   Transfer* transfer = find(id);
-  if (transfer == nullptr || transfer->kind != Transfer::Kind::request_in || transfer->sending) {
-    return std::unexpected(PeerError::unknown);
-  }
+  const bool waits_for_us = transfer != nullptr && transfer->taken && !transfer->sending;
+  if (!waits_for_us) return std::unexpected(PeerError::unknown);
   if (transfer->connection != kNoSlot &&
       !connections_[transfer->connection].control.accepts_size(data.size())) {
     return std::unexpected(PeerError::too_large);
@@ -185,6 +185,10 @@ std::expected<void, PeerError> Mailbox::reply(Instant now, OperationId id, std::
   transfer->out = std::move(data);
   transfer->sending = true;
   transfer->progress_at = now;
+  if (transfer->stopped) {
+    fail(id, *transfer->stopped);
+    return {};
+  }
   write(now, *transfer);
   return {};
 }
@@ -259,10 +263,11 @@ void Mailbox::on_finished(const Transfer& transfer) {
 }
 
 // The peer wants no more of it.
-void Mailbox::on_stopped(const Transfer& transfer, std::uint64_t code) {
-  if (!transfer.sending) return;
+void Mailbox::on_stopped(Transfer& transfer, std::uint64_t code) {
   const bool too_large = code == std::to_underlying(ErrorCode::message_too_large);
-  fail(transfer.id, too_large ? PeerError::too_large : PeerError::refused);
+  const PeerError error = too_large ? PeerError::too_large : PeerError::refused;
+  if (transfer.sending) return fail(transfer.id, error);
+  transfer.stopped = error;  // For reply().
 }
 
 void Mailbox::cancel(OperationId id) {
@@ -338,39 +343,6 @@ std::optional<Datagram> Mailbox::next_datagram() {
   Datagram out = std::move(datagrams_.front());
   datagrams_.pop_front();
   return out;
-}
-
-// --- assertions ----------------------------------------------------------------------------------
-
-bool Mailbox::consistent() const {
-  std::map<PeerId, std::size_t> charged;
-  std::size_t with_stream = 0;
-  for (const auto& [id, transfer] : transfers_) {
-    charged[transfer.peer] += transfer.charged;
-    if (transfer.in.size() > transfer.charged) return false;
-    if (transfer.connection == kNoSlot) continue;
-    ++with_stream;
-    if (index_.find(transfer.connection, *transfer.stream) != id) return false;
-  }
-  for (const auto& [peer, size] : charged) {
-    if (budget_.charged_to(peer) != size) return false;
-  }
-  for (const auto& [peer, queue] : queues_) {
-    std::size_t bytes = 0;
-    const auto is_of_peer = [&](OperationId id) {
-      const auto at = transfers_.find(id);
-      return at != transfers_.end() && at->second.peer == peer;
-    };
-    if (!std::ranges::all_of(queue.sending, is_of_peer)) return false;
-    if (!std::ranges::all_of(queue.receiving, is_of_peer)) return false;
-    for (const OperationId id : queue.sending) bytes += transfers_.at(id).out.size();
-    if (bytes != queue.queued_bytes) return false;
-    for (const OperationId id : queue.waiting) {
-      if (!queue.sending.contains(id) || transfers_.at(id).stream) return false;
-    }
-  }
-  return budget_.consistent() && raw_.consistent() && index_.size() == with_stream + raw_.size() &&
-         datagrams_.size() <= kMaxDatagrams;
 }
 
 }  // namespace qpeer::p2p

@@ -6,9 +6,10 @@
 // peer may always go on, so that something gets whole. What stands still for message_timeout is
 // interrupted. See stream_prefix.hpp for the form of a stream.
 //
-// Invariant: each byte that is kept of a peer is charged to it, and each byte that waits to be sent
-// to it counts for its queue. A transfer that has a stream is named by StreamIndex, until an arrived
-// message is whole. A peer's queue names transfers of that peer that are not over.
+// Invariant: each byte of a message that is kept of a peer is charged to it, and each byte that waits
+// to be sent to it counts for its queue. Datagrams are bounded by their number alone. A transfer that
+// has a stream is named by StreamIndex, until an arrived message is whole. A peer's queue names
+// transfers of that peer that are not over.
 #pragma once
 
 #include <cstddef>
@@ -37,14 +38,14 @@ class Mailbox {
   static constexpr std::size_t kTransferCost = 256;
 
   Mailbox(const NodeConfig& config, EventQueue& queue, ConnectionTable& connections,
-          PeerTable& peers, StreamIndex& index, RawStreams& raw)
+          PeerTable& peers, StreamIndex& index, InboxBudget& budget, RawStreams& raw)
       : config_(config),
         queue_(queue),
         connections_(connections),
         peers_(peers),
         index_(index),
-        raw_(raw),
-        budget_(config) {}
+        budget_(budget),
+        raw_(raw) {}
 
   // --- what the application does: as the calls of Node -----------------------------------------
 
@@ -75,7 +76,7 @@ class Mailbox {
   /// The link is up, or the peer allows more streams: opens them for what waits.
   void write_waiting(Instant now, const Peer& peer);
   void on_can_open(Instant now, const Peer& peer);
-  /// Writable is owed to whoever was refused.
+  /// The application waits for Writable of this peer.
   void want_writable(const PeerId& peer) { queues_[peer].was_full = true; }
   /// All that waits for a stream to the peer comes to nothing.
   void fail_waiting(const PeerId& peer, PeerError error);
@@ -90,7 +91,7 @@ class Mailbox {
     if (sweep_at_ <= now) sweep(now);
   }
   /// Whether something made room since the last resume_paused().
-  [[nodiscard]] bool room_was_made() const { return room_was_made_; }
+  [[nodiscard]] bool room_was_made() const { return room_was_made_ || budget_.room_was_made(); }
   /// Reads on where there was no room.
   void resume_paused(Instant now);
 
@@ -117,6 +118,8 @@ class Mailbox {
     std::size_t charged = 0;  ///< To the peer.
     bool whole = false;       ///< All of it was read.
     bool blocked = false;     ///< There is more, and no room for it.
+    bool taken = false;       ///< A request that next_request() gave: it may be answered.
+    std::optional<PeerError> stopped{};  ///< The peer wants no answer.
     Instant progress_at{};
   };
   /// What is not over, of one peer.
@@ -136,18 +139,24 @@ class Mailbox {
                                               std::vector<u8> data);
   void write(Instant now, Transfer& transfer);
   void on_finished(const Transfer& transfer);
-  void on_stopped(const Transfer& transfer, std::uint64_t code);
+  void on_stopped(Transfer& transfer, std::uint64_t code);
   void break_off(const Transfer& transfer, ErrorCode code);
   void fail(OperationId id, PeerError error);
   void erase(OperationId id);
   void emit_writable(const PeerId& peer, PeerQueue& queue);
   void sweep(Instant now);
 
+  // mailbox_consistent.cpp
+  [[nodiscard]] bool transfers_are_consistent() const;
+  [[nodiscard]] bool queues_are_consistent() const;
+  [[nodiscard]] bool is_consistent(const PeerId& peer, const PeerQueue& queue) const;
+  [[nodiscard]] bool inbox_is_consistent() const;
+
   // mailbox_inbox.cpp
   void read(Instant now, OperationId id);
   bool read_prefix(Transfer& transfer, transport::Connection& connection);
   bool read_body(Instant now, Transfer& transfer, transport::Connection& connection);
-  void become_raw(const Transfer& transfer, bool empty);
+  void become_raw(Transfer& transfer, bool empty);
   void on_unreadable(const Transfer& transfer, transport::StreamError error);
   void refuse(const Transfer& transfer, ErrorCode code, std::string_view why);
   void interrupt(OperationId id, std::string_view why);
@@ -163,15 +172,15 @@ class Mailbox {
   ConnectionTable& connections_;
   PeerTable& peers_;
   StreamIndex& index_;
+  InboxBudget& budget_;
   RawStreams& raw_;
-  InboxBudget budget_;
   std::map<OperationId, Transfer> transfers_;
   std::map<PeerId, PeerQueue> queues_;
   std::map<ConnectionSlot, std::vector<StreamId>> held_;  ///< Opened by a peer before it may.
   std::deque<OperationId> messages_;                      ///< Whole, and not taken.
   std::deque<OperationId> requests_;
   std::deque<Datagram> datagrams_;
-  std::set<PeerId> paused_;  ///< Who has something that found no room.
+  std::set<PeerId> paused_;  ///< Those of queues_ that have something that found no room.
   bool room_was_made_ = false;
   Instant sweep_at_ = kNever;
 };

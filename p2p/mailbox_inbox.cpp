@@ -96,14 +96,15 @@ bool Mailbox::read_prefix(Transfer& transfer, transport::Connection& connection)
 }
 
 // From now on RawStreams owns the stream.
-void Mailbox::become_raw(const Transfer& transfer, bool empty) {
+void Mailbox::become_raw(Transfer& transfer, bool empty) {
   const OperationId id = transfer.id;
   const RawStream raw{.peer = transfer.peer,
                       .connection = transfer.connection,
                       .stream = *transfer.stream,
                       .sends = transfer.stream->is_bidirectional(),
                       .receives = true,
-                      .empty = empty};
+                      .empty = empty,
+                      .charged = std::exchange(transfer.charged, 0)};
   erase(id);
   index_.add(raw.connection, raw.stream, id);
   raw_.adopt(id, raw);
@@ -216,6 +217,7 @@ std::optional<Request> Mailbox::next_request(Instant now) {
   requests_.pop_front();
   Transfer& transfer = *find(id);
   discharge(transfer);
+  transfer.taken = true;
   transfer.progress_at = now;
   room_was_made_ = true;
   return Request{.id = id, .from = transfer.peer, .data = std::exchange(transfer.in, {})};
@@ -258,6 +260,7 @@ void Mailbox::pause(Transfer& transfer) {
 
 void Mailbox::resume_paused(Instant now) {
   room_was_made_ = false;
+  (void)budget_.take_room_was_made();
   if (paused_.empty()) return;
   if (budget_.is_full()) return read(now, oldest_receiving());
   for (const PeerId& peer : std::exchange(paused_, {})) {

@@ -45,8 +45,9 @@ Node::Implementation::Implementation(Instant begin, NodeConfig configuration, Pe
       dialler(config, tls, random, ports, connections, known, own_address),
       reachability(config, queue, connections, peers, known, own_address, dialler),
       discovery(config, random, queue, connections, peers, known, dialler),
-      raw_streams(connections, queue, streams),
-      mailbox(config, queue, connections, peers, streams, raw_streams) {}
+      inbox_budget(config),
+      raw_streams(connections, queue, streams, inbox_budget),
+      mailbox(config, queue, connections, peers, streams, inbox_budget, raw_streams) {}
 
 Node::Node(Instant now, NodeConfig config, PeerTls tls, crypto::KeyFactory& keys, Random& random)
     : impl_(
@@ -239,6 +240,18 @@ std::expected<void, PeerError> Node::Implementation::ping(const PeerId& peer) {
   return {};
 }
 
+// What waits for an answer on a connection that ended waits for one on that which is left. It was
+// counted when it was asked for.
+void Node::Implementation::move_pings(const PeerConnection& from) {
+  const ConnectionSlot slot = from.pings.empty() ? kNoSlot : peers.best_connection(from.peer);
+  transport::Connection* const transport = slot == kNoSlot ? nullptr : connections.transport(slot);
+  if (transport == nullptr) return;
+  for (const Instant asked_at : from.pings) {
+    transport->ping();
+    connections[slot].pings.push_back(asked_at);
+  }
+}
+
 // --- the end -------------------------------------------------------------------------------------
 
 void Node::shut_down(Instant now, Duration drain) {
@@ -263,7 +276,7 @@ void Node::Implementation::continue_shut_down() {
   if (closed || (mailbox.is_sending() && now < shut_down_at)) return;
   closed = true;
   shut_down_at = kNever;
-  mailbox.shut_down();  // Nobody waits for what has not arrived by now.
+  mailbox.shut_down();  // What has not arrived by now is not waited for.
   work_off();
   ports.shut_down(now, ErrorCode::shutting_down, "shutting down");
 }
@@ -294,7 +307,9 @@ NodeStats Node::stats() const {
 bool Node::consistent() const { return impl_->consistent(); }
 
 bool Node::Implementation::consistent() const {
-  return connections.consistent() && peers.consistent() && visitors.consistent() &&
+  const auto is_alive = [this](ConnectionSlot slot) { return connections.has(slot); };
+  return !has_work() && connections.has_only_alive() && std::ranges::all_of(unread, is_alive) &&
+         connections.consistent() && peers.consistent() && visitors.consistent() &&
          known.consistent() && reachability.consistent() && discovery.consistent() &&
          mailbox.consistent() && ports.consistent();
 }

@@ -38,16 +38,16 @@ struct NodeStats {
   std::size_t links = 0;                ///< Up.
   std::size_t connections = 0;          ///< Of all kinds.
   std::uint64_t dial_backs = 0;         ///< Begun.
-  std::uint64_t dial_backs_failed = 0;  ///< Those that proved nothing.
+  std::uint64_t dial_backs_failed = 0;  ///< Of those: ended without a proof while one was needed.
   std::uint64_t violations = 0;         ///< Connections closed for what the peer did.
   std::size_t inbox_bytes = 0;          ///< What arrives or waits to be taken.
-  std::size_t candidates_learned = 0;   ///< Nodes that peers told of, not yet dialled.
+  std::size_t candidates_learned = 0;   ///< Nodes that peers named, kept to be dialled.
 };
 
 /// A Machine. Single-threaded. `keys` and `random` must outlive it.
 class Node {
  public:
-  /// Reads NodeConfig::remembered into the cache. Dials nobody before bootstrap() or connect().
+  /// Reads NodeConfig::remembered into the cache. Dials no peer before bootstrap() or connect().
   Node(Instant now, NodeConfig config, PeerTls tls, crypto::KeyFactory& keys, Random& random);
   ~Node();
 
@@ -106,7 +106,7 @@ class Node {
 
   /// Opens a stream to a linked peer. Its id serves for the calls below.
   std::expected<OperationId, PeerError> open_stream(Instant now, const PeerId& peer);
-  /// The next stream that a peer opened and nobody was given yet.
+  /// The next stream that a peer opened and that was not given yet.
   std::optional<IncomingStream> next_stream(Instant now);
   /// As transport::Connection's calls of the same names; StreamError::closed once it is gone.
   std::expected<std::size_t, transport::StreamError> write(Instant now, OperationId stream,
@@ -130,7 +130,7 @@ class Node {
 
   /// Sends one at once or says why not. It may be lost.
   std::expected<void, PeerError> send_datagram(Instant now, const PeerId& peer, Bytes data);
-  /// The oldest that was not taken; of those that nobody takes the oldest are dropped.
+  /// The oldest that was not taken; beyond 256 that wait the oldest are dropped.
   std::optional<Datagram> next_datagram(Instant now);
 
   // --- rest ------------------------------------------------------------------------------------

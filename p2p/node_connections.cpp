@@ -11,8 +11,8 @@ using Stage = PeerConnection::Stage;
 void Node::Implementation::on_endpoint_event(Port port, const transport::EndpointEvent& event) {
   using Kind = transport::ConnectionEvent::Kind;
   // Both ports count: see Node::is_idle().
-  if (event.kind == transport::EndpointEvent::Kind::drained) return;
-  const transport::ConnectionEvent& what = event.event;
+  if (!event.event) return;
+  const transport::ConnectionEvent& what = *event.event;
   if (what.kind == Kind::connected) return on_connected(port, event.connection, event.incoming);
   PeerConnection* const connection = connections.find(port, event.connection);
   if (connection == nullptr) return;  // Of no use any more.

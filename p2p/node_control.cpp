@@ -89,7 +89,8 @@ void Node::Implementation::on_introduced_by_acceptor(PeerConnection& connection)
     return peers.close(now, connection, ErrorCode::too_many_links, "too many links",
                        "we have too many links");
   }
-  reachability.on_dialled(*peer, helped);
+  // After what a change of its role brings about.
+  queue.post(PeerDialled{.peer = peer->id, .helped = helped});
   peer->address = connection.candidate.address;
   peer->we_dialled = true;
   peers.attach_outbound(now, *peer, connection);
@@ -109,7 +110,7 @@ void Node::Implementation::on_introduced_by_dialler(PeerConnection& connection) 
   }
   Peer* peer = peers.admit(now, connection.peer, introduction.role);
   if (peer == nullptr) {
-    // Somebody else may have room.
+    // Another node may have room.
     discovery.on_peers_request(now, connection, {.max = kMaxPeers});
     return connections.close_with_reason(now, connection, ErrorCode::too_many_links,
                                          "too many links");

@@ -28,7 +28,9 @@ std::expected<OperationId, PeerError> Node::request(Instant now, const PeerId& p
 
 std::expected<void, PeerError> Node::reply(Instant now, OperationId id, std::vector<u8> data) {
   impl_->now = now;
-  return impl_->mailbox.reply(now, id, std::move(data));
+  auto out = impl_->mailbox.reply(now, id, std::move(data));
+  impl_->work_off();
+  return out;
 }
 
 void Node::cancel(Instant now, OperationId id) {
@@ -73,7 +75,9 @@ std::expected<OperationId, PeerError> Node::open_stream(Instant now, const PeerI
 
 std::optional<IncomingStream> Node::next_stream(Instant now) {
   impl_->now = now;
-  return impl_->raw_streams.next();
+  auto out = impl_->raw_streams.next();
+  impl_->work_off();
+  return out;
 }
 
 std::expected<std::size_t, transport::StreamError> Node::write(Instant now, OperationId stream,
@@ -90,22 +94,29 @@ std::expected<void, transport::StreamError> Node::finish(Instant now, OperationI
 std::expected<void, transport::StreamError> Node::reset(Instant now, OperationId stream,
                                                         std::uint64_t error_code) {
   impl_->now = now;
-  return impl_->raw_streams.reset(stream, error_code);
+  auto out = impl_->raw_streams.reset(stream, error_code);
+  impl_->work_off();
+  return out;
 }
 
 std::expected<void, transport::StreamError> Node::stop_sending(Instant now, OperationId stream,
                                                                std::uint64_t error_code) {
   impl_->now = now;
-  return impl_->raw_streams.stop_sending(stream, error_code);
+  auto out = impl_->raw_streams.stop_sending(stream, error_code);
+  impl_->work_off();
+  return out;
 }
 
 std::expected<transport::ReadView, transport::StreamError> Node::peek(OperationId stream) {
-  return impl_->raw_streams.peek(stream);
+  auto out = impl_->raw_streams.peek(stream);
+  impl_->work_off();  // Only after an error: a view is not touched.
+  return out;
 }
 
 void Node::consume(Instant now, OperationId stream, std::size_t size) {
   impl_->now = now;
   impl_->raw_streams.consume(stream, size);
+  impl_->work_off();
 }
 
 std::uint64_t Node::reset_code(OperationId stream) const {

@@ -19,6 +19,17 @@ bool may_retry(const transport::CloseReason& reason) {
   }
 }
 
+// Whether the connection ended for a reason of our own: Endpoint::on_refused() and shut_down() close
+// it as the application does. What we close because of the peer goes through PeerTable::close().
+bool is_our_failure(const transport::CloseReason& reason) {
+  return reason.kind == Kind::local_application;
+}
+
+// Whether the other side ended the handshake, or did what ended it.
+bool is_refusal(const transport::CloseReason& reason) {
+  return reason.kind != Kind::handshake_timeout && !is_our_failure(reason);
+}
+
 std::string why(const transport::CloseReason& reason) {
   if (reason.kind != Kind::peer_application) return to_string(reason);
   const auto code = static_cast<ErrorCode>(reason.code);
@@ -49,8 +60,9 @@ void Node::Implementation::on_owner_event(const TransportClosed& event) {
   const bool in_handshake = connection.stage == PeerConnection::Stage::handshake;
   peers.retire(connection, {.why = why(reason),
                             .may_retry = may_retry(reason),
-                            .refused = in_handshake && reason.kind != Kind::handshake_timeout,
-                            .closed_by_us = {}});
+                            .refused = in_handshake && is_refusal(reason),
+                            .closed_by_us = {},
+                            .is_our_failure = is_our_failure(reason)});
 }
 
 void Node::Implementation::on_owner_event(const ConnectionEnded& event) {
@@ -72,10 +84,10 @@ void Node::Implementation::on_ended(const PeerConnection& connection,
     return reachability.on_dial_back_ended(now, connection, end);
   }
   if (!event.had_owner) return on_dial_failed(connection, end);
-  Peer* peer = event.missed_by ? peers.find(*event.missed_by) : nullptr;
-  if (peer == nullptr) return;
-  peers.on_direction_lost(now, *peer, end);
-  for (std::size_t left = connection.pings.size(); left > 0; --left) (void)ping(peer->id);
+  if (Peer* peer = event.missed_by ? peers.find(*event.missed_by) : nullptr) {
+    peers.on_direction_lost(now, *peer, end);
+  }
+  move_pings(connection);
 }
 
 // The connection was no direction of a link, and was dialled to a known peer. A connection that we
@@ -85,7 +97,7 @@ void Node::Implementation::on_dial_failed(const PeerConnection& connection,
                                           const ConnectionEnd& end) {
   if (!connection.dialled || !connection.candidate.id || shutting_down) return;
   if (end.closed_by_us == ErrorCode::not_needed) return;
-  known.on_failed(*connection.candidate.id);
+  if (!end.is_our_failure) known.on_failed(*connection.candidate.id);
   Peer* peer = peers.find(*connection.candidate.id);
   if (peer != nullptr && !peer->has_outbound()) peers.on_retry_failed(now, *peer, end.why);
 }
@@ -117,6 +129,10 @@ void Node::Implementation::on_owner_event(const OutboundOpened& event) {
 
 void Node::Implementation::on_owner_event(const OutboundLost& event) {
   if (Peer* peer = peers.find(event.peer)) reachability.on_outbound_lost(now, *peer);
+}
+
+void Node::Implementation::on_owner_event(const PeerDialled& event) {
+  if (const Peer* peer = peers.find(event.peer)) reachability.on_dialled(*peer, event.helped);
 }
 
 void Node::Implementation::on_owner_event(const DialBackProved& event) {

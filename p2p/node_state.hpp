@@ -10,7 +10,7 @@
 //
 // An owner is made with owners below it, and calls only those. What others have to handle it posts to
 // the EventQueue. At the end of every call work_off() takes these events, one after the other, and
-// calls who it concerns: then no call of any owner is under way.
+// calls who it concerns: then no call of any owner is under way. Between two calls none is left.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +22,7 @@
 #include "qpeer/p2p/dialler.hpp"
 #include "qpeer/p2p/discovery.hpp"
 #include "qpeer/p2p/event_queue.hpp"
+#include "qpeer/p2p/inbox_budget.hpp"
 #include "qpeer/p2p/known_nodes.hpp"
 #include "qpeer/p2p/mailbox.hpp"
 #include "qpeer/p2p/node.hpp"
@@ -53,6 +54,7 @@ struct Node::Implementation {
   void work_off_events();
   void on_timers(Instant time);
   std::expected<void, PeerError> ping(const PeerId& peer);
+  void move_pings(const PeerConnection& from);
   void begin_shut_down(Duration drain);
   void continue_shut_down();
   [[nodiscard]] LinkInfo info_of(const Peer& peer);
@@ -91,8 +93,11 @@ struct Node::Implementation {
   void on_owner_event(const OutboundAttached& event);
   void on_owner_event(const OutboundOpened& event);
   void on_owner_event(const OutboundLost& event);
+  void on_owner_event(const PeerDialled& event);
   void on_owner_event(const DialBackProved& event);
+  void on_owner_event(const LinkUp& event) { queue.emit(event); }
   void on_owner_event(const LinkReady& event);
+  void on_owner_event(const LinkDown& event) { queue.emit(event); }
   void on_owner_event(const LinkWentDown& event);
   void on_owner_event(const RetryDue& event);
   void on_owner_event(const RoleChanged& event);
@@ -118,6 +123,7 @@ struct Node::Implementation {
   Reachability reachability;
   Discovery discovery;
   StreamIndex streams;
+  InboxBudget inbox_budget;
   RawStreams raw_streams;
   Mailbox mailbox;
 

@@ -45,9 +45,9 @@ Peer* PeerTable::admit(Instant now, const PeerId& id, Role role) {
 // Nothing of before holds.
 void PeerTable::change_role(Instant now, Peer& peer, Role role) {
   constexpr std::string_view kWhy = "it came in another role";
-  queue_.post(RoleChanged{.peer = peer.id});
   close_directions(now, peer, ErrorCode::replaced, kWhy);
   take_down(peer, std::string(kWhy), false);
+  queue_.post(RoleChanged{.peer = peer.id});
   peer.role = role;
   peer.retry_at = peer.drop_at = kNever;
   rearm(peer);
@@ -147,7 +147,7 @@ void PeerTable::update_link(Instant now, Peer& peer) {
     peer.up = true;
     peer.up_since = now;
     ++links_up_;
-    queue_.emit(LinkUp{.peer = peer.id, .role = peer.role, .address = peer.address});
+    queue_.post(LinkUp{.peer = peer.id, .role = peer.role, .address = peer.address});
   }
   if (peer.has_outbound()) connections_[peer.outbound].requested = false;
   queue_.post(LinkReady{.peer = peer.id});
@@ -156,7 +156,7 @@ void PeerTable::update_link(Instant now, Peer& peer) {
 void PeerTable::take_down(Peer& peer, const std::string& why, bool retry) {
   if (!std::exchange(peer.up, false)) return;
   --links_up_;
-  queue_.emit(LinkDown{.peer = peer.id, .why = why, .will_retry = retry});
+  queue_.post(LinkDown{.peer = peer.id, .why = why, .will_retry = retry});
   queue_.post(LinkWentDown{.peer = peer.id});
 }
 
@@ -261,7 +261,7 @@ void PeerTable::on_retry_failed(Instant now, Peer& peer, const std::string& why)
   if (peer.attempts < config_.reconnect_attempts && !shutting_down_) {
     return schedule_retry(now, peer);
   }
-  queue_.emit(LinkDown{.peer = peer.id, .why = why, .will_retry = false});
+  queue_.post(LinkDown{.peer = peer.id, .why = why, .will_retry = false});
   queue_.post(PeerUnused{.peer = peer.id});
 }
 

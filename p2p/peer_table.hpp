@@ -61,6 +61,7 @@ class PeerTable {
   [[nodiscard]] Peer* find(const PeerId& id);
   [[nodiscard]] const Peer* find(const PeerId& id) const;
   [[nodiscard]] Peer& operator[](PeerSlot slot) { return peers_[slot]; }
+  [[nodiscard]] bool has(PeerSlot slot) const { return peers_.contains(slot); }
   /// The peer, in this role from now on; null when there is no room for another.
   [[nodiscard]] Peer* admit(Instant now, const PeerId& id, Role role);
   /// Nothing keeps the peer any more.
@@ -93,7 +94,7 @@ class PeerTable {
 
   // --- ends of connections ---------------------------------------------------------------------
 
-  /// Closes the connection. `reason` is for the peer, `why` for whoever waits for it here.
+  /// Closes the connection. `reason` is for the peer, `why` for those who wait for it here.
   void close(Instant now, PeerConnection& connection, ErrorCode code, std::string_view reason,
              std::string why);
   void close(Instant now, PeerConnection& connection, ErrorCode code, std::string_view reason) {
@@ -102,7 +103,7 @@ class PeerTable {
   /// The same for all directions but `kept`, which the link does not miss.
   void close_directions(Instant now, Peer& peer, ErrorCode code, std::string_view reason,
                         ConnectionSlot kept = kNoSlot);
-  /// The connection ended, whoever closed it.
+  /// The connection ended, by us or by the peer.
   void retire(PeerConnection& connection, ConnectionEnd end);
   /// From now on the connection is no direction of its owner's link, which does not miss it.
   bool detach(const PeerConnection& connection);

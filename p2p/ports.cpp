@@ -36,8 +36,10 @@ void Ports::on_datagram(Instant now, ReceivedDatagram datagram) {
   (at_probe ? *probe_ : first_).on_datagram(now, datagram);
 }
 
-void Ports::on_refused(Instant now, const Transmit& transmit, std::error_code error) {
+void Ports::on_refused(Instant now, Transmit transmit, std::error_code error) {
   const bool at_probe = probe_ && transmit.path.local.port() == probe_address_.port();
+  // The endpoint finds the connection by the path that it named itself.
+  if (at_probe) transmit.path.local = replaced_local_;
   (at_probe ? *probe_ : first_).on_refused(now, transmit, error);
 }
 
@@ -45,7 +47,7 @@ std::optional<Transmit> Ports::poll_transmit(Instant now, TransmitBuffer& out) {
   if (auto transmit = first_.poll_transmit(now, out)) return transmit;
   if (!probe_) return std::nullopt;
   auto transmit = probe_->poll_transmit(now, out);
-  if (transmit) transmit->path.local = probe_address_;
+  if (transmit) replaced_local_ = std::exchange(transmit->path.local, probe_address_);
   return transmit;
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The one or two UDP ports of a Node, each with the transport endpoint behind it.
 //
-// Invariant: there is a probe port exactly when NodeConfig::probe_address is set.
+// Invariant: there is a probe port exactly when NodeConfig::probe_address is set. What leaves from it
+// names probe_address, so that it leaves from there; its endpoint does not need to know that name.
 #pragma once
 
 #include <expected>
@@ -58,7 +59,8 @@ class Ports final : public ConnectionSource {
   [[nodiscard]] bool has_probe() const override { return probe_.has_value(); }
 
   void on_datagram(Instant now, ReceivedDatagram datagram);
-  void on_refused(Instant now, const Transmit& transmit, std::error_code error);
+  /// Of the newest train that poll_transmit() gave.
+  void on_refused(Instant now, Transmit transmit, std::error_code error);
   std::optional<Transmit> poll_transmit(Instant now, TransmitBuffer& out);
   [[nodiscard]] Instant next_deadline() const;
   void on_deadline(Instant now);
@@ -89,6 +91,7 @@ class Ports final : public ConnectionSource {
   transport::Endpoint first_;
   std::optional<transport::Endpoint> probe_;
   SocketAddress probe_address_{};
+  SocketAddress replaced_local_{};  ///< What the probe's endpoint named in its newest train.
 };
 
 }  // namespace qpeer::p2p

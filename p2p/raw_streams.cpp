@@ -29,19 +29,21 @@ std::optional<OperationId> RawStreams::open(const PeerConnection& connection, bo
 
 void RawStreams::adopt(OperationId id, const RawStream& stream) {
   streams_.emplace(id, stream);
-  arrived_.push_back(id);
+  arrived_.insert(id);
   queue_.emit(Incoming{.kind = Incoming::Kind::stream, .from = stream.peer});
 }
 
 std::optional<IncomingStream> RawStreams::next() {
-  while (!arrived_.empty()) {
-    const OperationId id = arrived_.front();
-    arrived_.pop_front();
-    if (const auto at = streams_.find(id); at != streams_.end()) {
-      return IncomingStream{.id = id, .from = at->second.peer};
-    }
-  }
-  return std::nullopt;
+  if (arrived_.empty()) return std::nullopt;
+  const OperationId id = *arrived_.begin();
+  arrived_.erase(arrived_.begin());
+  RawStream& raw = streams_.at(id);
+  discharge(raw);
+  return IncomingStream{.id = id, .from = raw.peer};
+}
+
+void RawStreams::discharge(RawStream& stream) {
+  budget_.discharge(stream.peer, std::exchange(stream.charged, 0));
 }
 
 RawStreams::TransportStream RawStreams::find(OperationId id) {
@@ -139,10 +141,13 @@ void RawStreams::on_event(OperationId id, const transport::StreamEvent& event) {
 
 void RawStreams::on_lost(OperationId id) {
   queue_.emit(StreamActivity{.id = id, .kind = StreamActivity::Kind::lost});
-  streams_.erase(id);
+  const auto at = streams_.find(id);
+  discharge(at->second);
+  arrived_.erase(id);
+  streams_.erase(at);
 }
 
-// With both sides nobody has a use for its name.
+// With both sides its name is of no more use.
 void RawStreams::on_side_over(OperationId id, Direction direction) {
   RawStream& raw = streams_.at(id);
   (direction == Direction::sending ? raw.sends : raw.receives) = false;
@@ -152,14 +157,27 @@ void RawStreams::on_side_over(OperationId id, Direction direction) {
 void RawStreams::erase(OperationId id) {
   const auto at = streams_.find(id);
   index_.remove(at->second.connection, at->second.stream);
+  discharge(at->second);
+  arrived_.erase(id);
   streams_.erase(at);
 }
 
+std::map<PeerId, std::size_t> RawStreams::charged() const {
+  std::map<PeerId, std::size_t> out;
+  for (const auto& [id, raw] : streams_) {
+    if (raw.charged > 0) out[raw.peer] += raw.charged;
+  }
+  return out;
+}
+
 bool RawStreams::consistent() const {
-  return std::ranges::all_of(streams_, [&](const auto& one) {
-    const auto& [id, raw] = one;
-    return (raw.sends || raw.receives) && index_.find(raw.connection, raw.stream) == id;
-  });
+  const auto is_kept = [&](OperationId id) { return streams_.contains(id); };
+  return std::ranges::all_of(arrived_, is_kept) &&
+         std::ranges::all_of(streams_, [&](const auto& one) {
+           const auto& [id, raw] = one;
+           return (raw.sends || raw.receives) && (raw.charged == 0 || arrived_.contains(id)) &&
+                  index_.find(raw.connection, raw.stream) == id;
+         });
 }
 
 }  // namespace qpeer::p2p

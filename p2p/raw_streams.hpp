@@ -2,17 +2,20 @@
 // Raw streams: the transport's own, which the application uses by the name of an operation.
 //
 // Invariant: a raw stream is kept while one of its sides is not over, and then StreamIndex names it.
+// What a peer opened is charged to it until next() gives it away, or it is over. arrived_ names those
+// that next() has not given, and only those are charged.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <expected>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "qpeer/p2p/connection_table.hpp"
 #include "qpeer/p2p/event_queue.hpp"
+#include "qpeer/p2p/inbox_budget.hpp"
 #include "qpeer/p2p/stream_index.hpp"
 
 namespace qpeer::p2p {
@@ -21,23 +24,27 @@ struct RawStream {
   PeerId peer{};
   ConnectionSlot connection = kNoSlot;
   StreamId stream{};
-  bool sends = false;     ///< Our side is not over.
-  bool receives = false;  ///< The peer's is not.
-  bool empty = false;     ///< It ended with its first byte: the transport has forgotten it.
+  bool sends = false;       ///< Our side is not over.
+  bool receives = false;    ///< The peer's is not.
+  bool empty = false;       ///< It ended with its first byte: the transport has forgotten it.
+  std::size_t charged = 0;  ///< To the peer.
 };
 
 class RawStreams {
  public:
   using StreamError = transport::StreamError;
 
-  RawStreams(ConnectionTable& connections, EventQueue& queue, StreamIndex& index)
-      : connections_(connections), queue_(queue), index_(index) {}
+  RawStreams(ConnectionTable& connections, EventQueue& queue, StreamIndex& index,
+             InboxBudget& budget)
+      : connections_(connections), queue_(queue), index_(index), budget_(budget) {}
 
   /// Opens one on this connection; nullopt when the peer allows no other now.
   [[nodiscard]] std::optional<OperationId> open(const PeerConnection& connection,
                                                 bool bidirectional);
-  /// One that a peer opened, whose first byte was taken: it becomes an IncomingStream.
+  /// One that a peer opened, whose first byte was taken: it becomes an IncomingStream. It brings along
+  /// what is charged for it.
   void adopt(OperationId id, const RawStream& stream);
+  /// The oldest that was not given away.
   [[nodiscard]] std::optional<IncomingStream> next();
   [[nodiscard]] bool contains(OperationId id) const { return streams_.contains(id); }
 
@@ -59,6 +66,8 @@ class RawStreams {
   void on_lost(OperationId id);
 
   [[nodiscard]] std::size_t size() const { return streams_.size(); }
+  /// What is charged to each peer, for consistent().
+  [[nodiscard]] std::map<PeerId, std::size_t> charged() const;
   [[nodiscard]] bool consistent() const;
 
  private:
@@ -71,13 +80,15 @@ class RawStreams {
   /// Without a connection when it is over, or its connection has ended.
   [[nodiscard]] TransportStream find(OperationId id);
   void on_side_over(OperationId id, Direction direction);
+  void discharge(RawStream& stream);
   void erase(OperationId id);
 
   ConnectionTable& connections_;
   EventQueue& queue_;
   StreamIndex& index_;
+  InboxBudget& budget_;
   std::map<OperationId, RawStream> streams_;
-  std::deque<OperationId> arrived_;
+  std::set<OperationId> arrived_;
 };
 
 }  // namespace qpeer::p2p

@@ -79,9 +79,11 @@ void Reachability::on_dial_back_ended(Instant now, const PeerConnection& connect
                                       const ConnectionEnd& end) {
   const auto at = checks_.find(connection.dial_back_for);
   if (at == checks_.end() || at->second.dial_back != connection.slot) return;
+  ++stats_.failed;
   at->second.dial_back = kNoSlot;
   Peer& peer = peers_[connection.dial_back_for];
   if (end.refused) return finish(now, peer, Verdict::refused);
+  if (end.is_our_failure) return finish(now, peer, Verdict::try_again_later);
   finish(now, peer,
          connection.was_answered() ? Verdict::another_peer_answered : Verdict::timed_out);
 }
@@ -142,11 +144,11 @@ void Reachability::start_waiting(Instant now) {
 
 void Reachability::start_dial_back(Instant now, Peer& peer) {
   Check& check = checks_[peer.slot];
-  ++stats_.dial_backs;
   const Purpose purpose = peer.has_outbound() ? Purpose::probe : Purpose::link;
   const auto dialled = dialler_.dial(
       now, {.address = check.target, .id = peer.id, .server_name = {}}, purpose, Port::probe);
   if (!dialled) return finish(now, peer, Verdict::try_again_later);  // It is we who cannot.
+  ++stats_.dial_backs;
   check.dial_back = *dialled;
   check.deadline = now + config_.dial_back_timeout;
   connections_[*dialled].dial_back_for = peer.slot;
@@ -202,7 +204,6 @@ void Reachability::finish(Instant now, Peer& peer, Verdict verdict) {
 
 // The peer gets the verdict, and may come again as a client.
 void Reachability::reject_unreachable(Instant now, Peer& peer, Verdict verdict) {
-  ++stats_.failed;
   checks_[peer.slot].reached = false;
   if (verdict != Verdict::try_again_later) known_.on_failed(peer.id);
   for (const ConnectionSlot inbound : std::vector(peer.inbound)) {
@@ -236,7 +237,7 @@ bool Reachability::consistent() const {
   for (const auto& [slot, check] : checks_) {
     earliest = std::min(earliest, check.recheck_at);
     admitted += check.admitted ? 1 : 0;
-    if (check.admitted && !check.verifying) return false;
+    if (!peers_.has(slot) || (check.admitted && !check.verifying)) return false;
     if (check.dial_back == kNoSlot) continue;
     const PeerConnection& connection = connections_[check.dial_back];
     if (!check.verifying || connection.has_ended() || connection.dial_back_for != slot) {

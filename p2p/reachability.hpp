@@ -23,8 +23,8 @@
 namespace qpeer::p2p {
 
 struct ReachabilityStats {
-  std::uint64_t dial_backs = 0;
-  std::uint64_t failed = 0;
+  std::uint64_t dial_backs = 0;  ///< Begun.
+  std::uint64_t failed = 0;      ///< Of those: ended without a proof, and not by cancel().
 };
 
 class Reachability {

@@ -20,7 +20,7 @@ class VisitorLog {
   static constexpr std::size_t kMaxVisitors = 4'096;
 
   void on_visit(Instant now, const SocketAddress& from);
-  /// Whether somebody came from `address` before `when`, and the hole of that may still be open.
+  /// Whether a peer came from `address` before `when`, and the hole of that may still be open.
   [[nodiscard]] bool came_before(Instant now, const SocketAddress& address, Instant when) const;
 
   [[nodiscard]] std::size_t size() const { return visits_.size(); }

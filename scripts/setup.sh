@@ -19,15 +19,18 @@ lib=$(cd "$(dirname "${BASH_SOURCE[0]}")/lib" && pwd)
 
 usage() {
   cat <<'HELP'
-usage: scripts/setup.sh [--help]
+usage: scripts/setup.sh [--refresh]
 Installs what qpeer needs to build and test (Debian 12 or newer). Idempotent and unattended.
+  --refresh          build OpenSSL anew, from the newest version that can be had, where one was built
 Environment:
   OPENSSL_ROOT_DIR   use this OpenSSL (>= 3.5.1) instead of the system's or a build of our own
   XDG_CACHE_HOME     where the OpenSSL build goes (default: ~/.cache), in the folder qpeer/
 HELP
 }
+refresh=
 case ${1-} in
   '') ;;
+  --refresh) refresh=1 ;;
   -h | --help) usage; exit 0 ;;
   *) echo "setup.sh: unknown argument '$1'" >&2; usage >&2; exit 2 ;;
 esac
@@ -138,6 +141,7 @@ build_openssl() { # build_openssl CACHE: build into CACHE/openssl-VERSION; a hal
 have_openssl() { # have_openssl DIR: a finished, new enough OpenSSL is installed there
   local version
   version=$(header_version "$1")
+  compgen -G "$1/lib*/libssl.[as]*" >/dev/null || compgen -G "$1/lib/*/libssl.[as]*" >/dev/null || return 1
   [ -e "$1/include/openssl/opensslv.h" ] && [ -n "$version" ] && at_least "$version" "$OPENSSL_MINIMUM"
 }
 
@@ -152,7 +156,7 @@ setup_openssl() {
   version=$(header_version)
   if [ -z "$version" ] || ! at_least "$version" "$OPENSSL_MINIMUM"; then
     cache=$(cache_folder)
-    if have_openssl "$cache/openssl"; then
+    if [ -z "$refresh" ] && have_openssl "$cache/openssl"; then
       say "OpenSSL $(header_version "$cache/openssl") in $cache/openssl"
       return 0
     fi
@@ -164,7 +168,7 @@ setup_openssl() {
       mkdir -p "$cache" 2>/dev/null || elsewhere "the folder $cache cannot be made."
       { exec 9>"$cache/lock"; } 2>/dev/null || elsewhere "the folder $cache cannot be written."
       flock 9
-      have_openssl "$cache/openssl" || build_openssl "$cache"
+      if [ -n "$refresh" ] || ! have_openssl "$cache/openssl"; then build_openssl "$cache"; fi
       exec 9>&-
       return 0
     fi

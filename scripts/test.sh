@@ -10,7 +10,8 @@ Sets the machine up, then runs these stages; the last line is "N passed, N faile
   asan      clang 19 with AddressSanitizer and UndefinedBehaviorSanitizer: all tests
   lint      clang-tidy over the library
   fuzz      ten seconds of every fuzzer
-  debian13  g++ 14 in a root of Debian 13: library, programs, examples; left out where there can be no root
+  debian13  g++ 14 in a root of Debian 13: everything compiles, tests and examples pass; left out where there can
+            be no root
 and, only when named with --only:
   clang     clang 19, optimised: all tests
 Options:

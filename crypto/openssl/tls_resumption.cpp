@@ -10,6 +10,7 @@
 // full handshake, where the certificate itself is. Since a session speaks for its peer, and for us
 // with the certificate that we showed, its tag is made with our private key: a client that has one
 // takes nothing that another identity, or whoever else can write where it keeps it, wrote.
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
@@ -51,6 +52,12 @@ Secret tag_of(const OpensslContext& context, Bytes kept) {
               {kept.first(kTagOffset), kept.subspan(kPrefixSize)});
 }
 
+/// Whether the session carries that tag; the time taken does not depend on how much of it is right.
+bool has_tag(const OpensslContext& context, Bytes kept) {
+  const Secret tag = tag_of(context, kept);
+  return CRYPTO_memcmp(kept.data() + kTagOffset, tag.bytes().data(), tag.bytes().size()) == 0;
+}
+
 std::string_view alpn_of(const SSL_SESSION* session) {
   const unsigned char* data = nullptr;
   std::size_t size = 0;
@@ -83,8 +90,7 @@ std::int64_t unix_time() {
 void OpensslSession::resume(const Resumption& resumption) {
   const Bytes kept = resumption.session;
   if (kept.size() <= kPrefixSize || kept.size() > kMaxSessionSize || kept[0] != kFormat ||
-      !equal(kept.subspan(1, 32), bound_to(*context_, server_name_)) ||
-      !equal(kept.subspan(kTagOffset, 32), tag_of(*context_, kept).bytes())) {
+      !equal(kept.subspan(1, 32), bound_to(*context_, server_name_)) || !has_tag(*context_, kept)) {
     return;
   }
   const Bytes encoded = kept.subspan(kPrefixSize);
@@ -120,12 +126,12 @@ bool OpensslSession::is_usable(SSL_SESSION* session) const {
   const std::int64_t age = unix_time() - SSL_SESSION_get_time_ex(session);
   const std::uint64_t lifetime = SSL_SESSION_get_ticket_lifetime_hint(session);
   return age >= 0 && static_cast<std::uint64_t>(age) < std::min(lifetime, kLongestLifetime) &&
-         believes(session);
+         is_trusted(session);
 }
 
 /// Whether the certificate that the session remembers would be good now: its chain was, under the
-/// same trust, so what is left is its time and whom the application believes.
-bool OpensslSession::believes(const SSL_SESSION* session) const {
+/// same trust, so what is left is its time and whom the application is_trusted.
+bool OpensslSession::is_trusted(const SSL_SESSION* session) const {
   const TlsConfig& config = context_->config();
   X509* const certificate = SSL_SESSION_get0_peer(const_cast<SSL_SESSION*>(session));
   const bool expected = side_ == Side::client || config.mutual;
@@ -192,7 +198,7 @@ bool OpensslSession::on_ticket(SSL_SESSION* session) {
   ticket_use_ = TicketUse::refuse;
   const Bytes data = ticket_data_of(session);
   const auto& id = context_->replay_register().id();
-  if (data.size() < id.size() || !believes(session)) return false;
+  if (data.size() < id.size() || !is_trusted(session)) return false;
   ticket_use_ = handler_.on_tls_ticket(data.subspan(id.size()));
   // What was accepted elsewhere, or before a restart, nobody here knows.
   if (ticket_use_ == TicketUse::resume_with_early_data && !equal(data.first(id.size()), id)) {

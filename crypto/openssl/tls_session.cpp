@@ -154,7 +154,9 @@ std::string_view OpensslSession::server_name() const {
 }
 
 std::string OpensslSession::group() const {
-  const char* const name = ssl_ == nullptr ? nullptr : SSL_get0_group_name(ssl_.get());
+  // A server without a whole ClientHello has no session, in which OpenSSL looks without a check.
+  if (ssl_ == nullptr || SSL_get_session(ssl_.get()) == nullptr) return {};
+  const char* const name = SSL_get0_group_name(ssl_.get());
   return name == nullptr ? std::string{} : std::string{name};
 }
 

@@ -59,7 +59,7 @@ class OpensslSession final : public TlsSession {
   // tls_resumption.cpp
   void resume(const Resumption& resumption);
   bool is_usable(ssl_session_st* session) const;
-  [[nodiscard]] bool believes(const ssl_session_st* session) const;
+  [[nodiscard]] bool is_trusted(const ssl_session_st* session) const;
   bool look_for_hello_retry();
   Result advance();
   bool step();

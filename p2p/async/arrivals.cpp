@@ -47,7 +47,7 @@ void NodeState::take(std::optional<Arrival>& out) {
 }
 
 std::expected<void, PeerError> NodeState::send_datagram(const PeerId& peer, Bytes data) {
-  if (has_ended()) return std::unexpected(PeerError::shut_down);
+  if (has_stopped()) return std::unexpected(PeerError::shut_down);
   const auto sent = machine.send_datagram(io::now(), peer, data);
   wake();
   return sent;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 #include "qpeer/p2p/async/async_node.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "qpeer/p2p/async/state.hpp"
@@ -37,7 +38,13 @@ async::Task<void> for_each_arrival(Shared node, std::move_only_function<void(T)>
     detail::NextOperation<T> operation(node);
     auto next = co_await operation;
     if (!next || node->has_ended()) co_return;
-    node->call(callback, std::move(*next));
+    try {
+      node->call(callback, std::move(*next));
+    } catch (...) {
+      // The exception ends this task; what arrives later is another's.
+      node->run(for_each_arrival<T>(node, std::move(callback)));
+      throw;
+    }
   }
 }
 
@@ -110,7 +117,7 @@ void AsyncPeer::on_datagram(std::move_only_function<void(Datagram)> callback) {
 
 async::Task<void> AsyncPeer::shut_down(Duration drain) {
   state_->begin_shut_down(drain);
-  return NodeState::finish_shut_down(state_, drain + 1s);
+  return NodeState::finish_shut_down(state_, std::min(drain, Duration::max() - 1s) + 1s);
 }
 
 void AsyncPeer::shut_down(std::move_only_function<void()> done, Duration drain) {
@@ -180,6 +187,10 @@ void AsyncNode::on_request(std::move_only_function<void(IncomingRequest)> callba
 }
 void AsyncNode::on_stream(std::move_only_function<void(PeerStream)> callback) {
   state_->run(for_each_arrival<PeerStream>(state_, std::move(callback)));
+}
+
+void AsyncNode::on_arrival(std::move_only_function<void(Arrival)> callback) {
+  state_->run(for_each_arrival<Arrival>(state_, std::move(callback)));
 }
 
 // --- clients -------------------------------------------------------------------------------------

@@ -70,7 +70,8 @@ extern template class NextOperation<Arrival>;
 }  // namespace detail
 
 /// What AsyncNode and AsyncClient share. Move-only. Destroying it closes all links at once, without
-/// letting what is queued arrive: shut_down() does. Handles that outlive it say `shut_down`.
+/// letting what is queued arrive: shut_down() does. Handles that outlive it say `shut_down`. Of the
+/// thread of its loop, which must outlive it.
 class AsyncPeer {
  public:
   AsyncPeer(AsyncPeer&&) noexcept = default;
@@ -121,7 +122,8 @@ class AsyncPeer {
   std::shared_ptr<detail::NodeState> state_;  ///< Null once moved from.
 };
 
-/// A worker of the network: others reach it, it exchanges messages with nodes and answers clients.
+/// A worker of the network: others reach it, it exchanges messages with nodes and answers clients. Of
+/// the thread of its loop.
 class AsyncNode final : public AsyncPeer {
  public:
   /// What it is started with.
@@ -176,18 +178,21 @@ class AsyncNode final : public AsyncPeer {
   /// Read-only from a node, both ways from a client.
   [[nodiscard]] detail::NextOperation<PeerStream> next_stream();
 
-  /// The same as callbacks, one call for each that arrives. They may call anything.
+  /// The same as callbacks, one call for each that arrives. They may call anything, and destroy the
+  /// node. What one throws leaves the loop; it is called again for the next.
   void on_message(std::move_only_function<void(Message)> callback);
   /// Calls `callback` with each request of a client.
   void on_request(std::move_only_function<void(IncomingRequest)> callback);
   /// Calls `callback` with each stream that a peer opened.
   void on_stream(std::move_only_function<void(PeerStream)> callback);
+  /// Calls `callback` with whatever arrives, as next() gives it.
+  void on_arrival(std::move_only_function<void(Arrival)> callback);
 
  private:
   using AsyncPeer::AsyncPeer;
 };
 
-/// A consumer: it is never dialled, and asks nodes.
+/// A consumer: it is never dialled, and asks nodes. Of the thread of its loop.
 class AsyncClient final : public AsyncPeer {
  public:
   /// What it is started with.

@@ -39,7 +39,7 @@ void CacheSaver::on_changed() {
   if (file_ != nullptr && !std::exchange(dirty_, true) && !saving_) arm();
 }
 
-void CacheSaver::arm() { timer_.set(io::now() + (hurry_ ? Duration{} : delay_)); }
+void CacheSaver::arm() { timer_.set(io::after(hurry_ ? Duration{} : delay_)); }
 
 void CacheSaver::save_now() {
   hurry_ = true;
@@ -60,11 +60,9 @@ void CacheSaver::start() {
 void CacheSaver::on_saved(const Result& result) {
   saving_ = false;
   if (dirty_) arm();
-  if (!result) warn("the cache is not saved: " + result.error());
-  if (result) {
-    for (const std::string& text : result->warnings) warn(text);
-  }
-  on_idle_();
+  on_idle_();  // First: a warning may throw.
+  if (!result) return warn("the cache is not saved: " + result.error());
+  for (const std::string& text : result->warnings) warn(text);
 }
 
 void CacheSaver::warn(std::string_view text) const {

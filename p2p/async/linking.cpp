@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Links in the making, and the end of a node.
+#include <algorithm>
 #include <utility>
 
 #include "qpeer/p2p/async/lookup.hpp"
@@ -140,7 +141,8 @@ PeerStream NodeState::make_stream(OperationId id, const PeerId& peer, bool ours)
 void NodeState::begin_shut_down(Duration drain_time) {
   ending = true;
   schedule(arriving);
-  machine.shut_down(io::now(), drain_time);
+  const Instant now = io::now();
+  machine.shut_down(now, std::min(drain_time, kNever - now));
   wake();
 }
 

@@ -18,7 +18,7 @@
 
 namespace qpeer::p2p::detail {
 
-/// Awaitable. IP addresses need no time; names that have not answered within `patience` failed.
+/// Awaitable, of the loop's thread. IP addresses need no time; names that have not answered within `patience` failed.
 class [[nodiscard]] Lookup {
  public:
   struct Found {

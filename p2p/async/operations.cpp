@@ -29,7 +29,7 @@ Exchange::~Exchange() {
 bool Exchange::attempt() {
   if (result) return true;
   if (id.value != 0 || waits_for_room) return false;
-  if (node_->has_ended()) {
+  if (node_->has_stopped()) {
     result = std::unexpected(PeerError::shut_down);
     return true;
   }
@@ -88,7 +88,7 @@ RequestOperation::RequestOperation(std::shared_ptr<NodeState> node, const PeerId
 
 PingOperation::PingOperation(std::shared_ptr<NodeState> node, const PeerId& peer)
     : async::Operation(waiting_list_), node_(std::move(node)), peer_(peer) {
-  if (node_->has_ended()) {
+  if (node_->has_stopped()) {
     result_ = std::unexpected(PeerError::shut_down);
   } else if (const auto sent = node_->machine.ping(io::now(), peer_); !sent) {
     result_ = std::unexpected(sent.error());

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What the calls of the peer layer give to co_await. Applications use them through AsyncNode and
-// its like, and need not name them.
+// its like, and need not name them. Of the loop's thread.
 #pragma once
 
 #include <cstddef>

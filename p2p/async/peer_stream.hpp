@@ -12,7 +12,7 @@
 namespace qpeer::p2p {
 
 /// One stream; keeps the node. See async::StreamHandle for what it does: `closed` means that the
-/// link or the node has ended.
+/// link or the node has ended. Of the loop's thread.
 class PeerStream final : public async::StreamHandle {
  public:
   /// Whose it is: the peer that opened it, or to whom we did.

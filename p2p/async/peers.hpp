@@ -65,7 +65,7 @@ class PeerHandle {
   PeerId id_;                                ///< The peer's.
 };
 
-/// A node, as another node sees it.
+/// A node, as another node sees it. Of the loop's thread.
 class NodePeer final : public PeerHandle {
  public:
   /// co_await: sends a message; done when the peer has all of it. `message` must stay until then.
@@ -88,7 +88,7 @@ class NodePeer final : public PeerHandle {
   using PeerHandle::PeerHandle;
 };
 
-/// A node, as a client sees it.
+/// A node, as a client sees it. Of the loop's thread.
 class ServerPeer final : public PeerHandle {
  public:
   /// co_await: asks, and waits for the answer. `question` must stay until then. Destroying the task
@@ -111,7 +111,7 @@ class ServerPeer final : public PeerHandle {
   using PeerHandle::PeerHandle;
 };
 
-/// A client's request to a node. Move-only; destroying it unanswered refuses it.
+/// A client's request to a node. Move-only; destroying it unanswered refuses it. Of the loop's thread.
 class IncomingRequest {
  public:
   IncomingRequest(IncomingRequest&&) noexcept = default;

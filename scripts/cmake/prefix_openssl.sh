@@ -30,10 +30,9 @@ case $task in
     library=$1
     cd "$out"
     rm -f ours.a whole.a
-    ln -s "$library" ours.a
-    printf 'create whole.a\naddlib ours.a\nsave\nend\n' | "$ar" -M
-    "$objcopy" --redefine-syms=names whole.a
-    printf 'open whole.a\naddlib openssl.a\nsave\nend\n' | "$ar" -M
+    cp "$library" ours.a
+    "$objcopy" --redefine-syms=names ours.a
+    printf 'create whole.a\naddlib ours.a\naddlib openssl.a\nsave\nend\n' | "$ar" -M
     mv whole.a "$library"
     rm -f ours.a ;;
   *) echo "prefix_openssl.sh: no task '$task'" >&2; exit 2 ;;

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT OR BSD-3-Clause
-# qpeer_find_openssl(<error>): OpenSSL >= 3.5.1 as the imported targets qpeer::libssl and qpeer::libcrypto, or
+# qpeer_find_openssl(<error> [QUIET]): OpenSSL >= 3.5.1 as the imported targets qpeer::libssl and qpeer::libcrypto, or
 # the reason why there is none in the variable <error>, which is empty otherwise.
 #
-# Looked for in QPEER_OPENSSL_ROOT_DIR and OPENSSL_ROOT_DIR (variables), OPENSSL_ROOT_DIR (environment), then
-# where scripts/setup.sh puts its build, then in the system. What else of OpenSSL the project that we are a part
+# Looked for in QPEER_OPENSSL_ROOT_DIR and OPENSSL_ROOT_DIR (variables), OPENSSL_ROOT_DIR (environment), then in
+# the system, then where scripts/setup.sh puts its build. What else of OpenSSL the project that we are a part
 # of has found before is left alone: it may be older. Used by the build and, installed, by find_package(qpeer).
 #
 # Sets QPEER_OPENSSL_VERSION, QPEER_OPENSSL_ROOT, and QPEER_OPENSSL_IS_STATIC: then the library takes its
@@ -38,6 +38,7 @@ function(_qpeer_openssl_at root)
 endfunction()
 
 function(qpeer_find_openssl error)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "QUIET" "" "")
   set(${error} "" PARENT_SCOPE)
   if(TARGET qpeer::libssl)
     return()
@@ -48,8 +49,9 @@ function(qpeer_find_openssl error)
     set(cache "$ENV{HOME}/.cache/qpeer/openssl")
   endif()
   set(tried "")
+  set(seen "")
   foreach(place "QPEER_OPENSSL_ROOT_DIR=${QPEER_OPENSSL_ROOT_DIR}" "OPENSSL_ROOT_DIR=${OPENSSL_ROOT_DIR}"
-                "OPENSSL_ROOT_DIR=$ENV{OPENSSL_ROOT_DIR}" "=${cache}" "=/usr/local" "=/usr")
+                "OPENSSL_ROOT_DIR=$ENV{OPENSSL_ROOT_DIR}" "=/usr/local" "=/usr" "=${cache}")
     string(REGEX MATCH "^([A-Z_]*)=(.*)$" unused "${place}")
     set(named "${CMAKE_MATCH_1}")
     set(root "${CMAKE_MATCH_2}")
@@ -65,7 +67,7 @@ function(qpeer_find_openssl error)
       set(version "none")
     endif()
     string(APPEND seen " ${root} (${version})")
-    if(NOT named STREQUAL "" AND NOT QUIET)
+    if(NOT named STREQUAL "" AND NOT arg_QUIET)
       message(WARNING "${named}=${root} has no OpenSSL >= ${QPEER_OPENSSL_MINIMUM} (found there: ${version}); "
                       "looking elsewhere.")
     endif()

@@ -41,9 +41,9 @@ private_apt_create() {
   shift
   trust=$(private_apt_trust) || return 1
   rm -rf "$dir/lists" "$dir/preferences"
-  mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial" "$dir/empty"
-  for line; do echo "${line%% *} [$trust] ${line#* } main"; done >"$dir/sources.list"
-  cat >"$dir/apt.conf" <<CONF
+  mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial" "$dir/empty" &&
+    for line; do echo "${line%% *} [$trust] ${line#* } main"; done >"$dir/sources.list" &&
+    cat >"$dir/apt.conf" <<CONF &&
 Dir::Etc::main "$dir/last.conf";
 Dir::Etc::sourcelist "$dir/sources.list";
 Dir::Etc::sourceparts "$dir/empty";
@@ -59,12 +59,11 @@ APT::Sandbox::User "root";
 APT::Update::Error-Mode "any";
 Debug::NoLocking "true";
 CONF
-  # Read last: the machine's own settings (a proxy, say), but none of its hooks.
-  {
-    if [ -e /etc/apt/apt.conf ]; then echo '#include "/etc/apt/apt.conf";'; fi
-    printf '#clear %s;\n' APT::Update::Pre-Invoke APT::Update::Post-Invoke APT::Update::Post-Invoke-Success \
-      DPkg::Pre-Invoke DPkg::Post-Invoke DPkg::Pre-Install-Pkgs
-  } >"$dir/last.conf"
+    { # Read last: the machine's own settings (a proxy, say), but none of its hooks.
+      if [ -e /etc/apt/apt.conf ]; then echo '#include "/etc/apt/apt.conf";'; fi
+      printf '#clear %s;\n' APT::Update::Pre-Invoke APT::Update::Post-Invoke APT::Update::Post-Invoke-Success \
+        DPkg::Pre-Invoke DPkg::Post-Invoke DPkg::Pre-Install-Pkgs
+    } >"$dir/last.conf"
 }
 
 private_apt() { # private_apt DIR COMMAND...: run an apt command with the configuration in DIR
@@ -92,11 +91,14 @@ private_apt_update() {
 # DIR/source. Every version that an index of the suite names is tried, newest first: a mirror may list what it
 # no longer has, or not yet. Sets $source_version; or, when false, $tried: a line for each thing tried.
 private_apt_source() {
-  local dir=$1 suite=$2 package=$3 number=0 repository offers='' version at status
+  local dir=$1 suite=$2 package=$3 number=0 repository offers='' version at status why
   tried=()
   while read -r repository; do
     at=$dir/repository-$((++number))
-    private_apt_create "$at" "deb-src $repository" || { tried+=("nothing: $PRIVATE_APT_KEYRING is missing"); return 1; }
+    if ! why=$(private_apt_create "$at" "deb-src $repository" 2>&1); then
+      tried+=("$repository: ${why:-it cannot be checked without $PRIVATE_APT_KEYRING}")
+      continue
+    fi
     status=0
     private_apt "$at" timeout 120 apt-get -q update 2>"$dir/why" || status=$?
     if [ $status != 0 ]; then
@@ -130,22 +132,30 @@ last_error() { # last_error FILE: what a failed command has to say, in one line
   echo "${line:-it failed without a word}" | sed -E 's/^[EW]: //; s/ +/ /g' | cut -c 1-300
 }
 
+# leave_out_missing SAID PREFERENCES: when SAID, what an apt command had to say, names packages that the mirror
+# lists and does not have, these versions are no candidates any more; false when it names none
+leave_out_missing() {
+  local missing package version
+  missing=$(sed -n -E 's#^E: Failed to fetch [^ ]*/([^/_ ]+)_([^_ ]+)_[^_ ]+\.deb +(404|Hash Sum|File has unexpected size).*#\1 \2#p' "$1" |
+    sed 's/%7e/~/g; s/%3a/:/g; s/%2b/+/g' | sort -u)
+  [ -n "$missing" ] || return 1
+  { # First, for the first that matches counts.
+    while read -r package version; do # A file's name lacks the epoch.
+      printf 'Package: %s\nPin: version %s\nPin-Priority: -1\n\n' "$package" "$version" "$package" "*:$version"
+    done <<<"$missing"
+    if [ -e "$2" ]; then cat "$2"; fi
+  } >"$2.new"
+  mv "$2.new" "$2"
+}
+
 # private_apt_packages DIR COMMAND...: an apt command that downloads packages. When the mirror has not what
 # its index names, that version is left out of account, and the command tried again with the next one.
 private_apt_packages() {
-  local dir=$1 missing rounds package version
+  local dir=$1 rounds
   shift
   for ((rounds = 0; rounds < 20; ++rounds)); do
     if private_apt "$dir" "$@" 2>"$dir/why"; then return 0; fi
-    missing=$(sed -n -E 's#^E: Failed to fetch [^ ]*/([^/_ ]+)_([^_ ]+)_[^_ ]+\.deb .*#\1 \2#p' "$dir/why" | sed 's/%7e/~/g; s/%3a/:/g; s/%2b/+/g' | sort -u)
-    [ -n "$missing" ] || break
-    { # First, for the first that matches counts.
-      while read -r package version; do # A file's name lacks the epoch.
-        printf 'Package: %s\nPin: version %s\nPin-Priority: -1\n\n' "$package" "$version" "$package" "*:$version"
-      done <<<"$missing"
-      if [ -e "$dir/preferences" ]; then cat "$dir/preferences"; fi
-    } >"$dir/preferences.new"
-    mv "$dir/preferences.new" "$dir/preferences"
+    leave_out_missing "$dir/why" "$dir/preferences" || break
   done
   tail -n "${QUIETLY_LINES:-15}" "$dir/why" >&2
   return 1

@@ -57,18 +57,30 @@ configure_apt() {
 download() {
   local dir=$1
   configure_apt "$dir/apt"
-  mkdir -p "$dir/debs/partial" "$dir/source"
-  # Relative to what is installed, so that the build uses the machine's compiler and C library.
-  # shellcheck disable=SC2086
-  QUIETLY_LINES=3 private_apt_packages "$dir/apt" apt-get -y -q --no-install-recommends --download-only \
-    -o Dir::Cache::archives="$dir/debs" install $NGTCP2_PACKAGES $OTHER_PACKAGES ||
-    unavailable "the development packages of ngtcp2 could not be downloaded"
-  # What the mirror could not give is no candidate any more: the source is that of the packages.
-  version=$(APT_CONFIG=$dir/apt/apt.conf apt-cache policy libngtcp2-dev | sed -n 's/^ *Candidate: //p')
-  at_least "${version%%-*}" "$MINIMUM" ||
-    unavailable "$(ngtcp2_suite) offers ngtcp2 ${version:-not at all}, and this needs $MINIMUM"
-  (cd "$dir/source" && QUIETLY_LINES=3 private_apt "$dir/apt" apt-get -q source --download-only --tar-only \
-    "ngtcp2=$version") || unavailable "the source of ngtcp2 could not be downloaded"
+  local round found=
+  for round in 1 2 3; do
+    rm -rf "$dir/debs" "$dir/source"
+    mkdir -p "$dir/debs/partial" "$dir/source"
+    # Relative to what is installed, so that the build uses the machine's compiler and C library.
+    # shellcheck disable=SC2086
+    QUIETLY_LINES=3 private_apt_packages "$dir/apt" apt-get -y -q --no-install-recommends --download-only \
+      -o Dir::Cache::archives="$dir/debs" install $NGTCP2_PACKAGES $OTHER_PACKAGES ||
+      unavailable "the development packages of ngtcp2 could not be downloaded"
+    # What the mirror could not give is no candidate any more: the source is that of the packages.
+    version=$(APT_CONFIG=$dir/apt/apt.conf apt-cache policy libngtcp2-dev | sed -n 's/^ *Candidate: //p')
+    at_least "${version%%-*}" "$MINIMUM" ||
+      unavailable "$(ngtcp2_suite) offers ngtcp2 ${version:-not at all}, and this needs $MINIMUM"
+    if (cd "$dir/source" && QUIETLY_LINES=3 private_apt "$dir/apt" apt-get -q source --download-only --tar-only \
+      "ngtcp2=$version"); then
+      found=1
+      break
+    fi
+    say "the source of ngtcp2 $version cannot be had"
+    printf 'Package: libngtcp2*\nPin: version %s\nPin-Priority: -1\n\n' "$version" |
+      cat - "$dir/apt/preferences" >"$dir/apt/preferences.new"
+    mv "$dir/apt/preferences.new" "$dir/apt/preferences"
+  done
+  [ -n "$found" ] || unavailable "the source of ngtcp2 could not be downloaded"
   version=${version%%-*}
   tar -x -C "$dir/source" --strip-components=1 -f "$dir/source/ngtcp2_$version.orig.tar.xz"
 }
@@ -94,7 +106,8 @@ build() {
   sed -i 's/^\(constexpr uint8_t H3_ALPN_V1\[\] =\).*/\1 "\\xahq-interop";/' "$source/examples/shared.h"
   grep -q 'H3_ALPN_V1.*hq-interop' "$source/examples/shared.h" || return 1
   mkdir -p "$tree/bin"
-  make -s -j"$(nproc)" -C "$source" -f - TREE="$tree" LIBRARY="$library" <<'MAKE'
+  ln -sfn "$tree" "$source/tree" # make knows no spaces in names.
+  make -s -j"$(nproc)" -C "$source" -f - TREE=tree LIBRARY="$library" <<'MAKE'
 vpath %.cc examples
 vpath %.c third-party/http-parser third-party/urlparse
 CPPFLAGS = -DHAVE_CONFIG_H -I. -Ithird-party -Ithird-party/urlparse -Icrypto/includes \
@@ -162,7 +175,7 @@ is_made() { [ "$(cat "$1/ngtcp2/made-by" 2>/dev/null)" = "$(fingerprint)" ] && w
 main() {
   local folder tool
   folder=$(cache_folder)/peers
-  mkdir -p "$folder"
+  mkdir -p "$folder" 2>/dev/null || unavailable "the folder $folder cannot be made: name another by XDG_CACHE_HOME"
   exec 9>"$folder/lock"
   flock -w 300 9 || { say "another build of it does not end ($folder/lock is held)"; exit 1; }
   if ! is_made "$folder"; then

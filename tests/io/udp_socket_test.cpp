@@ -225,6 +225,18 @@ TEST(UdpSocket, WithoutDualStackTheWildcardIsIpv6Only) {
   EXPECT_TRUE(UdpSocket::bind(address("0.0.0.0:0").with_port(v6.local_address().port())));
 }
 
+// The kernel says that the network is unreachable, which may pass; this never does.
+TEST(UdpSocket, AnIpv6SocketWithoutDualStackRefusesIpv4ForGood) {
+  SKIP_WITHOUT_IPV6();
+  UdpSocket only = bind_to("[::]:0", {.dual_stack = false});
+  send(only, address("127.0.0.1:443"), pattern(2400), 1200);
+  EXPECT_EQ(only.stats().datagrams_lost, 2U);
+  EXPECT_EQ(only.stats().last_send_error, std::errc::address_family_not_supported);
+  UdpSocket bound = bind_to("[::1]:0");
+  send(bound, address("127.0.0.1:443"), pattern(100), 100);
+  EXPECT_EQ(bound.stats().last_send_error, std::errc::address_family_not_supported);
+}
+
 TEST(UdpSocket, WithoutPacketInfoNamesTheBoundAddress) {
   UdpSocket sender = bind_to("127.0.0.1:0");
   UdpSocket receiver = bind_to("0.0.0.0:0", {.packet_info = false});

@@ -3,9 +3,11 @@
 # package_test.sh WAY BUILD SOURCE CMAKE CXX: qpeer as its users meet it. BUILD is installed into a prefix, which
 # is then moved, and used by somebody else: another HOME, no cache folder, and another user where we are root.
 #   find_package pkg_config plain            small.cpp is built and runs
-#   add_subdirectory fetch_content           with SOURCE beside a host that has folders of the same names
+#   add_subdirectory fetch_content           with SOURCE beside a host that has folders of the same names, and has
+#                                            found an OpenSSL 3.0; the latter with link-time optimization
 #   front_door                               the same host with the installed library; each public header alone
 #   two_openssl                              with a shared library on the system's OpenSSL in the same process
+# Exit status 77: this way has no meaning here.
 set -euo pipefail
 export LC_ALL=C
 way=$1 build=$2 source=$3 cmake=$4 cxx=$5
@@ -38,6 +40,22 @@ install_library() { # into "$work/a folder/prefix", by way of another place
   fi
 }
 
+# make_old_openssl: in "$work/out/old", what CMake takes for OpenSSL 3.0.13, which the host has found before
+make_old_openssl() {
+  mkdir -p "$work/out/old/include/openssl" "$work/out/old/lib"
+  cat >"$work/out/old/include/openssl/opensslv.h" <<'HEADER'
+#define OPENSSL_VERSION_MAJOR 3
+#define OPENSSL_VERSION_MINOR 0
+#define OPENSSL_VERSION_PATCH 13
+#define OPENSSL_VERSION_STR "3.0.13"
+#define OPENSSL_VERSION_TEXT "OpenSSL 3.0.13"
+HEADER
+  touch "$work/out/old/include/openssl/ssl.h"
+  echo 'int old_openssl;' >"$work/out/old/old.cpp"
+  for name in ssl crypto; do "$cxx" -shared -fPIC "$work/out/old/old.cpp" -o "$work/out/old/lib/lib$name.so"; done
+  chmod -R a+rX "$work/out/old"
+}
+
 make_host_folder() { # folders with the names of ours, each with a header that says whose it is
   local header
   for header in crypto/aead:aead crypto/keys:keys cache/bootstrap_cache:cache p2p/node:p2p tests/sim/network:tests \
@@ -52,7 +70,9 @@ inline constexpr int host_${header#*:} = 1;" >"$work/out/host/${header%:*}.hpp"
 beside() { # beside FLAG...: SOURCE in a project that has chosen no build type
   local commands
   make_host_folder
+  make_old_openssl
   "$cmake" -G Ninja -S "$here/add_subdirectory" -B "$work/build" -DQPEER_SOURCE="$source" -DQPEER_HOST_FOLDER="$work/out/host" \
+    -DCMAKE_PREFIX_PATH="$work/out/old" \
     -DCMAKE_CXX_COMPILER="$cxx" -DCMAKE_EXPORT_COMPILE_COMMANDS=ON \
     $(command -v ccache >/dev/null && echo -DCMAKE_CXX_COMPILER_LAUNCHER=ccache) "$@"
   commands=$(grep -F '"command"' "$work/build/compile_commands.json" | grep -F connection_machine.cpp)
@@ -64,8 +84,15 @@ beside() { # beside FLAG...: SOURCE in a project that has chosen no build type
   "$work/build/host_AFTER"
 }
 
+# shared_openssl: the words of the command line for an OpenSSL that is not in the library; none for one that is
+shared_openssl() {
+  PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name qpeer.pc)") pkg-config --libs qpeer | tr ' ' '\n' |
+    grep -E '^-(lssl|lcrypto|Wl,)|^-L/[^ ]*openssl' || true
+}
+
 compile() { # compile OUT SOURCE FLAG...: against the installed library, as a stranger
-  stranger "$cxx" -std=c++23 "$2" -o "$1" "${@:3}" -I "$prefix/include" -L "$prefix/lib" -lqpeer -pthread ${shared_openssl-}
+  # shellcheck disable=SC2046
+  stranger "$cxx" -std=c++23 "$2" -o "$1" "${@:3}" -I "$prefix/include" -L "$prefix/lib" -lqpeer -pthread $(shared_openssl)
 }
 
 public_headers() { sed -n 's/^\([^#].*\)$/\1/p' "$source/scripts/public_headers.txt"; }
@@ -109,8 +136,9 @@ two_openssl() {
   ours=$(nm -D --defined-only "$work/out/two_exported" | grep -c -E ' [A-Z] (SSL|EVP|CRYPTO|OPENSSL|X509|ASN1|BIO|ERR)_' || true)
   [ "$ours" = 0 ] || fail "$ours symbols of OpenSSL are lent to every library of the process"
   nm --defined-only "$prefix/lib/libqpeer.a" 2>/dev/null >"$work/out/symbols"
-  ours=$(grep -c -E ' [TDBRVW] (SSL|EVP|CRYPTO|OPENSSL|X509|ASN1|BIO|ERR)_' "$work/out/symbols" || true)
-  [ "$ours" = 0 ] || fail "libqpeer.a defines $ours symbols by the names of OpenSSL"
+  # What the library may define: C++ names (all of ours begin with _Z), and what it took in under names of its own.
+  ours=$(awk '$2 ~ /^[TDBRVWCGS]$/ && $3 !~ /^(_Z|qpeer_|DW[.]ref[.])/ { print $3 }' "$work/out/symbols")
+  [ -z "$ours" ] || fail "libqpeer.a defines names that are others': $(head -n 5 <<<"$ours" | paste -sd ' ')"
   echo "exported: $(nm -D --defined-only "$work/out/two" | wc -l) symbols, none of OpenSSL; built for $version"
 }
 
@@ -139,18 +167,19 @@ case $way in
     stranger ./consumer ;;
   plain)
     install_library
-    if grep -q '^Requires: libssl' "$(find "$prefix" -name qpeer.pc)"; then shared_openssl="-lssl -lcrypto"; fi
     compile consumer package/small.cpp
-    stranger ./consumer ;;
+    stranger ./consumer
+    # The program that is installed needs no more than the library.
+    stranger "$prefix/bin/qpeer" id --key "$work/home/key"
+    if ldd "$prefix/bin/qpeer" | grep -F libfmt; then fail "the installed program wants libfmt"; fi ;;
   front_door)
     install_library
-    if grep -q '^Requires: libssl' "$(find "$prefix" -name qpeer.pc)"; then shared_openssl="-lssl -lcrypto"; fi
     front_door ;;
   two_openssl)
     install_library
-    if grep -q '^Requires: libssl' "$(find "$prefix" -name qpeer.pc)"; then echo "one OpenSSL serves all"; exit 0; fi
+    if [ -n "$(shared_openssl)" ]; then echo "one OpenSSL serves all"; exit 77; fi
     two_openssl ;;
   add_subdirectory) beside ;;
-  fetch_content) beside -DQPEER_FETCH=ON ;;
+  fetch_content) beside -DQPEER_FETCH=ON -DCMAKE_INTERPROCEDURAL_OPTIMIZATION=ON ;;
   *) echo "package_test.sh: no way '$way'" >&2; exit 2 ;;
 esac

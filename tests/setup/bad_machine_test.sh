@@ -26,10 +26,10 @@ says() {
     grep -q -F -- "$text" "$work/said" || { echo "$*: printed not '$text', but:"; cat "$work/said"; failures=$((failures + 1)); }
   done
 }
-left_behind() { # left_behind FOLDER: anything but the lock
-  if [ -n "$(find "$1" -mindepth 1 -not -name lock -not -path "$1" -type f 2>/dev/null)" ]; then
+left_behind() { # left_behind FOLDER: anything but the lock, and what was there and is broken
+  if [ -n "$(find "$1" -mindepth 1 \( -name 'making.*' -o -type f -not -name lock \) 2>/dev/null)" ]; then
     echo "left in $1:"
-    find "$1" -type f | head
+    find "$1" | head
     failures=$((failures + 1))
   fi
 }
@@ -38,7 +38,11 @@ without_openssl=(env -u OPENSSL_ROOT_DIR)
 says 2 "unknown argument '--fast'" "usage:" -- "$setup" --fast
 says 0 "usage:" -- "$setup" --help
 says 1 "OPENSSL_ROOT_DIR=/nowhere has no OpenSSL >= 3.5.1" "export OPENSSL_ROOT_DIR=DIR" -- env OPENSSL_ROOT_DIR=/nowhere "$setup"
-mkdir -p "$work/other root/include/openssl" && echo '#define OPENSSL_VERSION_STR "3.0.1"' >"$work/other root/include/openssl/opensslv.h"
+mkdir -p "$work/other root/include/openssl" "$work/other root/lib" && touch "$work/other root/lib/libssl.a" && echo '#define OPENSSL_VERSION_STR "3.0.1"' >"$work/other root/include/openssl/opensslv.h"
+says 1 "has no OpenSSL >= 3.5.1" -- env OPENSSL_ROOT_DIR="$work/other root" "$setup"
+echo '#define OPENSSL_VERSION_STR "3.5.4"' >"$work/other root/include/openssl/opensslv.h"
+says 0 "OpenSSL 3.5.4 from OPENSSL_ROOT_DIR" -- env OPENSSL_ROOT_DIR="$work/other root" "$setup"
+rm "$work/other root/lib/libssl.a" # Headers without a library.
 says 1 "has no OpenSSL >= 3.5.1" -- env OPENSSL_ROOT_DIR="$work/other root" "$setup"
 
 # The rest is for machines whose own OpenSSL is too old: there setup.sh makes one.
@@ -52,8 +56,10 @@ if [ "$(printf '%s\n' 3.5.1 "${system:-0}" "${candidate:-0}" | sort -V | tail -n
   mkdir -p "$work/a cache/qpeer/making.killed" "$work/a cache/qpeer/openssl-3.5.1"
   echo half >"$work/a cache/qpeer/making.killed/file"
   ln -s openssl-3.5.1 "$work/a cache/qpeer/openssl"
+  alone=()
+  if [ "$(id -u)" = 0 ] && unshare -n true 2>/dev/null; then alone=(unshare -n); fi
   says 1 "cannot be had" "Tried:" "export OPENSSL_ROOT_DIR=DIR" -- "${without_openssl[@]}" XDG_CACHE_HOME="$work/a cache" \
-    http_proxy=http://127.0.0.1:9 https_proxy=http://127.0.0.1:9 "$setup"
+    http_proxy=http://127.0.0.1:9 https_proxy=http://127.0.0.1:9 "${alone[@]}" "$setup"
   left_behind "$work/a cache"
 
   if [ "$(id -u)" = 0 ] && mkdir "$work/small" && mount -t tmpfs -o size=1m none "$work/small" 2>/dev/null; then

@@ -12,6 +12,7 @@ import hashlib
 import http.server
 import io
 import pathlib
+import re
 import subprocess
 import sys
 import tarfile
@@ -76,7 +77,8 @@ def main():
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
-            path = self.path.replace("%7e", "~").replace("%2b", "+")
+            path = re.sub("^http://[^/]*", "", self.path)  # As a proxy is asked.
+            path = path.replace("%7e", "~").replace("%2b", "+")
             body, state = files.get(path), states.get(path, "good")
             if body is None or state == "missing":
                 return self.send_error(404)

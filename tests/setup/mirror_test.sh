@@ -80,6 +80,21 @@ done_with
 serve "the suite is another" 1.12:other:good
 gets_none "stable"
 done_with
+serve "by way of a proxy" 1.12:stable:missing 1.9:stable:good
+proxy=$mirror mirror=http://mirror.invalid/
+export http_proxy=$proxy
+gets 1.9
+unset http_proxy
+done_with
+if [ "$(id -u)" = 0 ] && mkdir "$scratch/small" && mount -t tmpfs -o size=64k none "$scratch/small" 2>/dev/null; then
+  serve "the disk is full half-way" 1.9:stable:good
+  head -c 40000 /dev/urandom >"$scratch/small/other"
+  mkdir "$scratch/small/an apt" && rmdir "$scratch/an apt" && ln -s "$scratch/small/an apt" "$scratch/an apt"
+  gets_none "stable"
+  rm "$scratch/an apt"
+  umount "$scratch/small"
+  done_with
+fi
 case_name="no mirror answers"
 mirror=http://127.0.0.1:9/
 rm -rf "$scratch/an apt" && mkdir "$scratch/an apt"

@@ -99,7 +99,7 @@ void Peer::on_event(const transport::EndpointEvent& event) {
   Session& session =
       found != by_handle_.end() ? *found->second : add_session(event.connection, event.incoming);
   EXPECT_EQ(session.incoming(), event.incoming);
-  session.on_event(network_.now(), event.event);
+  session.on_event(network_.now(), *event.event);
 }
 
 Predicate Peer::connected() const {

@@ -6,6 +6,7 @@
 #     is whole lines of it
 #   - relative links, and `paths/in/backticks` that begin with a folder of ours, exist
 #   - every flag of our scripts that is mentioned is one that the script knows
+#   - each test that docs/security.md names is one of tests/
 #   - a figure in **bold** in a row of README.md's table stands, to the letter, in the page that the row links
 set -euo pipefail
 export LC_ALL=C
@@ -55,8 +56,14 @@ for page in *.md docs/*.md; do
     elif [ -n "$flag" ] && ! grep -q -F -- "$flag" "$script"; then
       fail "$page: $script has no $flag"
     fi
-  done < <(grep -o -E '(^|`)scripts/[a-z_]+\.sh( --[a-z-]+)?' "$page" | tr -d '`' || true)
+  done < <(grep -o -E '(^|`)scripts/[a-z0-9_]+\.sh( --[a-z-]+)?' "$page" | tr -d '`' || true)
 done
+
+tests=$(grep -r -h -A 1 -E '^(TEST|TEST_F|TEST_P|SIMULATE)\(' tests | tr -d '\n' |
+  grep -o -E '(TEST|TEST_F|TEST_P|SIMULATE)\([A-Za-z0-9]+, *[A-Za-z0-9]+\)' | sed -E 's/^[A-Z_]+\(([A-Za-z0-9]+), *([A-Za-z0-9]+)\)/\1.\2/')
+while read -r name; do
+  grep -q -x -F -- "$name" <<<"$tests" || fail "docs/security.md: there is no test $name"
+done < <(grep -o -E '\b[A-Z][A-Za-z0-9]+[.][A-Z][A-Za-z0-9]+\b' docs/security.md | sort -u)
 
 figures=0
 while read -r row; do

@@ -5,7 +5,6 @@
 
 #include "qpeer/transport/async/combinators.hpp"
 #include "qpeer/transport/async/state.hpp"
-#include "qpeer/transport/io/system_clock.hpp"
 
 namespace qpeer::async {
 
@@ -55,12 +54,10 @@ ConnectOperation AsyncEndpoint::connect(const SocketAddress& remote,
 
 std::expected<AsyncConnection, transport::ConnectError> AsyncEndpoint::connect_early(
     const SocketAddress& remote, const transport::ConnectOptions& options) {
-  const auto handle = state_->machine.connect(io::now(), remote, options);
-  if (!handle) return std::unexpected(handle.error());
   auto connection = std::make_shared<ConnectionState>(state_);
   connection->reports_rejection = options.early_data == transport::EarlyDataPolicy::report;
-  state_->add(*connection, *handle);
-  state_->wake();
+  const auto dialled = state_->connect(*connection, remote, options);
+  if (!dialled) return std::unexpected(dialled.error());
   return connection->make_handle();
 }
 
@@ -101,14 +98,8 @@ ConnectOperation::ConnectOperation(std::shared_ptr<ConnectionState> connection,
                                    const SocketAddress& remote,
                                    const transport::ConnectOptions& options)
     : Operation(connection->connecting), connection_(std::move(connection)) {
-  EndpointState& endpoint = *connection_->endpoint;
-  const auto handle = endpoint.machine.connect(io::now(), remote, options);
-  if (!handle) {
-    refused_ = handle.error();
-    return;
-  }
-  endpoint.add(*connection_, *handle);
-  endpoint.wake();
+  const auto dialled = connection_->endpoint->connect(*connection_, remote, options);
+  if (!dialled) refused_ = dialled.error();
 }
 
 bool ConnectOperation::attempt() {

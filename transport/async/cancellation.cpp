@@ -13,6 +13,7 @@ struct detail::CancellationState {
   WaitList waiting;
   Scheduler scheduler;
   std::vector<std::weak_ptr<CancellationState>> children;
+  std::shared_ptr<CancellationState> parent;  ///< Kept, for its own parents reach us through it.
 };
 
 using State = detail::CancellationState;
@@ -43,6 +44,7 @@ CancellationToken CancellationToken::child() const {
   } else {
     std::erase_if(state_->children, [](const auto& each) { return each.expired(); });
     state_->children.push_back(out.state_);
+    out.state_->parent = state_;
   }
   return out;
 }

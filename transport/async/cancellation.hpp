@@ -59,7 +59,7 @@ class CancellationToken {
   [[nodiscard]] bool is_cancelled() const;
   /// co_await: waits until it is cancelled.
   [[nodiscard]] detail::CancelledWait cancelled() const { return detail::CancelledWait(state_); }
-  /// One that is cancelled with this one, and can be alone.
+  /// One that is cancelled with this one, also when no handle of this one is left, and can be alone.
   [[nodiscard]] CancellationToken child() const;
 
  private:
@@ -69,18 +69,13 @@ class CancellationToken {
 
 namespace detail {
 
-template <class A>
-Task<std::expected<AwaitResult<A>, Cancelled>> unless(CancellationToken token, Kept<A> awaitable) {
-  using Result = std::expected<AwaitResult<A>, Cancelled>;
-  if (token.is_cancelled()) co_return Result(std::unexpect);
-  auto first = co_await when_any(static_cast<A&&>(awaitable), token.cancelled());
-  if (first.index() != 0) co_return Result(std::unexpect);
-  if constexpr (std::is_void_v<AwaitResult<A>>) {
-    co_return Result();
-  } else {
-    co_return Result(std::in_place, std::get<0>(std::move(first)));
-  }
-}
+/// Of unless_cancelled().
+struct CancelLimit {
+  using Error = Cancelled;
+  [[nodiscard]] bool is_reached() const { return token.is_cancelled(); }
+  [[nodiscard]] CancelledWait wait() const { return token.cancelled(); }
+  CancellationToken token;
+};
 
 }  // namespace detail
 
@@ -89,7 +84,7 @@ Task<std::expected<AwaitResult<A>, Cancelled>> unless(CancellationToken token, K
 template <class A>
 [[nodiscard]] Task<std::expected<detail::AwaitResult<A>, Cancelled>> unless_cancelled(
     const CancellationToken& token, A&& awaitable) {
-  return detail::unless<A>(token, std::forward<A>(awaitable));
+  return detail::within<A>(detail::CancelLimit{token}, std::forward<A>(awaitable));
 }
 
 }  // namespace qpeer::async

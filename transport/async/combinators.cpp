@@ -15,10 +15,12 @@ bool Branches::start(Waiter waiter, std::span<Task<void>> branches) {
 }
 
 void Branches::on_done(std::size_t index, bool failed) {
-  const bool was_complete = is_complete();
+  if (is_complete()) return;  // Too late: what came before it counts.
   if (done_++ == 0 || failed) first_ = index;
-  failed_ = failed_ || failed;
-  if (!was_complete && is_complete() && !starting_) branches_[index].continue_with(waiter_);
+  failed_ = failed;
+  // One branch may have resumed another by hand: the waiter destroys both.
+  if (!is_complete() || starting_ || Trampoline::hand_over_outwards(waiter_)) return;
+  branches_[index].continue_with(waiter_);
 }
 
 io::EventLoop& current_loop() {

@@ -45,6 +45,8 @@ template <class A>
 decltype(auto) awaiter_of(A&& awaitable) {
   if constexpr (requires { std::forward<A>(awaitable).operator co_await(); }) {
     return std::forward<A>(awaitable).operator co_await();
+  } else if constexpr (requires { operator co_await(std::forward<A>(awaitable)); }) {
+    return operator co_await(std::forward<A>(awaitable));
   } else {
     return std::forward<A>(awaitable);
   }
@@ -72,7 +74,7 @@ class Branches {
   bool start(Waiter waiter, std::span<Task<void>> branches);
   /// Called by the branch itself, as its last act.
   void on_done(std::size_t index, bool failed);
-  /// The first that was done.
+  /// The one that was done first; when one failed in time, that one.
   [[nodiscard]] std::size_t first() const { return first_; }
 
  private:
@@ -179,7 +181,7 @@ class [[nodiscard]] WhenAll final : public Combined<A...> {
   template <std::size_t... I>
   Result take(std::index_sequence<I...> /*indices*/) {
     // The exception that ended the wait; what is not done has neither value nor exception.
-    (rethrow(std::get<I>(this->outcomes_).error), ...);
+    ((this->branches_.first() == I ? rethrow(std::get<I>(this->outcomes_).error) : void()), ...);
     return Result(std::get<I>(this->outcomes_).take_value()...);
   }
   static void rethrow(const std::exception_ptr& error) {
@@ -205,9 +207,8 @@ class [[nodiscard]] WhenAllOf final {
   std::vector<typename Outcome<T>::Value> await_resume() {
     tasks_.clear();
     std::vector<typename Outcome<T>::Value> out;
-    for (const auto& outcome : outcomes_) {
-      if (outcome.error) std::rethrow_exception(outcome.error);
-    }
+    if (outcomes_.empty()) return out;
+    if (const auto& error = outcomes_[branches_.first()].error) std::rethrow_exception(error);
     for (auto& outcome : outcomes_) out.push_back(outcome.take_value());
     return out;
   }
@@ -249,11 +250,13 @@ template <class T>
 
 namespace detail {
 
-template <class A>
-Task<std::expected<AwaitResult<A>, TimedOut>> until(io::EventLoop& loop, Duration limit,
-                                                    Kept<A> awaitable) {
-  using Result = std::expected<AwaitResult<A>, TimedOut>;
-  auto first = co_await when_any(static_cast<A&&>(awaitable), sleep_for(loop, limit));
+/// What `awaitable` gives, or Limit::Error when `limit` is reached before: its wait() is done first, or
+/// it is reached already.
+template <class A, class Limit>
+Task<std::expected<AwaitResult<A>, typename Limit::Error>> within(Limit limit, Kept<A> awaitable) {
+  using Result = std::expected<AwaitResult<A>, typename Limit::Error>;
+  if (limit.is_reached()) co_return Result(std::unexpect);
+  auto first = co_await when_any(static_cast<A&&>(awaitable), limit.wait());
   if (first.index() != 0) co_return Result(std::unexpect);
   if constexpr (std::is_void_v<AwaitResult<A>>) {
     co_return Result();
@@ -262,6 +265,15 @@ Task<std::expected<AwaitResult<A>, TimedOut>> until(io::EventLoop& loop, Duratio
   }
 }
 
+/// Of with_timeout(): the time begins with the wait.
+struct TimeLimit {
+  using Error = TimedOut;
+  static constexpr bool is_reached() { return false; }
+  [[nodiscard]] Sleep wait() const { return sleep_for(loop, time); }
+  io::EventLoop& loop;
+  Duration time;
+};
+
 }  // namespace detail
 
 /// co_await: what `awaitable` gives, or TimedOut when it is not done within `limit`; it is cancelled
@@ -269,13 +281,13 @@ Task<std::expected<AwaitResult<A>, TimedOut>> until(io::EventLoop& loop, Duratio
 template <class A>
 [[nodiscard]] Task<std::expected<detail::AwaitResult<A>, TimedOut>> with_timeout(
     io::EventLoop& loop, Duration limit, A&& awaitable) {
-  return detail::until<A>(loop, limit, std::forward<A>(awaitable));
+  return detail::within<A>(detail::TimeLimit{loop, limit}, std::forward<A>(awaitable));
 }
 /// The same in the loop of this thread (EventLoop::current()): where a program has one loop a thread.
 template <class A>
 [[nodiscard]] Task<std::expected<detail::AwaitResult<A>, TimedOut>> with_timeout(Duration limit,
                                                                                  A&& awaitable) {
-  return detail::until<A>(detail::current_loop(), limit, std::forward<A>(awaitable));
+  return with_timeout(detail::current_loop(), limit, std::forward<A>(awaitable));
 }
 
 }  // namespace qpeer::async

@@ -47,13 +47,13 @@ std::expected<std::shared_ptr<EndpointState>, std::error_code> EndpointState::op
 
 void EndpointState::handle(transport::EndpointEvent&& event) {
   using Kind = transport::ConnectionEvent::Kind;
-  if (event.kind == transport::EndpointEvent::Kind::drained) return on_drained();
+  if (!event.event) return on_drained();
+  const Kind kind = event.event->kind;
   const auto known = connections.find(event.connection.value);
   if (known != connections.end()) {
-    known->second->on_event(std::move(event.event));
-  } else if (event.incoming && (event.event.kind == Kind::connected ||
-                                event.event.kind == Kind::early_data_accepted)) {
-    on_incoming(event.connection, event.event.kind == Kind::connected);
+    known->second->on_event(std::move(*event.event));
+  } else if (event.incoming && (kind == Kind::connected || kind == Kind::early_data_accepted)) {
+    on_incoming(event.connection, kind == Kind::connected);
   }
 }
 
@@ -86,6 +86,20 @@ void EndpointState::remove(ConnectionState& connection) {
   if (std::exchange(connection.registered, false)) connections.erase(connection.handle.value);
 }
 
+std::expected<void, transport::ConnectError> EndpointState::connect(
+    ConnectionState& connection, const SocketAddress& remote,
+    const transport::ConnectOptions& options) {
+  if (error()) {
+    connection.on_closed(end_reason());
+    return {};
+  }
+  const auto dialled = machine.connect(io::now(), remote, options);
+  if (!dialled) return std::unexpected(dialled.error());
+  add(connection, *dialled);
+  wake();
+  return {};
+}
+
 // --- the end -------------------------------------------------------------------------------------
 
 void EndpointState::shut_down(std::uint64_t error_code, std::string_view reason) {
@@ -101,15 +115,17 @@ void EndpointState::abandon() {
   end();
 }
 
+CloseReason EndpointState::end_reason() const {
+  if (!error()) return {.kind = CloseReason::Kind::local_application, .reason = {}};
+  return {.kind = CloseReason::Kind::local_transport,
+          .code = static_cast<std::uint64_t>(TransportErrorCode::internal_error),
+          .reason = "the socket failed"};
+}
+
 void EndpointState::on_sockets_gone() {
   accepts = false;
   schedule(accepting);
-  CloseReason reason{.kind = CloseReason::Kind::local_application, .reason = {}};
-  if (error()) {
-    reason = {.kind = CloseReason::Kind::local_transport,
-              .code = static_cast<std::uint64_t>(TransportErrorCode::internal_error),
-              .reason = "the socket failed"};
-  }
+  const CloseReason reason = end_reason();
   std::vector<std::shared_ptr<ConnectionState>> open;
   open.reserve(connections.size());
   for (const auto& [handle, connection] : connections) {

@@ -2,7 +2,6 @@
 // Awaiting a call that blocks.
 #pragma once
 
-#include <exception>
 #include <memory>
 #include <type_traits>
 #include <utility>
@@ -36,11 +35,7 @@ class [[nodiscard]] InBackground {
     call_ = io::Background(
         loop_,
         [outcome = outcome_, function = std::move(function_)]() mutable {
-          try {
-            outcome->value.emplace(function());
-          } catch (...) {
-            outcome->error = std::current_exception();
-          }
+          outcome->keep_result_of(function);
         },
         [waiter] { Trampoline::resume(waiter); });
   }

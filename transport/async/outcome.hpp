@@ -24,6 +24,21 @@ struct Outcome {
     return std::move(*value);
   }
 
+  /// Calls `function`, and keeps what it gives or throws.
+  template <class F>
+  void keep_result_of(F& function) {
+    try {
+      if constexpr (std::is_void_v<T>) {
+        function();
+        value.emplace();
+      } else {
+        value.emplace(function());
+      }
+    } catch (...) {
+      error = std::current_exception();
+    }
+  }
+
   std::optional<Value> value;
   std::exception_ptr error;
 };

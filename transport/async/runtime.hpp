@@ -50,6 +50,8 @@ class Runtime : public std::enable_shared_from_this<Runtime> {
   }
   /// Whether end() was called: nobody owns the machine any more.
   [[nodiscard]] bool has_ended() const { return has_ended_; }
+  /// Whether no datagram comes or goes any more: after end(), or since the sockets failed.
+  [[nodiscard]] bool has_stopped() const { return has_ended_ || error_; }
   /// Why the sockets failed, if they did: all has ended then.
   [[nodiscard]] std::error_code error() const { return error_; }
 

@@ -36,7 +36,7 @@ void Scheduler::drain() {
     }
   };
   const End end{*this, gone_};
-  while (!*end.gone && ready_.resume_next()) {
+  for (unsigned i = 0; i < kMaxResumed && !*end.gone && ready_.resume_next(); ++i) {
   }
 }
 

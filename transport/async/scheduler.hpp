@@ -39,12 +39,16 @@ class Scheduler {
     Scheduler& scheduler_;
   };
 
-  /// Lets those go on that may. From within itself it does nothing. An exception that leaves a
-  /// spawned task leaves it; the others go on in the loop's next turn.
+  /// Lets those go on that may, at most kMaxResumed: tasks that make each other ready for ever do not
+  /// keep the loop from turning. From within itself it does nothing. An exception that leaves a
+  /// spawned task leaves it. The others go on by the timer.
   void drain();
 
   /// The one it was made with.
   [[nodiscard]] io::EventLoop& loop() const { return loop_; }
+
+  /// How many go on at a time.
+  static constexpr unsigned kMaxResumed = 256;
 
  private:
   void arm();

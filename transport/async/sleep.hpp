@@ -63,7 +63,8 @@ inline Yield yield(io::EventLoop& loop) { return Yield(loop); }
 
 /// co_await: waits until `deadline`, of the clock of io::now().
 inline Sleep sleep_until(io::EventLoop& loop, Instant deadline) { return {loop, deadline}; }
-/// co_await: waits for `time`, from now; none when it is not positive.
-inline Sleep sleep_for(io::EventLoop& loop, Duration time) { return {loop, io::now() + time}; }
+/// co_await: waits for `time`, from now; none when it is not positive, without end when it is
+/// Duration::max().
+inline Sleep sleep_for(io::EventLoop& loop, Duration time) { return {loop, io::after(time)}; }
 
 }  // namespace qpeer::async

@@ -117,6 +117,10 @@ struct EndpointState final : MachineRuntime<transport::Endpoint> {
 
   void add(ConnectionState& connection, transport::ConnectionHandle handle);
   void remove(ConnectionState& connection);
+  /// Dials. Once the sockets have failed, `connection` ends as all did.
+  [[nodiscard]] std::expected<void, transport::ConnectError> connect(
+      ConnectionState& connection, const SocketAddress& remote,
+      const transport::ConnectOptions& options);
 
   void shut_down(std::uint64_t error_code, std::string_view reason);
   /// The AsyncEndpoint is gone.
@@ -133,6 +137,7 @@ struct EndpointState final : MachineRuntime<transport::Endpoint> {
  private:
   void handle(transport::EndpointEvent&& event) override;
   void on_sockets_gone() override;
+  [[nodiscard]] CloseReason end_reason() const;
   void on_incoming(transport::ConnectionHandle handle, bool established);
 };
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 #include "qpeer/transport/async/task_group.hpp"
 
+#include "qpeer/transport/io/finally.hpp"
+
 namespace qpeer::async {
 
 namespace detail {
@@ -58,15 +60,17 @@ TaskGroup::~TaskGroup() {
 void TaskGroup::cancel() {
   bool gone = false;
   bool* const outer = std::exchange(gone_, &gone);
+  const io::Finally finally([&] {  // One that joined may throw.
+    if (!gone) {
+      gone_ = outer;
+    } else if (outer != nullptr) {
+      *outer = true;
+    }
+  });
   while (!gone && !tasks_.alone()) {
     auto& task = static_cast<detail::RootPromise&>(tasks_.next());
     task.enter_before(cancelled_);
     task.cancel();
-  }
-  if (!gone) {
-    gone_ = outer;
-  } else if (outer != nullptr) {
-    *outer = true;
   }
 }
 

@@ -26,7 +26,8 @@ namespace qpeer::async {
 class Operation;
 class Trampoline;
 
-/// A node of a doubly linked ring, alone at first. Leaves its ring when destroyed.
+/// A node of a doubly linked ring, alone at first. Leaves its ring when destroyed. Of one thread, with
+/// its ring.
 class ListNode {
  public:
   ListNode() = default;
@@ -58,7 +59,8 @@ class ListNode {
   ListNode* previous_ = this;
 };
 
-/// The operations that wait for one thing, first come, first served. Must outlive them.
+/// The operations that wait for one thing, first come, first served. Must outlive them. Of the loop's
+/// thread.
 class WaitList {
  public:
   /// Whether nobody waits.
@@ -70,7 +72,7 @@ class WaitList {
   ListNode ring_;
 };
 
-/// The operations that may go on.
+/// The operations that may go on. Of the loop's thread.
 class ReadyList {
  public:
   /// Whether nobody may go on.
@@ -93,7 +95,8 @@ class ReadyList {
   ListNode ring_;
 };
 
-/// A task that nobody awaits: the outermost coroutine of a chain of awaits. Base of its promise.
+/// A task that nobody awaits: the outermost coroutine of a chain of awaits. Base of its promise. Of
+/// the loop's thread.
 class TaskRoot {
  public:
   TaskRoot(const TaskRoot&) = delete;
@@ -115,7 +118,7 @@ class TaskRoot {
 };
 
 /// A suspended coroutine, and the root of the task that it belongs to where that is known. What
-/// await_suspend() takes: every coroutine handle converts.
+/// await_suspend() takes: every coroutine handle converts. Of the loop's thread.
 class Waiter {
  public:
   Waiter() = default;
@@ -137,7 +140,8 @@ class Waiter {
   TaskRoot* root_ = nullptr;
 };
 
-/// An awaitable that may have to wait. Awaited where it is made: it neither copies nor moves.
+/// An awaitable that may have to wait. Awaited where it is made: it neither copies nor moves. Of the
+/// loop's thread.
 class Operation : private ListNode {
  public:
   /// Attempts at once when nobody waits there before us. True: it need not wait.
@@ -163,7 +167,8 @@ class Operation : private ListNode {
   Waiter waiter_;
 };
 
-/// Runs one coroutine after another until one waits for the outside world.
+/// Runs one coroutine after another until one waits for the outside world. Each thread has its own. An
+/// awaitable that is no Operation resumes its waiter by resume().
 class Trampoline {
  public:
   /// Resumes `coroutine`, then what it hands over to, and so on. Returns when somebody waits. What
@@ -181,16 +186,28 @@ class Trampoline {
     }
   }
 
+  /// The same where `coroutine` may destroy others of its task. When one of them runs further out on the
+  /// stack, `coroutine` goes on as soon as that one waits, and this is true; else nothing happens.
+  static bool hand_over_outwards(Waiter coroutine) {
+    if (current_ == nullptr || coroutine.root_ == nullptr) return false;
+    Trampoline* found = nullptr;
+    for (Trampoline* at = current_->outer_; at != nullptr; at = at->outer_) {
+      if (at->root_ == coroutine.root_) found = at;
+    }
+    if (found == nullptr || found->next_) return false;
+    found->next_ = coroutine;
+    return true;
+  }
+
   /// Those who wait there go on as soon as no task runs: at once when none does.
   static void schedule(WaitList& waiting) {
     if (current_ != nullptr) return outermost().ready_.schedule(waiting);
-    ReadyList ready;
-    ready.schedule(waiting);
-    ready.drain();
+    if (const std::exception_ptr error = run_all(waiting)) std::rethrow_exception(error);
   }
 
   /// An exception left a spawned task, which runs.
   static void keep(std::exception_ptr error) noexcept {
+    assert(current_ != nullptr && "a coroutine is resumed by a Trampoline");
     if (Trampoline& first = outermost(); !first.error_) first.error_ = std::move(error);
   }
 
@@ -204,8 +221,18 @@ class Trampoline {
 
   static std::exception_ptr run(Waiter coroutine) {
     Trampoline here{coroutine};
-    while (here.next_ || here.take_ready()) here.step();
-    return std::move(here.error_);
+    return here.run_to_end();
+  }
+
+  static std::exception_ptr run_all(WaitList& waiting) {
+    Trampoline here{Waiter{}};
+    here.ready_.schedule(waiting);
+    return here.run_to_end();
+  }
+
+  std::exception_ptr run_to_end() {
+    while (next_ || take_ready()) step();
+    return std::move(error_);
   }
 
   static Trampoline& outermost() {

@@ -43,7 +43,7 @@ std::string_view to_string(TransportErrorCode code);
 /// Closes the connection with a CONNECTION_CLOSE of type 0x1c. `reason` is always a literal, so
 /// that nothing of the peer's or of ours leaks through it. RFC 9000 §19.19.
 struct [[nodiscard]] TransportError {
-  TransportErrorCode code = TransportErrorCode::no_error;  ///< What the peer is told.
+  TransportErrorCode code = TransportErrorCode::no_error;  ///< What CONNECTION_CLOSE carries.
   std::string_view reason;       ///< For people; at most 256 bytes are sent.
   std::uint64_t frame_type = 0;  ///< The frame that caused it; 0 when not known.
 

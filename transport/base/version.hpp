@@ -4,8 +4,6 @@
 
 #include <cstdint>
 
-#include "qpeer/transport/base/inline_vector.hpp"
-
 namespace qpeer {
 
 /// A version of QUIC, as in a long header. Other values are versions that we do not speak.
@@ -25,18 +23,4 @@ constexpr bool is_reserved(Version version) {
   return (static_cast<std::uint32_t>(version) & 0x0f0f0f0f) == 0x0a0a0a0a;
 }
 
-namespace transport {
-
-/// Versions, the most preferred first.
-using VersionOrder = InlineVector<Version, 4>;
-
-/// The versions that an endpoint speaks unless it is told otherwise.
-constexpr VersionOrder all_versions() {
-  VersionOrder out;
-  out.push_back(Version::v1);
-  out.push_back(Version::v2);
-  return out;
-}
-
-}  // namespace transport
 }  // namespace qpeer

@@ -19,7 +19,7 @@ std::expected<void, PathError> Paths::may_migrate() const {
   // RFC 9000 §9 [rfc9000-9-2], §18.2 [rfc9000-18.2-3]: it says so of the address that it had.
   const bool moved = active().address.remote != handshake_remote_;
   if (peer_disables_migration_ && !moved) return std::unexpected(PathError::disabled);
-  // RFC 9000 §9.5 [rfc9000-9.5-5]: nor where everybody on the way could tell who moved.
+  // RFC 9000 §9.5 [rfc9000-9.5-5]: nor where an observer on the way could see that it is the same client.
   if (remote_cids_.current().empty() || config_.zero_length_connection_id) {
     return std::unexpected(PathError::no_connection_id);
   }

@@ -19,6 +19,7 @@
 #include "qpeer/transport/base/error.hpp"
 #include "qpeer/transport/base/time.hpp"
 #include "qpeer/transport/base/version.hpp"
+#include "qpeer/transport/connection/version_order.hpp"
 #include "qpeer/transport/recovery/congestion.hpp"
 #include "qpeer/transport/stream/datagram_types.hpp"
 #include "qpeer/transport/stream/stream_types.hpp"

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What an application does with one QUIC connection: streams, datagrams, paths, its end. RFC 9000.
 //
-// Connections belong to an Endpoint, which makes them, drives them and tells their events:
-// Endpoint::find() and edit() give one. Single-threaded. A pointer to one is good until the next call on the
-// endpoint.
+// Connections belong to an Endpoint, which makes them, drives them and gives their events:
+// Endpoint::find() and edit() give one. Single-threaded. A pointer to one is good until the next call
+// on the endpoint.
 #pragma once
 
 #include <cstddef>
@@ -42,7 +42,7 @@ class Connection {
   virtual std::expected<StreamId, StreamError> open_early_stream(bool bidirectional) = 0;
   /// Whether some of what the peer sent on a stream came in early data.
   [[nodiscard]] virtual bool is_early(StreamId id) const = 0;
-  /// The next stream that the peer opened and nobody has been given yet, in order of its ID.
+  /// The next stream that the peer opened and that was not given yet, in order of its ID.
   virtual std::optional<StreamId> accept_stream(bool bidirectional) = 0;
   /// Copies as much of `data` as there is room for and says how much; 0 means wait for `writable`.
   virtual std::expected<std::size_t, StreamError> write(StreamId id, Bytes data) = 0;

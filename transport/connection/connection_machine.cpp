@@ -155,7 +155,7 @@ Instant ConnectionMachine::next_deadline() const {
   if (!lifetime_.is_open()) return end;
   Instant next = std::min({recovery_.deadline(), end, key_phases_.deadline(), handshake_.deadline(),
                            observed_addresses_.deadline(), paths_.deadline(called_at_)});
-  // RFC 9000 §8.1 [rfc9000-8.1-2]: what may not leave wakes nobody. Credit comes with a datagram, and
+  // RFC 9000 §8.1 [rfc9000-8.1-2]: what may not leave sets no timer. Credit comes with a datagram, and
   // then we are polled.
   constexpr std::uint64_t kAnyAck = 128;
   const bool may_acknowledge =
@@ -180,6 +180,7 @@ void ConnectionMachine::on_deadline(Instant now) {
   if (due.blocked && !recovery_.ack_eliciting_in_flight()) streams_.repeat_blocked();
   if (now >= recovery_.deadline()) {
     recovery_.on_deadline(now, *this);
+    if (recovery_.pto_count() != 0) handshake_.on_pto();
     paths_.detect_black_hole(now);
   }
   paths_.on_deadline(now);
@@ -283,6 +284,13 @@ std::expected<void, PathError> ConnectionMachine::migrate(Instant now, const Soc
   return paths_.begin(now, local, NetworkPath::Intent::migrate);
 }
 
+void ConnectionMachine::on_datagram_too_large(Instant now, const Path& path, std::size_t size) {
+  const InvariantLatch::Scope scope(latch_);
+  called_at_ = now;
+  if (!lifetime_.is_open() || !paths_.on_datagram_too_large(now, path, size)) return;
+  recovery_.on_refused(now, *this);
+}
+
 bool ConnectionMachine::rotate_connection_ids() {
   const InvariantLatch::Scope scope(latch_);
   return usable() && local_cids_.rotate();
@@ -292,7 +300,7 @@ bool ConnectionMachine::rotate_connection_ids() {
 
 std::optional<ConnectionEvent> ConnectionMachine::poll_event() {
   const InvariantLatch::Scope scope(latch_);
-  // What streams have to tell comes before the end that took them.
+  // Events of streams come before the end of the connection that took the streams.
   const bool at_end = !events_.empty() && events_.front().kind == ConnectionEvent::Kind::closed;
   if (events_.empty() || at_end) {
     if (auto event = streams_.poll_event()) {

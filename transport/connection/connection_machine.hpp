@@ -140,6 +140,8 @@ class ConnectionMachine final : public Connection,
   [[nodiscard]] bool knows_remote(const SocketAddress& remote) const {
     return paths_.table().knows_remote(remote);
   }
+  /// The operating system refused a datagram of this size over this path, as too large. RFC 9000 §14.
+  void on_datagram_too_large(Instant now, const Path& path, std::size_t size);
   /// The endpoint matched a stateless reset of this peer. RFC 9000 §10.3.1.
   void on_stateless_reset(Instant now);
 
@@ -218,7 +220,7 @@ class ConnectionMachine final : public Connection,
   ConnectionConfig config_;
   CidIssuer& issuer_;
   Instant created_at_;
-  Instant called_at_;  ///< The latest call that told the time, for next_deadline(), which does not.
+  Instant called_at_;  ///< The latest time that a call gave, for next_deadline(), which gets none.
 
   NumberSpaces spaces_;
   KeyPhases key_phases_;
@@ -242,5 +244,7 @@ class ConnectionMachine final : public Connection,
   std::deque<ConnectionEvent> events_;
   ConnectionStats stats_;
 };
+
+static_assert(Machine<ConnectionMachine>);
 
 }  // namespace qpeer::transport

@@ -17,6 +17,11 @@ constexpr std::uint64_t kCryptoFrame = static_cast<std::uint64_t>(wire::FrameTyp
 constexpr PacketNumberSpace kInitial = PacketNumberSpace::initial;
 constexpr PacketNumberSpace kHandshake = PacketNumberSpace::handshake;
 
+/// How much later than its deadline the timer of a delayed ACK is expected to fire.
+constexpr Duration kAlarmDelay = 1ms;
+/// RFC 9000 §18.2: 2^14 ms and more are invalid.
+constexpr Duration kMaxAckDelay = 16'383ms;
+
 std::uint64_t milliseconds(Duration duration) {
   return static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
@@ -67,7 +72,8 @@ Bytes Handshake::encode_parameters(MutableBytes storage) {
 wire::TransportParameters Handshake::local_parameters() {
   wire::TransportParameters out;
   out.max_idle_timeout_ms = milliseconds(config_.max_idle_timeout);
-  out.max_ack_delay_ms = milliseconds(config_.max_ack_delay);
+  // RFC 9000 §18.2 [rfc9000-18.2-2]: an alarm may fire late.
+  out.max_ack_delay_ms = milliseconds(std::min(config_.max_ack_delay + kAlarmDelay, kMaxAckDelay));
   out.active_connection_id_limit = config_.active_connection_id_limit;
   out.disable_active_migration = config_.disable_active_migration;
   out.max_datagram_frame_size = config_.max_datagram_frame_size;

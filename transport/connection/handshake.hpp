@@ -148,6 +148,8 @@ class Handshake final : private crypto::TlsHandler {
   /// What our long header packets of a level have in their headers.
   [[nodiscard]] wire::LongHeader long_header(EncryptionLevel level,
                                              const ConnectionId& destination) const;
+  /// Nothing came back in time.
+  void on_pto();
   /// The QUIC Bit of the next packet.
   bool next_quic_bit() { return quic_bit_.next(random_); }
   [[nodiscard]] HandshakeDone& done() { return done_; }

@@ -71,7 +71,7 @@ void ConnectionMachine::on_early_data_rejected(Instant now) {
 }
 
 void ConnectionMachine::on_session_ticket(std::vector<u8> ticket) {
-  // What nobody polls must not pile up, however many the server sends.
+  // Events that are not polled must not pile up, however many tickets the server sends.
   constexpr std::ptrdiff_t kMaxPendingTickets = 8;
   const auto pending =
       std::ranges::count(events_, ConnectionEvent::Kind::session_ticket, &ConnectionEvent::kind);

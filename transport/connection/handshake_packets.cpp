@@ -48,7 +48,7 @@ bool Handshake::is_spoken(const wire::ProtectedHeader& header) const {
   if (header.version == version()) return true;
   const bool initial = header.type == PacketType::initial;
   if (setup_.side == Side::server) return initial && header.version == setup_.version;
-  // Handshake packets may overtake the Initial that tells their version: they wait for it.
+  // Handshake packets may overtake the Initial that shows their version: they wait for it.
   return versions_.may_switch_to(header.version);
 }
 
@@ -60,7 +60,7 @@ void Handshake::on_packet_authenticated(Instant now, const wire::ProtectedHeader
     return;
   }
   if (header.type == PacketType::initial && versions_.may_switch_to(header.version)) {
-    // RFC 9369 §4.1 [rfc9369-4.1-6]: the server's answer tells the version that it chose.
+    // RFC 9369 §4.1 [rfc9369-4.1-6]: the server's answer shows the version that it chose.
     versions_.switch_to(header.version);
     spaces_[PacketNumberSpace::initial].send = initial_keys(version(), Side::client);
   }
@@ -81,6 +81,12 @@ wire::LongHeader Handshake::long_header(EncryptionLevel level,
           .dcid = destination.bytes(),
           .scid = local_cid_.bytes(),
           .token = setup_.token};
+}
+
+/// Client: what the server took last time it may not take any more. RFC 9287 §3.1: until its transport
+/// parameters say so again, the QUIC Bit is set.
+void Handshake::on_pto() {
+  if (!peer_parameters_.initial_source_connection_id) quic_bit_.set_random(false);
 }
 
 /// Whether an Initial of the size that every path carries has room for more than its token.
@@ -119,7 +125,7 @@ Handshake::Acceptance Handshake::on_retry(Instant now, const wire::ProtectedHead
                     .reason = "the token of the Retry leaves no room in an Initial"});
   }
   install_initial_keys();
-  quic_bit_.set_random(false);  // RFC 9287 §3.1 [rfc9287-3.1-3]: the token that told so is gone.
+  quic_bit_.set_random(false);  // RFC 9287 §3.1 [rfc9287-3.1-3]: the token that allowed it is gone.
   // [rfc9000-17.2.5.3-4]: packet numbers go on where they were.
   observer_.on_space_reset(now, PacketNumberSpace::initial);
   // RFC 9000 §17.2.3 [rfc9000-17.2.3-1], [rfc9000-17.2.3-2]: early data goes again, in new packets.

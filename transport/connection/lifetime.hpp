@@ -49,7 +49,7 @@ class Lifetime {
   bool enter_closing(Instant now, CloseReason reason, Duration pto);
   /// The peer knows of the end: nothing is sent any more.
   bool enter_draining(Instant now, CloseReason reason, Duration pto);
-  /// There is nobody to send a close to, and nothing to wait for.
+  /// There is no peer to send a close to, and nothing to wait for.
   bool end_silently(CloseReason reason);
 
   /// While closing: a datagram came. Some are answered with another CONNECTION_CLOSE.
@@ -69,7 +69,7 @@ class Lifetime {
   void on_ack_eliciting_sent(Instant now, Duration pto);
   void on_handshake_complete(Instant now, Duration pto);
 
-  /// `may_be_blocked`: the peer's limits hold data up, so that it must be told so from time to time.
+  /// `may_be_blocked`: the peer's limits hold data up, so that a frame must say so from time to time.
   [[nodiscard]] Instant deadline(bool may_be_blocked) const;
 
   /// What there is to do now that a deadline came.
@@ -102,7 +102,7 @@ class Lifetime {
   Instant closing_ends_ = kNever;
 
   Instant idle_deadline_ = kNever;
-  bool idle_restarted_by_send_ = false;  ///< Since the peer was last heard from.
+  bool idle_restarted_by_send_ = false;  ///< Since the last packet of the peer.
   Instant keep_alive_deadline_ = kNever;
   Instant blocked_deadline_ = kNever;
   Instant handshake_deadline_ = kNever;

@@ -2,6 +2,7 @@
 #include "qpeer/transport/connection/mtu_discovery.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace qpeer::transport {
 
@@ -42,9 +43,12 @@ void MtuDiscovery::on_probe_lost(Instant now, std::uint64_t probe) {
   if (probe != probe_ || !in_flight_) return;  // Told twice.
   in_flight_ = false;
   // RFC 8899 §3 [rfc8899-3-7]: one may be lost for any reason.
-  if (++lost_ < kMaxProbes) return;
-  ceiling_ = static_cast<std::uint16_t>(candidate_ - 1);
-  finish_step(now);
+  if (++lost_ >= kMaxProbes) reject_candidate(now);
+}
+
+void MtuDiscovery::on_probe_refused(Instant now) {
+  if (!std::exchange(in_flight_, false)) return;
+  reject_candidate(now);
 }
 
 bool MtuDiscovery::on_black_hole(Instant now) {
@@ -54,6 +58,11 @@ bool MtuDiscovery::on_black_hole(Instant now) {
   if (size_ == kBase) return false;
   size_ = kBase;
   return true;
+}
+
+void MtuDiscovery::reject_candidate(Instant now) {
+  ceiling_ = static_cast<std::uint16_t>(candidate_ - 1);
+  finish_step(now);
 }
 
 /// Halves what is unknown; when too little is left, rests, and then begins with all of it again.

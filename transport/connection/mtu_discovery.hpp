@@ -47,6 +47,8 @@ class MtuDiscovery {
   /// Whether size() has changed.
   bool on_probe_acknowledged(Instant now, std::uint64_t probe, std::uint16_t size);
   void on_probe_lost(Instant now, std::uint64_t probe);
+  /// The operating system did not send the probe: its size is too large for the interface.
+  void on_probe_refused(Instant now);
   /// The fate of the probe on its way will not be told: it left over another path, of which this is
   /// a copy.
   void forget_probe() { in_flight_ = false; }
@@ -60,6 +62,7 @@ class MtuDiscovery {
   }
 
  private:
+  void reject_candidate(Instant now);
   void finish_step(Instant now);
 
   std::uint16_t size_;

@@ -59,7 +59,7 @@ SentPacketInfo Paths::write_probe(Instant now, const Probe& probe, Random& rando
                                   PacketWriter& out) {
   NetworkPath& path = *probe.path;
   if (probe.is_mtu_probe) {
-    // RFC 8899 §4.1 [rfc8899-4.1-3]: its packet number, and this, tell it from all others.
+    // RFC 8899 §4.1 [rfc8899-4.1-3]: its packet number, and this, set it apart from all others.
     out.write(wire::PingFrame{}, {.owner = FrameOwner::mtu_discovery,
                                   .length = static_cast<std::uint32_t>(probe.size),
                                   .stream = {path.id},
@@ -84,6 +84,19 @@ void Paths::on_mtu_probe_fate(Instant now, const SentFrame& frame, Fate fate) {
   } else if (path->mtu.on_probe_acknowledged(now, frame.offset, size) && path == &active()) {
     recovery_.set_max_datagram_size(size);
   }
+}
+
+/// The interface of the active path is known to be smaller: no loss has to show it.
+bool Paths::on_datagram_too_large(Instant now, const Path& address, std::size_t size) {
+  NetworkPath& path = active();
+  if (path.address != address || size <= MtuDiscovery::kBase) return false;
+  if (size > path.mtu.size()) {
+    path.mtu.on_probe_refused(now);
+    return false;
+  }
+  if (!path.mtu.on_black_hole(now)) return false;
+  recovery_.set_max_datagram_size(path.mtu.size());
+  return true;
 }
 
 /// RFC 8899 §4.3 [rfc8899-4.3-1]; RFC 9000 §14.2 [rfc9000-14.2-3].

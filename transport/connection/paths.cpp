@@ -86,7 +86,7 @@ NetworkPath& Paths::add(Instant now, const Path& address, std::uint64_t remote_c
   NetworkPath& path = table_.add({address, remote_cid, make_mtu(address.remote, start)});
   path.mtu.set_limit(peer_max_datagram_size_);
   path.idle_since = now;
-  // RFC 9000 §8.1: the limit is for who answers. A client probes where it was told to, and sends no
+  // RFC 9000 §8.1: the limit is for who answers. A client probes where its application wants, and sends no
   // more than probes before it has an answer.
   path.address_validated = side_ == Side::client || table_.is_validated(address.remote);
   return path;
@@ -103,7 +103,7 @@ NetworkPath* Paths::find_or_add(Instant now, IncomingDatagram& datagram,
   NetworkPath* const worst = table_.dispensable();
   if (table_.full() && worst == nullptr) return nullptr;
   // RFC 9000 §9.5 [rfc9000-9.5-4]: a peer that did not change its own ID does not know that its
-  // address changed. Or somebody copies its packets: the last unused ID is not for that, lest the
+  // address changed. Or an attacker copies its packets: the last unused ID is not for that, lest the
   // peer cannot move when it must.
   const auto all = table_.all();
   const auto rebound = std::ranges::find_if(all, [&](const auto& path) {
@@ -126,7 +126,7 @@ void Paths::remove(NetworkPath& path) {
   table_.remove(path);
 }
 
-/// The same, and tells who asked for it.
+/// The same, with an event where the application asked for the path.
 void Paths::give_up(NetworkPath& path) {
   if (path.intent == Intent::probe || path.intent == Intent::migrate) {
     observer_.on_path_result(path.address, false);

@@ -122,6 +122,9 @@ class Paths {
   SentPacketInfo write_probe(Instant now, const Probe& probe, Random& random, PacketWriter& out);
 
   void on_mtu_probe_fate(Instant now, const SentFrame& frame, Fate fate);
+  /// The operating system refused a datagram of this size. Whether datagrams of the path in use have
+  /// become smaller.
+  bool on_datagram_too_large(Instant now, const Path& address, std::size_t size);
   /// ACKs or time may have shown that large datagrams do not arrive.
   void detect_black_hole(Instant now);
 

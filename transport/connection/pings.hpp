@@ -20,7 +20,7 @@ class Pings {
     ++asked_;
     to_send_ = true;
   }
-  /// The peer shall hear of us: nobody waits for the answer.
+  /// Sends one whose answer gives no event.
   void send() { to_send_ = true; }
 
   [[nodiscard]] bool has_frames() const { return to_send_; }
@@ -35,7 +35,7 @@ class Pings {
   }
   /// Returns how many calls of ask() are answered thereby.
   std::uint64_t on_fate(const SentFrame& frame, Fate fate) {
-    if (frame.offset <= answered_) return 0;  // Nobody asked, or a copy was acknowledged.
+    if (frame.offset <= answered_) return 0;  // None was asked for, or a copy was acknowledged.
     if (fate != Fate::acked) {
       to_send_ = true;
       return 0;

@@ -44,7 +44,7 @@ void ConnectionMachine::on_datagram(Instant now, ReceivedDatagram datagram) {
   assert_consistent();
 }
 
-/// Whether the packet's keys may still come, and its sender has seen our handshake: nobody else knows
+/// Whether the packet's keys may still come, and its sender has seen our handshake: no other knows
 /// the ID that we drew.
 bool ConnectionMachine::awaits_keys(const wire::ProtectedHeader& header) const {
   const EncryptionLevel level = level_of(header.type);

@@ -22,15 +22,19 @@ crypto::ResetTokens::Key reset_key(const EndpointConfig& config, Random& random)
   return key;
 }
 
+std::size_t segment_size_of(const Transmit& transmit) {
+  return transmit.segment_size != 0 ? transmit.segment_size : transmit.size;
+}
+
 /// Why no attempt over the path of this train can succeed; empty when one may.
 std::string_view why_hopeless(const Transmit& transmit, std::error_code error) {
-  const std::size_t size = transmit.segment_size != 0 ? transmit.segment_size : transmit.size;
   // RFC 9000 §14 [rfc9000-14-1].
-  if (error == std::errc::message_size && size <= wire::kMinInitialDatagramSize) {
+  if (error == std::errc::message_size &&
+      segment_size_of(transmit) <= wire::kMinInitialDatagramSize) {
     return "datagrams of 1,200 bytes are too large for the network interface";
   }
   if (error == std::errc::address_family_not_supported) {
-    return "the socket does not speak to addresses of this family";
+    return "the socket does not reach addresses of this family";
   }
   return {};
 }
@@ -103,6 +107,8 @@ void Endpoint::Implementation::start(Entry& entry, Instant now, const Connection
     entry.prefix = HandshakeCounts::prefix_of(setup.path.remote);
     handshakes.add(entry.prefix);
     setup.new_tokens = &entry;
+  } else {
+    ++attempts;
   }
   entry.connection.emplace(now, options, std::move(setup), keys, random, entry);
   touch(entry);
@@ -110,17 +116,21 @@ void Endpoint::Implementation::start(Entry& entry, Instant now, const Connection
 
 void Endpoint::Implementation::touch(Entry& entry) {
   if (!std::exchange(entry.awaits_transmit, true)) to_transmit.push_back(entry.slot);
-  if (!std::exchange(entry.awaits_events, true)) to_tell.push_back(entry.slot);
+  if (!std::exchange(entry.awaits_events, true)) to_report.push_back(entry.slot);
 }
 
 void Endpoint::Implementation::end_handshake(Entry& entry) {
   if (!std::exchange(entry.in_handshake, false)) return;
-  if (entry.incoming) handshakes.remove(entry.prefix);
+  if (entry.incoming) {
+    handshakes.remove(entry.prefix);
+  } else {
+    --attempts;
+  }
 }
 
 void Endpoint::Implementation::reap(Slot slot) {
   Entry& entry = *entries[slot];
-  if (!entry.connection->is_drained() || !entry.closed_told || entry.awaits_transmit ||
+  if (!entry.connection->is_drained() || !entry.closed_emitted || entry.awaits_transmit ||
       entry.awaits_events) {
     return;
   }
@@ -128,6 +138,7 @@ void Endpoint::Implementation::reap(Slot slot) {
   router.remove(entry.initial_destination, slot);
   deadlines.set(slot, kNever);
   entries[slot].reset();
+  if (last_transmit == slot) last_transmit.reset();
   ++generations[slot];
   free_slots.push_back(slot);
   --open_entries;
@@ -139,7 +150,7 @@ void Endpoint::Implementation::reap_drained() {
   while (!to_transmit.empty()) {
     const Slot slot = to_transmit.front();
     Entry& entry = *entries[slot];
-    if (!entry.connection->is_drained() || !entry.closed_told || entry.awaits_events) return;
+    if (!entry.connection->is_drained() || !entry.closed_emitted || entry.awaits_events) return;
     to_transmit.pop_front();
     entry.awaits_transmit = false;
     reap(slot);
@@ -258,13 +269,17 @@ void Endpoint::on_datagram(Instant now, ReceivedDatagram datagram) {
 
 std::optional<Transmit> Endpoint::poll_transmit(Instant now, TransmitBuffer& out) {
   Implementation& impl = *impl_;
-  if (auto answer = impl.answers.poll_transmit(out)) return answer;
+  if (auto answer = impl.answers.poll_transmit(out)) {
+    impl.last_transmit.reset();
+    return answer;
+  }
   while (!impl.to_transmit.empty()) {
     const Implementation::Slot slot = impl.to_transmit.front();
     impl.to_transmit.pop_front();
     Implementation::Entry& entry = *impl.entries[slot];
     if (auto transmit = entry.connection->poll_transmit(now, out)) {
       impl.to_transmit.push_back(slot);  // Behind the others: each gets its turn.
+      impl.last_transmit = slot;
       return transmit;
     }
     entry.awaits_transmit = false;
@@ -288,12 +303,12 @@ void Endpoint::on_deadline(Instant now) {
 
 std::optional<EndpointEvent> Endpoint::poll_event() {
   Implementation& impl = *impl_;
-  while (!impl.to_tell.empty()) {
-    const Implementation::Slot slot = impl.to_tell.front();
+  while (!impl.to_report.empty()) {
+    const Implementation::Slot slot = impl.to_report.front();
     Implementation::Entry& entry = *impl.entries[slot];
-    auto event = entry.closed_told ? std::nullopt : entry.connection->poll_event();
+    auto event = entry.closed_emitted ? std::nullopt : entry.connection->poll_event();
     if (!event) {
-      impl.to_tell.pop_front();
+      impl.to_report.pop_front();
       entry.awaits_events = false;
       impl.reap(slot);
       continue;
@@ -302,9 +317,9 @@ std::optional<EndpointEvent> Endpoint::poll_event() {
       ++impl.stats.connected;
       impl.end_handshake(entry);
     }
-    entry.closed_told = event->kind == ConnectionEvent::Kind::closed;
+    entry.closed_emitted = event->kind == ConnectionEvent::Kind::closed;
     // One that ended before it was complete drains without counting against newcomers.
-    if (entry.closed_told) impl.end_handshake(entry);
+    if (entry.closed_emitted) impl.end_handshake(entry);
     return EndpointEvent{
         .connection = impl.handle_of(slot), .incoming = entry.incoming, .event = std::move(*event)};
   }
@@ -317,7 +332,15 @@ std::optional<EndpointEvent> Endpoint::poll_event() {
 
 void Endpoint::on_refused(Instant now, const Transmit& transmit, std::error_code error) {
   const std::string_view reason = why_hopeless(transmit, error);
-  if (reason.empty()) return;
+  if (reason.empty()) {
+    if (error == std::errc::message_size && impl_->last_transmit) {
+      Implementation::Entry& entry = *impl_->entries[*impl_->last_transmit];
+      entry.connection->on_datagram_too_large(now, transmit.path, segment_size_of(transmit));
+      impl_->touch(entry);
+    }
+    return;
+  }
+  if (impl_->attempts == 0) return;
   for (const auto& entry : impl_->entries) {
     if (!entry || entry->incoming || !entry->in_handshake) continue;
     if (entry->connection->path() != transmit.path) continue;
@@ -341,6 +364,7 @@ EndpointStats Endpoint::stats() const {
   EndpointStats out = impl_->stats;
   out.connections = impl_->open_entries;
   out.handshakes = impl_->handshakes.total();
+  out.attempts = impl_->attempts;
   return out;
 }
 

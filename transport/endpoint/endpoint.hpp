@@ -92,17 +92,17 @@ enum class ConnectError : u8 {
 /// The error in words; a literal.
 std::string_view to_string(ConnectError error);
 
-/// What happened to one of the connections.
+/// What happened to one of the connections, or to the endpoint.
 struct EndpointEvent {
   /// Whether it is of one connection or of the endpoint.
   enum class Kind : u8 {
     connection,  ///< `event` happened to `connection`.
     drained,     ///< After shut_down() no connection is left. The last event, once.
   };
-  Kind kind = Kind::connection;               ///< The members below are of `connection` alone.
-  ConnectionHandle connection{};              ///< To which.
-  bool incoming = false;                      ///< Accepted by us rather than dialled.
-  ConnectionEvent event = ConnectionEvent();  ///< What.
+  Kind kind = Kind::connection;            ///< The members below are of `connection` alone.
+  ConnectionHandle connection{};           ///< To which.
+  bool incoming = false;                   ///< Accepted by us rather than dialled.
+  std::optional<ConnectionEvent> event{};  ///< What; nullopt with `drained`.
 };
 
 /// Figures of an endpoint, since it was made.
@@ -117,6 +117,7 @@ struct EndpointStats {
   std::uint64_t stateless_resets_sent = 0;      ///< RFC 9000 §10.3.
   std::size_t connections = 0;                  ///< Now.
   std::size_t handshakes = 0;                   ///< Of clients, in flight now.
+  std::size_t attempts = 0;                     ///< Handshakes of our own, in flight now.
 };
 
 /// A Machine. Single-threaded. `keys` and `random` must outlive it.
@@ -149,8 +150,10 @@ class Endpoint {
   void on_deadline(Instant now);
   /// The next event; those of one connection in their order. Call until nullopt.
   std::optional<EndpointEvent> poll_event();
-  /// The operating system refused datagrams of this train. Ends attempts that can only wait in vain:
-  /// where 1,200 bytes are too large, or the socket lacks the address family.
+  /// The operating system refused datagrams of this train, the latest that poll_transmit() gave. Ends
+  /// attempts that can only wait in vain: where 1,200 bytes are too large, or the socket lacks the
+  /// address family. A connection whose datagrams are larger, and too large, falls to 1,200 bytes at
+  /// once and sends again; a size that it was looking for is known to be too large. RFC 9000 §14.
   void on_refused(Instant now, const Transmit& transmit, std::error_code error);
 
   /// Closes every connection with this application error and refuses new ones. Each still gives its

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The state of an Endpoint: its connections, how datagrams find them, and whose turn it is.
 //
-//   connections_  slot -> Entry                    to_transmit_, to_tell_   slots, first come first
-//   router_       connection ID -> slot            deadlines_               slot -> next deadline
+//   entries   slot -> Entry                  to_transmit, to_report   slots, first come first
+//   router    connection ID -> slot          deadlines                slot -> next deadline
 //
-// Whoever touches a connection queues its slot twice: to be polled for datagrams, which also renews
-// its deadline, and for events. A connection goes when it has drained, its events are told and it
-// stands in neither queue. Invariant: an entry stands in a queue once, exactly while it says so; a
+// touch() queues the slot of a connection twice: to be polled for datagrams, which also renews its
+// deadline, and for events. A connection goes when it has drained, its events were polled and its slot
+// is in neither queue. Invariant: an entry stands in a queue once, exactly while it says so; a
 // connection ID leads to a live entry; a deadline is that of a live entry.
 #pragma once
 
@@ -66,7 +66,7 @@ struct Endpoint::Implementation {
     bool incoming = false;
     bool in_handshake = true;
     HandshakeCounts::Prefix prefix = 0;  ///< Of a client's first address.
-    bool closed_told = false;
+    bool closed_emitted = false;
     bool awaits_transmit = false;
     bool awaits_events = false;
     /// The client's first choice: routed to us for life, so that a late copy of its first datagram
@@ -128,8 +128,10 @@ struct Endpoint::Implementation {
   std::vector<std::uint32_t> generations;       ///< Of each slot, so that old handles miss.
   std::vector<Slot> free_slots;
   std::size_t open_entries = 0;
+  std::size_t attempts = 0;           ///< Handshakes of our own, in flight.
+  std::optional<Slot> last_transmit;  ///< Whose train poll_transmit() gave last.
   Ring<Slot> to_transmit;
-  Ring<Slot> to_tell;
+  Ring<Slot> to_report;
   DeadlineHeap deadlines;
   bool shut_down = false;
   bool drained_emitted = false;

@@ -65,7 +65,7 @@ class StatelessAnswers {
   struct Answer {
     Path path;
     std::size_t size = 0;
-    std::array<u8, 640> bytes{};  ///< A Version Negotiation with the longest IDs has 529.
+    std::array<u8, 640> bytes{};  ///< A Version Negotiation with the longest IDs has 537.
   };
   /// nullptr when the queue is full or the limiter says no.
   Answer* open(Instant now, const Path& path, RateLimiter& limiter);

@@ -13,6 +13,8 @@
 #include <thread>
 #include <utility>
 
+#include "qpeer/transport/io/finally.hpp"
+
 namespace qpeer::io {
 namespace {
 
@@ -40,14 +42,13 @@ bool start_thread(std::move_only_function<void()> body) {
   sigset_t before{};
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  bool started = true;
+  const Finally finally([&] { ::pthread_sigmask(SIG_SETMASK, &before, nullptr); });
   try {
     std::thread(std::move(body)).detach();
   } catch (const std::system_error&) {
-    started = false;
+    return false;
   }
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  return started;
+  return true;
 }
 
 }  // namespace

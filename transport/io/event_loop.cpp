@@ -44,10 +44,8 @@ bool control(int epoll, int operation, int fd, std::uint32_t mask, std::uint64_t
   return ::epoll_ctl(epoll, operation, fd, &event) == 0;
 }
 
-// A descriptor that the loop cannot be without.
-int needed(int fd, const char* what) {
-  if (fd < 0) throw std::system_error(errno, std::system_category(), what);
-  return fd;
+[[noreturn]] void fail(const char* what) {
+  throw std::system_error(errno, std::system_category(), what);
 }
 
 void drain(int fd) {
@@ -76,7 +74,7 @@ int epoll_pwait2(int epoll, epoll_event* events, int count, const KernelTimespec
 }
 
 constinit thread_local EventLoop* turning = nullptr;
-thread_local std::weak_ptr<EventLoop> newest;
+thread_local std::vector<std::weak_ptr<EventLoop>> made;  // By this thread, the newest last.
 
 }  // namespace
 
@@ -122,32 +120,37 @@ void Watch::reset() {
 
 // --- EventLoop ---
 
+EventLoop::Descriptor::~Descriptor() {
+  if (fd >= 0) ::close(fd);
+}
+
 EventLoop::EventLoop(const Options& options)
-    : timers_(std::make_unique<TimerQueue>()),
-      epoll_(needed(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")) {
-  try {
-    eventfd_ = needed(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), "eventfd");
-    timerfd_ = needed(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC), "timerfd");
-  } catch (...) {
-    if (eventfd_ >= 0) ::close(eventfd_);
-    ::close(epoll_);
-    throw;
+    : timers_(std::make_unique<TimerQueue>()), use_timerfd_(options.use_timerfd) {
+  epoll_.fd = ::epoll_create1(EPOLL_CLOEXEC);
+  if (epoll_.fd < 0) fail("epoll_create1");
+  eventfd_.fd = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  if (eventfd_.fd < 0) fail("eventfd");
+  timerfd_.fd = ::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+  if (timerfd_.fd < 0) fail("timerfd");
+  if (!control(epoll_.fd, EPOLL_CTL_ADD, eventfd_.fd, EPOLLIN, cookie(kWakeSlot, 0)) ||
+      !control(epoll_.fd, EPOLL_CTL_ADD, timerfd_.fd, EPOLLIN, cookie(kTimerSlot, 0))) {
+    fail("epoll_ctl");
   }
-  control(epoll_, EPOLL_CTL_ADD, eventfd_, EPOLLIN, cookie(kWakeSlot, 0));
-  control(epoll_, EPOLL_CTL_ADD, timerfd_, EPOLLIN, cookie(kTimerSlot, 0));
-  use_timerfd_ = options.use_timerfd;
   alive_ = std::shared_ptr<EventLoop>(std::make_shared<char>(), this);
-  newest = alive_;
+  std::erase_if(made, [](const auto& each) { return each.expired(); });
+  made.push_back(alive_);
 }
 
 EventLoop::~EventLoop() {
-  // What still waits may hold watches and timers: it goes while the loop is whole.
+  {
+    const std::scoped_lock lock(posted_mutex_);
+    takes_posts_ = false;
+  }
+  // What still waits may hold watches and timers, and may post when it is destroyed: it goes while
+  // the loop is whole.
   running_posted_.clear();
   posted_.clear();
   on_wake_ = nullptr;
-  ::close(timerfd_);
-  ::close(eventfd_);
-  ::close(epoll_);
 }
 
 std::expected<Watch, std::error_code> EventLoop::watch(int fd, Interest interest,
@@ -155,11 +158,11 @@ std::expected<Watch, std::error_code> EventLoop::watch(int fd, Interest interest
   const bool reuse = !free_slots_.empty();
   const auto index = reuse ? free_slots_.back() : static_cast<std::uint32_t>(slots_.size());
   const std::uint32_t generation = next_generation_++;
-  if (!control(epoll_, EPOLL_CTL_ADD, fd, epoll_mask(interest), cookie(index, generation))) {
+  if (!control(epoll_.fd, EPOLL_CTL_ADD, fd, epoll_mask(interest), cookie(index, generation))) {
     return std::unexpected(std::error_code{errno, std::system_category()});
   }
   auto slot = std::make_unique<Slot>(Slot{fd, generation, interest, std::move(callback)});
-  if (interest == Interest::none) control(epoll_, EPOLL_CTL_DEL, fd, 0, 0);
+  if (interest == Interest::none) control(epoll_.fd, EPOLL_CTL_DEL, fd, 0, 0);
   if (reuse) {
     free_slots_.pop_back();
     slots_[index] = std::move(slot);
@@ -171,7 +174,7 @@ std::expected<Watch, std::error_code> EventLoop::watch(int fd, Interest interest
 
 void EventLoop::unwatch(std::uint32_t index) {
   std::unique_ptr<Slot> slot = std::move(slots_[index]);
-  if (slot->interest != Interest::none) control(epoll_, EPOLL_CTL_DEL, slot->fd, 0, 0);
+  if (slot->interest != Interest::none) control(epoll_.fd, EPOLL_CTL_DEL, slot->fd, 0, 0);
   free_slots_.push_back(index);
   if (running_slot_ == slot.get()) removed_ = std::move(slot);
 }
@@ -183,12 +186,13 @@ void EventLoop::change_interest(Slot& slot, std::uint32_t index, Interest intere
                         : interest == Interest::none    ? EPOLL_CTL_DEL
                                                         : EPOLL_CTL_MOD;
   slot.interest = interest;
-  control(epoll_, operation, slot.fd, epoll_mask(interest), cookie(index, slot.generation));
+  control(epoll_.fd, operation, slot.fd, epoll_mask(interest), cookie(index, slot.generation));
 }
 
 EventLoop* EventLoop::current() {
   if (turning != nullptr) return turning;
-  return newest.lock().get();
+  while (!made.empty() && made.back().expired()) made.pop_back();
+  return made.empty() ? nullptr : made.back().lock().get();
 }
 
 Instant EventLoop::next_deadline() const {
@@ -204,6 +208,7 @@ bool EventLoop::has_posted() const {
 void EventLoop::post(std::move_only_function<void()> call) {
   {
     const std::scoped_lock lock(posted_mutex_);
+    if (!takes_posts_) return;
     posted_.push_back(std::move(call));
   }
   if (turning != this) interrupt_wait();
@@ -217,8 +222,13 @@ void EventLoop::wake() const noexcept {
 void EventLoop::interrupt_wait() const noexcept {
   const int error = errno;  // A signal handler must leave it alone.
   const std::uint64_t one = 1;
-  [[maybe_unused]] const auto size = ::write(eventfd_, &one, sizeof one);
+  [[maybe_unused]] const auto size = ::write(eventfd_.fd, &one, sizeof one);
   errno = error;
+}
+
+void EventLoop::on_wake(std::move_only_function<void()> callback) {
+  using Callback = std::move_only_function<void()>;
+  on_wake_ = callback ? std::make_shared<Callback>(std::move(callback)) : nullptr;
 }
 
 void EventLoop::stop() noexcept {
@@ -232,8 +242,7 @@ void EventLoop::run() {
 
 Instant EventLoop::run_once(Duration max_wait) {
   if (max_wait <= Duration::zero()) return turn(Instant::min());
-  const Instant start = io::now();
-  return turn(max_wait > kNever - start ? kNever : start + max_wait);
+  return turn(io::after(max_wait));
 }
 
 Instant EventLoop::turn(Instant wait_until) {
@@ -243,7 +252,7 @@ Instant EventLoop::turn(Instant wait_until) {
   const std::size_t count = wait(until, events.data());
   turn_time_ = io::now();
   for (std::size_t i = 0; i < count; ++i) dispatch(events[i]);
-  if (woken_.exchange(false, std::memory_order_acquire) && on_wake_) on_wake_();
+  if (woken_.exchange(false, std::memory_order_acquire)) call_on_wake();
   timers_->fire(turn_time_);
   run_posted();
   return turn_time_;
@@ -252,14 +261,14 @@ Instant EventLoop::turn(Instant wait_until) {
 std::size_t EventLoop::wait(Instant until, epoll_event* events) {
   int count = 0;
   if (until <= turn_time_) {
-    count = ::epoll_wait(epoll_, events, kMaxEvents, 0);
+    count = ::epoll_wait(epoll_.fd, events, kMaxEvents, 0);
   } else if (until == kNever) {
-    count = ::epoll_wait(epoll_, events, kMaxEvents, -1);
+    count = ::epoll_wait(epoll_.fd, events, kMaxEvents, -1);
   } else if (use_timerfd_) {
     count = wait_by_timerfd(until, events);
   } else {
     const KernelTimespec timeout = timespec_of(std::max(until - io::now(), Duration::zero()));
-    count = epoll_pwait2(epoll_, events, kMaxEvents, &timeout);
+    count = epoll_pwait2(epoll_.fd, events, kMaxEvents, &timeout);
     if (count < 0 && errno != EINTR) {  // ENOSYS before Linux 5.11; EPERM in some sandboxes.
       use_timerfd_ = true;
       count = wait_by_timerfd(until, events);
@@ -274,20 +283,20 @@ int EventLoop::wait_by_timerfd(Instant until, epoll_event* events) {
     itimerspec setting{};
     setting.it_value.tv_sec = static_cast<time_t>(at.seconds);
     setting.it_value.tv_nsec = static_cast<long>(at.nanoseconds);
-    ::timerfd_settime(timerfd_, TFD_TIMER_ABSTIME, &setting, nullptr);
+    ::timerfd_settime(timerfd_.fd, TFD_TIMER_ABSTIME, &setting, nullptr);
     timerfd_deadline_ = until;
   }
-  return ::epoll_wait(epoll_, events, kMaxEvents, -1);
+  return ::epoll_wait(epoll_.fd, events, kMaxEvents, -1);
 }
 
 void EventLoop::dispatch(const epoll_event& event) {
   const auto index = static_cast<std::uint32_t>(event.data.u64);
   if (index == kWakeSlot) {
-    drain(eventfd_);
+    drain(eventfd_.fd);
     return;
   }
   if (index == kTimerSlot) {
-    drain(timerfd_);
+    drain(timerfd_.fd);
     timerfd_deadline_ = kNever;
     return;
   }
@@ -307,6 +316,11 @@ void EventLoop::dispatch(const epoll_event& event) {
     removed_.reset();
   });
   slot->callback(ready, turn_time_);
+}
+
+void EventLoop::call_on_wake() {
+  // Held here, for the callback may set another.
+  if (const auto callback = on_wake_) (*callback)();
 }
 
 void EventLoop::run_posted() {

@@ -127,14 +127,17 @@ class EventLoop {
 
   /// Calls `call` once, in the loop's thread: at the end of this turn, or of the next one when posted
   /// by a posted call or by another thread. In the order of posting. Any thread; what the poster wrote
-  /// before is seen by the call. Calls that the loop never came to are destroyed with it.
+  /// before is seen by the call. Calls that the loop never came to are destroyed with it, and so is
+  /// what their destructors post. Other threads must have ended their posts and wakes before the loop
+  /// is destroyed.
   void post(std::move_only_function<void()> call);
 
   /// Makes the loop turn without waiting, and calls what on_wake() was given. From any thread and
   /// from signal handlers. Several wakes may become one.
   void wake() const noexcept;
-  /// What a turn calls after wake(), before its timers. Loop's thread.
-  void on_wake(std::move_only_function<void()> callback) { on_wake_ = std::move(callback); }
+  /// What a turn calls after wake(), before its timers; it may set another. nullptr for nothing.
+  /// Loop's thread.
+  void on_wake(std::move_only_function<void()> callback);
 
   /// Turns until stop(). An exception of a callback leaves it, and it may be called again.
   void run();
@@ -153,7 +156,7 @@ class EventLoop {
 
   /// For a foreign loop: an epoll descriptor that is readable when a turn has something to do before
   /// next_deadline(), also because another thread posted or woke. It stays the loop's.
-  [[nodiscard]] int native_handle() const { return epoll_; }
+  [[nodiscard]] int native_handle() const { return epoll_.fd; }
   /// When the next turn has something to do although no descriptor is ready: the earliest timer's
   /// deadline, Instant::min() when calls are posted, kNever when there is neither.
   [[nodiscard]] Instant next_deadline() const;
@@ -173,12 +176,21 @@ class EventLoop {
   friend class Timer;
   struct Slot;
   class Running;
+  /// Closed with the loop, and when the constructor throws.
+  struct Descriptor {
+    Descriptor() = default;
+    Descriptor(const Descriptor&) = delete;
+    Descriptor& operator=(const Descriptor&) = delete;
+    ~Descriptor();
+    int fd = -1;
+  };
 
   Instant turn(Instant wait_until);
   [[nodiscard]] bool take_stop() { return stop_.exchange(false, std::memory_order_acquire); }
   std::size_t wait(Instant until, epoll_event* events);
   int wait_by_timerfd(Instant until, epoll_event* events);
   void dispatch(const epoll_event& event);
+  void call_on_wake();
   void run_posted();
   [[nodiscard]] bool has_posted() const;
   void interrupt_wait() const noexcept;
@@ -186,22 +198,23 @@ class EventLoop {
   void unwatch(std::uint32_t slot);
   void change_interest(Slot& slot, std::uint32_t index, Interest interest);
 
+  Descriptor epoll_;
+  Descriptor eventfd_;
+  Descriptor timerfd_;
   std::vector<std::unique_ptr<Slot>> slots_;
   std::vector<std::uint32_t> free_slots_;
   std::uint32_t next_generation_ = 0;  // Of slots.
   Slot* running_slot_ = nullptr;
   std::unique_ptr<Slot> removed_;  // The running one, when it removed itself.
   std::unique_ptr<TimerQueue> timers_;
-  mutable std::mutex posted_mutex_;  // Guards posted_ alone.
+  mutable std::mutex posted_mutex_;  // Guards posted_ and takes_posts_.
+  bool takes_posts_ = true;
   std::vector<std::move_only_function<void()>> posted_;
   std::vector<std::move_only_function<void()>> running_posted_;
   std::size_t running_call_ = 0;  // Of running_posted_; those before it were called.
-  std::move_only_function<void()> on_wake_;
+  std::shared_ptr<std::move_only_function<void()>> on_wake_;
   Instant turn_time_{};
   Instant timerfd_deadline_ = kNever;
-  int epoll_ = -1;
-  int eventfd_ = -1;
-  int timerfd_ = -1;
   bool use_timerfd_ = false;
   mutable std::atomic<bool> woken_ = false;
   std::atomic<bool> stop_ = false;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// What is to be done at the end of a scope, however that is left.
+// What is to be done at the end of a scope, however that is left. Internal to the library.
 #pragma once
 
 #include <utility>

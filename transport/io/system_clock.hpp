@@ -9,6 +9,9 @@ namespace qpeer::io {
 /// The time of CLOCK_MONOTONIC. Never goes back; its zero is the machine's start. Any thread.
 [[nodiscard]] Instant now();
 
+/// now() + `time`; kNever when that is beyond the clock. Any thread.
+[[nodiscard]] Instant after(Duration time);
+
 /// The time of CLOCK_REALTIME, for what outlives a process. Any thread.
 [[nodiscard]] UnixSeconds unix_now();
 

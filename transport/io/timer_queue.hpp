@@ -29,6 +29,7 @@ struct Timer::Node {
   }
 };
 
+/// Of the loop's thread.
 class TimerQueue {
  public:
   /// kNever when there is none.

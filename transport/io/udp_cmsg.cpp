@@ -79,10 +79,12 @@ class ControlWriter {
 
 }  // namespace
 
-std::uint32_t to_sockaddr(const SocketAddress& address, bool is_ipv6_socket,
+std::uint32_t to_sockaddr(const SocketAddress& address, SocketFamily socket,
                           sockaddr_storage& out) {
   if (!address.valid()) return 0;
-  if (is_ipv6_socket) {
+  // The kernel says ENETUNREACH, which may pass, where this never will.
+  if (socket == SocketFamily::ipv6 && address.is_ipv4()) return 0;
+  if (socket != SocketFamily::ipv4) {
     sockaddr_in6 in6{};
     in6.sin6_family = AF_INET6;
     in6.sin6_port = htons(address.port());

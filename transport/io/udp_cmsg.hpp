@@ -15,9 +15,16 @@ struct sockaddr_storage;
 
 namespace qpeer::io {
 
-/// Writes `address` for a socket of the given family (IPv4 becomes IPv4-mapped on an IPv6 socket);
-/// returns its length, 0 when such a socket cannot name it.
-[[nodiscard]] std::uint32_t to_sockaddr(const SocketAddress& address, bool is_ipv6_socket,
+/// Which addresses a socket reaches.
+enum class SocketFamily : u8 {
+  ipv4,
+  ipv6,        ///< IPv6 alone.
+  dual_stack,  ///< An IPv6 socket that reaches IPv4 too.
+};
+
+/// Writes `address` for a socket of the given family (IPv4 becomes IPv4-mapped on a dual-stack one);
+/// returns its length, 0 when such a socket cannot reach it.
+[[nodiscard]] std::uint32_t to_sockaddr(const SocketAddress& address, SocketFamily socket,
                                         sockaddr_storage& out);
 
 /// Unspecified when the family is neither IPv4 nor IPv6.

@@ -84,7 +84,8 @@ iovec io_of(Bytes bytes) { return {const_cast<u8*>(bytes.data()), bytes.size()};
 std::expected<UdpSocket, std::error_code> UdpSocket::bind(const SocketAddress& address,
                                                           const Options& options) {
   sockaddr_storage name{};
-  const auto size = to_sockaddr(address, address.is_ipv6(), name);
+  const auto size =
+      to_sockaddr(address, address.is_ipv6() ? SocketFamily::ipv6 : SocketFamily::ipv4, name);
   if (size == 0) return std::unexpected(std::make_error_code(std::errc::invalid_argument));
   const int fd = ::socket(address.is_ipv6() ? AF_INET6 : AF_INET,
                           SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -178,6 +179,11 @@ std::expected<std::size_t, std::error_code> UdpSocket::receive_trains(
   return count;
 }
 
+SocketFamily UdpSocket::family() const {
+  if (!is_ipv6_) return SocketFamily::ipv4;
+  return capabilities_.dual_stack ? SocketFamily::dual_stack : SocketFamily::ipv6;
+}
+
 // The source to ask for: none where the kernel has no choice, or must make it.
 SocketAddress UdpSocket::source_for(const Path& path) const {
   const bool ask = path.local.valid() && !path.local.is_wildcard() && capabilities_.packet_info &&
@@ -194,7 +200,7 @@ std::expected<bool, std::error_code> UdpSocket::send(const Transmit& transmit, B
                       .control = {},
                       .segmented = capabilities_.gso};
   if (transmit.segment_size == 0) departure.segment_size = std::max<std::size_t>(transmit.size, 1);
-  departure.name_size = to_sockaddr(transmit.path.remote, is_ipv6_, departure.name);
+  departure.name_size = to_sockaddr(transmit.path.remote, family(), departure.name);
   departure.control.source = source_for(transmit.path);
   departure.control.ecn = capabilities_.ecn ? transmit.ecn : Ecn::not_ect;
   departure.control.to_ipv4 = transmit.path.remote.is_ipv4();

@@ -21,6 +21,8 @@
 
 namespace qpeer::io {
 
+enum class SocketFamily : u8;
+
 /// What to ask of the kernel. Each switch allows something; capabilities() tells what came of it.
 struct UdpOptions {
   bool gso = true;            ///< Send trains with UDP_SEGMENT.
@@ -169,6 +171,7 @@ class UdpSocket {
   StepResult refused(Departure& departure, std::size_t size, int error);
   void gone(Departure& departure, std::size_t size);
   static void give_up(bool& ability, u8& refusals, int error);
+  [[nodiscard]] SocketFamily family() const;
   [[nodiscard]] SocketAddress source_for(const Path& path) const;
 
   SocketAddress local_;

@@ -178,6 +178,12 @@ void Recovery::on_pto(Instant now, FateHandler& fates) {
   }
 }
 
+void Recovery::on_refused(Instant now, FateHandler& fates) {
+  for (const PacketNumberSpace space : kSpaces) {
+    if (at(space).sent.ack_eliciting_outstanding() != 0) arm_probes(now, space, 2, fates);
+  }
+}
+
 void Recovery::arm_probes(Instant now, PacketNumberSpace id, unsigned count, FateHandler& fates) {
   Space& space = at(id);
   space.probes = std::max(space.probes, count);

@@ -84,6 +84,9 @@ class Recovery {
   /// oldest unacknowledged packets of the probed space are reported `lost` so that probes carry
   /// data, while their packets stay outstanding.
   void on_deadline(Instant now, FateHandler& fates);
+  /// The operating system refused datagrams, whose packets were reported as sent: arms probes as
+  /// on_deadline() does, at once and without back-off.
+  void on_refused(Instant now, FateHandler& fates);
   /// How many ack-eliciting probe packets must still be sent in this space, ignoring the window.
   [[nodiscard]] unsigned probes(PacketNumberSpace space) const;
 

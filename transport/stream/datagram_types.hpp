@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// What the application configures, is told, and can do wrong with unreliable datagrams. RFC 9221.
+// Configuration, figures and errors of unreliable datagrams. RFC 9221.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,7 @@
 
 namespace qpeer::transport {
 
-/// Told to the caller at once; leaves no trace.
+/// Returned at once; changes nothing.
 enum class DatagramError : u8 {
   disabled,    ///< The peer takes none; receiving: we announced none.
   too_large,   ///< For the peer or for a packet: see max_datagram_payload().
@@ -33,7 +33,7 @@ struct DatagramStats {
       0;                       ///< Of those sent: they reached the peer, if not its application.
   std::uint64_t unsent = 0;    ///< Dropped because packets became smaller while they waited.
   std::uint64_t received = 0;  ///< Taken from packets.
-  std::uint64_t unread = 0;    ///< Of those received: dropped because nobody read them in time.
+  std::uint64_t unread = 0;    ///< Of those received: dropped because they were not read in time.
 };
 
 }  // namespace qpeer::transport

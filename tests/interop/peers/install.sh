@@ -89,7 +89,8 @@ go_program() {
     GOFLAGS=-buildvcs=false CGO_ENABLED=0 quietly "$go/bin/go" build -o "$folder/bin/$1" "$here/hq.go" "$here/$1.go"
 }
 
-# npm_package FOLDER PACKAGE@VERSION: that version, or the newest that can be had of the same major version
+# npm_package FOLDER PACKAGE@VERSION: that version; where it cannot be had, the newest of the same major version,
+# or else the newest below it. npm_version tells which it was.
 npm_package() {
   local name=${2%@*} version=${2##*@} wanted
   command -v npm >/dev/null || unavailable "'npm' is missing: apt-get install npm"
@@ -168,7 +169,7 @@ main() {
   for peer; do
     declare -F "make_$peer" >/dev/null || { echo "install.sh: no peer '$peer'" >&2; exit 2; }
   done
-  mkdir -p "$folder/made"
+  mkdir -p "$folder/made" 2>/dev/null || unavailable "the folder $folder cannot be made: name another by XDG_CACHE_HOME"
   exec 9>"$folder/lock"
   flock -w 600 9 || { say "another installation does not end ($folder/lock is held)"; exit 1; }
   for peer; do

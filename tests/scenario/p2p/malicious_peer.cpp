@@ -112,7 +112,7 @@ MaliciousPeer::Line* MaliciousPeer::find(transport::ConnectionHandle handle) {
 
 void MaliciousPeer::on_event(const transport::EndpointEvent& event) {
   using Kind = transport::ConnectionEvent::Kind;
-  if (event.kind == transport::EndpointEvent::Kind::drained) return;
+  if (!event.event) return;  // The endpoint has drained.
   Line* known = find(event.connection);
   if (known == nullptr) {
     lines.emplace_back();
@@ -120,17 +120,17 @@ void MaliciousPeer::on_event(const transport::EndpointEvent& event) {
     known->handle = event.connection;
   }
   Line& line = *known;
-  switch (event.event.kind) {
+  switch (event.event->kind) {
     case Kind::connected:
       line.connected = true;
       if (on_connected) return on_connected(line);
       if (line.dialled && config.introduces) send_control(line, introduction(line));
       return;
     case Kind::stream:
-      return on_stream(line, event.event.stream);
+      return on_stream(line, event.event->stream);
     case Kind::closed:
       if (line.control) read_control(line);
-      line.closed = event.event.close;
+      line.closed = event.event->close;
       return;
     default:
       return;
@@ -167,7 +167,7 @@ void MaliciousPeer::read_control(Line& line) {
     if (line.reader.error() != p2p::ErrorCode::none) return;
     const auto message = line.reader.next();
     if (!message) continue;
-    line.received.push_back(*message);
+    line.control_received.push_back(*message);
     const auto* introduction = std::get_if<p2p::Introduction>(&*message);
     if (introduction != nullptr) line.theirs = *introduction;
     if (on_message) {

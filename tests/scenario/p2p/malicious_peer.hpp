@@ -47,7 +47,7 @@ class MaliciousPeer {
     p2p::ControlReader reader{};
     p2p::Nonce nonce{};  ///< Of our introduction.
     std::optional<p2p::Introduction> theirs{};
-    std::vector<p2p::ControlMessage> received{};
+    std::vector<p2p::ControlMessage> control_received{};
     std::map<StreamId, std::vector<u8>> received{};  ///< On streams of the application.
     std::vector<StreamId> received_whole{};
     std::map<StreamId, std::uint64_t> stopped{};
@@ -89,7 +89,7 @@ class MaliciousPeer {
   template <class M>
   [[nodiscard]] static std::vector<M> received(const Line& line) {
     std::vector<M> out;
-    for (const auto& message : line.received) {
+    for (const auto& message : line.control_received) {
       if (const M* found = std::get_if<M>(&message)) out.push_back(*found);
     }
     return out;

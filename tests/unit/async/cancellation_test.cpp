@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
+
 #include "qpeer/transport/async/sleep.hpp"
 #include "qpeer/transport/async/task_group.hpp"
 #include "qpeer/transport/io/event_loop.hpp"
@@ -71,6 +73,39 @@ TEST_F(CancellationTokenTest, AChildIsCancelledWithItsParentOrAlone) {
   EXPECT_TRUE(first.is_cancelled());
   EXPECT_TRUE(grandchild.is_cancelled());
   EXPECT_TRUE(token.child().is_cancelled());
+}
+
+TEST_F(CancellationTokenTest, AGrandchildIsCancelledAlsoWhenNobodyHoldsTheChild) {
+  const CancellationToken grandchild = token.child().child();
+  token.cancel();
+  EXPECT_TRUE(grandchild.is_cancelled());
+}
+
+TEST_F(CancellationTokenTest, ATaskMayCancelTheTokenThatItWaitsFor) {
+  auto body = [&]() -> Task<void> {
+    auto cancels = [&]() -> Task<void> {
+      token.cancel();
+      co_await sleep_for(loop, 1h);
+    };
+    const auto value = co_await unless_cancelled(token, cancels());
+    EXPECT_FALSE(value);
+  };
+  run(loop, body());
+}
+
+TEST_F(CancellationTokenTest, WhoGoesOnMayDropTheLastHandle) {
+  auto own = std::make_unique<CancellationToken>(loop);
+  auto body = [&](CancellationToken* stop) -> Task<void> {
+    co_await stop->cancelled();
+    own.reset();
+    ++ended;
+  };
+  tasks.spawn(body(own.get()));
+  tasks.spawn(body(own.get()));
+  own->cancel();
+  loop.poll();
+  loop.poll();
+  EXPECT_EQ(ended, 2);
 }
 
 TEST_F(CancellationTokenTest, ACancelledTaskIsDestroyedWithItsWait) {

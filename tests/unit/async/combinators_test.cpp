@@ -28,6 +28,29 @@ struct Counted {
   int* count;
 };
 
+// Awaitable that its test resumes by hand.
+struct ByHand {
+  static constexpr bool await_ready() noexcept { return false; }
+  void await_suspend(Waiter by) { waiter = by; }
+  static void await_resume() {}
+  void resume() const { Trampoline::resume(waiter); }
+  Waiter waiter;
+};
+
+// Awaitable through an operator beside its class.
+struct Wrapped {
+  int value;
+};
+auto operator co_await(const Wrapped& wrapped) {
+  struct Awaiter {
+    static constexpr bool await_ready() noexcept { return true; }
+    static void await_suspend(Waiter /*waiter*/) {}
+    [[nodiscard]] int await_resume() const { return value; }
+    int value;
+  };
+  return Awaiter{wrapped.value};
+}
+
 class CombinatorsTest : public testing::Test {
  protected:
   Task<int> after(Duration time, int value) {
@@ -86,6 +109,32 @@ TEST_F(CombinatorsTest, WithTimeoutOfWhatIsDoneNeverTimesOut) {
     co_return value.value_or(0);
   };
   EXPECT_EQ(run(loop, body()), 3);
+}
+
+TEST_F(CombinatorsTest, WithTimeoutOfTheLongestTimeThereIsNeverTimesOut) {
+  auto body = [&]() -> Task<int> {
+    const auto value = co_await with_timeout(Duration::max(), after(1ms, 7));
+    co_return value.value_or(0);
+  };
+  EXPECT_EQ(run(loop, body()), 7);
+}
+
+TEST_F(CombinatorsTest, WithTimeoutCancelsAWhenAnyWithAllOfItsBranches) {
+  auto body = [&]() -> Task<bool> {
+    const auto value = co_await with_timeout(
+        1ms, when_any(stuck(Counted(alive)), when_all(stuck(Counted(alive)), never.wait())));
+    EXPECT_EQ(alive, 0) << "before it goes on";
+    co_return value.has_value();
+  };
+  EXPECT_FALSE(run(loop, body()));
+}
+
+TEST_F(CombinatorsTest, TakeWhatHasItsCoAwaitBesideItsClass) {
+  auto body = [&]() -> Task<int> {
+    const auto value = co_await with_timeout(1s, Wrapped{7});
+    co_return value.value_or(0);
+  };
+  EXPECT_EQ(run(loop, body()), 7);
 }
 
 TEST_F(CombinatorsTest, WithTimeoutThrowsWhatItsTaskThrows) {
@@ -182,6 +231,76 @@ TEST_F(CombinatorsTest, WhenAllThrowsTheFirstExceptionAtOnceAndCancelsTheOthers)
     }
   };
   EXPECT_THROW(run(loop, body()), std::runtime_error);
+}
+
+TEST_F(CombinatorsTest, OfSeveralThatAreDoneWhileTheyBeginTheFirstCounts) {
+  ByHand one;
+  ByHand two;
+  auto fails = [](ByHand& when, const char* what) -> Task<void> {
+    co_await when;
+    throw std::runtime_error(what);
+  };
+  auto ends = [](ByHand& when) -> Task<void> { co_await when; };
+  auto resumes = [](const ByHand& first, const ByHand* second) -> Task<void> {
+    first.resume();
+    if (second != nullptr) second->resume();
+    throw std::runtime_error("own");
+    co_return;
+  };
+  auto body = [&]() -> Task<std::string> {
+    try {
+      (void)co_await when_all(fails(one, "one"), fails(two, "two"), resumes(two, &one));
+    } catch (const std::runtime_error& error) {
+      co_return error.what();
+    }
+    co_return "nothing was thrown";
+  };
+  EXPECT_EQ(run(loop, body()), "two");
+  auto vector = [&]() -> Task<std::string> {
+    try {
+      std::vector<Task<void>> tasks;
+      tasks.push_back(fails(one, "one"));
+      tasks.push_back(fails(two, "two"));
+      tasks.push_back(resumes(two, &one));
+      (void)co_await when_all(std::move(tasks));
+    } catch (const std::runtime_error& error) {
+      co_return error.what();
+    }
+    co_return "nothing was thrown";
+  };
+  EXPECT_EQ(run(loop, vector()), "two");
+  auto any = [&]() -> Task<std::size_t> {
+    const auto first = co_await when_any(ends(one), resumes(one, nullptr));
+    co_return first.index();
+  };
+  EXPECT_EQ(run(loop, any()), 0U);
+}
+
+TEST_F(CombinatorsTest, ABranchThatResumesAnotherByHandRunsOnUntilItWaits) {
+  ByHand hand;
+  std::string log;
+  auto waits = [&]() -> Task<int> {
+    co_await hand;
+    co_return 7;
+  };
+  auto resumes = [&](Counted held) -> Task<void> {
+    co_await sleep_for(loop, 1ms);
+    hand.resume();
+    log += "resumed ";
+    EXPECT_EQ(*held.count, 1);
+    EXPECT_EQ(co_await at_once(3), 3);
+    log += "runs ";
+    co_await never.wait();
+    log += "went on";
+  };
+  auto body = [&]() -> Task<int> {
+    const auto first = co_await when_any(waits(), resumes(Counted(alive)));
+    EXPECT_EQ(alive, 0) << "before it goes on";
+    log += "first";
+    co_return std::get<0>(first);
+  };
+  EXPECT_EQ(run(loop, body()), 7);
+  EXPECT_EQ(log, "resumed runs first");
 }
 
 TEST_F(CombinatorsTest, CancellingTheAwaitingTaskCancelsEachBranch) {

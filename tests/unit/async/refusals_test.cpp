@@ -1,13 +1,21 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// What the operating system refuses for good ends a connect() at once. RFC 9000 §14.
+// What the operating system refuses for good ends a connect() at once, and a socket that fails all.
+// RFC 9000 §14.
 #include <gtest/gtest.h>
 
 #include "qpeer/tests/unit/async/loopback.hpp"
+#include "qpeer/tests/unit/io/broken_socket.hpp"
 
 namespace qpeer::async {
 namespace {
 
-using AsyncRefusals = Loopback;
+class AsyncRefusals : public Loopback {
+ protected:
+  Task<bool> timed(Task<void> task) {
+    const auto done = co_await with_timeout(loop, 10s, std::move(task));
+    co_return done.has_value();
+  }
+};
 
 TEST_F(AsyncRefusals, AnAddressThatTheSocketCannotReachFailsAtOnce) {
   const auto body = [this]() -> Task<void> {
@@ -22,6 +30,27 @@ TEST_F(AsyncRefusals, AnAddressThatTheSocketCannotReachFailsAtOnce) {
   // Other connections are not disturbed.
   const Both both = run(loop, connect());
   EXPECT_EQ(both.client.info().remote, server->local_address());
+}
+
+TEST_F(AsyncRefusals, ASocketThatFailsEndsAllAndLetsNobodyWait) {
+  Both both = run(loop, connect());
+  io::testing_support::break_socket(client->local_address().port());
+  const auto body = [&]() -> Task<void> {
+    EXPECT_FALSE(co_await both.client.ping());
+    EXPECT_TRUE(client->error());
+    EXPECT_TRUE(both.client.is_closed());
+    const auto again = co_await client->connect(server->local_address(), connect_options);
+    if (again) co_return ADD_FAILURE() << "connected";
+    EXPECT_EQ(to_string(again.error()), to_string(co_await both.client.closed()));
+    auto early = client->connect_early(server->local_address(), connect_options);
+    if (!early) co_return ADD_FAILURE() << to_string(early.error());
+    EXPECT_TRUE(early->is_closed());
+    EXPECT_FALSE(co_await early->open_stream());
+    EXPECT_FALSE(co_await early->established());
+    co_await client->shut_down();
+  };
+  const auto result = run(loop, timed(body()));
+  EXPECT_TRUE(result) << "somebody still waits";
 }
 
 }  // namespace

@@ -99,6 +99,29 @@ TEST(TaskGroup, AnExceptionOfATaskThatATaskSpawnsDoesNotLeaveTheSpawn) {
   EXPECT_TRUE(went_on);
 }
 
+TEST(TaskGroup, AnExceptionOfOneThatJoinedKeepsNoneOfTheOthersWaiting) {
+  io::EventLoop loop;
+  int joined = 0;
+  auto idle = [](io::EventLoop& on) -> Task<void> { co_await sleep_for(on, 1h); };
+  auto join = [&joined](TaskGroup& group, bool fails) -> Task<void> {
+    co_await group.join();
+    ++joined;
+    if (fails) (void)co_await throws_at_once();
+  };
+  TaskGroup joiners;
+  {
+    TaskGroup group;
+    group.spawn(idle(loop));
+    joiners.spawn(join(group, true));
+    joiners.spawn(join(group, false));
+    EXPECT_THROW(group.cancel(), std::runtime_error);
+    EXPECT_EQ(joined, 2);
+    EXPECT_EQ(joiners.size(), 0U);
+    group.spawn(idle(loop));
+    group.cancel();
+  }
+}
+
 TEST(Spawn, AnExceptionLeavesTheLoopWhichCanGoOn) {
   io::EventLoop loop;
   spawn(loop, throws_after(loop));

@@ -12,6 +12,31 @@
 namespace qpeer::transport::test {
 namespace {
 
+// RFC 9287 §3.1: a server whose configuration has changed drops packets without the QUIC Bit. A client
+// that gets no answer sets it, until the server says again that it takes both.
+TEST(Handshake, WithoutAnAnswerTheQuicBitIsSet) {
+  const auto zeros = [](HandshakeFixture& client) {
+    int out = 0;
+    for (int i = 0; i < 200; ++i) out += client.handshake.next_quic_bit() ? 0 : 1;
+    return out;
+  };
+  ConnectionSetup setup;
+  setup.token_greases_quic_bit = true;
+  HandshakeFixture client(Side::client, std::move(setup));
+  EXPECT_GT(zeros(client), 0) << "the token says that the server takes both";
+  client.handshake.on_pto();
+  EXPECT_EQ(zeros(client), 0);
+  client.handshake.on_packet_authenticated(kNow, client.header(PacketType::initial), kPto);
+  EXPECT_TRUE(client.crypto(Level::initial, [&] {
+    auto parameters = client.peer_parameters();
+    parameters.grease_quic_bit = true;
+    return HandshakeFixture::receive_parameters(client.session(), parameters);
+  }));
+  EXPECT_GT(zeros(client), 0);
+  client.handshake.on_pto();
+  EXPECT_GT(zeros(client), 0) << "what the server said holds for this connection";
+}
+
 TEST(Handshake, TakesLongHeaderPacketsOfItsPeerOnly) {
   HandshakeFixture server(Side::server);
   wire::ProtectedHeader initial = server.header(PacketType::initial);

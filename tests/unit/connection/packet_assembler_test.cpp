@@ -22,8 +22,8 @@ namespace {
 using Train = PacketAssembler::Train;
 
 struct AssemblerFixture : HandshakeFixture {
-  explicit AssemblerFixture(Side side)
-      : HandshakeFixture(side),
+  explicit AssemblerFixture(Side side, ConnectionSetup setup = {})
+      : HandshakeFixture(side, std::move(setup)),
         recovery(side, {.pacing = false}, make_new_reno(1200)),
         streams(side, StreamConfig{}),
         local_cids(issuer),
@@ -241,7 +241,29 @@ TEST(FrameSources, AClosingConnectionSendsItsCloseAlone) {
   client.lifetime.enter_closing(kNow, application_close(1, "bye"), kPto);
   EXPECT_EQ(client.frames_of(client.datagram()),
             std::vector{wire::FrameType::connection_close_application});
+}
+
+// RFC 9000 §10.2.3: a server may have no keys for a close in 0-RTT.
+TEST(FrameSources, AConnectionThatClosesEarlySendsNoEarlyPacket) {
+  ConnectionSetup setup;
+  setup.session_ticket = SessionTicket{};
+  setup.session_ticket->session = {7, 7};
+  setup.early_data = EarlyDataPolicy::resend;
+  AssemblerFixture client(Side::client, std::move(setup));
+  ASSERT_EQ(client.handshake.early_data(), EarlyData::offered);
+  EXPECT_TRUE(client.sources.can_send(Level::zero_rtt));
+  client.pings.send();
+  const auto type = [](MutableBytes datagram) {
+    return datagram.empty() ? 0 : (datagram[0] & 0x30) >> 4;
+  };
+  constexpr int kZeroRtt = 1;  // RFC 9000 §17.2.3.
+  EXPECT_EQ(type(client.datagram()), kZeroRtt);
+  client.pings.send();
+  client.lifetime.enter_closing(kNow, application_close(1, "bye"), kPto);
   EXPECT_FALSE(client.sources.can_send(Level::zero_rtt));
+  const MutableBytes last = client.datagram();
+  ASSERT_FALSE(last.empty()) << "the close leaves in an Initial";
+  EXPECT_NE(type(last), kZeroRtt);
 }
 
 // [rfc9000-8.2.2-5]: an answer asks for a large datagram, which a small limit does not allow.
@@ -256,7 +278,9 @@ TEST(PacketAssembler, ExpandsADatagramThatAnswersAChallenge) {
   EXPECT_EQ(server.datagram().size(), 1200U);
   EXPECT_TRUE(server.padded);
   server.paths.on_path_challenge(kNow, *incoming, id_of(1), {.data = {2}});
-  EXPECT_LE(server.datagram(500).size(), 500U);
+  const MutableBytes small = server.datagram(500);
+  EXPECT_EQ(small.size(), 500U);
+  EXPECT_EQ(server.frames_of(small), std::vector{wire::FrameType::path_response});
 }
 
 // RFC 9000 §21.4: some numbers are never sent.

@@ -149,8 +149,23 @@ TEST(Paths, ChallengesAreAnsweredOnTheirPath) {
   EXPECT_EQ(probe->path.remote, address(3));
   ASSERT_EQ(probe->responses.size(), 1U);
   EXPECT_EQ(probe->responses[0].data[0], 42);
-  EXPECT_LE(probe->size, 3 * 1200U);
+  EXPECT_EQ(probe->size, 1200U);
   EXPECT_TRUE(server.observer.changes.empty()) << "a probe is no migration";
+}
+
+// [rfc9000-8.2.2-6]: an answer is no larger than three times what came from there.
+TEST(Paths, AnswersToSmallChallengesAreSmall) {
+  const auto answer = [](std::size_t received) {
+    PathsFixture server(Side::server);
+    auto datagram = server.receive(from_peer(address(3)), received);
+    EXPECT_TRUE(datagram);
+    server.paths.on_path_challenge(at(1s), *datagram, id_of(1), {.data = {42}});
+    const auto probe = server.probe(at(1s));
+    return probe ? probe->size : 0;
+  };
+  EXPECT_EQ(answer(100), 300U);
+  EXPECT_EQ(answer(27), 81U);
+  EXPECT_EQ(answer(26), 0U) << "78 bytes have no room for a packet";
 }
 
 // The present path is never the one that goes.
@@ -249,6 +264,41 @@ TEST(Paths, AProbeOfTheSizeGrowsTheDatagrams) {
   unknown.stream.value = 99;
   client.paths.on_mtu_probe_fate(at(2s), unknown, Fate::lost);
   client.check();
+}
+
+// RFC 9000 §14: what the operating system refuses to send needs no three losses to be too large.
+TEST(Paths, AProbeOfTheSizeThatIsRefusedHasFailedAtOnce) {
+  PathsFixture client(Side::client);
+  const Path path = client.paths.active().address;
+  const auto probe = [&] {
+    client.paths.active().mtu.on_full_datagram();
+    const auto due = client.paths.next_probe(at(1s), 1500);
+    if (!due || !due->is_mtu_probe) return std::size_t{0};
+    std::vector<u8> storage(due->size);
+    PacketWriter out(storage, wire::PacketType::one_rtt);
+    client.paths.write_probe(at(1s), *due, client.random, out);
+    return due->size;
+  };
+  const std::size_t first = probe();
+  ASSERT_EQ(first, 1472U);
+  EXPECT_EQ(probe(), 0U) << "it is on its way";
+  EXPECT_FALSE(client.paths.on_datagram_too_large(at(1s), path, first));
+  const std::size_t second = probe();
+  EXPECT_GT(second, 1200U);
+  EXPECT_LT(second, first);
+  EXPECT_FALSE(client.paths.on_datagram_too_large(at(1s), from_peer(address(9)), second));
+  EXPECT_EQ(probe(), 0U) << "that was another path";
+  EXPECT_EQ(client.paths.datagram_size(), 1200U);
+}
+
+TEST(Paths, DatagramsThatAreRefusedFallToTheBase) {
+  PathsFixture client(Side::client, {.max_datagram_size = 1452});
+  const Path path = client.paths.active().address;
+  EXPECT_FALSE(client.paths.on_datagram_too_large(at(1s), path, 1200));
+  EXPECT_EQ(client.paths.datagram_size(), 1452U);
+  EXPECT_TRUE(client.paths.on_datagram_too_large(at(1s), path, 1452));
+  EXPECT_EQ(client.paths.datagram_size(), 1200U);
+  EXPECT_FALSE(client.paths.on_datagram_too_large(at(1s), path, 1452)) << "it is done already";
 }
 
 TEST(Paths, NoPathTakesMoreThanThePeerDoes) {

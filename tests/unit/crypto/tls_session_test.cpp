@@ -53,6 +53,29 @@ TEST(TlsSession, CompletesInTheOrderOfTheRfc) {
   EXPECT_EQ(pair.server.session->server_name(), "server.test");
 }
 
+// What is not known yet is empty, and no question ends the process.
+TEST(TlsSession, AnswersEveryQuestionAtEveryStageOfTheHandshake) {
+  const auto ask = [](const TlsPeer& peer) {
+    EXPECT_FALSE(peer.session->is_complete());
+    EXPECT_EQ(peer.session->read_level(), kInitial);
+    EXPECT_EQ(peer.session->early_data(), EarlyData::none);
+    EXPECT_FALSE(peer.session->is_resumed());
+    EXPECT_EQ(peer.session->alpn(), "");
+    EXPECT_EQ(peer.session->group(), "");
+    EXPECT_TRUE(peer.session->peer_certificate().der.empty());
+    return peer.session->server_name();
+  };
+  TlsPair pair;
+  EXPECT_EQ(ask(pair.server), "");
+  EXPECT_EQ(ask(pair.client), "server.test");
+  pair.change = [&](const TlsPeer& from, Flight& flight) {
+    if (&from == &pair.client) flight.bytes.resize(flight.bytes.size() / 2);
+  };
+  pair.run();
+  EXPECT_EQ(ask(pair.server), "") << "half a ClientHello";
+  EXPECT_EQ(ask(pair.client), "server.test");
+}
+
 // RFC 9001 §4.1.1: the client is done with its Finished, the server not before it has seen that.
 TEST(TlsSession, ServerIsNotCompleteBeforeTheClientsFinished) {
   TlsPair pair;

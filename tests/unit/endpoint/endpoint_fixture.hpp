@@ -17,10 +17,11 @@ inline constexpr Instant kNow{1s};
 
 class EndpointFixture : public testing::Test {
  protected:
-  ConnectionHandle connect(const SocketAddress& remote = SocketAddress::loopback4(4433)) {
+  ConnectionHandle connect(const SocketAddress& remote = SocketAddress::loopback4(4433),
+                           const ConnectionConfig& connection = {}) {
     const auto tls = crypto::make_tls_context({.alpn = {"test/1"}});
     EXPECT_TRUE(tls);
-    const auto handle = endpoint.connect(kNow, remote, {.tls = *tls});
+    const auto handle = endpoint.connect(kNow, remote, {.tls = *tls, .connection = connection});
     EXPECT_TRUE(handle);
     return *handle;
   }

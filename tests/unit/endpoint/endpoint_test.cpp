@@ -48,10 +48,12 @@ TEST_F(EndpointTest, EmitsDrainedOnce) {
       EXPECT_EQ(drained, 0) << "the last event";
       if (event->kind == EndpointEvent::Kind::drained) {
         EXPECT_TRUE(endpoint.idle());
+        EXPECT_FALSE(event->event) << "no connection looks like a new one";
         ++drained;
       } else {
         EXPECT_EQ(event->connection, handle);
-        closed += event->event.kind == ConnectionEvent::Kind::closed ? 1 : 0;
+        ASSERT_TRUE(event->event);
+        closed += event->event->kind == ConnectionEvent::Kind::closed ? 1 : 0;
       }
     }
     if (drained == 0) (void)poll_all(now);  // Not needed for the last event.
@@ -62,6 +64,39 @@ TEST_F(EndpointTest, EmitsDrainedOnce) {
   }
   EXPECT_EQ(closed, 1);
   EXPECT_EQ(drained, 1);
+}
+
+// Each connection drains three PTOs after its end, and each PTO depends on the round trip. Nothing is
+// sent meanwhile, so that nothing need be polled for datagrams.
+TEST_F(EndpointTest, HasDrainedWhenTheLastOfSeveralConnectionsHas) {
+  const ConnectionHandle slow = connect(SocketAddress::loopback4(1), {.initial_rtt = 500ms});
+  const ConnectionHandle quick = connect(SocketAddress::loopback4(1), {.initial_rtt = 50ms});
+  EXPECT_GE(poll_all(kNow), 2);
+  endpoint.shut_down(kNow, 0, {});
+  const auto event = [&] {
+    auto out = endpoint.poll_event();
+    EXPECT_TRUE(!out || out->kind == EndpointEvent::Kind::drained ||
+                out->event->kind == ConnectionEvent::Kind::closed);
+    return out;
+  };
+  EXPECT_TRUE(event());
+  EXPECT_TRUE(event());
+  EXPECT_FALSE(event());
+  EXPECT_EQ(poll_all(kNow), 2) << "CONNECTION_CLOSE of both";
+  const Instant first = endpoint.next_deadline();
+  endpoint.on_deadline(first);
+  EXPECT_FALSE(event()) << "the other one has not drained";
+  EXPECT_FALSE(endpoint.idle());
+  const Instant second = endpoint.next_deadline();
+  ASSERT_GT(second, first);
+  ASSERT_NE(second, kNever);
+  endpoint.on_deadline(second);
+  const auto last = event();
+  ASSERT_TRUE(last);
+  EXPECT_EQ(last->kind, EndpointEvent::Kind::drained);
+  EXPECT_TRUE(endpoint.idle());
+  EXPECT_EQ(endpoint.find(slow), nullptr);
+  EXPECT_EQ(endpoint.find(quick), nullptr);
 }
 
 TEST_F(EndpointTest, HasDrainedAtOnceWithoutAConnectionButOnlyAfterItsShutDown) {

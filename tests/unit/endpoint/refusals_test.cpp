@@ -15,7 +15,7 @@ class Refusals : public EndpointFixture {
   /// The next connection to end, and why.
   std::optional<EndpointEvent> closed() {
     while (auto event = endpoint.poll_event()) {
-      if (event->event.kind == ConnectionEvent::Kind::closed) return event;
+      if (event->event->kind == ConnectionEvent::Kind::closed) return event;
     }
     return std::nullopt;
   }
@@ -36,8 +36,8 @@ TEST_F(Refusals, ADatagramOfTheLeastSizeThatIsTooLargeEndsTheAttempt) {
   const auto event = closed();
   ASSERT_TRUE(event);
   EXPECT_EQ(event->connection, handle);
-  EXPECT_NE(to_string(event->event.close).find("1,200 bytes"), std::string::npos)
-      << to_string(event->event.close);
+  EXPECT_NE(to_string(event->event->close).find("1,200 bytes"), std::string::npos)
+      << to_string(event->event->close);
   // What is left to be sent may be refused as well, which changes nothing.
   while (const auto last = poll_transmit()) endpoint.on_refused(kNow, *last, kTooLarge);
   EXPECT_FALSE(closed());
@@ -63,7 +63,48 @@ TEST_F(Refusals, OfOnePathEndNoOtherAttempt) {
   EXPECT_FALSE(closed());
 }
 
-// A larger one is for path MTU discovery; a network may come back, and memory be free again.
+// The interface carries 1,200 bytes and no more: the ClientHello leaves again at once in datagrams of
+// that size, not after two time-outs of loss recovery.
+TEST_F(Refusals, LargerDatagramsThatAreTooLargeBecomeSmallerAtOnce) {
+  (void)connect(server, {.max_datagram_size = 1452});
+  const auto large = poll_transmit();
+  ASSERT_TRUE(large);
+  ASSERT_GT(large->segment_size, 1200U);
+  ASSERT_FALSE(poll_transmit());
+  endpoint.on_refused(kNow, *large, kTooLarge);
+  const auto small = poll_transmit();
+  ASSERT_TRUE(small) << "nothing is sent again";
+  EXPECT_LE(small->segment_size, 1200U);
+  EXPECT_GT(small->size, 1200U) << "the ClientHello takes two datagrams";
+  EXPECT_FALSE(poll_transmit());
+  EXPECT_FALSE(closed());
+  endpoint.on_refused(kNow, *small, kTooLarge);
+  EXPECT_TRUE(closed()) << "1,200 bytes are too large as well";
+}
+
+TEST_F(Refusals, OfAnotherPathMakeNothingSmaller) {
+  (void)connect(server, {.max_datagram_size = 1452});
+  auto large = poll_transmit();
+  ASSERT_TRUE(large);
+  large->path.remote = server.with_port(4434);
+  endpoint.on_refused(kNow, *large, kTooLarge);
+  EXPECT_FALSE(poll_transmit());
+}
+
+TEST_F(Refusals, AttemptsAreCountedWhileTheyAreInFlight) {
+  EXPECT_EQ(endpoint.stats().attempts, 0U);
+  (void)connect(server);
+  (void)connect(server);
+  (void)connect(server.with_port(4434));
+  EXPECT_EQ(endpoint.stats().attempts, 3U);
+  endpoint.on_refused(kNow, {.path = {.local = {}, .remote = server}, .size = 1200}, kTooLarge);
+  EXPECT_TRUE(closed());
+  EXPECT_TRUE(closed());
+  EXPECT_FALSE(closed());
+  EXPECT_EQ(endpoint.stats().attempts, 1U);
+}
+
+// A larger one is no reason to end; a network may come back, and memory be free again.
 TEST_F(Refusals, ThatMayPassEndNothing) {
   (void)connect(server);
   Transmit transmit{.path = {.local = {}, .remote = server}, .size = 1201, .segment_size = 1201};

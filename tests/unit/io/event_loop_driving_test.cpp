@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,7 +15,9 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "qpeer/tests/unit/io/loop_testing.hpp"
@@ -182,6 +185,77 @@ TEST(EventLoop, PostingIsNoWake) {
   EXPECT_EQ(wakes, 0);
 }
 
+// Posts another of its kind when it goes, a few times.
+class PostsAtItsEnd {
+ public:
+  PostsAtItsEnd(EventLoop& loop, int& ended, int more)
+      : loop_(&loop), ended_(&ended), more_(more) {}
+  PostsAtItsEnd(PostsAtItsEnd&& other) noexcept
+      : loop_(std::exchange(other.loop_, nullptr)), ended_(other.ended_), more_(other.more_) {}
+  PostsAtItsEnd& operator=(PostsAtItsEnd&&) = delete;
+  ~PostsAtItsEnd() {
+    if (loop_ == nullptr) return;
+    ++*ended_;
+    if (more_ > 0) loop_->post([next = PostsAtItsEnd(*loop_, *ended_, more_ - 1)] { (void)next; });
+  }
+
+ private:
+  EventLoop* loop_;
+  int* ended_;
+  int more_;
+};
+
+TEST(EventLoop, WhatIsDestroyedWithItMayPost) {
+  int ended = 0;
+  {
+    EventLoop loop;
+    for (int i = 0; i < 3; ++i) loop.post([held = PostsAtItsEnd(loop, ended, 4)] { (void)held; });
+  }
+  EXPECT_EQ(ended, 15) << "nothing is leaked";
+}
+
+TEST(EventLoop, WhatItCallsAfterAWakeMaySetAnother) {
+  EventLoop loop;
+  int second = 0;
+  loop.on_wake([&, held = std::make_unique<int>(7)] {
+    loop.on_wake([&] { ++second; });
+    EXPECT_EQ(*held, 7);
+  });
+  loop.wake();
+  loop.poll();
+  EXPECT_EQ(second, 0);
+  loop.wake();
+  loop.poll();
+  EXPECT_EQ(second, 1);
+}
+
+// How many of five loops can be made, one after another, with `count` descriptors left.
+int loops_with_descriptors_left(int count) {
+  std::vector<int> free(1, ::dup(0));
+  for (int i = 0; i < count; ++i) free.push_back(::dup(0));
+  for (const int fd : free) ::close(fd);
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  const rlimit low{.rlim_cur = static_cast<rlim_t>(free.back()), .rlim_max = limit.rlim_max};
+  ::setrlimit(RLIMIT_NOFILE, &low);
+  int made = 0;
+  for (int i = 0; i < 5; ++i) {
+    try {
+      const EventLoop loop;
+      ++made;
+    } catch (const std::system_error&) {
+      continue;
+    }
+  }
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+  return made;
+}
+
+TEST(EventLoop, ThatCannotBeMadeLeavesNoDescriptorOpen) {
+  for (const int left : {0, 1, 2}) EXPECT_EQ(loops_with_descriptors_left(left), 0);
+  EXPECT_EQ(loops_with_descriptors_left(3), 5);
+}
+
 TEST(EventLoop, NextDeadlineIsWhenTheNextTurnHasWork) {
   EventLoop loop;
   EXPECT_EQ(loop.next_deadline(), kNever);
@@ -238,6 +312,10 @@ TEST(EventLoop, TheCurrentOneIsTheOneThatTurnsElseTheNewest) {
     EventLoop* elsewhere = &first;
     std::jthread([&] { elsewhere = EventLoop::current(); }).join();
     EXPECT_EQ(elsewhere, nullptr);
+    {
+      const EventLoop third;
+    }
+    EXPECT_EQ(EventLoop::current(), &second) << "the newest of those that exist";
   }
   EXPECT_EQ(EventLoop::current(), nullptr);
 }

@@ -174,5 +174,23 @@ TEST_F(DiscoveryTest, OnlyNodesAnswerWhoAsksForPeers) {
   EXPECT_EQ(sent_on<Peers>(connection).size(), 1U);
 }
 
+TEST_F(DiscoveryTest, TheWinnerCountsAmongTheCandidatesThatWereTried) {
+  bootstraps(1);
+  succeeds(1);
+  auto bootstrapped = emitted<Bootstrapped>();
+  ASSERT_EQ(bootstrapped.size(), 1U);
+  EXPECT_EQ(bootstrapped[0].tried, 1U);
+}
+
+TEST_F(DiscoveryTest, FailedOnesAndThoseOnTheirWayWereTriedToo) {
+  bootstraps(5);
+  dials(3);
+  fails(1);
+  succeeds(2);
+  auto bootstrapped = emitted<Bootstrapped>();
+  ASSERT_EQ(bootstrapped.size(), 1U);
+  EXPECT_EQ(bootstrapped[0].tried, source.dials.size());
+}
+
 }  // namespace
 }  // namespace qpeer::p2p

@@ -4,6 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+#include <vector>
+
 #include "qpeer/tests/unit/p2p/owners_fixture.hpp"
 
 namespace qpeer::p2p {
@@ -150,6 +153,21 @@ TEST_F(DiallerTest, IntroducesUsWithThePortThatWeListenOn) {
   EXPECT_EQ(sent[0].nonce, connection.control.nonce());
   ASSERT_EQ(sent[0].advertised.size(), 1U);
   EXPECT_EQ(sent[0].advertised[0].port(), config.listen_port);
+}
+
+TEST_F(KnownNodesTest, RemembersABoundedNumberOfTriedCandidates) {
+  std::vector<Candidate> contacts;
+  for (std::size_t i = 0; i <= KnownNodes::kMaxTried; ++i) {
+    contacts.push_back({.address = address_of(1).with_port(static_cast<std::uint16_t>(i + 1))});
+  }
+  std::set<SocketAddress> picked;
+  for (std::size_t i = 0; i <= KnownNodes::kMaxTried; ++i) {
+    const auto candidate = known.pick(now, contacts, anybody, random);
+    ASSERT_TRUE(candidate);
+    EXPECT_TRUE(picked.insert(candidate->address).second) << "none is picked again so soon";
+    EXPECT_TRUE(known.consistent());
+  }
+  EXPECT_TRUE(known.pick(now, contacts, anybody, random)) << "the older ones are forgotten";
 }
 
 }  // namespace

@@ -126,12 +126,28 @@ class OwnersFixture : public testing::Test {
   }
   FakeConnection& outbound_of(const Peer& peer) { return source.of(connections[peer.outbound]); }
 
+  /// As the Node does with what is for the application.
+  void hand_on_link_events() {
+    std::vector<OwnerEvent> others;
+    while (auto event = queue.take_posted()) {
+      if (const auto* up = std::get_if<LinkUp>(&*event)) {
+        queue.emit(*up);
+      } else if (const auto* down = std::get_if<LinkDown>(&*event)) {
+        queue.emit(*down);
+      } else {
+        others.push_back(std::move(*event));
+      }
+    }
+    for (OwnerEvent& event : others) queue.post(std::move(event));
+  }
   std::vector<OwnerEvent> posted_events() {
+    hand_on_link_events();
     std::vector<OwnerEvent> out;
     while (auto event = queue.take_posted()) out.push_back(std::move(*event));
     return out;
   }
   std::vector<NodeEvent> emitted_events() {
+    hand_on_link_events();
     std::vector<NodeEvent> out;
     while (auto event = queue.take_emitted()) out.push_back(std::move(*event));
     return out;

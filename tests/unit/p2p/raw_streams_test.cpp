@@ -38,7 +38,8 @@ class RawStreamsTest : public OwnersFixture {
 
   using Kind = transport::StreamEvent::Kind;
   StreamIndex index{};
-  RawStreams raw{connections, queue, index};
+  InboxBudget budget{config};
+  RawStreams raw{connections, queue, index, budget};
   PeerConnection& connection = connected(1, true);
   FakeConnection& transport = source.of(connection);
 };
@@ -119,6 +120,15 @@ TEST_F(RawStreamsTest, IsLostWithItsConnection) {
   for (const auto& [stream, lost] : index.take_all(connection.slot)) raw.on_lost(lost);
   EXPECT_FALSE(raw.contains(*id));
   EXPECT_EQ(emitted<StreamActivity>().at(0).kind, StreamActivity::Kind::lost);
+}
+
+TEST_F(RawStreamsTest, IsNotGivenOnceItIsLostOrCancelled) {
+  adopts(StreamId::make(Side::server, false, 1));
+  for (const auto& [stream, lost] : index.take_all(connection.slot)) raw.on_lost(lost);
+  EXPECT_TRUE(raw.consistent());
+  raw.cancel(adopts(StreamId::make(Side::server, false, 2)));
+  EXPECT_TRUE(raw.consistent());
+  EXPECT_FALSE(raw.next());
 }
 
 TEST_F(RawStreamsTest, ACancelledOneIsResetBothWays) {

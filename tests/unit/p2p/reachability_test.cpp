@@ -203,5 +203,32 @@ TEST_F(ReachabilityTest, WhoDoesNotTakeUsAsANodeIsLeft) {
   EXPECT_TRUE(outbound.has_ended());
 }
 
+TEST_F(ReachabilityTest, ADialBackThatWeCannotSendIsNoFailureOfThePeer) {
+  Peer& peer = comes(1);
+  PeerConnection& dial_back = *dial_back_to(peer);
+  const ConnectionEnd end{.why = "the system sends nothing", .is_our_failure = true};
+  peers.retire(dial_back, end);
+  reachability.on_dial_back_ended(now, dial_back, end);
+  EXPECT_EQ(last_verdict(), Verdict::try_again_later);
+}
+
+TEST_F(ReachabilityTest, WhatWasNotBegunHasNotFailed) {
+  source.refuses = transport::ConnectError::bad_address;
+  comes(1);
+  EXPECT_EQ(reachability.stats().dial_backs, 0U);
+  EXPECT_EQ(reachability.stats().failed, 0U);
+  source.refuses.reset();
+  config.advertised = {address_of(2)};
+  comes(2);
+  EXPECT_EQ(reachability.stats().dial_backs, 0U);
+  EXPECT_EQ(reachability.stats().failed, 0U);
+}
+
+TEST_F(ReachabilityTest, OneThatIsNotNeededAnyMoreHasNotFailed) {
+  reachability.cancel(now, comes(1));
+  EXPECT_EQ(reachability.stats().dial_backs, 1U);
+  EXPECT_EQ(reachability.stats().failed, 0U);
+}
+
 }  // namespace
 }  // namespace qpeer::p2p

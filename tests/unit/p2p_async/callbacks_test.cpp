@@ -2,8 +2,10 @@
 // Streams and datagrams of peers, with callbacks alone.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -110,6 +112,83 @@ TEST_F(PeerCallbacks, ThatThrowLeaveTheLoopAndLoseNoEvent) {
   }
   EXPECT_TRUE(linked);
   EXPECT_EQ(thrown, 1);
+}
+
+// What of the kinds of Arrival it is, in a letter.
+char kind_of(const Arrival& arrival) { return "mrsd"[arrival.index()]; }
+
+TEST_F(PeerCallbacks, TakeWhateverArrives) {
+  AsyncNode server = node();
+  AsyncNode other = node();
+  AsyncClient asking = client();
+  std::string kinds;
+  std::vector<Arrival> kept;
+  server.on_arrival([&](Arrival arrival) {
+    kinds += kind_of(arrival);
+    kept.push_back(std::move(arrival));
+  });
+  const NodePeer from_node = link(other, server);
+  const ServerPeer from_client = link(asking, server);
+  from_node.send(as_bytes("message"), [](auto) {});
+  from_client.request(as_bytes("question"), [](auto) {});
+  from_client.open_stream([](auto stream) {
+    if (!stream) return;
+    auto held = std::make_shared<PeerStream>(std::move(*stream));
+    held->write(as_bytes("stream"), [held](auto) { (void)held->finish(); });
+  });
+  EXPECT_TRUE(from_client.send_datagram(as_bytes("datagram")));
+  EXPECT_TRUE(turn_until([&] { return kinds.size() == 4; })) << kinds;
+  std::ranges::sort(kinds);
+  EXPECT_EQ(kinds, "dmrs");
+}
+
+// The calls that no other test makes in this form.
+TEST_F(PeerCallbacks, StandForEachCallThatWaits) {
+  AsyncNode server = node();
+  AsyncNode other = node();
+  AsyncClient asking = client();
+  std::string log;
+  const PeerAddress contact = server.contact();
+  server.on_request([&](IncomingRequest request) {
+    auto held = std::make_shared<IncomingRequest>(std::move(request));
+    held->reply(held->data(), [&, held](auto sent) { log += sent ? "replied " : "? "; });
+  });
+  other.bootstrap(std::span(&contact, 1), [&](auto peer) {
+    if (!peer) return;
+    peer->ping([&](auto trip) { log += trip ? "node " : "? "; });
+  });
+  asking.bootstrap(std::span(&contact, 1), [&](auto peer) {
+    if (!peer) return;
+    peer->ping([&](auto trip) { log += trip ? "client " : "? "; });
+    peer->request(as_bytes("Q"), [](auto) {});
+  });
+  EXPECT_TRUE(turn_until([&] { return log.size() == 20; })) << log;
+  asking.connect(contact, [&](auto peer) { log += peer ? "connected " : "? "; });
+  EXPECT_TRUE(turn_until([&] { return log.ends_with("connected "); })) << log;
+  asking.shut_down([&] { log += "ended"; });
+  EXPECT_TRUE(turn_until([&] { return log.ends_with("ended"); })) << log;
+}
+
+TEST_F(PeerCallbacks, OfArrivalsThatThrowAreCalledAgainForTheNext) {
+  AsyncNode a = node();
+  AsyncNode b = node();
+  const NodePeer peer = link(a, b);
+  std::vector<std::string> got;
+  b.on_message([&](const Message& message) {
+    got.emplace_back(as_text(message.data));
+    throw std::runtime_error("mine");
+  });
+  int thrown = 0;
+  for (const char* text : {"one", "two", "three"}) peer.send(as_bytes(text), [](auto) {});
+  for (const Instant give_up = io::now() + 10s; thrown < 3 && io::now() < give_up;) {
+    try {
+      loop.run_once(100ms);
+    } catch (const std::runtime_error&) {
+      ++thrown;
+    }
+  }
+  EXPECT_EQ(thrown, 3);
+  EXPECT_EQ(got, (std::vector<std::string>{"one", "two", "three"}));
 }
 
 }  // namespace

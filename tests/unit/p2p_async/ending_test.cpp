@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <expected>
 #include <memory>
 #include <optional>
 #include <string>
 
+#include "qpeer/tests/unit/io/broken_socket.hpp"
 #include "qpeer/tests/unit/p2p_async/peers_fixture.hpp"
 
 namespace qpeer::p2p {
@@ -180,6 +182,51 @@ TEST_F(AsyncNodeTest, ADestroyedNodeCallsNobody) {
   a.reset();
   turn_for(50ms);
   EXPECT_EQ(guard.use_count(), 1) << "a task of the node is left";
+}
+
+template <class T>
+std::optional<PeerError> error_of(const std::expected<T, PeerError>& result) {
+  return result ? std::nullopt : std::optional(result.error());
+}
+
+TEST_F(AsyncNodeTest, ASocketThatFailsLetsNobodyWait) {
+  NodeOptions with_one_socket = options();
+  with_one_socket.probe_port = false;
+  AsyncNode a = node(std::move(with_one_socket));
+  AsyncNode b = node();
+  const NodePeer peer = link(a, b);
+  io::testing_support::break_socket(a.local_address().port());
+  auto body = [&]() -> async::Task<void> {
+    for (int i = 0; i < 2; ++i) {
+      const auto sent = co_await peer.send(as_bytes("hello"));
+      EXPECT_EQ(error_of(sent), PeerError::shut_down);
+      EXPECT_TRUE(a.error());
+    }
+    const auto trip = co_await peer.ping();
+    EXPECT_EQ(error_of(trip), PeerError::shut_down);
+    const auto stream = co_await peer.open_stream();
+    EXPECT_EQ(error_of(stream), PeerError::shut_down);
+    EXPECT_EQ(error_of(peer.send_datagram(as_bytes("x"))), PeerError::shut_down);
+    const auto message = co_await a.next_message();
+    EXPECT_FALSE(message);
+    const PeerAddress contact = b.contact();
+    const auto again = co_await a.bootstrap(contact);
+    EXPECT_FALSE(again);
+    co_await a.shut_down(Duration::max());
+  };
+  finish(body());
+}
+
+TEST_F(AsyncNodeTest, ShutsDownWithoutHasteWhenToldSo) {
+  AsyncNode a = node();
+  AsyncNode b = node();
+  const NodePeer peer = link(a, b);
+  bool sent = false;
+  peer.send(as_bytes("hello"), [&](auto result) { sent = result.has_value(); });
+  turn_for(1ms);
+  auto body = [&]() -> async::Task<void> { co_await a.shut_down(Duration::max()); };
+  finish(body());
+  EXPECT_TRUE(sent);
 }
 
 TEST_F(AsyncNodeTest, MovesAndReplacesLikeAValue) {

@@ -8,7 +8,9 @@
 #include <cstdlib>
 #include <filesystem>
 #include <optional>
+#include <stdexcept>
 #include <string>
+#include <string_view>
 #include <system_error>
 
 #include "qpeer/tests/unit/p2p_async/peers_fixture.hpp"
@@ -258,9 +260,34 @@ TEST_F(AsyncNodeTest, ACacheThatCannotBeSavedEndsNothing) {
   finish(body());
 }
 
+TEST_F(AsyncNodeTest, AWarningThatThrowsLeavesTheLoopAndHoldsNothingUp) {
+  const Folder folder;
+  NodeOptions keeping = options();
+  keeping.on_warning = [](std::string_view /*text*/) { throw std::runtime_error("mine"); };
+  std::filesystem::create_directory(folder.file("sub"));
+  keeping.cache_path = folder.file("sub/cache");
+  keeping.save_delay = 1h;
+  AsyncNode server = node();
+  AsyncNode first = node(std::move(keeping));
+  std::filesystem::remove_all(folder.file("sub"));
+  link(first, server);
+  bool ended = false;
+  first.shut_down([&] { ended = true; });
+  bool thrown = false;
+  for (const Instant give_up = io::now() + 10s; !ended && io::now() < give_up;) {
+    try {
+      loop.run_once(100ms);
+    } catch (const std::runtime_error&) {
+      thrown = true;
+    }
+  }
+  EXPECT_TRUE(thrown);
+  EXPECT_TRUE(ended);
+}
+
 TEST_F(AsyncClientTest, AContactThatTheSocketCannotReachFailsAtOnce) {
   AsyncClient lost = client();
-  const PeerAddress contact{.id = make_identity().id, .host = "2001:db8::1", .port = 4433};
+  const PeerAddress contact{.id = make_identity().id, .host = "2a00::1", .port = 4433};
   std::string text;
   auto body = [&]() -> async::Task<void> {
     const auto peer = co_await lost.bootstrap(contact);

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
+// Whether a Mailbox agrees with itself: see the invariant in mailbox.hpp.
+#include <algorithm>
+#include <utility>
+
+#include "qpeer/p2p/mailbox.hpp"
+
+namespace qpeer::p2p {
+
+bool Mailbox::consistent() const {
+  return transfers_are_consistent() && queues_are_consistent() && inbox_is_consistent() &&
+         budget_.consistent() && raw_.consistent() && datagrams_.size() <= kMaxDatagrams;
+}
+
+// Each has its stream, and its charge.
+bool Mailbox::transfers_are_consistent() const {
+  std::map<PeerId, std::size_t> charged = raw_.charged();
+  std::size_t with_stream = 0;
+  for (const auto& [id, transfer] : transfers_) {
+    if (transfer.charged > 0) charged[transfer.peer] += transfer.charged;
+    if (transfer.in.size() > transfer.charged) return false;
+    if (transfer.connection == kNoSlot) continue;
+    ++with_stream;
+    if (index_.find(transfer.connection, *transfer.stream) != id) return false;
+  }
+  std::size_t total = 0;
+  for (const auto& [peer, size] : charged) {
+    if (budget_.charged_to(peer) != size) return false;
+    total += size;
+  }
+  return total == budget_.total() && index_.size() == with_stream + raw_.size();
+}
+
+bool Mailbox::queues_are_consistent() const {
+  return std::ranges::all_of(queues_, [&](const auto& one) {
+    const auto& [peer, queue] = one;
+    return std::as_const(peers_).find(peer) != nullptr && is_consistent(peer, queue);
+  });
+}
+
+bool Mailbox::is_consistent(const PeerId& peer, const PeerQueue& queue) const {
+  const auto is_of_peer = [&](OperationId id) {
+    const auto at = transfers_.find(id);
+    return at != transfers_.end() && at->second.peer == peer;
+  };
+  if (!std::ranges::all_of(queue.sending, is_of_peer)) return false;
+  if (!std::ranges::all_of(queue.receiving, is_of_peer)) return false;
+  std::size_t bytes = 0;
+  for (const OperationId id : queue.sending) bytes += transfers_.at(id).out.size();
+  const auto waits = [&](OperationId id) {
+    return queue.sending.contains(id) && !transfers_.at(id).stream;
+  };
+  return bytes == queue.queued_bytes && std::ranges::all_of(queue.waiting, waits);
+}
+
+// What is not taken is whole, and what is held back or paused belongs to a peer that is there.
+bool Mailbox::inbox_is_consistent() const {
+  const auto waits_as = [&](Transfer::Kind kind) {
+    return [this, kind](OperationId id) {
+      const auto at = transfers_.find(id);
+      return at != transfers_.end() && at->second.kind == kind && at->second.whole &&
+             !at->second.taken && !at->second.sending;
+    };
+  };
+  return std::ranges::all_of(messages_, waits_as(Transfer::Kind::message_in)) &&
+         std::ranges::all_of(requests_, waits_as(Transfer::Kind::request_in)) &&
+         std::ranges::all_of(paused_, [&](const PeerId& peer) { return queues_.contains(peer); }) &&
+         std::ranges::all_of(held_, [&](const auto& one) { return connections_.has(one.first); });
+}
+
+}  // namespace qpeer::p2p
