@@ -29,7 +29,8 @@ void send_trains(benchmark::State& state, std::size_t lost) {
   Instant now{1s};
   recovery.on_handshake_confirmed(now);
   PacketNumber next = 0;
-  const std::array<SentFrame, 1> frames{SentFrame{.type = 8, .length = 1150, .stream = {4}}};
+  const std::array<SentFrame, 1> frames{
+      SentFrame{.owner = FrameOwner::stream_set, .type = 8, .length = 1150, .stream = {4}}};
   for (auto _ : state) {
     benchmark::DoNotOptimize(recovery.send_allowance(now));
     for (std::size_t i = 0; i < kTrain; ++i) {

@@ -34,12 +34,12 @@ struct ControlReadable {
 /// The transport's side of the connection has ended. What the peer sent last can still be read.
 struct TransportClosed {
   ConnectionSlot connection = kNoSlot;
-  transport::CloseReason reason{};
+  transport::CloseReason reason = transport::CloseReason();
 };
 /// The connection is of no use any more. It is erased when this is worked off.
 struct ConnectionEnded {
   ConnectionSlot connection = kNoSlot;
-  ConnectionEnd end{};
+  ConnectionEnd end = ConnectionEnd();
   std::optional<PeerId> missed_by{};  ///< Whose link it was a direction of.
   bool had_owner = false;
 };

@@ -53,14 +53,14 @@ struct PeerConnection {
   bool liveness_check_pending = false;  ///< A PING asks whether the peer still has it.
   Purpose purpose = Purpose::link;
   Stage stage = Stage::handshake;
-  Candidate candidate{};  ///< What was dialled.
+  Candidate candidate = Candidate();  ///< What was dialled.
   SocketAddress remote{};
   Instant began{};
   PeerId peer{};                     ///< Known from the end of the handshake.
   PeerSlot owner = kNoSlot;          ///< Its Peer, once it is a direction of a link.
   PeerSlot dial_back_for = kNoSlot;  ///< The Peer that is to be proved reachable by it.
   ControlChannel control{};
-  ResumptionSecrets resumption{};
+  ResumptionSecrets resumption = ResumptionSecrets();
   std::deque<Instant> pings{};
   ErrorCode close_code = ErrorCode::none;  ///< In stage `closing`.
   std::string_view close_reason{};

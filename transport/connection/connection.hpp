@@ -89,7 +89,7 @@ class Connection {
   /// Client: the same, and goes over to that path when it works: `path_changed`. At once, when that
   /// is known from probe_path(). RFC 9000 §9.2.
   virtual std::expected<void, PathError> migrate(Instant now, const SocketAddress& local) = 0;
-  /// Gives the peer a new connection ID and asks it to retire all others. False when it is not
+  /// Gives the peer new connection IDs and asks it to retire all others. False when it is not
   /// possible now. RFC 9000 §5.1.2.
   virtual bool rotate_connection_ids() = 0;
 

@@ -181,6 +181,7 @@ void ConnectionMachine::on_deadline(Instant now) {
   if (now >= recovery_.deadline()) {
     recovery_.on_deadline(now, *this);
     if (recovery_.pto_count() != 0) handshake_.on_pto();
+    replace_spent_cids();
     paths_.detect_black_hole(now);
   }
   paths_.on_deadline(now);
@@ -189,6 +190,16 @@ void ConnectionMachine::on_deadline(Instant now) {
   observed_addresses_.on_deadline(now);
   fail_if_broken(now);
   assert_consistent();
+}
+
+/// A client has moved, and its server does not answer: it may have no connection ID of ours left for
+/// the new path, and what it sends over the old one is lost. New IDs arrive all the same.
+void ConnectionMachine::replace_spent_cids() {
+  constexpr unsigned kPtosBeforeRotation = 2;
+  constexpr unsigned kPtosBeforeAnother = 4;
+  if (side() != Side::client || stats_.path_changes == 0) return;
+  if (recovery_.pto_count() == kPtosBeforeRotation) local_cids_.rotate();
+  if (recovery_.pto_count() == kPtosBeforeAnother) local_cids_.rotate_again();
 }
 
 bool ConnectionMachine::consistent() const {

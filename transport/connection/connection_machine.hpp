@@ -210,6 +210,7 @@ class ConnectionMachine final : public Connection,
   /// Builds with assertions only. With much to look at it looks at one call in so many.
   void assert_consistent();
   void emit_closed();
+  void replace_spent_cids();
 
   /// Streams can be used: from the end of the handshake, or from early data on, to the end of the
   /// connection.

@@ -8,6 +8,9 @@
 
 namespace qpeer::transport {
 
+static_assert(FrameSource<CryptoStream> && FrameSource<LocalCids> && FrameSource<RemoteCids> &&
+              FrameSource<NewTokens> && FrameSource<ObservedAddresses> && FrameSource<StreamSet>);
+
 bool FrameSources::has_early_frames() const {
   return owners_.streams.has_frames() || owners_.datagrams.has_frames() ||
          owners_.pings.has_frames() || owners_.recovery.probes(PacketNumberSpace::application) > 0;

@@ -64,7 +64,7 @@ bool LocalCids::rotate() {
     return e.state != State::free && e.sequence_number < retire_prior_to_;
   });
   if (owed || limit_ < 2) return false;
-  // What was not told yet never needs to be.
+  // What was not sent yet never needs to be.
   for (Entry& entry : entries_) {
     if (entry.state != State::to_send || entry.sequence_number < first_unsent_) continue;
     issuer_.retire(entry.id);
@@ -73,6 +73,15 @@ bool LocalCids::rotate() {
   retire_prior_to_ = next_sequence_number_ = first_unsent_;
   fill();
   return true;
+}
+
+bool LocalCids::rotate_again() {
+  for (Entry& entry : entries_) {
+    if (entry.state == State::free || entry.sequence_number >= retire_prior_to_) continue;
+    keep_for_stragglers(entry.id);
+    entry.state = State::free;
+  }
+  return rotate();
 }
 
 Result LocalCids::on_retire(std::uint64_t sequence_number, const ConnectionId& packet_destination) {

@@ -35,8 +35,8 @@ class LocalCids {
   /// We never have more than this many in use, whatever the peer would store.
   static constexpr std::size_t kMaxActive = 4;
   /// So many that the peer retired stay routed, for packets that its RETIRE_CONNECTION_ID frame
-  /// overtook. As it never has more in use, these last for a round trip at least.
-  static constexpr std::size_t kMaxRetired = kMaxActive;
+  /// overtook. As it never has more than these, they last for a round trip at least.
+  static constexpr std::size_t kMaxRetired = 2 * kMaxActive;
 
   /// Issues the first one, sequence number 0, which travels as Source Connection ID.
   explicit LocalCids(CidIssuer& issuer, bool zero_length = false);
@@ -50,10 +50,12 @@ class LocalCids {
   ConnectionId issue_preferred();
   /// The handshake is complete: issue further ones as the peer's limit allows.
   void set_peer_limit(std::uint64_t active_connection_id_limit);
-  /// `packet_destination` is what the frame's own packet was sent to.
-  /// Issues a new ID and asks the peer to retire all others. False while it has not yet done so for
-  /// the last time, or knows of no more than one. RFC 9000 §5.1.2.
+  /// Issues as many new IDs as the peer may have, and asks it to retire all others. False while it has
+  /// not yet done so for the last time, or knows of no more than one. RFC 9000 §5.1.2.
   bool rotate();
+  /// The same where the peer owes retirements, which it may be unable to send.
+  bool rotate_again();
+  /// `packet_destination` is the connection ID that the frame's own packet was sent to.
   Result on_retire(std::uint64_t sequence_number, const ConnectionId& packet_destination);
 
   [[nodiscard]] bool has_frames() const;
@@ -75,7 +77,7 @@ class LocalCids {
 
   CidIssuer& issuer_;
   ConnectionId initial_;
-  std::array<Entry, kMaxActive + 1> entries_;      ///< The last place is for rotate().
+  std::array<Entry, 2 * kMaxActive> entries_;      ///< Half of them replace the others in rotate().
   std::array<ConnectionId, kMaxRetired> retired_;  ///< The newest overwrite the oldest.
   std::size_t retired_count_ = 0;                  ///< Ever.
   std::size_t limit_ = 1;

@@ -56,12 +56,17 @@ bool PathTable::shares_cid(const NetworkPath& path) const {
 
 NetworkPath* PathTable::dispensable() const {
   if (!full()) return nullptr;
+  // What is proved is worth most. A path that shares its connection ID costs none when it comes back,
+  // and forged addresses make paths of no other kind: they leave alone what the peer asked for.
+  const auto worth = [this](const NetworkPath& path) {
+    if (path.validated) return 2;
+    return shares_cid(path) ? 0 : 1;
+  };
   NetworkPath* worst = nullptr;
   for (const auto& path : paths_) {
     if (is_kept(*path) || path->intent == NetworkPath::Intent::migrate) continue;
     if (path->intent == NetworkPath::Intent::probe && path->validator.is_active()) continue;
-    // One that is proved is worth more than one that is not.
-    if (worst == nullptr || (worst->validated && !path->validated)) worst = path.get();
+    if (worst == nullptr || worth(*path) < worth(*worst)) worst = path.get();
   }
   return worst;
 }

@@ -310,19 +310,24 @@ void Paths::change_to(Instant now, NetworkPath& path) {
   // asked count, and §8.2.1 [rfc9000-8.2.1-3] challenges stay rare however often the peer changes.
   if (side_ == Side::server) {
     if (!old.validator.is_active()) validate(now, old);
-    release_cid_for_next_migration(old);
   }
+  release_cid_for_next_migration(old);
   update_amplification(now);
   observer_.on_path_changed(now, path.address);
 }
 
-/// The next move of the peer needs a connection ID, and it gives one only for one that is retired,
-/// which can be told only while the path in use works: so that is done before the need. RFC 9000 §9.3:
-/// who changes paths may forget all others.
+/// The next move, of either side, needs a connection ID of the peer's. The peer gives one only for one
+/// that is retired, and the frame that retires it arrives only while the path in use works: so that is
+/// done before the need. RFC 9000 §9.3: an endpoint that changes paths may forget all others. A client,
+/// which moves on purpose, gives back early the IDs of paths that it has left.
 void Paths::release_cid_for_next_migration(const NetworkPath& previous) {
-  if (remote_cids_.unused() != 0 || remote_cids_.owes_retirements()) return;
+  const bool client = side_ == Side::client;
+  if (remote_cids_.unused() >= (client ? 2U : 1U)) return;
+  if (!client && remote_cids_.owes_retirements()) return;
   for (const auto& path : table_.all()) {
     if (table_.is_kept(*path) || path.get() == &previous || table_.shares_cid(*path)) continue;
+    // What the application asked for is not given back before it is used.
+    if (client && path->state == nullptr) continue;
     return remove(*path);
   }
 }

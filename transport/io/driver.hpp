@@ -129,7 +129,7 @@ class Driver {
   /// As given to start().
   [[nodiscard]] EventLoop& loop() const { return loop_; }
   [[nodiscard]] M& machine() const { return machine_; }
-  /// Whether a train waits for its socket to become writable.
+  /// Whether a train waits for its socket to become writable. For tests alone: nothing else shows it.
   [[nodiscard]] bool is_blocked() const { return unsent_.has_value(); }
 
  private:

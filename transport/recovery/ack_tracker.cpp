@@ -102,7 +102,7 @@ void AckTracker::on_packet_received(Instant now, PacketNumber number, bool ack_e
   if (number == ranges_[0].largest) largest_received_at_ = now;
   count_mark(ecn);
   if (!ack_eliciting) {
-    ++quiet_;
+    ++not_eliciting_;
     return;
   }
   ++ack_eliciting_;
@@ -127,7 +127,9 @@ bool AckTracker::ack_due(Instant now) const {
   return immediate_ || ack_eliciting_ >= kAckElicitingThreshold || now >= deadline_;
 }
 
-bool AckTracker::ack_pending() const { return ack_eliciting_ != 0 || quiet_ >= kQuietThreshold; }
+bool AckTracker::ack_pending() const {
+  return ack_eliciting_ != 0 || not_eliciting_ >= kNotElicitingThreshold;
+}
 
 Instant AckTracker::deadline() const {
   const bool due = immediate_ || ack_eliciting_ >= kAckElicitingThreshold;
@@ -149,7 +151,7 @@ Duration AckTracker::ack_delay(Instant now) const {
 
 void AckTracker::on_ack_sent(Instant /*now*/) {
   ack_eliciting_ = 0;
-  quiet_ = 0;
+  not_eliciting_ = 0;
   immediate_ = false;
   deadline_ = kNever;
 }

@@ -64,7 +64,7 @@ class AckTracker {
   static constexpr unsigned kAckElicitingThreshold = 2;
   /// So many packets that ask for no ACK are worth one in a packet that leaves anyway: it lets the
   /// peer forget them.
-  static constexpr unsigned kQuietThreshold = 8;
+  static constexpr unsigned kNotElicitingThreshold = 8;
 
   /// Adds the number and returns the place of its range; kMaxRanges when it was not kept.
   std::size_t insert(PacketNumber number);
@@ -80,7 +80,7 @@ class AckTracker {
   std::optional<PacketNumber> largest_ack_eliciting_;
   Instant deadline_ = kNever;   ///< Of the delayed ACK.
   unsigned ack_eliciting_ = 0;  ///< Since the last ACK.
-  unsigned quiet_ = 0;          ///< Likewise, those that ask for no ACK.
+  unsigned not_eliciting_ = 0;  ///< Likewise, those that ask for no ACK.
   bool immediate_ = false;
   wire::EcnCounts ecn_counts_;
 };

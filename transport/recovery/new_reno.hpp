@@ -24,6 +24,7 @@ class NewReno final : public CongestionController {
   [[nodiscard]] std::uint64_t window() const override { return window_; }
   [[nodiscard]] std::optional<std::uint64_t> pacing_rate() const override { return std::nullopt; }
 
+  /// For tests alone: the window shows it only when it grows again.
   [[nodiscard]] std::uint64_t slow_start_threshold() const { return slow_start_threshold_; }
   [[nodiscard]] bool in_slow_start() const { return window_ < slow_start_threshold_; }
 

@@ -22,6 +22,7 @@ class RttEstimator {
   /// Zero before the first sample.
   [[nodiscard]] Duration min() const { return min_; }
   [[nodiscard]] Duration smoothed() const { return smoothed_; }
+  /// For tests alone: elsewhere it is a part of pto().
   [[nodiscard]] Duration variance() const { return variance_; }
   [[nodiscard]] std::optional<Instant> first_sample_at() const { return first_sample_at_; }
 

@@ -20,7 +20,7 @@ enum class FrameOwner : u8 {
   crypto_stream,       ///< Of the packet's number space.
   ping,                ///< A PING that the application or a probe asked for.
   handshake,           ///< HANDSHAKE_DONE.
-  path_validator,      ///< PATH_CHALLENGE and PATH_RESPONSE: nobody needs their fate.
+  path_validator,      ///< PATH_CHALLENGE and PATH_RESPONSE: their fate is not needed.
   mtu_discovery,       ///< The PING of a PMTU probe.
   local_cids,          ///< NEW_CONNECTION_ID.
   remote_cids,         ///< RETIRE_CONNECTION_ID.
@@ -31,7 +31,7 @@ enum class FrameOwner : u8 {
 };
 
 struct SentFrame {
-  FrameOwner owner = FrameOwner::stream_set;
+  FrameOwner owner;  ///< No default: a forgotten one is a warning of the compiler.
   u8 type = 0;  ///< The low byte of the wire::FrameType, for an owner that writes several types.
   bool fin = false;
   std::uint32_t length = 0;

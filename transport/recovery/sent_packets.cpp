@@ -18,8 +18,8 @@ void SentPackets::add(Instant now, const SentPacketInfo& info, std::span<const S
   }
   next_ = info.number + 1;
   if (!info.in_flight) {
-    while (packets_.size() >= kMaxQuiet && !packets_.front().in_flight) pop_front();
-    if (packets_.size() >= kMaxBeforeQuiet) return;
+    while (packets_.size() >= kMaxNotInFlight && !packets_.front().in_flight) pop_front();
+    if (packets_.size() >= kMaxBeforeNotInFlight) return;
   }
   SentPacket packet{.number = info.number,
                     .sent_at = now,

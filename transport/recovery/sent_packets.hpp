@@ -52,9 +52,9 @@ class SentPackets {
   static constexpr std::size_t kMaxPackets = std::size_t{1} << 17;
   /// Packets that are not in flight are no longer tracked behind so many others. Nobody waits for
   /// their frames.
-  static constexpr std::size_t kMaxBeforeQuiet = 4096;
+  static constexpr std::size_t kMaxBeforeNotInFlight = 4096;
   /// And when nothing but such packets is tracked, only so many.
-  static constexpr std::size_t kMaxQuiet = 512;
+  static constexpr std::size_t kMaxNotInFlight = 512;
   /// How many gaps in the numbers are remembered.
   static constexpr std::size_t kMaxSkips = 8;
 

@@ -81,23 +81,23 @@ class BlockedSignal {
   [[nodiscard]] bool pending() const { return pending_; }
   /// `limit` blocks us now.
   void on_blocked(std::uint64_t limit) {
-    if (told_ == limit) return;
-    told_ = limit;
+    if (signalled_ == limit) return;
+    signalled_ = limit;
     pending_ = true;
   }
   /// Tells it once more.
-  void repeat() { pending_ = told_.has_value(); }
+  void repeat() { pending_ = signalled_.has_value(); }
   /// Nothing blocks us any more.
   void on_unblocked() { pending_ = false; }
   void on_sent() { pending_ = false; }
   /// A frame that told `limit` was lost; `current` is the limit now. RFC 9000 §13.3: repeated only
   /// while it still blocks.
   void on_lost(std::uint64_t limit, std::uint64_t current, bool blocked) {
-    if (blocked && limit == current && told_ == limit) pending_ = true;
+    if (blocked && limit == current && signalled_ == limit) pending_ = true;
   }
 
  private:
-  std::optional<std::uint64_t> told_;
+  std::optional<std::uint64_t> signalled_;
   bool pending_ = false;
 };
 

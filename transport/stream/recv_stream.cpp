@@ -144,14 +144,17 @@ void RecvStream::settle(std::uint64_t end, RecvCredit& connection) {
 void RecvStream::write_stop(PacketWriter& out, StreamId id) {
   if (!stop_pending_) return;
   const wire::StopSendingFrame frame{id, stop_code_};
-  stop_pending_ =
-      !out.write(frame, {.type = static_cast<u8>(frame.kType), .stream = id, .offset = stop_code_});
+  stop_pending_ = !out.write(frame, {.owner = FrameOwner::stream_set,
+                                     .type = static_cast<u8>(frame.kType),
+                                     .stream = id,
+                                     .offset = stop_code_});
 }
 
 void RecvStream::write_credit(PacketWriter& out, StreamId id) {
   if (!credit_.pending()) return;
   const wire::MaxStreamDataFrame frame{id, credit_.next_limit()};
-  if (out.write(frame, {.type = static_cast<u8>(frame.kType),
+  if (out.write(frame, {.owner = FrameOwner::stream_set,
+                        .type = static_cast<u8>(frame.kType),
                         .stream = id,
                         .offset = frame.maximum_stream_data})) {
     credit_.raise();

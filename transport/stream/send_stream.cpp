@@ -13,7 +13,10 @@ namespace qpeer::transport {
 namespace {
 
 SentFrame note(wire::FrameType type, StreamId id, std::uint64_t value) {
-  return {.type = static_cast<u8>(type), .stream = id, .offset = value};
+  return {.owner = FrameOwner::stream_set,
+          .type = static_cast<u8>(type),
+          .stream = id,
+          .offset = value};
 }
 
 }  // namespace
@@ -147,7 +150,8 @@ SendStream::Written SendStream::write_stream(PacketWriter& out, StreamId id,
   Writer writer{tail};
   wire::StreamFrame::encode_header(writer, id, offset, length, fin);
   buffer_.copy_out(offset, tail.subspan(writer.size(), size));
-  out.commit(writer.size() + size, {.type = static_cast<u8>(wire::FrameType::stream),
+  out.commit(writer.size() + size, {.owner = FrameOwner::stream_set,
+                                    .type = static_cast<u8>(wire::FrameType::stream),
                                     .fin = fin,
                                     .length = static_cast<std::uint32_t>(size),
                                     .stream = id,

@@ -43,7 +43,7 @@ class StreamSet {
   // --- application -----------------------------------------------------------------------------
 
   std::expected<StreamId, StreamError> open(bool bidirectional);
-  /// The next stream that the peer opened and nobody has been given yet, in order of its ID.
+  /// The next stream that the peer opened and that was not given yet, in order of its ID.
   std::optional<StreamId> accept(bool bidirectional);
   /// Copies as much of `data` as there is room for and says how much; 0 means wait for `writable`.
   std::expected<std::size_t, StreamError> write(StreamId id, Bytes data);
@@ -96,6 +96,7 @@ class StreamSet {
 
   // --- figures ---------------------------------------------------------------------------------
 
+  // For tests alone: what a peer can make us keep shows nowhere else.
   [[nodiscard]] std::size_t open_streams() const;
   [[nodiscard]] std::size_t buffered_bytes() const;  ///< Memory held in chunks, both directions.
 

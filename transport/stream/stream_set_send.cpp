@@ -12,7 +12,10 @@ namespace {
 using wire::FrameType;
 
 SentFrame note(FrameType type, std::uint64_t value) {
-  return {.type = static_cast<u8>(type), .stream = {}, .offset = value};
+  return {.owner = FrameOwner::stream_set,
+          .type = static_cast<u8>(type),
+          .stream = {},
+          .offset = value};
 }
 
 }  // namespace

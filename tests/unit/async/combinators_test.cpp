@@ -279,8 +279,8 @@ TEST_F(CombinatorsTest, OfSeveralThatAreDoneWhileTheyBeginTheFirstCounts) {
 TEST_F(CombinatorsTest, ABranchThatResumesAnotherByHandRunsOnUntilItWaits) {
   ByHand hand;
   std::string log;
-  auto waits = [&]() -> Task<int> {
-    co_await hand;
+  auto waits = [](ByHand& when) -> Task<int> {  // g++ 12 awaits a copy of what a lambda captured.
+    co_await when;
     co_return 7;
   };
   auto resumes = [&](Counted held) -> Task<void> {
@@ -288,13 +288,14 @@ TEST_F(CombinatorsTest, ABranchThatResumesAnotherByHandRunsOnUntilItWaits) {
     hand.resume();
     log += "resumed ";
     EXPECT_EQ(*held.count, 1);
-    EXPECT_EQ(co_await at_once(3), 3);
+    const int three = co_await at_once(3);
+    EXPECT_EQ(three, 3);
     log += "runs ";
     co_await never.wait();
     log += "went on";
   };
   auto body = [&]() -> Task<int> {
-    const auto first = co_await when_any(waits(), resumes(Counted(alive)));
+    const auto first = co_await when_any(waits(hand), resumes(Counted(alive)));
     EXPECT_EQ(alive, 0) << "before it goes on";
     log += "first";
     co_return std::get<0>(first);

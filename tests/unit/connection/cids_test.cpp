@@ -107,6 +107,44 @@ TEST(LocalCids, TheLastRetiredStayRoutedForStragglers) {
   EXPECT_FALSE(issuer.issued.contains(1));
 }
 
+// [rfc9000-5.1.2-8]: a peer that is asked to retire all of its IDs gets as many in their place, so that
+// it can move at once.
+TEST(LocalCids, ARotationReplacesAsManyAsThePeerMayHave) {
+  CountingIssuer issuer;
+  LocalCids cids(issuer);
+  cids.set_peer_limit(LocalCids::kMaxActive);
+  EXPECT_EQ(write(cids).size(), LocalCids::kMaxActive - 1);
+  ASSERT_TRUE(cids.rotate());
+  const auto frames = write(cids);
+  ASSERT_EQ(frames.size(), LocalCids::kMaxActive);
+  EXPECT_EQ(frames.front().offset, LocalCids::kMaxActive);
+  EXPECT_FALSE(cids.rotate()) << "the peer has yet to retire the others";
+  for (u8 number = 0; number < LocalCids::kMaxActive; ++number) {
+    ASSERT_TRUE(cids.on_retire(number, id_of(LocalCids::kMaxActive + 1)));
+    EXPECT_FALSE(cids.has_frames()) << "it has all that it may have";
+  }
+  EXPECT_TRUE(issuer.issued.contains(1)) << "the first one is still routed";
+  EXPECT_TRUE(cids.rotate());
+}
+
+// A peer that is cut off cannot retire anything: it is not asked for the same IDs again, and has new ones.
+TEST(LocalCids, ARotationThatIsNotAnsweredCanBeRepeated) {
+  CountingIssuer issuer;
+  LocalCids cids(issuer);
+  cids.set_peer_limit(LocalCids::kMaxActive);
+  write(cids);
+  ASSERT_TRUE(cids.rotate());
+  write(cids);
+  ASSERT_FALSE(cids.rotate());
+  ASSERT_TRUE(cids.rotate_again());
+  const auto frames = write(cids);
+  ASSERT_EQ(frames.size(), LocalCids::kMaxActive);
+  EXPECT_EQ(frames.front().offset, 2 * LocalCids::kMaxActive);
+  EXPECT_TRUE(cids.on_retire(0, id_of(1))) << "late retirements are no fault";
+  EXPECT_FALSE(cids.has_frames());
+  EXPECT_LE(issuer.issued.size(), 2 * LocalCids::kMaxActive + LocalCids::kMaxRetired);
+}
+
 TEST(LocalCids, ReturnsAllWhenItGoes) {
   CountingIssuer issuer;
   {

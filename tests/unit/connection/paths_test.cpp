@@ -196,6 +196,31 @@ TEST(Paths, AConnectionIdIsReleasedForTheNextMigration) {
   EXPECT_FALSE(server.paths.table().knows_remote(address(3)));
 }
 
+// A client that moves often leaves paths behind, whose connection IDs its next moves need.
+TEST(Paths, AClientGivesBackTheConnectionIdsOfPathsThatItHasLeft) {
+  PathsFixture client(Side::client, {.max_paths = 8});
+  ASSERT_TRUE(client.paths.begin(at(1s), address(20), Intent::probe));
+  const auto asked = client.probe(at(1s));
+  ASSERT_TRUE(asked);
+  client.respond(at(1s), asked->challenges[0]);
+  for (u8 host = 3; host < 5; ++host) {
+    ASSERT_TRUE(client.paths.begin(at(1s), address(host), Intent::migrate));
+    const auto challenge = client.probe(at(1s));
+    ASSERT_TRUE(challenge);
+    client.respond(at(1s), challenge->challenges[0]);
+  }
+  EXPECT_EQ(client.paths.active().address.local, address(4));
+  EXPECT_TRUE(client.cids.owes_retirements()) << "that of the first path";
+  EXPECT_EQ(client.cids.find(0), nullptr);
+  const auto knows = [&](u8 host) {
+    const Path path{.local = address(host), .remote = address(kPeer)};
+    return client.paths.table().find_exactly(path) != nullptr;
+  };
+  EXPECT_FALSE(knows(kHome));
+  EXPECT_TRUE(knows(3)) << "the path before stays";
+  EXPECT_TRUE(knows(20)) << "and so does one that was asked for";
+}
+
 // The path that goes may be the one whose connection ID the new path shares.
 TEST(Paths, APathThatTakesTheLastPlaceKeepsTheConnectionIdThatItShares) {
   PathsFixture server(Side::server, {.max_paths = 3});
@@ -215,6 +240,27 @@ TEST(Paths, APathThatTakesTheLastPlaceKeepsTheConnectionIdThatItShares) {
   ASSERT_NE(path, nullptr);
   EXPECT_EQ(path->remote_cid, 1U);
   EXPECT_NE(server.cids.find(1), nullptr) << "it is not retired";
+}
+
+// An attacker who copies packets makes paths that share a connection ID. They take the places of each
+// other, and not those of paths that the peer looks at, each with an ID of its own.
+TEST(Paths, ForgedAddressesDoNotCrowdOutThePathsThatThePeerLooksAt) {
+  PathsFixture server(Side::server, {.max_paths = 4});
+  server.peer_moves(at(1s), from_peer(address(kPeer)), id_of(1));
+  const auto challenge = [&](u8 host, u8 destination) {
+    auto datagram = server.receive(from_peer(address(host)));
+    ASSERT_TRUE(datagram);
+    server.paths.on_path_challenge(at(1s), *datagram, id_of(destination), {.data = {host}});
+    server.check();
+  };
+  challenge(3, 9);
+  challenge(4, 10);
+  for (u8 forged = 20; forged < 30; ++forged) {
+    challenge(forged, 1);
+    EXPECT_TRUE(server.paths.table().knows_remote(address(forged)));
+  }
+  EXPECT_TRUE(server.paths.table().knows_remote(address(3)));
+  EXPECT_TRUE(server.paths.table().knows_remote(address(4)));
 }
 
 TEST(Paths, RetiredConnectionIdsAreReplaced) {

@@ -101,7 +101,12 @@ class Model final : public FateHandler {
     ASSERT_EQ(asking_again_, flight == sender_.recovery.bytes_in_flight());
     for (const auto& entry : record.entries) {
       on_frame_fate(sender_.now, entry.space,
-                    {.type = 8, .length = 1, .stream = {4}, .offset = entry.offset}, entry.fate);
+                    {.owner = FrameOwner::stream_set,
+                     .type = 8,
+                     .length = 1,
+                     .stream = {4},
+                     .offset = entry.offset},
+                    entry.fate);
     }
     asking_again_ = false;
     while (sender_.recovery.probes(kApplication) != 0) send(true);

@@ -14,7 +14,8 @@ namespace qpeer::transport {
 namespace {
 
 void add(SentPackets& packets, PacketNumber number, bool in_flight = true) {
-  const SentFrame frame{.type = 8, .length = 1, .stream = {0}, .offset = number};
+  const SentFrame frame{
+      .owner = FrameOwner::stream_set, .type = 8, .length = 1, .stream = {0}, .offset = number};
   packets.add(at(1s),
               {.number = number, .size = 100, .ack_eliciting = in_flight, .in_flight = in_flight},
               std::span(&frame, 1));
@@ -70,13 +71,13 @@ TEST(SentPackets, ForgetsFromTheFrontOnly) {
 TEST(SentPackets, KeepsFewPacketsThatNobodyAcknowledges) {
   SentPackets packets;
   for (PacketNumber i = 0; i < 10'000; ++i) add(packets, i, false);
-  EXPECT_LE(packets.size(), SentPackets::kMaxQuiet);
+  EXPECT_LE(packets.size(), SentPackets::kMaxNotInFlight);
   EXPECT_TRUE(packets.were_sent(0, 9999));
 
   SentPackets behind_one;
   add(behind_one, 0);
   for (PacketNumber i = 1; i < 10'000; ++i) add(behind_one, i, false);
-  EXPECT_LE(behind_one.size(), SentPackets::kMaxBeforeQuiet);
+  EXPECT_LE(behind_one.size(), SentPackets::kMaxBeforeNotInFlight);
   EXPECT_TRUE(behind_one.were_sent(0, 9999));
   EXPECT_EQ(behind_one.ack_eliciting_outstanding(), 1U);
   EXPECT_TRUE(behind_one.consistent()) << "the one in flight is never given up";

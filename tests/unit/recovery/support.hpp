@@ -90,7 +90,11 @@ class Sender {
   }
   PacketNumber send_packet(PacketNumberSpace space, SentPacketInfo info) {
     info.number = next[static_cast<std::size_t>(space)]++;
-    const SentFrame frame{.type = 8, .length = 1, .stream = {4}, .offset = info.number};
+    const SentFrame frame{.owner = FrameOwner::stream_set,
+                          .type = 8,
+                          .length = 1,
+                          .stream = {4},
+                          .offset = info.number};
     recovery.on_packet_sent(now, space, info, std::span(&frame, 1));
     return info.number;
   }
