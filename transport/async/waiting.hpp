@@ -21,6 +21,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "qpeer/transport/base/precondition.hpp"
+
 namespace qpeer::async {
 
 class Operation;
@@ -207,7 +209,7 @@ class Trampoline {
 
   /// An exception left a spawned task, which runs.
   static void keep(std::exception_ptr error) noexcept {
-    assert(current_ != nullptr && "a coroutine is resumed by a Trampoline");
+    precondition(current_ != nullptr, "a coroutine is resumed by a Trampoline");
     if (Trampoline& first = outermost(); !first.error_) first.error_ = std::move(error);
   }
 

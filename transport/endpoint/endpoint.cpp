@@ -397,7 +397,7 @@ bool Endpoint::Implementation::consistent() const {
          in_handshake == handshakes.total() && handshakes.consistent() &&
          router.leads_only_to(live) && (!zero_length || is_live(*zero_length)) &&
          queue_is_consistent(to_transmit, &Entry::awaits_transmit) &&
-         queue_is_consistent(to_tell, &Entry::awaits_events) && deadlines.consistent() &&
+         queue_is_consistent(to_report, &Entry::awaits_events) && deadlines.consistent() &&
          (deadlines.empty() || is_live(deadlines.top())) && answers.consistent() &&
          used_retry_tokens.consistent() && used_new_tokens.consistent();
 }
