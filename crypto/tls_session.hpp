@@ -15,6 +15,7 @@
 #include "qpeer/crypto/aead.hpp"
 #include "qpeer/crypto/resumption.hpp"
 #include "qpeer/transport/base/bytes.hpp"
+#include "qpeer/transport/base/config_error.hpp"
 #include "qpeer/transport/base/error.hpp"
 #include "qpeer/transport/base/ids.hpp"
 
@@ -148,7 +149,7 @@ struct TlsConfig {
   std::function<void(std::string_view)> key_log{};
 };
 
-/// A context backed by OpenSSL, or a sentence saying what is wrong with the configuration.
-std::expected<std::shared_ptr<TlsContext>, std::string> make_tls_context(TlsConfig config);
+/// A context backed by OpenSSL, or what is wrong with the configuration.
+std::expected<std::shared_ptr<TlsContext>, ConfigError> make_tls_context(TlsConfig config);
 
 }  // namespace qpeer::crypto

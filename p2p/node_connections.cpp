@@ -134,7 +134,8 @@ void Node::Implementation::on_streams_opened(PeerConnection& connection, bool bi
     const auto stream = transport->accept_stream(bidirectional);
     if (!stream) return;
     if (connection.dialled) {
-      return violate(connection, ErrorCode::role_violation, "streams are for whoever dialled");
+      return violate(connection, ErrorCode::role_violation,
+                     "streams are for the side that dialled");
     }
     if (bidirectional && !connection.control.is_open()) {
       connection.control.open(*stream);

@@ -47,7 +47,7 @@ void Node::Implementation::on_control(PeerConnection& connection, const ControlM
   }
   if (const auto* verdict = std::get_if<VerdictMessage>(&message)) {
     if (!connection.dialled || config.role != Role::node) {
-      return violate(connection, ErrorCode::role_violation, "nobody asked for a verdict");
+      return violate(connection, ErrorCode::role_violation, "no verdict was asked for");
     }
     return reachability.on_verdict(now, connection, *verdict);
   }

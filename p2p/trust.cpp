@@ -9,8 +9,6 @@
 namespace qpeer::p2p {
 namespace {
 
-using Error = std::unexpected<std::string>;
-
 crypto::Trust chain_rule(TrustMode mode) {
   switch (mode) {
     case TrustMode::authorities:
@@ -35,13 +33,16 @@ std::function<bool(const crypto::PeerCertificate&)> only(std::vector<PeerId> all
 
 }  // namespace
 
-std::expected<PeerTls, std::string> make_peer_tls(const Identity& identity, const Trust& trust,
+std::expected<PeerTls, ConfigError> make_peer_tls(const Identity& identity, const Trust& trust,
                                                   PeerTlsOptions options) {
   const auto key = crypto::check_credentials(identity.credentials);
-  if (!key) return Error("the identity: " + key.error());
-  if (PeerId{*key} != identity.id) return Error("the identity: its id is not that of its key");
+  if (!key) return config_error(ConfigPart::identity, "the identity: " + key.error());
+  if (PeerId{*key} != identity.id) {
+    return config_error(ConfigPart::identity, "the identity: its id is not that of its key");
+  }
   if (trust.mode == TrustMode::private_authority && trust.authorities_pem.empty()) {
-    return Error("a private authority is trusted, but its certificate is not given");
+    return config_error(ConfigPart::trust,
+                        "a private authority is trusted, but its certificate is not given");
   }
   crypto::TlsConfig config;
   config.credentials = identity.credentials;
@@ -53,11 +54,11 @@ std::expected<PeerTls, std::string> make_peer_tls(const Identity& identity, cons
   if (!options.cipher_suites.empty()) config.cipher_suites = std::move(options.cipher_suites);
   config.key_log = std::move(options.key_log);
   auto client = crypto::make_tls_context(config);
-  if (!client) return Error(std::move(client.error()));
+  if (!client) return std::unexpected(std::move(client.error()));
   // What comes early is an introduction, and read when the handshake is complete: see docs/security.md.
   config.tickets.early_data = true;
   auto server = crypto::make_tls_context(std::move(config));
-  if (!server) return Error(std::move(server.error()));
+  if (!server) return std::unexpected(std::move(server.error()));
   return PeerTls{.client = std::move(*client),
                  .server = std::move(*server),
                  .id = identity.id,

@@ -27,6 +27,7 @@
 #include "qpeer/crypto/tls_session.hpp"
 #include "qpeer/p2p/identity.hpp"
 #include "qpeer/transport/base/bytes.hpp"
+#include "qpeer/transport/base/config_error.hpp"
 
 namespace qpeer::p2p {
 
@@ -84,8 +85,8 @@ struct PeerTls {
   [[nodiscard]] bool needs_expected_id() const { return mode == TrustMode::pinned; }
 };
 
-/// The contexts of a peer, or a sentence saying what is wrong with its identity or its trust.
-[[nodiscard]] std::expected<PeerTls, std::string> make_peer_tls(const Identity& identity,
+/// The contexts of a peer, or what is wrong with its identity or its trust.
+[[nodiscard]] std::expected<PeerTls, ConfigError> make_peer_tls(const Identity& identity,
                                                                 const Trust& trust,
                                                                 PeerTlsOptions options = {});
 

@@ -126,7 +126,7 @@ int client_command(std::span<char* const> words) {
   const auto there = cli::parse_listen(options.address, options.port);
   if (!there) return arguments.misuse("--addr: " + there.error());
   auto tls = options.tls(false);
-  if (!tls) return arguments.misuse(tls.error());
+  if (!tls) return arguments.misuse(to_string(tls.error()));
   EventLoop loop;
   auto endpoint = AsyncEndpoint::open(loop, {.socket = options.transport.socket()});
   if (!endpoint) {

@@ -94,7 +94,7 @@ int server_command(std::span<char* const> words) {
   const auto bind = cli::parse_listen(options.address, options.port);
   if (!bind) return arguments.misuse("--addr: " + bind.error());
   auto tls = options.tls(true);
-  if (!tls) return arguments.misuse(tls.error());
+  if (!tls) return arguments.misuse(to_string(tls.error()));
   EventLoop loop;
   AsyncEndpointOptions settings{.bind = bind->with_port(options.port),
                                 .socket = options.transport.socket(),

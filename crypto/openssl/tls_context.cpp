@@ -117,26 +117,40 @@ std::array<u8, 32> trust_of(const TlsConfig& config) {
   return hash.finish();
 }
 
-std::string configure(SSL_CTX* context, TlsConfig& config, std::vector<u8>& alpn) {
+std::expected<void, ConfigError> configure(SSL_CTX* context, TlsConfig& config,
+                                           std::vector<u8>& alpn) {
   // RFC 9001 §4.2 [rfc9001-4.2-1] [rfc9001-4.2-2]: nothing older than TLS 1.3.
   if (SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) != 1 ||
       SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION) != 1) {
-    return "OpenSSL cannot do TLS 1.3";
+    return config_error(ConfigPart::library, "OpenSSL cannot do TLS 1.3");
   }
-  if (!set_tickets(context, config.tickets)) return "the ticket configuration is not usable";
+  if (!set_tickets(context, config.tickets)) {
+    return config_error(ConfigPart::tickets, "the ticket configuration is not usable");
+  }
   install_context_callbacks(context, config.key_log != nullptr);
-  if (auto wrong = encode_alpn(config.alpn, alpn); !wrong.empty()) return wrong;
-  if (auto wrong = set_cipher_suites(context, config.cipher_suites); !wrong.empty()) return wrong;
-  if (auto wrong = set_groups(context, config.groups); !wrong.empty()) return wrong;
+  if (auto wrong = encode_alpn(config.alpn, alpn); !wrong.empty()) {
+    return config_error(ConfigPart::alpn, std::move(wrong));
+  }
+  if (auto wrong = set_cipher_suites(context, config.cipher_suites); !wrong.empty()) {
+    return config_error(ConfigPart::cipher_suites, std::move(wrong));
+  }
+  if (auto wrong = set_groups(context, config.groups); !wrong.empty()) {
+    return config_error(ConfigPart::groups, std::move(wrong));
+  }
   if (config.credentials) {
-    if (auto wrong = use_credentials(context, *config.credentials); !wrong.empty()) return wrong;
+    if (auto wrong = use_credentials(context, *config.credentials); !wrong.empty()) {
+      return config_error(ConfigPart::credentials, std::move(wrong));
+    }
   }
   // Sessions are bound to this on either side.
   const auto trust = trust_of(config);
   if (SSL_CTX_set_session_id_context(context, trust.data(), trust.size()) != 1) {
-    return "sessions cannot be told apart";
+    return config_error(ConfigPart::library, "sessions cannot be told apart");
   }
-  return set_trust(context, config);
+  if (auto wrong = set_trust(context, config); !wrong.empty()) {
+    return config_error(ConfigPart::trust, std::move(wrong));
+  }
+  return {};
 }
 
 }  // namespace
@@ -160,14 +174,14 @@ std::unique_ptr<TlsSession> OpensslContext::new_session(Side side, std::string_v
                                           transport_parameters, handler, resumption);
 }
 
-std::expected<std::shared_ptr<TlsContext>, std::string> make_tls_context(TlsConfig config) {
+std::expected<std::shared_ptr<TlsContext>, ConfigError> make_tls_context(TlsConfig config) {
   ERR_clear_error();
   Handle<SSL_CTX> context{SSL_CTX_new(TLS_method())};
-  if (context == nullptr) return std::unexpected("OpenSSL cannot make a context");
+  if (context == nullptr) return config_error(ConfigPart::library, "OpenSSL cannot make a context");
   std::vector<u8> alpn;
-  std::string wrong = configure(context.get(), config, alpn);
+  auto configured = configure(context.get(), config, alpn);
   ERR_clear_error();
-  if (!wrong.empty()) return std::unexpected(std::move(wrong));
+  if (!configured) return std::unexpected(std::move(configured.error()));
   Secret session_key;
   if (config.credentials) {  // OpenSSL has the key; no need for a second copy.
     std::string& key = config.credentials->private_key_pem;

@@ -51,7 +51,7 @@ int main() {
   for (const char* name : {"Ada", "Grace", "Edsger"}) {
     auto node =
         Node::start(loop, {.identity = make_identity(), .listen = SocketAddress::loopback4(0)});
-    if (!node) return std::puts(node.error().c_str());
+    if (!node) return std::puts(to_string(node.error()).c_str());
     chatters.push_back({.node = std::move(*node), .name = name});
     tasks.spawn(listen(chatters.back(), screen));
     tasks.spawn(talk(chatters.back(), chatters.front().node.contact()));

@@ -40,7 +40,7 @@ Task<int> ask(AsyncEndpoint& client, SocketAddress server, std::string authority
   const auto tls = crypto::make_tls_context({.alpn = {"echo/1"},
                                              .trust = crypto::Trust::private_authority,
                                              .authorities_pem = authority});
-  if (!tls) co_return std::puts(tls.error().c_str());
+  if (!tls) co_return std::puts(to_string(tls.error()).c_str());
   const ConnectOptions options{.tls = *tls,
                                .server_name = "echo.example",
                                .connection = {.max_datagram_frame_size = 65'535}};

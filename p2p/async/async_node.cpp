@@ -126,7 +126,7 @@ void AsyncPeer::shut_down(std::move_only_function<void()> done, Duration drain) 
 
 // --- nodes ---------------------------------------------------------------------------------------
 
-std::expected<AsyncNode, std::string> AsyncNode::start(io::EventLoop& loop, NodeOptions options) {
+std::expected<AsyncNode, ConfigError> AsyncNode::start(io::EventLoop& loop, NodeOptions options) {
   auto state = open(loop, std::move(options), Role::node);
   if (!state) return std::unexpected(std::move(state.error()));
   return AsyncNode{std::move(*state)};
@@ -195,7 +195,7 @@ void AsyncNode::on_arrival(std::move_only_function<void(Arrival)> callback) {
 
 // --- clients -------------------------------------------------------------------------------------
 
-std::expected<AsyncClient, std::string> AsyncClient::start(io::EventLoop& loop,
+std::expected<AsyncClient, ConfigError> AsyncClient::start(io::EventLoop& loop,
                                                            NodeOptions options) {
   auto state = open(loop, std::move(options), Role::client);
   if (!state) return std::unexpected(std::move(state.error()));

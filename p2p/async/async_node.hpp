@@ -35,6 +35,7 @@
 #include "qpeer/transport/async/task.hpp"
 #include "qpeer/transport/async/waiting.hpp"
 #include "qpeer/transport/base/address.hpp"
+#include "qpeer/transport/base/config_error.hpp"
 #include "qpeer/transport/io/event_loop.hpp"
 
 namespace qpeer::p2p {
@@ -116,7 +117,7 @@ class AsyncPeer {
   /// Takes what open() made.
   explicit AsyncPeer(std::shared_ptr<detail::NodeState> state) : state_(std::move(state)) {}
   /// Binds and reads the cache, as start() of either class says.
-  static std::expected<std::shared_ptr<detail::NodeState>, std::string> open(io::EventLoop& loop,
+  static std::expected<std::shared_ptr<detail::NodeState>, ConfigError> open(io::EventLoop& loop,
                                                                              NodeOptions options,
                                                                              Role role);
   std::shared_ptr<detail::NodeState> state_;  ///< Null once moved from.
@@ -129,9 +130,9 @@ class AsyncNode final : public AsyncPeer {
   /// What it is started with.
   using Options = NodeOptions;
 
-  /// Binds, reads the cache, and begins to work in the loop's next turn; else what is wrong, in
-  /// words.
-  [[nodiscard]] static std::expected<AsyncNode, std::string> start(io::EventLoop& loop,
+  /// Binds, reads the cache, and begins to work in the loop's next turn; else what of `options`
+  /// must change, with the reason.
+  [[nodiscard]] static std::expected<AsyncNode, ConfigError> start(io::EventLoop& loop,
                                                                    NodeOptions options);
 
   /// co_await: a link to the first node that answers, of those in the cache and then of `contacts`;
@@ -199,7 +200,7 @@ class AsyncClient final : public AsyncPeer {
   using Options = NodeOptions;
 
   /// As AsyncNode::start; NodeOptions::advertise and probe_port mean nothing here.
-  [[nodiscard]] static std::expected<AsyncClient, std::string> start(io::EventLoop& loop,
+  [[nodiscard]] static std::expected<AsyncClient, ConfigError> start(io::EventLoop& loop,
                                                                      NodeOptions options);
 
   /// As AsyncNode::bootstrap.

@@ -19,13 +19,14 @@ void warn(const NodeOptions& options, const std::string& text) {
 }
 
 // The first socket, and the one that dials back.
-std::expected<std::vector<io::UdpSocket>, std::string> bind_all(const NodeOptions& options,
+std::expected<std::vector<io::UdpSocket>, ConfigError> bind_all(const NodeOptions& options,
                                                                 Role role) {
   std::vector<io::UdpSocket> out;
   auto first = async::detail::bind_socket(options.listen, options.socket);
   if (!first) {
     const std::string where = options.listen.valid() ? options.listen.to_string() : "any address";
-    return std::unexpected("cannot bind to " + where + ": " + first.error().message());
+    return config_error(ConfigPart::address,
+                        "cannot bind to " + where + ": " + first.error().message(), first.error());
   }
   const SocketAddress probe_address = first->local_address().with_port(0);
   out.push_back(std::move(*first));
@@ -62,11 +63,11 @@ NodeState::NodeState(io::EventLoop& event_loop, NodeConfig config, PeerTls tls,
                      crypto::openssl_keys(), crypto::system_random()),
       saver(std::move(cache_saver)) {}
 
-std::expected<std::shared_ptr<NodeState>, std::string> NodeState::open(io::EventLoop& loop,
+std::expected<std::shared_ptr<NodeState>, ConfigError> NodeState::open(io::EventLoop& loop,
                                                                        NodeOptions options,
                                                                        Role role) {
   if (options.advertise.size() > kMaxAdvertised) {
-    return std::unexpected("at most four addresses can be advertised");
+    return config_error(ConfigPart::advertised, "at most four addresses can be advertised");
   }
   auto tls = make_peer_tls(options.identity, options.trust, options.tls);
   if (!tls) return std::unexpected(tls.error());
@@ -91,7 +92,8 @@ std::expected<std::shared_ptr<NodeState>, std::string> NodeState::open(io::Event
       std::make_shared<NodeState>(loop, std::move(config), std::move(*tls), std::move(saver));
   NodeState* const self = state.get();
   if (const auto started = state->start(std::move(*sockets)); !started) {
-    return std::unexpected("cannot watch the socket: " + started.error().message());
+    return config_error(ConfigPart::address,
+                        "cannot watch the socket: " + started.error().message(), started.error());
   }
   state->local_address = address;
   if (!options.advertise.empty()) state->advertised = options.advertise.front();

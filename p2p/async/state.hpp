@@ -33,6 +33,7 @@
 #include "qpeer/transport/async/stream_core.hpp"
 #include "qpeer/transport/async/task.hpp"
 #include "qpeer/transport/async/waiting.hpp"
+#include "qpeer/transport/base/config_error.hpp"
 #include "qpeer/transport/io/event_loop.hpp"
 
 namespace qpeer::p2p::detail {
@@ -99,7 +100,7 @@ class RoomWait final : private Answer, public async::Operation {
 struct NodeState final : async::detail::MachineRuntime<Node> {
   NodeState(io::EventLoop& event_loop, NodeConfig config, PeerTls tls,
             std::unique_ptr<CacheSaver> cache_saver);
-  [[nodiscard]] static std::expected<std::shared_ptr<NodeState>, std::string> open(
+  [[nodiscard]] static std::expected<std::shared_ptr<NodeState>, ConfigError> open(
       io::EventLoop& loop, NodeOptions options, Role role);
 
   [[nodiscard]] std::shared_ptr<NodeState> shared() {

@@ -44,7 +44,7 @@ int client_command(std::span<char* const> words) {
   }
   auto client = Client::start(loop, std::move(*options));
   if (!client) {
-    complain("qpeer client: {}", client.error());
+    complain("qpeer client: {}", to_string(client.error()));
     return kFailure;
   }
   const Reporter reporter{json, quiet, Role::client};

@@ -56,7 +56,7 @@ Task<std::expected<Dialled, std::string>> dial(EventLoop& loop, const DialOption
   if (!settings) co_return Error(settings.error());
   settings->config.target_links = 1;
   auto client = Client::start(loop, std::move(*settings));
-  if (!client) co_return Error(client.error());
+  if (!client) co_return Error(to_string(client.error()));
   if (options.contacts.empty()) {
     const auto server = co_await client->bootstrap();
     if (!server) co_return Error("nobody answers: " + one_line(server.error()));

@@ -57,7 +57,7 @@ int run_node(NodeFlags flags) {
   options->config.dial_back_timeout = flags.dial_back_timeout;
   EventLoop loop;
   auto node = Node::start(loop, std::move(*options));
-  if (!node) return failed(node.error());
+  if (!node) return failed(to_string(node.error()));
   Reporter reporter{flags.json, flags.quiet, Role::node};
   NodeService service{loop, std::move(*node), std::move(flags.service), reporter};
   return run_program(loop, service.run(), [&] { service.stop(); });

@@ -152,7 +152,7 @@ Task<int> NodeService::go_on_as_client() {
   reporter_.note("now_client", "nobody can reach us as a node: going on as a client");
   auto client = Client::start(loop_, std::move(options_.as_client));
   if (!client) {
-    reporter_.trouble("failed", client.error());
+    reporter_.trouble("failed", to_string(client.error()));
     co_return kFailure;
   }
   client_.emplace(loop_, std::move(*client), options_.contacts, reporter_);

@@ -336,7 +336,7 @@ int get_command(std::span<char* const> words) {
   }
   auto tls = make_tls(options);
   if (!tls) {
-    cli::complain("qpeer-hq: {}", tls.error());
+    cli::complain("qpeer-hq: {}", to_string(tls.error()));
     return cli::kFailure;
   }
   EventLoop loop;

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "qpeer/tests/unit/p2p/encoded_control.hpp"
+
 namespace qpeer::sim {
 
 MaliciousPeer::MaliciousPeer(PeerWorld& world, MaliciousPeerConfig configuration)

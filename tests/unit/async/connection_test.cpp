@@ -30,7 +30,7 @@ TEST_F(AsyncConnectionTest, MutualAuthenticationShowsEachTheOthersKey) {
   const auto credentials = crypto::generate_credentials(crypto::KeyType::ed25519, "peer");
   crypto::TlsConfig config{.credentials = credentials, .alpn = {std::string(kTestAlpn)}};
   const auto tls = crypto::make_tls_context(config);
-  ASSERT_TRUE(tls) << tls.error();
+  ASSERT_TRUE(tls) << to_string(tls.error());
   open({.endpoint = {.server_tls = *tls}});
   connect_options.tls = *tls;
   const Both both = run(loop, connect());

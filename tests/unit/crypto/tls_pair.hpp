@@ -87,7 +87,7 @@ inline TlsConfig basic_config() {
 
 inline std::shared_ptr<TlsContext> context_of(TlsConfig config) {
   auto made = make_tls_context(std::move(config));
-  if (!made) ADD_FAILURE() << made.error();
+  if (!made) ADD_FAILURE() << to_string(made.error());
   return made ? *made : nullptr;
 }
 

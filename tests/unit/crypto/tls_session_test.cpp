@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
+
 #include "qpeer/tests/unit/crypto/tls_pair.hpp"
 
 namespace qpeer::crypto {
@@ -244,33 +246,38 @@ TEST(TlsSession, MayBeDroppedAtAnyPoint) {
 }
 
 // [rfc9001-5.3-1] [rfc9001-5.4.1-1]: suites without header protection of ours cannot be configured.
-TEST(TlsContext, SaysWhatIsWrongWithAConfiguration) {
-  const auto wrong = [](auto change) {
+TEST(TlsContext, NamesThePartOfAConfigurationThatIsWrong) {
+  const auto wrong = [](auto change) -> std::optional<ConfigPart> {
     TlsConfig config = basic_config();
     change(config);
     const auto made = make_tls_context(config);
-    return made ? std::string{} : made.error();
+    if (made) return std::nullopt;
+    EXPECT_FALSE(to_string(made.error()).empty());
+    return made.error().part;
   };
-  EXPECT_NE(wrong([](auto& c) { c.alpn.clear(); }), "");
-  EXPECT_NE(wrong([](auto& c) { c.alpn = {""}; }), "");
-  EXPECT_NE(wrong([](auto& c) { c.alpn = {std::string(256, 'a')}; }), "");
-  EXPECT_NE(wrong([](auto& c) { c.cipher_suites.clear(); }), "");
-  EXPECT_NE(wrong([](auto& c) { c.cipher_suites = {CipherSuite{0x1304}}; }), "");
-  EXPECT_NE(wrong([](auto& c) { c.groups = "no-such-group"; }), "");
-  EXPECT_NE(wrong([](auto& c) { c.credentials->certificate_pem = "nonsense"; }), "");
-  EXPECT_NE(wrong([](auto& c) { c.credentials->private_key_pem = "nonsense"; }), "");
-  EXPECT_NE(wrong([](auto& c) {
+  EXPECT_EQ(wrong([](auto& c) { c.alpn.clear(); }), ConfigPart::alpn);
+  EXPECT_EQ(wrong([](auto& c) { c.alpn = {""}; }), ConfigPart::alpn);
+  EXPECT_EQ(wrong([](auto& c) { c.alpn = {std::string(256, 'a')}; }), ConfigPart::alpn);
+  EXPECT_EQ(wrong([](auto& c) { c.cipher_suites.clear(); }), ConfigPart::cipher_suites);
+  EXPECT_EQ(wrong([](auto& c) { c.cipher_suites = {CipherSuite{0x1304}}; }),
+            ConfigPart::cipher_suites);
+  EXPECT_EQ(wrong([](auto& c) { c.groups = "no-such-group"; }), ConfigPart::groups);
+  EXPECT_EQ(wrong([](auto& c) { c.credentials->certificate_pem = "nonsense"; }),
+            ConfigPart::credentials);
+  EXPECT_EQ(wrong([](auto& c) { c.credentials->private_key_pem = "nonsense"; }),
+            ConfigPart::credentials);
+  EXPECT_EQ(wrong([](auto& c) {
               c.credentials->private_key_pem =
                   generate_credentials(KeyType::ed25519, "other").private_key_pem;
             }),
-            "");
-  EXPECT_NE(wrong([](auto& c) { c.trust = Trust::private_authority; }), "");
-  EXPECT_NE(wrong([](auto& c) {
+            ConfigPart::credentials);
+  EXPECT_EQ(wrong([](auto& c) { c.trust = Trust::private_authority; }), ConfigPart::trust);
+  EXPECT_EQ(wrong([](auto& c) {
               c.trust = Trust::private_authority;
               c.authorities_pem = "nonsense";
             }),
-            "");
-  EXPECT_EQ(wrong([](auto&) {}), "");
+            ConfigPart::trust);
+  EXPECT_EQ(wrong([](auto&) {}), std::nullopt);
 }
 
 TEST(TlsContext, ServerNeedsCredentials) {

@@ -97,7 +97,8 @@ TEST(TlsTrust, SystemAuthoritiesRefuseOurs) {
   TlsConfig client = trusting(Trust::authorities);
   client.authorities_pem.clear();
   const auto made = make_tls_context(client);
-  ASSERT_TRUE(made) << made.error();  // The package ca-certificates is there: set-up sees to it.
+  ASSERT_TRUE(made) << to_string(
+      made.error());  // The package ca-certificates is there: set-up sees to it.
   TlsPair pair{client, trusting()};
   expect_client_refuses(pair, 0x130);
 }

@@ -64,7 +64,7 @@ Trust trust_of(TrustMode mode, std::vector<PeerId> allowed = {}) {
 
 PeerTls tls_of(const Identity& identity, const Trust& trust, PeerTlsOptions options = {}) {
   auto made = make_peer_tls(identity, trust, std::move(options));
-  if (!made) ADD_FAILURE() << made.error();
+  if (!made) ADD_FAILURE() << to_string(made.error());
   return made ? *made : PeerTls{};
 }
 
@@ -307,7 +307,7 @@ TEST(PeerTls, SaysWhatIsWrong) {
     PeerTlsOptions options;
     options.alpn = std::move(alpn);
     const auto made = make_peer_tls(identity, trust, options);
-    return made ? "nothing is wrong" : made.error();
+    return made ? "nothing is wrong" : to_string(made.error());
   };
   const Identity good = make_identity();
   EXPECT_EQ(why(good, Trust::pinned()), "nothing is wrong");

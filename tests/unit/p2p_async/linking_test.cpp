@@ -155,20 +155,27 @@ TEST_F(AsyncNodeTest, ConnectMakesALinkOrTellsWhy) {
   finish(body());
 }
 
-TEST_F(AsyncNodeTest, StartTellsWhatIsWrong) {
+TEST_F(AsyncNodeTest, StartNamesThePartOfItsOptionsThatIsWrong) {
   NodeOptions nobody = options();
   nobody.identity = {};
-  EXPECT_FALSE(AsyncNode::start(loop, std::move(nobody)));
+  const auto without = AsyncNode::start(loop, std::move(nobody));
+  ASSERT_FALSE(without);
+  EXPECT_EQ(without.error().part, ConfigPart::identity);
   const AsyncNode first = node();
   NodeOptions taken = options();
   taken.listen = first.local_address();
   const auto second = AsyncNode::start(loop, std::move(taken));
   ASSERT_FALSE(second);
-  EXPECT_TRUE(second.error().starts_with("cannot bind to " + first.local_address().to_string()));
+  EXPECT_EQ(second.error().part, ConfigPart::address);
+  EXPECT_EQ(second.error().cause, std::errc::address_in_use);
+  EXPECT_TRUE(
+      to_string(second.error()).starts_with("cannot bind to " + first.local_address().to_string()));
   NodeOptions many = options();
   many.advertise.resize(5, SocketAddress::loopback4(1));
-  EXPECT_EQ(AsyncNode::start(loop, std::move(many)).error(),
-            "at most four addresses can be advertised");
+  const auto third = AsyncNode::start(loop, std::move(many));
+  ASSERT_FALSE(third);
+  EXPECT_EQ(third.error().part, ConfigPart::advertised);
+  EXPECT_EQ(to_string(third.error()), "at most four addresses can be advertised");
 }
 
 TEST_F(AsyncNodeTest, ContactIsWhatOthersAreTold) {
