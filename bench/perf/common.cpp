@@ -37,7 +37,7 @@ ConnectionConfig CommonOptions::connection() const {
   return config;
 }
 
-std::expected<std::shared_ptr<crypto::TlsContext>, std::string> CommonOptions::tls(
+std::expected<std::shared_ptr<crypto::TlsContext>, ConfigError> CommonOptions::tls(
     bool server) const {
   crypto::TlsConfig config = transport.tls(std::string(kAlpn));
   config.groups = group;

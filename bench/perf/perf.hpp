@@ -35,7 +35,7 @@ struct CommonOptions {
   CommonOptions() { transport.mtu = 1452; }
   void declare(cli::Arguments& arguments);
   [[nodiscard]] ConnectionConfig connection() const;
-  [[nodiscard]] std::expected<std::shared_ptr<crypto::TlsContext>, std::string> tls(
+  [[nodiscard]] std::expected<std::shared_ptr<crypto::TlsContext>, ConfigError> tls(
       bool server) const;
 };
 

@@ -74,7 +74,7 @@ async::Task<std::expected<Peer, BootstrapError>> connect(const Shared& node,
 
 // --- what both are -------------------------------------------------------------------------------
 
-std::expected<Shared, std::string> AsyncPeer::open(io::EventLoop& loop, NodeOptions options,
+std::expected<Shared, ConfigError> AsyncPeer::open(io::EventLoop& loop, NodeOptions options,
                                                    Role role) {
   return NodeState::open(loop, std::move(options), role);
 }

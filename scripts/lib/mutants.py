@@ -40,7 +40,7 @@ def mutations(line):
     if found := CALL.match(code.rstrip()):
         yield found[1] + ";" + (" " + slashes + comment if slashes else "")
     if found := CONDITION.match(code.rstrip()):
-        yield f"{found[1]}(false){found[3]}"
+        yield f"{found[1]}(false){found[3]}" + (" " + slashes + comment if slashes else "")
     for found in NUMBER.finditer(code):
         yield code[:found.start()] + str(int(found[1]) + 1) + code[found.end():] + slashes + comment
 

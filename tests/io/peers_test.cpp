@@ -90,7 +90,7 @@ TEST(PeersOnSockets, RunInThreadsOfTheirOwn) {
   constexpr int kRequests = 200;
   io::EventLoop loop;
   auto server = AsyncNode::start(loop, options_at(SocketAddress::loopback4(0)));
-  ASSERT_TRUE(server) << server.error();
+  ASSERT_TRUE(server) << to_string(server.error());
   const PeerAddress contact = server->contact();
   std::atomic<int> answered = 0;
   std::atomic<int> running = kClients;

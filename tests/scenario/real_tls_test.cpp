@@ -18,7 +18,7 @@ std::shared_ptr<crypto::TlsContext> context(std::string_view name, CipherSuite s
   config.alpn = {"sim"};
   config.cipher_suites = {suite};
   auto made = crypto::make_tls_context(std::move(config));
-  EXPECT_TRUE(made.has_value()) << (made ? "" : made.error());
+  EXPECT_TRUE(made.has_value()) << (made ? "" : to_string(made.error()));
   return made ? *made : nullptr;
 }
 

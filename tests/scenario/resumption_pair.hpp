@@ -33,7 +33,7 @@ struct Contexts {
 
 inline std::shared_ptr<crypto::TlsContext> make(const crypto::TlsConfig& config) {
   auto made = crypto::make_tls_context(config);
-  EXPECT_TRUE(made.has_value()) << (made ? "" : made.error());
+  EXPECT_TRUE(made.has_value()) << (made ? "" : to_string(made.error()));
   return made ? *made : nullptr;
 }
 

@@ -47,6 +47,7 @@ import mutants
 has = lambda line, *wanted: set(wanted) <= set(mutants.mutations(line))
 assert has("  if (a < 3) return;", "  if (a >= 3) return;", "  if (a <= 3) return;", "  if (a < 4) return;", "  if (false) return;")
 assert has("  close(now, a);  // == 1", "  ; // == 1")
+assert has("  if (a == b) {  // [id]", "  if (false) { // [id]")
 assert has("  return !a && b;", "  return a && b;", "  return !a || b;")
 assert not list(mutants.mutations("  int a;  // a == 1 && true")), "only a comment has something to break"
 END

@@ -10,7 +10,7 @@ namespace qpeer::async::detail {
 ConnectionState::~ConnectionState() {
   if (!registered) return;
   endpoint->remove(*this);
-  if (closed) return;
+  if (closed) return endpoint->wake();
   if (auto* connection = endpoint->machine.edit(handle)) connection->close(io::now(), 0, {});
   endpoint->wake();
 }

@@ -80,10 +80,13 @@ void EndpointState::add(ConnectionState& connection, transport::ConnectionHandle
   connection.handle = handle;
   connection.registered = true;
   connections.emplace(handle.value, &connection);
+  machine.keep_unread(handle);
 }
 
 void EndpointState::remove(ConnectionState& connection) {
-  if (std::exchange(connection.registered, false)) connections.erase(connection.handle.value);
+  if (!std::exchange(connection.registered, false)) return;
+  connections.erase(connection.handle.value);
+  machine.release(connection.handle);
 }
 
 std::expected<void, transport::ConnectError> EndpointState::connect(

@@ -31,7 +31,7 @@ std::string_view to_string(ConfigPart part);
 
 /// Why nothing could be made of a configuration.
 struct ConfigError {
-  ConfigPart part{};
+  ConfigPart part{};        ///< What must change.
   std::string text;         ///< For people: one sentence without a full stop.
   std::error_code cause{};  ///< Of the operating system, where it refused; else none.
 };

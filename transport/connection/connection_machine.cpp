@@ -302,6 +302,11 @@ void ConnectionMachine::on_datagram_too_large(Instant now, const Path& path, std
   recovery_.on_refused(now, *this);
 }
 
+void ConnectionMachine::release_ids() {
+  local_cids_.release();
+  remote_cids_.release_tokens();
+}
+
 bool ConnectionMachine::rotate_connection_ids() {
   const InvariantLatch::Scope scope(latch_);
   return usable() && local_cids_.rotate();
@@ -371,7 +376,10 @@ std::expected<void, StreamError> ConnectionMachine::reset(StreamId id, std::uint
 std::expected<void, StreamError> ConnectionMachine::stop_sending(StreamId id,
                                                                  std::uint64_t error_code) {
   const InvariantLatch::Scope scope(latch_);
-  if (!usable()) return std::unexpected(StreamError::closed);
+  if (!usable()) {
+    (void)streams_.stop_sending(id, error_code);  // What nobody reads any more need not be kept.
+    return std::unexpected(StreamError::closed);
+  }
   return streams_.stop_sending(id, error_code);
 }
 

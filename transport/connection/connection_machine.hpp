@@ -115,6 +115,10 @@ class ConnectionMachine final : public Connection,
   [[nodiscard]] bool is_confirmed() const override { return handshake_.is_confirmed(); }
   [[nodiscard]] bool is_closed() const override { return !lifetime_.is_open(); }
   [[nodiscard]] bool is_drained() const override { return lifetime_.is_drained(); }
+  /// Whether there are streams to accept, or data or datagrams to read.
+  [[nodiscard]] bool has_unread() const { return streams_.has_unread() || datagrams_.has_unread(); }
+  /// It has drained: gives back its connection IDs and stops watching for stateless resets.
+  void release_ids();
   [[nodiscard]] bool is_resumed() const override { return handshake_.tls().is_resumed(); }
   [[nodiscard]] crypto::EarlyData early_data() const override { return handshake_.early_data(); }
   [[nodiscard]] const std::optional<CloseReason>& close_reason() const override {

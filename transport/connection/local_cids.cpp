@@ -2,6 +2,7 @@
 #include "qpeer/transport/connection/local_cids.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "qpeer/transport/base/assert.hpp"
 #include "qpeer/transport/wire/frame.hpp"
@@ -13,13 +14,14 @@ LocalCids::LocalCids(CidIssuer& issuer, bool zero_length)
   entries_[0] = {.state = State::sent, .sequence_number = 0, .id = initial_};
 }
 
-LocalCids::~LocalCids() {
-  for (const Entry& entry : entries_) {
-    if (entry.state != State::free) issuer_.retire(entry.id);
+void LocalCids::release() {
+  for (Entry& entry : entries_) {
+    if (std::exchange(entry.state, State::free) != State::free) issuer_.retire(entry.id);
   }
   for (std::size_t i = 0; i < std::min(retired_count_, kMaxRetired); ++i) {
     issuer_.retire(retired_[i]);
   }
+  retired_count_ = 0;
 }
 
 ConnectionId LocalCids::issue_preferred() {

@@ -40,11 +40,13 @@ class LocalCids {
 
   /// Issues the first one, sequence number 0, which travels as Source Connection ID.
   explicit LocalCids(CidIssuer& issuer, bool zero_length = false);
-  ~LocalCids();
+  ~LocalCids() { release(); }
   LocalCids(const LocalCids&) = delete;
   LocalCids& operator=(const LocalCids&) = delete;
 
   [[nodiscard]] const ConnectionId& initial() const { return initial_; }
+  /// Gives all back: what comes to them from now on is for nobody.
+  void release();
   /// The next one, which travels in the preferred_address transport parameter: sequence number 1.
   /// The same each time, until the handshake is complete.
   ConnectionId issue_preferred();

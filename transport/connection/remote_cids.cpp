@@ -18,8 +18,11 @@ RemoteCids::RemoteCids(CidIssuer& issuer, const ConnectionId& initial, std::uint
       {.sequence_number = 0, .id = initial, .reset_token = std::nullopt, .in_use = true});
 }
 
-RemoteCids::~RemoteCids() {
-  for (const Entry& entry : active_) forget(entry);
+void RemoteCids::release_tokens() {
+  for (Entry& entry : active_) {
+    forget(entry);
+    entry.reset_token.reset();
+  }
 }
 
 void RemoteCids::set_initial_reset_token(const StatelessResetToken& token) {

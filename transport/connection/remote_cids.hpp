@@ -21,10 +21,12 @@ class RemoteCids {
  public:
   /// `limit` is our active_connection_id_limit.
   RemoteCids(CidIssuer& issuer, const ConnectionId& initial, std::uint64_t limit);
-  ~RemoteCids();
+  ~RemoteCids() { release_tokens(); }
   RemoteCids(const RemoteCids&) = delete;
   RemoteCids& operator=(const RemoteCids&) = delete;
 
+  /// Stops watching for stateless resets.
+  void release_tokens();
   /// What goes into the Destination Connection ID field.
   [[nodiscard]] const ConnectionId& current() const { return active_.front().id; }
   [[nodiscard]] std::uint64_t current_sequence_number() const {

@@ -137,6 +137,14 @@ void Endpoint::Implementation::reap(Slot slot) {
   end_handshake(entry);
   router.remove(entry.initial_destination, slot);
   deadlines.set(slot, kNever);
+  if (entry.keeps_unread && entry.connection->has_unread()) {
+    if (!std::exchange(entry.is_kept, true)) {
+      entry.connection->release_ids();
+      ++kept_entries;
+    }
+    return;
+  }
+  if (entry.is_kept) --kept_entries;
   entries[slot].reset();
   if (last_transmit == slot) last_transmit.reset();
   ++generations[slot];
@@ -244,6 +252,17 @@ Connection* Endpoint::edit(ConnectionHandle handle) {
   if (entry == nullptr) return nullptr;
   impl_->touch(*entry);
   return &*entry->connection;
+}
+
+void Endpoint::keep_unread(ConnectionHandle handle) {
+  if (Implementation::Entry* const entry = impl_->entry_of(handle)) entry->keeps_unread = true;
+}
+
+void Endpoint::release(ConnectionHandle handle) {
+  Implementation::Entry* const entry = impl_->entry_of(handle);
+  if (entry == nullptr) return;
+  entry->keeps_unread = false;
+  impl_->touch(*entry);
 }
 
 void Endpoint::on_datagram(Instant now, ReceivedDatagram datagram) {
@@ -358,7 +377,7 @@ void Endpoint::shut_down(Instant now, std::uint64_t error_code, std::string_view
   }
 }
 
-bool Endpoint::idle() const { return impl_->open_entries == 0; }
+bool Endpoint::idle() const { return impl_->open_entries == impl_->kept_entries; }
 
 EndpointStats Endpoint::stats() const {
   EndpointStats out = impl_->stats;
@@ -384,18 +403,21 @@ bool Endpoint::Implementation::queue_is_consistent(const Ring<Slot>& queue,
 bool Endpoint::Implementation::consistent() const {
   std::size_t open = 0;
   std::size_t in_handshake = 0;
+  std::size_t kept = 0;
   for (Slot slot = 0; slot < entries.size(); ++slot) {
     if (!entries[slot]) continue;
     const Entry& entry = *entries[slot];
     if (entry.slot != slot || !entry.connection || !entry.connection->consistent()) return false;
     ++open;
     if (entry.incoming && entry.in_handshake) ++in_handshake;
+    if (entry.is_kept) ++kept;
   }
   const auto live = [this](Slot slot) { return is_live(slot); };
-  return open == open_entries && open + free_slots.size() == entries.size() &&
-         entries.size() == generations.size() && std::ranges::none_of(free_slots, live) &&
-         in_handshake == handshakes.total() && handshakes.consistent() &&
-         router.leads_only_to(live) && (!zero_length || is_live(*zero_length)) &&
+  return open == open_entries && kept == kept_entries &&
+         open + free_slots.size() == entries.size() && entries.size() == generations.size() &&
+         std::ranges::none_of(free_slots, live) && in_handshake == handshakes.total() &&
+         handshakes.consistent() && router.leads_only_to(live) &&
+         (!zero_length || is_live(*zero_length)) &&
          queue_is_consistent(to_transmit, &Entry::awaits_transmit) &&
          queue_is_consistent(to_report, &Entry::awaits_events) && deadlines.consistent() &&
          (deadlines.empty() || is_live(deadlines.top())) && answers.consistent() &&

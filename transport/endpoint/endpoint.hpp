@@ -139,6 +139,13 @@ class Endpoint {
   /// poll_transmit and poll_event, whether it was changed or not.
   [[nodiscard]] Connection* edit(ConnectionHandle handle);
 
+  /// From now on the connection stays after it has drained, for as long as it has streams to accept or
+  /// data to read: what its peer knows to have arrived is not lost. It counts against
+  /// EndpointConfig::max_connections, and release() ends it. No effect on one that is gone.
+  void keep_unread(ConnectionHandle handle);
+  /// Nobody reads from the connection any more: as before keep_unread().
+  void release(ConnectionHandle handle);
+
   /// A datagram has arrived. Its bytes are changed, and not needed after the call.
   void on_datagram(Instant now, ReceivedDatagram datagram);
   /// Fills `out` with the next datagrams to send; nullopt when there are none now. The caller sends
@@ -159,7 +166,7 @@ class Endpoint {
   /// Closes every connection with this application error and refuses new ones. Each still gives its
   /// `closed` event; once all have drained, the event `drained` follows, and idle() is true.
   void shut_down(Instant now, std::uint64_t error_code, std::string_view reason);
-  /// Whether there is no connection that has not drained.
+  /// Whether there is no connection that has not drained. Those of keep_unread() may be left.
   [[nodiscard]] bool idle() const;
 
   /// Figures, as of now.

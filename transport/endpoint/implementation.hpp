@@ -5,9 +5,9 @@
 //   router    connection ID -> slot          deadlines                slot -> next deadline
 //
 // touch() queues the slot of a connection twice: to be polled for datagrams, which also renews its
-// deadline, and for events. A connection goes when it has drained, its events were polled and its slot
-// is in neither queue. Invariant: an entry stands in a queue once, exactly while it says so; a
-// connection ID leads to a live entry; a deadline is that of a live entry.
+// deadline, and for events. A connection goes when it has drained, its events were polled, its slot is in
+// neither queue, and nothing of it that is kept is unread. Invariant: an entry stands in a queue once,
+// exactly while it says so; a connection ID leads to a live entry; a deadline is that of a live entry.
 #pragma once
 
 #include <array>
@@ -69,6 +69,8 @@ struct Endpoint::Implementation {
     bool closed_emitted = false;
     bool awaits_transmit = false;
     bool awaits_events = false;
+    bool keeps_unread = false;  ///< See Endpoint::keep_unread().
+    bool is_kept = false;       ///< Has drained, and stays.
     /// The client's first choice: routed to us for life, so that a late copy of its first datagram
     /// makes no second connection.
     ConnectionId initial_destination;
@@ -128,6 +130,7 @@ struct Endpoint::Implementation {
   std::vector<std::uint32_t> generations;       ///< Of each slot, so that old handles miss.
   std::vector<Slot> free_slots;
   std::size_t open_entries = 0;
+  std::size_t kept_entries = 0;       ///< Of those, the ones that have drained.
   std::size_t attempts = 0;           ///< Handshakes of our own, in flight.
   std::optional<Slot> last_transmit;  ///< Whose train poll_transmit() gave last.
   Ring<Slot> to_transmit;

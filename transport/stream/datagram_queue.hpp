@@ -42,6 +42,7 @@ class DatagramQueue {
   [[nodiscard]] bool was_early() const { return was_early_; }
   /// Whether there is something to read where there was nothing; true once for each time.
   bool poll_readable();
+  [[nodiscard]] bool has_unread() const { return !incoming_.empty(); }
   [[nodiscard]] bool receives() const { return max_frame_size_ != 0; }
 
   // --- the peer --------------------------------------------------------------------------------

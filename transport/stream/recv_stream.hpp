@@ -47,6 +47,11 @@ class RecvStream {
   // --- figures ---
   [[nodiscard]] RecvState state() const { return state_; }
   [[nodiscard]] bool done() const { return state_.is_terminal(); }
+  /// Whether a read would give data or the end.
+  [[nodiscard]] bool has_unread() const {
+    return !stopped_ && !state_.is_reset() && !done() &&
+           (buffer_.front() < buffer_.contiguous() || buffer_.front() == final_size_);
+  }
   [[nodiscard]] const RecvBuffer& buffer() const { return buffer_; }
   /// Bytes for which the connection still owes credit.
   [[nodiscard]] std::uint64_t unsettled() const { return credit_.received() - settled_; }

@@ -54,6 +54,14 @@ std::optional<StreamId> StreamSet::accept(bool bidirectional) {
   return std::nullopt;
 }
 
+bool StreamSet::has_unread() const {
+  bool found = remote_[0].has_unaccepted() || remote_[1].has_unaccepted();
+  streams_.for_each([&](const Stream& stream) {
+    found = found || (stream.receives && stream.recv.has_unread());
+  });
+  return found;
+}
+
 std::expected<std::size_t, StreamError> StreamSet::write(StreamId id, Bytes data) {
   const auto stream = find_part(id, Part::sending);
   if (!stream) return std::unexpected(stream.error());

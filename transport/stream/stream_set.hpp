@@ -62,6 +62,8 @@ class StreamSet {
   /// Whether some of what the peer sent on it came in early data, which may be a replay.
   [[nodiscard]] bool is_early(StreamId id) const;
   std::optional<StreamEvent> poll_event();
+  /// Whether there are streams to accept, or data to read.
+  [[nodiscard]] bool has_unread() const;
 
   // --- the peer --------------------------------------------------------------------------------
 

@@ -277,7 +277,9 @@ std::expected<std::shared_ptr<crypto::TlsContext>, std::string> make_tls(
     tls.trust = crypto::Trust::private_authority;
     tls.authorities_pem = std::move(*authorities);
   }
-  return crypto::make_tls_context(std::move(tls));
+  auto context = crypto::make_tls_context(std::move(tls));
+  if (!context) return Error(to_string(context.error()));
+  return std::move(*context);
 }
 
 }  // namespace
@@ -336,7 +338,7 @@ int get_command(std::span<char* const> words) {
   }
   auto tls = make_tls(options);
   if (!tls) {
-    cli::complain("qpeer-hq: {}", to_string(tls.error()));
+    cli::complain("qpeer-hq: {}", tls.error());
     return cli::kFailure;
   }
   EventLoop loop;

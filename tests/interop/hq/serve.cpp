@@ -142,7 +142,7 @@ std::expected<AsyncEndpointOptions, std::string> endpoint_options(const ServeOpt
   tls.groups = options.groups;
   tls.tickets.early_data = options.early_data;  // Requests change nothing here.
   auto context = crypto::make_tls_context(std::move(tls));
-  if (!context) return std::unexpected(context.error());
+  if (!context) return std::unexpected(to_string(context.error()));
   const auto bind = cli::parse_listen(options.address, options.port);
   if (!bind) return std::unexpected(options.address + ": " + bind.error());
   AsyncEndpointOptions out{.bind = bind->with_port(options.port),

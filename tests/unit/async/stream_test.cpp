@@ -213,6 +213,29 @@ TEST_F(AsyncStreamTest, WhatCameBeforeTheCloseCanBeRead) {
   run(loop, body());
 }
 
+// The peer was told that all arrived, so a reader gets it however late it reads.
+TEST_F(AsyncStreamTest, WhatWasAcknowledgedCanBeReadLongAfterTheClose) {
+  auto body = [this]() -> Task<void> {
+    Both both = co_await connect();
+    const auto data = pattern(100'000);
+    {
+      auto stream = co_await both.client.open_stream(false);
+      co_await send(*stream, data);
+    }
+    both.client.close(0, "bye");
+    (void)co_await both.server.closed();
+    co_await sleep_for(loop, 600ms);  // It has drained: three PTOs of a loopback.
+    auto stream = co_await both.server.accept_stream(false);
+    EXPECT_TRUE(stream);
+    if (!stream) co_return;
+    const auto got = co_await stream->read_all(data.size() + 1);
+    EXPECT_TRUE(got && *got == data);
+    co_await sleep_for(loop, 1ms);
+    EXPECT_EQ(server->stats().connections, 0U) << "nothing is left to be read";
+  };
+  run(loop, body());
+}
+
 TEST_F(AsyncStreamTest, ACancelledReadLosesNothing) {
   auto body = [this]() -> Task<void> {
     Both both = co_await connect();

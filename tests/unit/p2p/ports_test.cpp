@@ -42,7 +42,7 @@ class PortsTest : public testing::Test {
   std::optional<Port> closed() {
     std::optional<Port> out;
     const auto look = [&](Port port, const transport::EndpointEvent& event) {
-      if (event.event.kind == transport::ConnectionEvent::Kind::closed) out = port;
+      if (event.event->kind == transport::ConnectionEvent::Kind::closed) out = port;
     };
     while (!out && ports->poll_event(look)) continue;
     return out;

@@ -26,12 +26,12 @@ class PeersFixture : public testing::Test {
   }
   AsyncNode node(NodeOptions with = options()) {
     auto out = AsyncNode::start(loop, std::move(with));
-    EXPECT_TRUE(out) << out.error();
+    EXPECT_TRUE(out) << to_string(out.error());
     return std::move(*out);
   }
   AsyncClient client(NodeOptions with = options()) {
     auto out = AsyncClient::start(loop, std::move(with));
-    EXPECT_TRUE(out) << out.error();
+    EXPECT_TRUE(out) << to_string(out.error());
     return std::move(*out);
   }
 
