@@ -68,7 +68,8 @@ SIMULATE(Unread, GoesWhenItsReaderStops) {
   const auto handle = client.session().handle();
   const auto id = client.endpoint().edit(handle)->accept_stream(false);
   ASSERT_TRUE(id);
-  EXPECT_EQ(client.endpoint().edit(handle)->stop_sending(*id, 1).error(), StreamError::closed);
+  EXPECT_EQ(client.endpoint().edit(handle)->stop_sending(*id, 1).error(),
+            transport::StreamError::closed);
   client.wake();
   run_for(1ms);
   EXPECT_EQ(client.endpoint().stats().connections, 0U);
