@@ -8,6 +8,8 @@
 #include <ranges>
 #include <utility>
 
+#include "qpeer/transport/base/assert.hpp"
+
 namespace qpeer::cache {
 namespace {
 
@@ -88,6 +90,7 @@ bool BootstrapCache::on_reached(CacheEntry entry) {
     if (victim != entries_.end()) entries_.erase(victim);
   }
   place(std::move(entry));
+  QPEER_ASSERT(consistent());
   return true;
 }
 
@@ -105,6 +108,7 @@ void BootstrapCache::forget(const PeerId& id) {
   if (forgotten_.size() > config_.capacity) forgotten_.erase(forgotten_.begin());
   if (const auto known = at(id); known != entries_.end()) entries_.erase(known);
   ++revision_;
+  QPEER_ASSERT(consistent());
 }
 
 void BootstrapCache::add_ticket(const PeerId& id, std::vector<u8> ticket) {
@@ -138,6 +142,7 @@ void BootstrapCache::merge(std::span<const CacheEntry> entries) {
   // The order of the source is not to matter, and the best shall find the most room.
   std::ranges::sort(order, [](const auto* a, const auto* b) { return newer(*a, *b); });
   for (const CacheEntry* entry : order) merge_one(*entry);
+  QPEER_ASSERT(consistent());
 }
 
 void BootstrapCache::merge_one(const CacheEntry& theirs) {
@@ -186,6 +191,23 @@ void BootstrapCache::renumber(const std::function<std::uint64_t(const CacheEntry
   if (!changed) return;
   std::ranges::sort(entries_, newer);
   ++revision_;
+  QPEER_ASSERT(consistent());
+}
+
+bool BootstrapCache::consistent() const {
+  if (entries_.size() > config_.capacity || forgotten_.size() > config_.capacity) return false;
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    const CacheEntry& entry = entries_[i];
+    CacheEntry limited = entry;
+    limit(limited);
+    if (!is_candidate(entry) || limited != entry) return false;
+    if (i != 0 && !newer(entries_[i - 1], entry)) return false;
+    if (std::ranges::find(forgotten_, entry.id) != forgotten_.end()) return false;
+    for (std::size_t j = 0; j < i; ++j) {
+      if (entries_[j].id == entry.id || entries_[j].address == entry.address) return false;
+    }
+  }
+  return true;
 }
 
 const CacheEntry* BootstrapCache::find(const PeerId& id) const {

@@ -117,6 +117,9 @@ class BootstrapCache {
   [[nodiscard]] const CacheConfig& config() const { return config_; }
   /// Another number after each change, so that its owner knows when to save.
   [[nodiscard]] std::uint64_t revision() const { return revision_; }
+  /// Whether each entry is a candidate within the limits, there once, and in its place. It compares all
+  /// with all: for tests and assertions.
+  [[nodiscard]] bool consistent() const;
 
  private:
   using Iterator = std::vector<CacheEntry>::iterator;

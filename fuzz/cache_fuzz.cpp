@@ -23,6 +23,7 @@ void check(bool claim) {
 void check_rules(const BootstrapCache& cache) {
   std::set<PeerId> ids;
   std::set<SocketAddress> addresses;
+  check(cache.consistent());
   check(cache.size() <= cache.config().capacity);
   for (const CacheEntry& entry : cache.entries()) {
     check(ids.insert(entry.id).second && addresses.insert(entry.address).second);

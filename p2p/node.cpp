@@ -313,7 +313,7 @@ bool Node::Implementation::consistent() const {
   return !has_work() && connections.has_only_alive() && std::ranges::all_of(unread, is_alive) &&
          connections.consistent() && peers.consistent() && visitors.consistent() &&
          known.consistent() && reachability.consistent() && discovery.consistent() &&
-         mailbox.consistent();
+         mailbox.consistent() && ports.consistent();
 }
 
 }  // namespace qpeer::p2p

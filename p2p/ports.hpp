@@ -80,6 +80,10 @@ class Ports final : public ConnectionSource {
 
   void shut_down(Instant now, ErrorCode code, std::string_view reason);
   [[nodiscard]] bool is_idle() const { return first_.idle() && (!probe_ || probe_->idle()); }
+  /// Whether both endpoints agree with themselves. For assertions.
+  [[nodiscard]] bool consistent() const {
+    return first_.consistent() && (!probe_ || probe_->consistent());
+  }
 
  private:
   transport::Endpoint& endpoint(Port port) { return port == Port::probe ? *probe_ : first_; }

@@ -26,6 +26,8 @@ function(qpeer_own target)
   if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)  # A host that chose nothing gets what is fast.
     target_compile_options(${target} PRIVATE -O2 -DNDEBUG)
   endif()
+  # Private: a program that uses the library must not see another transport/base/assert.hpp than it was built with.
+  target_compile_definitions(${target} PRIVATE $<$<OR:$<BOOL:${QPEER_ASSERTIONS}>,$<CONFIG:Debug>>:QPEER_ASSERTIONS>)
   if(QPEER_DEV)
     target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Werror)
     if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)

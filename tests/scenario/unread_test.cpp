@@ -45,9 +45,9 @@ SIMULATE(Unread, DataThatWasAcknowledgedCanBeReadWhenTheConnectionHasDrained) {
   EXPECT_TRUE(client.endpoint().idle()) << "nothing is sent or waited for any more";
   EXPECT_EQ(client.endpoint().next_deadline(), kNever);
   EXPECT_EQ(client.endpoint().stats().connections, 1U);
-  const auto id = client.endpoint().edit(handle)->accept_stream(false);
-  ASSERT_TRUE(id);
-  EXPECT_EQ(read_all(client.endpoint(), handle, *id), 100_KiB);
+  ASSERT_EQ(client.session().streams.size(), 1U);
+  const StreamId id = client.session().streams.begin()->first;
+  EXPECT_EQ(read_all(client.endpoint(), handle, id), 100_KiB);
   client.wake();
   run_for(1ms);
   EXPECT_EQ(client.endpoint().find(handle), nullptr) << "nothing is left to be read";
@@ -66,9 +66,10 @@ SIMULATE(Unread, GoesWithoutAReader) {
 SIMULATE(Unread, GoesWhenItsReaderStops) {
   Peer& client = closed_client(network, true);
   const auto handle = client.session().handle();
-  const auto id = client.endpoint().edit(handle)->accept_stream(false);
-  ASSERT_TRUE(id);
-  EXPECT_EQ(client.endpoint().edit(handle)->stop_sending(*id, 1).error(), StreamError::closed);
+  ASSERT_EQ(client.session().streams.size(), 1U);
+  const StreamId id = client.session().streams.begin()->first;
+  EXPECT_EQ(client.endpoint().edit(handle)->stop_sending(id, 1).error(),
+            transport::StreamError::closed);
   client.wake();
   run_for(1ms);
   EXPECT_EQ(client.endpoint().stats().connections, 0U);

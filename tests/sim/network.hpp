@@ -32,6 +32,8 @@ class Node {
   virtual bool poll_event() = 0;
   /// Whether the machine's invariants hold.
   [[nodiscard]] virtual bool consistent() const { return true; }
+  /// How many connections consistent() looks at: with more of them, it is called less often.
+  [[nodiscard]] virtual std::size_t weight() const { return 1; }
 };
 
 /// Puts any Machine behind Node: the machine stays its owner's, `on_event` gets each event.
@@ -57,6 +59,15 @@ class MachineNode final : public Node {
       return true;
     }
   }
+  [[nodiscard]] std::size_t weight() const override {
+    if constexpr (requires(const M& machine) { machine.stats().connections; }) {
+      return machine_.stats().connections;
+    } else if constexpr (requires(const M& machine) { machine.stats().links; }) {
+      return machine_.stats().links;
+    } else {
+      return 1;
+    }
+  }
 
  private:
   M& machine_;
@@ -80,6 +91,7 @@ class Host {
   Instant armed_ = kNever;   ///< Of the timer event that counts; others in the heap are stale.
   Instant last_deadline_{};  ///< For telling a machine that does not move on.
   std::uint32_t spins_ = 0;
+  std::uint32_t checks_ = 0;  ///< Calls after which the machine could have been checked.
 };
 
 struct NetworkStats {
@@ -187,7 +199,7 @@ class Network {
   void trace(const SocketAddress& from, const SocketAddress& to, Ecn ecn, Bytes payload,
              const char* fate) const;
   /// In builds with assertions, after each call of a machine: its invariants must hold.
-  void check(const Host& host) const;
+  void check(Host& host) const;
   [[noreturn]] void die(const Host& host, const char* what) const;
   [[nodiscard]] Host* route(const SocketAddress& to) const;
 

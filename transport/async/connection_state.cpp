@@ -10,8 +10,8 @@ namespace qpeer::async::detail {
 ConnectionState::~ConnectionState() {
   if (!registered) return;
   endpoint->remove(*this);
-  if (closed) return endpoint->wake();
-  if (auto* connection = endpoint->machine.edit(handle)) connection->close(io::now(), 0, {});
+  auto* const connection = closed ? nullptr : endpoint->machine.edit(handle);
+  if (connection != nullptr) connection->close(io::now(), 0, {});
   endpoint->wake();
 }
 

@@ -2,12 +2,12 @@
 #include "qpeer/transport/async/stream_handle.hpp"
 
 #include <algorithm>
-#include <cassert>
 #include <utility>
 
 #include "qpeer/transport/async/runtime.hpp"
 #include "qpeer/transport/async/sleep.hpp"
 #include "qpeer/transport/async/stream_core.hpp"
+#include "qpeer/transport/base/assert.hpp"
 
 namespace qpeer::async {
 
@@ -32,8 +32,8 @@ StreamHandle::~StreamHandle() { abandon(); }
 void StreamHandle::abandon() noexcept {
   if (core_ == nullptr) return;
   core_->calls.cancel();
-  assert(core_->reading.empty() && core_->writing.empty() && core_->finishing.empty() &&
-         "a stream outlives its operations");
+  QPEER_ASSERT(core_->reading.empty() && core_->writing.empty() && core_->finishing.empty() &&
+               "a stream outlives its operations");
   if (core_->sending == Sending::open) (void)reset(0);
   if (core_->receiving == Receiving::open) (void)stop_sending(0);
   std::exchange(core_, nullptr)->forget();
@@ -151,7 +151,7 @@ namespace detail {
 
 ReadOperation::ReadOperation(StreamCore& stream, MutableBytes buffer)
     : Operation(stream.reading), stream_(stream), buffer_(buffer) {
-  assert(stream.reading.empty() && "one task reads a stream");
+  QPEER_ASSERT(stream.reading.empty() && "one task reads a stream");
 }
 
 bool ReadOperation::attempt() {
@@ -182,7 +182,7 @@ bool ReadOperation::attempt() {
 }
 
 PeekOperation::PeekOperation(StreamCore& stream) : Operation(stream.reading), stream_(stream) {
-  assert(stream.reading.empty() && "one task reads a stream");
+  QPEER_ASSERT(stream.reading.empty() && "one task reads a stream");
 }
 
 bool PeekOperation::attempt() {
@@ -207,7 +207,7 @@ bool PeekOperation::attempt() {
 
 WriteOperation::WriteOperation(StreamCore& stream, Bytes data)
     : Operation(stream.writing), stream_(stream), left_(data) {
-  assert(stream.writing.empty() && "one task writes a stream");
+  QPEER_ASSERT(stream.writing.empty() && "one task writes a stream");
 }
 
 bool WriteOperation::attempt() {

@@ -19,7 +19,6 @@
 // there, `while (const auto x = co_await f())`.
 #pragma once
 
-#include <cassert>
 #include <coroutine>
 #include <exception>
 #include <optional>
@@ -27,6 +26,7 @@
 #include <utility>
 
 #include "qpeer/transport/async/waiting.hpp"
+#include "qpeer/transport/base/precondition.hpp"
 
 namespace qpeer::async {
 
@@ -124,7 +124,7 @@ class [[nodiscard]] Task {
       T await_resume() { return child.promise().take(); }
       std::coroutine_handle<promise_type> child;
     };
-    assert(coroutine_ && !coroutine_.promise().continuation && "a task is awaited once");
+    precondition(coroutine_ && !coroutine_.promise().continuation, "a task is awaited once");
     return Awaiter{coroutine_};
   }
 

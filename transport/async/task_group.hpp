@@ -7,7 +7,6 @@
 // tasks, it leaves spawn().)
 #pragma once
 
-#include <cassert>
 #include <coroutine>
 #include <cstddef>
 #include <exception>

@@ -16,11 +16,12 @@
 // All of this is of one thread: that of the loop whose events resume the coroutines.
 #pragma once
 
-#include <cassert>
 #include <coroutine>
 #include <exception>
 #include <type_traits>
 #include <utility>
+
+#include "qpeer/transport/base/precondition.hpp"
 
 namespace qpeer::async {
 
@@ -208,7 +209,7 @@ class Trampoline {
 
   /// An exception left a spawned task, which runs.
   static void keep(std::exception_ptr error) noexcept {
-    assert(current_ != nullptr && "a coroutine is resumed by a Trampoline");
+    precondition(current_ != nullptr, "a coroutine is resumed by a Trampoline");
     if (Trampoline& first = outermost(); !first.error_) first.error_ = std::move(error);
   }
 

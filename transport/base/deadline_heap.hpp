@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "qpeer/transport/base/assert.hpp"
 #include "qpeer/transport/base/time.hpp"
 
 namespace qpeer {
@@ -22,7 +23,10 @@ class DeadlineHeap {
   /// kNever when empty.
   [[nodiscard]] Instant earliest() const { return heap_.empty() ? kNever : heap_[0].deadline; }
   /// Whose deadline is the earliest; only when not empty.
-  [[nodiscard]] Slot top() const { return heap_[0].slot; }
+  [[nodiscard]] Slot top() const {
+    QPEER_ASSERT(!empty());
+    return heap_[0].slot;
+  }
 
   /// Sets the slot's deadline; kNever removes it.
   void set(Slot slot, Instant deadline) {
@@ -39,6 +43,19 @@ class DeadlineHeap {
       heap_[at].deadline = deadline;
       sink(rise(at));
     }
+  }
+
+  /// Whether it is a heap, and each slot knows its place. For assertions.
+  [[nodiscard]] bool consistent() const {
+    std::size_t present = 0;
+    for (const std::size_t at : position_) present += at != kAbsent ? 1 : 0;
+    if (present != heap_.size()) return false;
+    for (std::size_t at = 0; at < heap_.size(); ++at) {
+      const Entry& entry = heap_[at];
+      if (entry.slot >= position_.size() || position_[entry.slot] != at) return false;
+      if (entry.deadline == kNever || (at != 0 && entry < heap_[(at - 1) / 2])) return false;
+    }
+    return true;
   }
 
  private:

@@ -3,10 +3,11 @@
 #pragma once
 
 #include <array>
-#include <cassert>
 #include <cstddef>
 #include <span>
 #include <utility>
+
+#include "qpeer/transport/base/precondition.hpp"
 
 namespace qpeer {
 
@@ -39,12 +40,12 @@ class InlineVector {
 
   /// `at` must be less than size().
   [[nodiscard]] constexpr T& operator[](std::size_t at) {
-    assert(at < size_);
+    precondition(at < size_, "at < size()");
     return elements_[at];
   }
   /// `at` must be less than size().
   [[nodiscard]] constexpr const T& operator[](std::size_t at) const {
-    assert(at < size_);
+    precondition(at < size_, "at < size()");
     return elements_[at];
   }
   /// All elements; the view is valid while the list is.

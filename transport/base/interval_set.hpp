@@ -11,11 +11,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <utility>
+
+#include "qpeer/transport/base/assert.hpp"
 
 namespace qpeer {
 
@@ -92,17 +93,31 @@ class IntervalSet {
   [[nodiscard]] std::size_t size() const { return count_; }
   /// The lowest and the highest range; only when not empty.
   [[nodiscard]] const Range& front() const {
-    assert(count_ != 0);
+    QPEER_ASSERT(count_ != 0);
     return data()[0];
   }
   [[nodiscard]] const Range& back() const {
-    assert(count_ != 0);
+    QPEER_ASSERT(count_ != 0);
     return data()[count_ - 1];
   }
-  [[nodiscard]] const Range& operator[](std::size_t at) const { return data()[at]; }
+  [[nodiscard]] const Range& operator[](std::size_t at) const {
+    QPEER_ASSERT(at < count_);
+    return data()[at];
+  }
   /// Ascending; any change ends the iteration.
   [[nodiscard]] const Range* begin() const { return data(); }
   [[nodiscard]] const Range* end() const { return data() + count_; }
+
+  /// Whether the ranges are as the map above draws them. For assertions.
+  [[nodiscard]] bool consistent() const {
+    if (count_ > max_ranges_ || count_ > capacity_) return false;
+    const Range* const ranges = data();
+    for (std::size_t i = 0; i < count_; ++i) {
+      if (ranges[i].begin >= ranges[i].end) return false;
+      if (i != 0 && ranges[i].begin <= ranges[i - 1].end) return false;
+    }
+    return true;
+  }
 
  private:
   [[nodiscard]] Range* data() { return block_ ? block_.get() : inline_.data(); }

@@ -8,12 +8,13 @@
 #pragma once
 
 #include <bit>
-#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
 #include <utility>
 #include <vector>
+
+#include "qpeer/transport/base/assert.hpp"
 
 namespace qpeer {
 
@@ -33,11 +34,11 @@ class Ring {
 
   /// By the index that push_back gave; it must not have been popped.
   [[nodiscard]] T& operator[](Index index) {
-    assert(index >= begin_ && index < end_);
+    QPEER_ASSERT(index >= begin_ && index < end_);
     return slots_[slot(index)];
   }
   [[nodiscard]] const T& operator[](Index index) const {
-    assert(index >= begin_ && index < end_);
+    QPEER_ASSERT(index >= begin_ && index < end_);
     return slots_[slot(index)];
   }
   [[nodiscard]] T& front() { return (*this)[begin_]; }
@@ -52,7 +53,7 @@ class Ring {
     return end_++;
   }
   void pop_front() {
-    assert(!empty());
+    QPEER_ASSERT(!empty());
     if constexpr (!std::is_trivially_destructible_v<T>) slots_[slot(begin_)] = T{};
     ++begin_;
   }

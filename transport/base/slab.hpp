@@ -6,13 +6,14 @@
 #pragma once
 
 #include <array>
-#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <new>
 #include <utility>
 #include <vector>
+
+#include "qpeer/transport/base/assert.hpp"
 
 namespace qpeer {
 
@@ -48,7 +49,7 @@ class Slab {
   /// Destroys the object; its slot is the next to be given out.
   void erase(Slot slot) {
     Cell& cell = at(slot);
-    assert(cell.live);
+    QPEER_ASSERT(cell.live);
     std::destroy_at(cell.object());
     cell.live = false;
     cell.next = std::exchange(free_, slot);
@@ -63,11 +64,11 @@ class Slab {
 
   [[nodiscard]] bool contains(Slot slot) const { return slot < capacity() && at(slot).live; }
   [[nodiscard]] T& operator[](Slot slot) {
-    assert(contains(slot));
+    QPEER_ASSERT(contains(slot));
     return *at(slot).object();
   }
   [[nodiscard]] const T& operator[](Slot slot) const {
-    assert(contains(slot));
+    QPEER_ASSERT(contains(slot));
     return *at(slot).object();
   }
 
@@ -78,11 +79,23 @@ class Slab {
       if (at(slot).live) visit(*at(slot).object());
     }
   }
+  /// Calls `visit(const T&)` for every object in order of slots.
   template <class F>
   void for_each(F&& visit) const {
     for (Slot slot = 0; slot < capacity(); ++slot) {
       if (at(slot).live) visit(*at(slot).object());
     }
+  }
+
+  /// Whether each slot is either live or free, and counted so. For assertions.
+  [[nodiscard]] bool consistent() const {
+    std::size_t live = 0;
+    for (Slot slot = 0; slot < capacity(); ++slot) live += at(slot).live ? 1 : 0;
+    std::size_t free = 0;
+    for (Slot slot = free_; slot != kNone; slot = at(slot).next) {
+      if (slot >= capacity() || at(slot).live || ++free > capacity()) return false;
+    }
+    return live == size_ && live + free == capacity();
   }
 
  private:

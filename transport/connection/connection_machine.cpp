@@ -2,8 +2,8 @@
 #include "qpeer/transport/connection/connection_machine.hpp"
 
 #include <algorithm>
-#include <cassert>
 
+#include "qpeer/transport/base/assert.hpp"
 #include "qpeer/transport/wire/header.hpp"
 
 namespace qpeer::transport {
@@ -59,10 +59,12 @@ ConnectionMachine::ConnectionMachine(Instant now, const ConnectionConfig& config
                   .recovery = recovery_,
                   .lifetime = lifetime_},
                  local_cids_.initial().size(), random) {
+  const InvariantLatch::Scope scope(latch_);
   paths_.active().address_validated =
       side() == Side::client || handshake_.setup().address_validated;
   if (const Result started = handshake_.start(); !started) fail(now, started.error());
   paths_.update_amplification(now);
+  fail_if_broken(now);
 }
 
 ConnectionMachine::~ConnectionMachine() = default;
@@ -70,7 +72,18 @@ ConnectionMachine::~ConnectionMachine() = default;
 // --- sending -------------------------------------------------------------------------------------
 
 std::optional<Transmit> ConnectionMachine::poll_transmit(Instant now, TransmitBuffer& out) {
+  const InvariantLatch::Scope scope(latch_);
   called_at_ = now;
+  fail_if_broken(now);  // In a call of the application.
+  auto train = build_train(now, out);
+  // What was built while an invariant did not hold does not leave; the close does.
+  if (fail_if_broken(now)) train = build_train(now, out);
+  if (fail_if_broken(now)) return std::nullopt;
+  assert_consistent();
+  return train;
+}
+
+std::optional<Transmit> ConnectionMachine::build_train(Instant now, TransmitBuffer& out) {
   if (lifetime_.is_silent()) return std::nullopt;
   if (lifetime_.is_closing() && !lifetime_.has_close_to_send()) return std::nullopt;
   if (key_phases_.wants_update()) key_phases_.initiate(spaces_.application().next_packet_number);
@@ -96,6 +109,8 @@ std::optional<Transmit> ConnectionMachine::poll_transmit(Instant now, TransmitBu
     const std::size_t size = assembler_.add_datagram(now, remote_cids_.current(),
                                                      out.storage.subspan(total, limit), train);
     if (size == 0) break;
+    // RFC 9000 §8.1 [rfc9000-8.1-2]: no more than three times what came from there.
+    QPEER_INVARIANT(size <= path.allowance(), return std::nullopt);
     total += size;
     stats_.bytes_sent += size;
     path.on_sent(size);
@@ -106,7 +121,6 @@ std::optional<Transmit> ConnectionMachine::poll_transmit(Instant now, TransmitBu
   assembler_.protect_headers(train);
   lifetime_.on_close_sent();
   paths_.update_amplification(now);
-  assert(consistent());
   if (total == 0) return std::nullopt;
   recovery_.set_application_limited(is_connected() && !sources_.has_application_frames(now));
   return Transmit{
@@ -156,6 +170,7 @@ Instant ConnectionMachine::next_deadline() const {
 }
 
 void ConnectionMachine::on_deadline(Instant now) {
+  const InvariantLatch::Scope scope(latch_);
   called_at_ = now;
   const Lifetime::Due due = lifetime_.on_deadline(now, recovery_.pto());
   if (due.closed) emit_closed();
@@ -173,7 +188,8 @@ void ConnectionMachine::on_deadline(Instant now) {
   key_phases_.on_deadline(now);
   handshake_.on_deadline(now);
   observed_addresses_.on_deadline(now);
-  assert(consistent());
+  fail_if_broken(now);
+  assert_consistent();
 }
 
 /// A client has moved, and its server does not answer: it may have no connection ID of ours left for
@@ -187,9 +203,22 @@ void ConnectionMachine::replace_spent_cids() {
 }
 
 bool ConnectionMachine::consistent() const {
-  return spaces_.consistent() && lifetime_.consistent() && pings_.consistent() &&
-         paths_.consistent() && handshake_.consistent() && sources_.consistent() &&
-         assembler_.consistent();
+  if (!(spaces_.consistent() && lifetime_.consistent() && pings_.consistent() &&
+        paths_.consistent() && handshake_.consistent() && sources_.consistent() &&
+        assembler_.consistent() && recovery_.consistent() && key_phases_.consistent() &&
+        datagrams_.consistent() && local_cids_.consistent() && new_tokens_.consistent() &&
+        observed_addresses_.consistent() && undecryptable_packets_.consistent())) {
+    return false;
+  }
+  // What broke a rule of these was taken in half when the connection ended for it.
+  return !lifetime_.is_open() || (streams_.consistent() && remote_cids_.consistent());
+}
+
+void ConnectionMachine::assert_consistent() {
+  if constexpr (kAssertions) {
+    const std::size_t items = streams_.open_streams() + recovery_.tracked_packets();
+    if (checks_++ % (1 + items / 32) == 0) QPEER_ASSERT(consistent());
+  }
 }
 
 // --- ends ----------------------------------------------------------------------------------------
@@ -207,6 +236,15 @@ void ConnectionMachine::fail(Instant now, const TransportError& error) {
                            .frame_type = error.frame_type,
                            .reason = std::string(error.reason)};
   if (lifetime_.enter_closing(now, reason, recovery_.pto())) emit_closed();
+}
+
+bool ConnectionMachine::fail_if_broken(Instant now) {
+  const char* const text = latch_.take();
+  if (text == nullptr) [[likely]]
+    return false;
+  // The text of the condition: it has no value of ours or of the peer's in it.
+  fail(now, {TransportErrorCode::internal_error, text});
+  return true;
 }
 
 void ConnectionMachine::on_stateless_reset(Instant now) {
@@ -244,18 +282,21 @@ void ConnectionMachine::on_new_address_validated(Instant now) { give_new_tokens(
 
 std::expected<void, PathError> ConnectionMachine::probe_path(Instant now,
                                                              const SocketAddress& local) {
+  const InvariantLatch::Scope scope(latch_);
   called_at_ = now;
   if (!lifetime_.is_open()) return std::unexpected(PathError::closed);
   return paths_.begin(now, local, NetworkPath::Intent::probe);
 }
 
 std::expected<void, PathError> ConnectionMachine::migrate(Instant now, const SocketAddress& local) {
+  const InvariantLatch::Scope scope(latch_);
   called_at_ = now;
   if (!lifetime_.is_open()) return std::unexpected(PathError::closed);
   return paths_.begin(now, local, NetworkPath::Intent::migrate);
 }
 
 void ConnectionMachine::on_datagram_too_large(Instant now, const Path& path, std::size_t size) {
+  const InvariantLatch::Scope scope(latch_);
   called_at_ = now;
   if (!lifetime_.is_open() || !paths_.on_datagram_too_large(now, path, size)) return;
   recovery_.on_refused(now, *this);
@@ -266,11 +307,15 @@ void ConnectionMachine::release_ids() {
   remote_cids_.release_tokens();
 }
 
-bool ConnectionMachine::rotate_connection_ids() { return usable() && local_cids_.rotate(); }
+bool ConnectionMachine::rotate_connection_ids() {
+  const InvariantLatch::Scope scope(latch_);
+  return usable() && local_cids_.rotate();
+}
 
 // --- events and the application ------------------------------------------------------------------
 
 std::optional<ConnectionEvent> ConnectionMachine::poll_event() {
+  const InvariantLatch::Scope scope(latch_);
   // Events of streams come before the end of the connection that took the streams.
   const bool at_end = !events_.empty() && events_.front().kind == ConnectionEvent::Kind::closed;
   if (events_.empty() || at_end) {
@@ -296,35 +341,41 @@ std::expected<StreamId, StreamError> ConnectionMachine::open_stream(bool bidirec
   if (!usable() || (!is_connected() && side() == Side::client)) {
     return std::unexpected(StreamError::closed);
   }
-  return streams_.open(bidirectional);
+  return open_early_stream(bidirectional);
 }
 
 std::expected<StreamId, StreamError> ConnectionMachine::open_early_stream(bool bidirectional) {
+  const InvariantLatch::Scope scope(latch_);
   if (!usable()) return std::unexpected(StreamError::closed);
   return streams_.open(bidirectional);
 }
 
 std::optional<StreamId> ConnectionMachine::accept_stream(bool bidirectional) {
+  const InvariantLatch::Scope scope(latch_);
   return streams_.accept(bidirectional);
 }
 
 std::expected<std::size_t, StreamError> ConnectionMachine::write(StreamId id, Bytes data) {
+  const InvariantLatch::Scope scope(latch_);
   if (!usable()) return std::unexpected(StreamError::closed);
   return streams_.write(id, data);
 }
 
 std::expected<void, StreamError> ConnectionMachine::finish(StreamId id) {
+  const InvariantLatch::Scope scope(latch_);
   if (!usable()) return std::unexpected(StreamError::closed);
   return streams_.finish(id);
 }
 
 std::expected<void, StreamError> ConnectionMachine::reset(StreamId id, std::uint64_t error_code) {
+  const InvariantLatch::Scope scope(latch_);
   if (!usable()) return std::unexpected(StreamError::closed);
   return streams_.reset(id, error_code);
 }
 
 std::expected<void, StreamError> ConnectionMachine::stop_sending(StreamId id,
                                                                  std::uint64_t error_code) {
+  const InvariantLatch::Scope scope(latch_);
   if (!usable()) {
     (void)streams_.stop_sending(id, error_code);  // What nobody reads any more need not be kept.
     return std::unexpected(StreamError::closed);
@@ -334,6 +385,7 @@ std::expected<void, StreamError> ConnectionMachine::stop_sending(StreamId id,
 
 // What arrived before the end can still be read.
 std::expected<ReadView, StreamError> ConnectionMachine::peek(StreamId id) {
+  const InvariantLatch::Scope scope(latch_);
   auto view = streams_.peek(id);
   if (view && view->data.empty() && !view->fin && !lifetime_.is_open()) {
     return std::unexpected(StreamError::closed);
@@ -341,7 +393,10 @@ std::expected<ReadView, StreamError> ConnectionMachine::peek(StreamId id) {
   return view;
 }
 
-void ConnectionMachine::consume(StreamId id, std::size_t size) { streams_.consume(id, size); }
+void ConnectionMachine::consume(StreamId id, std::size_t size) {
+  const InvariantLatch::Scope scope(latch_);
+  streams_.consume(id, size);
+}
 
 std::uint64_t ConnectionMachine::reset_code(StreamId id) const { return streams_.reset_code(id); }
 
@@ -353,6 +408,7 @@ std::expected<void, DatagramError> ConnectionMachine::send_datagram(Bytes data) 
 }
 
 std::expected<void, DatagramError> ConnectionMachine::send_early_datagram(Bytes data) {
+  const InvariantLatch::Scope scope(latch_);
   if (!usable()) return std::unexpected(DatagramError::closed);
   return datagrams_.send(data, sources_.packet_room());
 }
@@ -361,11 +417,15 @@ std::optional<std::size_t> ConnectionMachine::max_datagram_payload() const {
   return usable() ? datagrams_.max_payload(sources_.packet_room()) : std::nullopt;
 }
 
-std::optional<Bytes> ConnectionMachine::next_datagram() { return datagrams_.next(); }
+std::optional<Bytes> ConnectionMachine::next_datagram() {
+  const InvariantLatch::Scope scope(latch_);
+  return datagrams_.next();
+}
 
 void ConnectionMachine::ping() { pings_.ask(); }
 
 bool ConnectionMachine::initiate_key_update() {
+  const InvariantLatch::Scope scope(latch_);
   return lifetime_.is_open() && key_phases_.initiate(spaces_.application().next_packet_number);
 }
 

@@ -27,6 +27,7 @@
 
 #include "qpeer/crypto/keys.hpp"
 #include "qpeer/crypto/tls_session.hpp"
+#include "qpeer/transport/base/assert.hpp"
 #include "qpeer/transport/base/datagram.hpp"
 #include "qpeer/transport/base/ids.hpp"
 #include "qpeer/transport/base/random.hpp"
@@ -205,7 +206,13 @@ class ConnectionMachine final : public Connection,
 
   // connection_machine.cpp
   std::optional<Transmit> transmit_probe(Instant now, TransmitBuffer& out);
+  /// The train that goes out now, without a look at the invariants.
+  std::optional<Transmit> build_train(Instant now, TransmitBuffer& out);
   void fail(Instant now, const TransportError& error);
+  /// Whether an invariant did not hold since the last look: the connection ends with INTERNAL_ERROR.
+  bool fail_if_broken(Instant now);
+  /// Builds with assertions only. With much to look at it looks at one call in so many.
+  void assert_consistent();
   void emit_closed();
   void replace_spent_cids();
 
@@ -213,6 +220,8 @@ class ConnectionMachine final : public Connection,
   /// connection.
   [[nodiscard]] bool usable() const { return handshake_.allows_streams() && lifetime_.is_open(); }
 
+  InvariantLatch latch_;
+  std::uint32_t checks_ = 0;  ///< Calls of assert_consistent().
   ConnectionConfig config_;
   CidIssuer& issuer_;
   Instant created_at_;

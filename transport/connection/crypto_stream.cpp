@@ -82,6 +82,16 @@ void CryptoStream::consume(std::size_t size) {
   head_ = 0;
 }
 
+bool CryptoStream::consistent() const {
+  const auto sent = [this](const IntervalSet& set) {
+    return set.consistent() && (set.empty() || set.back().end <= sent_);
+  };
+  if (sent_ > outgoing_.size() || !sent(lost_) || !sent(acknowledged_)) return false;
+  if (head_ > incoming_.size() || head_ > consumed_ || !received_.consistent()) return false;
+  return received_.empty() || (received_.front().begin >= consumed_ &&
+                               received_.back().end <= consumed_ - head_ + incoming_.size());
+}
+
 void CryptoStream::clear() { *this = CryptoStream(limit_); }
 
 }  // namespace qpeer::transport

@@ -47,6 +47,9 @@ class CryptoStream {
   /// The level is over: frees everything.
   void clear();
 
+  /// Whether what is noted of ranges lies within what was sent and what arrived. For assertions.
+  [[nodiscard]] bool consistent() const;
+
  private:
   bool write_range(PacketWriter& out, std::uint64_t begin, std::uint64_t end);
 

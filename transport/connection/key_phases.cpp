@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "qpeer/transport/base/assert.hpp"
+
 namespace qpeer::transport {
 
 void KeyPhases::install_send(Version version, crypto::CipherSuite suite, Bytes secret) {
@@ -33,8 +35,18 @@ void KeyPhases::make_next() {
 }
 
 void KeyPhases::seal(PacketNumber number, Bytes header, MutableBytes payload_and_tag) {
+  // RFC 9000 §12.3: a number that comes twice under one key gives the key away.
+  QPEER_INVARIANT(number >= next_sealed_, std::ranges::fill(payload_and_tag, u8{0}); return);
+  next_sealed_ = number + 1;
   send_->seal(number, header, payload_and_tag);
   ++sealed_;
+}
+
+bool KeyPhases::consistent() const {
+  const bool receives = current_ != nullptr;
+  return receives == (next_ != nullptr) && receives == (receive_protection_ != nullptr) &&
+         (send_ != nullptr) == (send_protection_ != nullptr) && (receives || !previous_) &&
+         (updates_ == 0 || send_ != nullptr) && (sealed_ == 0 || next_sealed_ != 0);
 }
 
 bool KeyPhases::wants_update() const {
@@ -67,6 +79,7 @@ void KeyPhases::advance_send(PacketNumber next_packet_number) {
   send_ = factory_.next_aead(version_, suite_, send_secret_);
   phase_ = !phase_;
   first_sent_ = next_packet_number;
+  next_sealed_ = 0;
   acknowledged_ = false;
   sealed_ = 0;
   ++updates_;

@@ -4,7 +4,8 @@
 //   receive:  previous <- current -> next        (next is made ahead of time, §6.3)
 //   send:                 current
 //
-// Header protection never changes.
+// Header protection never changes. Invariant: no packet number is sealed twice with one key; with a current receive
+// key there is a next one; our phase is ahead of the peer's by one update at most.
 #pragma once
 
 #include <cstdint>
@@ -62,6 +63,8 @@ class KeyPhases {
 
   [[nodiscard]] crypto::CipherSuite cipher_suite() const { return suite_; }
   [[nodiscard]] std::uint64_t updates() const { return updates_; }
+  /// Whether the invariant holds. For assertions.
+  [[nodiscard]] bool consistent() const;
   [[nodiscard]] std::uint64_t integrity_limit() const {
     return current_ ? current_->integrity_limit() : ~std::uint64_t{0};
   }
@@ -89,6 +92,7 @@ class KeyPhases {
   bool confirmed_ = false;
   bool acknowledged_ = false;        ///< A packet of the current send phase was acknowledged.
   PacketNumber first_sent_ = 0;      ///< Of the current send phase.
+  PacketNumber next_sealed_ = 0;     ///< Likewise: no lower number may be sealed with its key.
   PacketNumber first_received_ = 0;  ///< Lowest seen of the current receive phase.
   std::uint64_t sealed_ = 0;
   std::uint64_t updates_ = 0;

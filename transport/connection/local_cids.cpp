@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "qpeer/transport/base/assert.hpp"
 #include "qpeer/transport/wire/frame.hpp"
 
 namespace qpeer::transport {
@@ -49,8 +50,13 @@ void LocalCids::fill() {
     if (active >= limit_) return;
     if (entry.state != State::free) continue;
     ++active;
-    entry = {
-        .state = State::to_send, .sequence_number = next_sequence_number_++, .id = issuer_.issue()};
+    const ConnectionId id = issuer_.issue();
+    // One ID for two numbers: the peer would close for it. RFC 9000 §19.15.
+    QPEER_INVARIANT(
+        std::ranges::none_of(
+            entries_, [&id](const Entry& e) { return e.state != State::free && e.id == id; }),
+        return);
+    entry = {.state = State::to_send, .sequence_number = next_sequence_number_++, .id = id};
   }
 }
 
@@ -140,6 +146,24 @@ void LocalCids::on_fate(const SentFrame& frame, Fate fate) {
       entry.state = State::to_send;
     }
   }
+}
+
+bool LocalCids::consistent() const {
+  std::size_t active = 0;
+  for (const Entry& entry : entries_) {
+    if (entry.state == State::free) continue;
+    if (entry.sequence_number >= next_sequence_number_) return false;
+    if (entry.state == State::sent && entry.sequence_number >= first_unsent_) return false;
+    const auto same = [&entry](const Entry& e) {
+      return e.state != State::free &&
+             (e.sequence_number == entry.sequence_number || e.id == entry.id);
+    };
+    if (std::ranges::count_if(entries_, same) != 1) return false;
+    if (entry.sequence_number >= retire_prior_to_) ++active;
+  }
+  // A client gets the preferred address's before its limit is known, which is two at least.
+  return active <= std::max<std::size_t>(limit_, 2) && first_unsent_ <= next_sequence_number_ &&
+         retire_prior_to_ <= next_sequence_number_;
 }
 
 }  // namespace qpeer::transport

@@ -64,6 +64,9 @@ class LocalCids {
   void write_frames(PacketWriter& out);
   void on_fate(const SentFrame& frame, Fate fate);
 
+  /// Whether numbers and IDs are each there once, and no more than the peer takes. For assertions.
+  [[nodiscard]] bool consistent() const;
+
  private:
   enum class State : u8 { free, to_send, sent };
   struct Entry {

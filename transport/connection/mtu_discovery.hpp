@@ -55,6 +55,12 @@ class MtuDiscovery {
   /// Nothing above the base arrives any more. Whether size() has changed. RFC 8899 §4.3.
   bool on_black_hole(Instant now);
 
+  /// Whether all sizes are within the limit. For assertions.
+  [[nodiscard]] bool consistent() const {
+    return size_ <= limit_ && candidate_ <= limit_ && ceiling_ <= limit_ && lost_ < kMaxProbes &&
+           (!in_flight_ || probe_ != 0);
+  }
+
  private:
   void reject_candidate(Instant now);
   void finish_step(Instant now);

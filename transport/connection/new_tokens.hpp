@@ -43,6 +43,15 @@ class NewTokens {
   void write_frames(PacketWriter& out);
   void on_fate(const SentFrame& frame, Fate fate);
 
+  /// Whether only tokens that there are wait to be sent. For assertions.
+  [[nodiscard]] bool consistent() const {
+    for (std::size_t i = 0; i < kMax; ++i) {
+      const bool waits = (to_send_ >> i & 1U) != 0;
+      if (waits && (i >= tokens_.size() || tokens_[i].empty())) return false;
+    }
+    return tokens_.size() <= kMax && to_send_ >> kMax == 0;
+  }
+
  private:
   /// In the order of their making, whose index travels in SentFrame::offset; empty once acknowledged.
   std::vector<std::vector<u8>> tokens_;

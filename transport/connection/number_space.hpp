@@ -50,8 +50,9 @@ class NumberSpaces {
 
   /// Whether the invariant holds. For assertions.
   [[nodiscard]] bool consistent() const {
-    return std::ranges::none_of(spaces_, [](const NumberSpace& space) {
-      return space.discarded && (space.send || space.receive);
+    return std::ranges::all_of(spaces_, [](const NumberSpace& space) {
+      const bool has_keys = space.send || space.receive;
+      return !(space.discarded && has_keys) && space.acks.consistent() && space.crypto.consistent();
     });
   }
 

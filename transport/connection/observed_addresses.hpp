@@ -40,6 +40,12 @@ class ObservedAddresses {
   void write_frames(PacketWriter& out);
   void on_fate(const SentFrame& frame, Fate fate);
 
+  /// Whether only who provides has something to tell, and in its order. For assertions.
+  [[nodiscard]] bool consistent() const {
+    return (!to_send_ || (ours_.provide && next_sequence_number_ != 0)) &&
+           (!to_send_ || !acknowledged_);
+  }
+
  private:
   /// Lets addresses through, at their measure.
   class Gate {

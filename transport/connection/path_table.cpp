@@ -2,7 +2,8 @@
 #include "qpeer/transport/connection/path_table.hpp"
 
 #include <algorithm>
-#include <cassert>
+
+#include "qpeer/transport/base/assert.hpp"
 
 namespace qpeer::transport {
 
@@ -77,7 +78,7 @@ NetworkPath& PathTable::add(NetworkPath path) {
 }
 
 void PathTable::remove(const NetworkPath& path) {
-  assert(!is_kept(path));
+  QPEER_ASSERT(!is_kept(path));
   std::erase_if(paths_, [&](const auto& each) { return each.get() == &path; });
 }
 
@@ -107,7 +108,10 @@ bool PathTable::consistent() const {
   };
   const auto is_named = [this](const auto& path) {
     const auto same = [&](const auto& each) { return each->id == path->id; };
-    return path->id < next_id_ && std::ranges::count_if(paths_, same) == 1;
+    // RFC 9000 §8.1 [rfc9000-8.1-2].
+    const bool within_credit = path->address_validated || path->sent <= 3 * path->received;
+    return path->id < next_id_ && std::ranges::count_if(paths_, same) == 1 && within_credit &&
+           path->mtu.consistent();
   };
   return paths_.size() <= limit_ && std::ranges::all_of(paths_, is_named) && has(active_) &&
          (fallback_ == nullptr ||

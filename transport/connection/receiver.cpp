@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // From a datagram to authenticated frames. RFC 9000 §12.2, §12.3, §5.2; RFC 9001 §5.3, §5.4, §5.5.
-#include <cassert>
-
 #include "qpeer/transport/connection/connection_machine.hpp"
 #include "qpeer/transport/connection/open_packet.hpp"
 #include "qpeer/transport/connection/packet_level.hpp"
@@ -22,6 +20,7 @@ void ConnectionMachine::drop(DropReason reason) {
 }
 
 void ConnectionMachine::on_datagram(Instant now, ReceivedDatagram datagram) {
+  const InvariantLatch::Scope scope(latch_);
   called_at_ = now;
   if (lifetime_.is_drained()) return;
   auto incoming = paths_.on_datagram(datagram, lifetime_.is_open());
@@ -41,7 +40,8 @@ void ConnectionMachine::on_datagram(Instant now, ReceivedDatagram datagram) {
   }
   if (!undecryptable_packets_.empty()) receive_undecryptable(now, *incoming);
   paths_.update_amplification(now);
-  assert(consistent());
+  fail_if_broken(now);
+  assert_consistent();
 }
 
 /// Whether the packet's keys may still come, and its sender has seen our handshake: no other knows

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "qpeer/transport/base/assert.hpp"
+
 namespace qpeer::transport {
 namespace {
 
@@ -77,8 +79,12 @@ void RemoteCids::add(const wire::NewConnectionIdFrame& frame) {
   if (frame.retire_prior_to > retire_prior_to_) {
     retire_prior_to_ = frame.retire_prior_to;
     const bool replace = current_sequence_number() < retire_prior_to_;
-    // The new one is not in use yet: there always is a successor.
-    if (replace) use(oldest_unused()->sequence_number);
+    if (replace) {
+      // The new one is not in use yet: there always is a successor.
+      const auto successor = oldest_unused();
+      QPEER_INVARIANT(successor != active_.end(), return);
+      use(successor->sequence_number);
+    }
     std::erase_if(active_, [this](const Entry& entry) {
       if (entry.sequence_number >= retire_prior_to_) return false;
       forget(entry);
@@ -190,6 +196,24 @@ void RemoteCids::on_fate(const SentFrame& frame, Fate fate) {
   } else {
     retirements_.erase(found);
   }
+}
+
+bool RemoteCids::consistent() const {
+  if (active_.empty() || !active_.front().in_use || active_.size() > limit_) return false;
+  for (const Entry& entry : active_) {
+    const auto same = [&entry](const Entry& e) {
+      return e.sequence_number == entry.sequence_number || e.id == entry.id;
+    };
+    if (std::ranges::count_if(active_, same) != 1) return false;
+    if (entry.sequence_number < retire_prior_to_ || entry.sequence_number > largest_seen_) {
+      return false;
+    }
+    if (std::ranges::count(retirements_, entry.sequence_number, &Retirement::sequence_number) !=
+        0) {
+      return false;
+    }
+  }
+  return !current().empty() || active_.size() == 1;
 }
 
 }  // namespace qpeer::transport

@@ -60,6 +60,10 @@ class RemoteCids {
   void write_frames(PacketWriter& out);
   void on_fate(const SentFrame& frame, Fate fate);
 
+  /// Whether the current one is in use, none is there twice, and none is both kept and retired. For
+  /// assertions.
+  [[nodiscard]] bool consistent() const;
+
  private:
   struct Entry {
     std::uint64_t sequence_number = 0;

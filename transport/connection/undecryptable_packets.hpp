@@ -34,6 +34,13 @@ class UndecryptablePackets {
   std::vector<Packet> take(EncryptionLevel level);
   void clear();
 
+  /// Whether the sum is right, and within the bounds. For assertions.
+  [[nodiscard]] bool consistent() const {
+    std::size_t bytes = 0;
+    for (const Packet& packet : packets_) bytes += packet.bytes.size();
+    return bytes == size_in_bytes_ && bytes <= kMaxBytes && packets_.size() <= kMaxPackets;
+  }
+
  private:
   std::vector<Packet> packets_;
   std::size_t size_in_bytes_ = 0;

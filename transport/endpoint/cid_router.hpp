@@ -5,6 +5,7 @@
 // keyed: nobody outside can make entries collide.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -30,6 +31,13 @@ class CidRouter {
   [[nodiscard]] std::optional<Slot> find_reset(const StatelessResetToken& token) const;
   void add_reset(const StatelessResetToken& token, Slot slot) { resets_.emplace(token, slot); }
   void remove_reset(const StatelessResetToken& token, Slot slot);
+
+  /// Whether each ID and token leads to a slot for which `is_live(slot)`. For assertions.
+  template <class F>
+  [[nodiscard]] bool leads_only_to(F&& is_live) const {
+    const auto leads = [&is_live](const auto& entry) { return is_live(entry.second); };
+    return std::ranges::all_of(ids_, leads) && std::ranges::all_of(resets_, leads);
+  }
 
  private:
   struct Hash {

@@ -172,6 +172,10 @@ class Endpoint {
   /// Figures, as of now.
   [[nodiscard]] EndpointStats stats() const;
 
+  /// Whether its tables agree with each other and with its connections. It walks through all of
+  /// them: for tests and assertions.
+  [[nodiscard]] bool consistent() const;
+
  private:
   struct Implementation;
   std::unique_ptr<Implementation> impl_;

@@ -28,4 +28,13 @@ std::size_t HandshakeCounts::of(Prefix prefix) const {
   return found == by_prefix_.end() ? 0 : found->second;
 }
 
+bool HandshakeCounts::consistent() const {
+  std::size_t total = 0;
+  for (const auto& [prefix, count] : by_prefix_) {
+    if (count == 0) return false;
+    total += count;
+  }
+  return total == total_;
+}
+
 }  // namespace qpeer::transport

@@ -23,6 +23,9 @@ class HandshakeCounts {
   [[nodiscard]] std::size_t total() const { return total_; }
   [[nodiscard]] std::size_t of(Prefix prefix) const;
 
+  /// Whether the total is the sum of the networks. For assertions.
+  [[nodiscard]] bool consistent() const;
+
  private:
   std::map<Prefix, std::size_t> by_prefix_;  ///< A tree: who chooses addresses cannot slow it down.
   std::size_t total_ = 0;

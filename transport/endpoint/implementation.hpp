@@ -6,7 +6,8 @@
 //
 // touch() queues the slot of a connection twice: to be polled for datagrams, which also renews its
 // deadline, and for events. A connection goes when it has drained, its events were polled, its slot is in
-// neither queue, and nothing of it that is kept is unread.
+// neither queue, and nothing of it that is kept is unread. Invariant: an entry stands in a queue once,
+// exactly while it says so; a connection ID leads to a live entry; a deadline is that of a live entry.
 #pragma once
 
 #include <array>
@@ -86,12 +87,16 @@ struct Endpoint::Implementation {
   void reap(Slot slot);
   void reap_drained();
   void end_handshake(Entry& entry);
+  [[nodiscard]] bool consistent() const;
+  [[nodiscard]] bool queue_is_consistent(const Ring<Slot>& queue, bool Entry::* awaits) const;
   [[nodiscard]] ConnectionHandle handle_of(Slot slot) const;
   /// Of the connection that the handle names; nullptr once it is gone.
   [[nodiscard]] Entry* entry_of(ConnectionHandle handle) const;
   [[nodiscard]] std::optional<Slot> route(const wire::InvariantHeader& header,
                                           const SocketAddress& remote) const;
   void drop(DropReason reason) { ++stats.dropped[static_cast<std::size_t>(reason)]; }
+
+  [[nodiscard]] bool is_live(Slot slot) const { return slot < entries.size() && entries[slot]; }
 
   // accept.cpp: datagrams that no connection knows.
   void on_unknown(Instant now, ReceivedDatagram& datagram, const wire::InvariantHeader& header);

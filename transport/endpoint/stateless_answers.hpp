@@ -58,6 +58,8 @@ class StatelessAnswers {
 
   [[nodiscard]] bool empty() const { return pending_.empty(); }
   std::optional<Transmit> poll_transmit(TransmitBuffer& out);
+  /// Whether no more than the bound waits. For assertions.
+  [[nodiscard]] bool consistent() const { return pending_.size() <= kMaxPending; }
 
  private:
   struct Answer {

@@ -35,6 +35,13 @@ class UsedTokens {
   [[nodiscard]] std::size_t capacity() const { return capacity_; }
   /// Bytes held now.
   [[nodiscard]] std::size_t memory() const;
+  /// Whether neither table is fuller than a search can end in. For assertions.
+  [[nodiscard]] bool consistent() const {
+    const auto holds = [this](const Generation& each) {
+      return each.used <= capacity_ && (each.slots.empty() || each.used < each.slots.size());
+    };
+    return holds(current_) && holds(previous_);
+  }
 
  private:
   struct Generation {

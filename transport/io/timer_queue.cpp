@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "qpeer/transport/base/assert.hpp"
 #include "qpeer/transport/io/finally.hpp"
 
 namespace qpeer::io {
@@ -51,6 +52,20 @@ void TimerQueue::fire(Instant now) {
     Timer::Node* const node = due_[next++];
     if (node != nullptr) fire(*node, now);
   }
+  // A long heap is checked now and then.
+  QPEER_ASSERT((heap_.size() > 64 && next_order_ % 64 != 0) || consistent());
+}
+
+bool TimerQueue::consistent() const {
+  for (std::size_t index = 0; index < heap_.size(); ++index) {
+    const Timer::Node& node = *heap_[index];
+    if (node.queue != this || node.index != index || node.place != Timer::Node::Place::heap) {
+      return false;
+    }
+    if (node.deadline == kNever) return false;
+    if (index != 0 && node.before(*heap_[(index - 1) / 2])) return false;
+  }
+  return true;
 }
 
 void TimerQueue::fire(Timer::Node& node, Instant now) {

@@ -43,6 +43,8 @@ class TimerQueue {
   void fire(Instant now);
   /// The timer of the node is destroyed.
   void free(Timer::Node* node);
+  /// Whether the invariant holds. For assertions.
+  [[nodiscard]] bool consistent() const;
 
  private:
   void fire(Timer::Node& node, Instant now);

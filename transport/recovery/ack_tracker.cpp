@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "qpeer/transport/base/assert.hpp"
+
 namespace qpeer::transport {
 
 AckTracker::AckTracker(Duration max_ack_delay) : max_ack_delay_(max_ack_delay) {}
@@ -92,6 +94,7 @@ void AckTracker::count_mark(Ecn ecn) {
 }
 
 void AckTracker::on_packet_received(Instant now, PacketNumber number, bool ack_eliciting, Ecn ecn) {
+  QPEER_ASSERT(!is_duplicate(number));
   const std::size_t at = insert(number);
   if (at == kMaxRanges) return;
   // RFC 9000 §13.2.3 [rfc9000-13.2.3-1]: what just arrived is always reported.
@@ -157,6 +160,18 @@ void AckTracker::on_ack_acknowledged(PacketNumber largest_in_that_ack) {
   // RFC 9000 §13.2.3 [rfc9000-13.2.3-2], [rfc9000-13.2.3-6]: the peer knows of these; only the
   // range of the largest is always repeated.
   while (reported_ > 1 && ranges_[reported_ - 1].largest <= largest_in_that_ack) --reported_;
+}
+
+bool AckTracker::consistent() const {
+  if (count_ > kMaxRanges || reported_ > count_ || (count_ != 0 && reported_ == 0)) return false;
+  for (std::size_t i = 0; i < count_; ++i) {
+    if (ranges_[i].smallest > ranges_[i].largest || ranges_[i].smallest < floor_) return false;
+    if (i != 0 && ranges_[i].largest + 1 >= ranges_[i - 1].smallest) return false;
+  }
+  const bool asked = ack_eliciting_ != 0;
+  return asked == (deadline_ != kNever) && (asked || !immediate_) &&
+         (!largest_ack_eliciting_ ||
+          (count_ != 0 && *largest_ack_eliciting_ <= ranges_[0].largest));
 }
 
 }  // namespace qpeer::transport

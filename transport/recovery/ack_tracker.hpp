@@ -55,6 +55,10 @@ class AckTracker {
   /// need no repeating. RFC 9000 §13.2.4.
   void on_ack_acknowledged(PacketNumber largest_in_that_ack);
 
+  /// Whether the ranges are as the map above draws them, and the delayed ACK has a time exactly while
+  /// something asks for one. For assertions.
+  [[nodiscard]] bool consistent() const;
+
  private:
   /// RFC 9000 §13.2.2.
   static constexpr unsigned kAckElicitingThreshold = 2;

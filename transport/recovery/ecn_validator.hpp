@@ -40,6 +40,11 @@ class EcnValidator {
   /// Marked packets that were lost.
   void on_lost(std::uint64_t marked);
 
+  /// Whether no more marked packets were lost than were sent, and tests have an end. For assertions.
+  [[nodiscard]] bool consistent() const {
+    return marked_lost_ <= marked_ && (state_ != State::testing || marked_ < kTestingPackets);
+  }
+
  private:
   struct Space {
     std::uint64_t sent_ect0 = 0;

@@ -12,6 +12,7 @@
 #include <new>
 #include <span>
 
+#include "qpeer/transport/base/assert.hpp"
 #include "qpeer/transport/base/bytes.hpp"
 #include "qpeer/transport/recovery/sent_frame.hpp"
 #include "qpeer/transport/wire/packet_type.hpp"
@@ -50,6 +51,7 @@ class PacketWriter {
   /// many bytes it used. remaining() must have been checked.
   [[nodiscard]] MutableBytes tail() { return out_.tail().first(remaining()); }
   void commit(std::size_t size, const SentFrame& sent) {
+    QPEER_ASSERT(count_ < kMaxFrames && size <= out_.remaining());
     out_.skip(size);
     note(sent);
   }

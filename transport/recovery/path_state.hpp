@@ -33,6 +33,12 @@ struct PathState {
         ecn(config.ecn),
         max_datagram_size(config.max_datagram_size) {}
 
+  /// For assertions.
+  [[nodiscard]] bool consistent() const {
+    return controller != nullptr && tag != kNoTag && max_datagram_size != 0 && rtt.consistent() &&
+           ecn.consistent();
+  }
+
   std::unique_ptr<CongestionController> controller;
   RttEstimator rtt;
   Pacer pacer;

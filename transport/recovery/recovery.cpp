@@ -3,8 +3,9 @@
 #include "qpeer/transport/recovery/recovery.hpp"
 
 #include <algorithm>
-#include <cassert>
 #include <utility>
+
+#include "qpeer/transport/base/assert.hpp"
 
 namespace qpeer::transport {
 namespace {
@@ -77,7 +78,7 @@ Instant Recovery::pacing_deadline(Instant now) const {
 
 void Recovery::on_packet_sent(Instant now, PacketNumberSpace id, const SentPacketInfo& packet,
                               std::span<const SentFrame> frames) {
-  assert(!packet.ack_eliciting || packet.in_flight || packet.other_path);
+  QPEER_INVARIANT(!packet.ack_eliciting || packet.in_flight || packet.other_path, return);
   Space& space = at(id);
   space.sent.add(now, packet, frames);
   if (packet.other_path) return;
@@ -155,7 +156,7 @@ void Recovery::on_deadline(Instant now, FateHandler& fates) {
     on_pto(now, fates);
   }
   set_timer(now);
-  assert(consistent());
+  QPEER_ASSERT(consistent());
 }
 
 void Recovery::on_pto(Instant now, FateHandler& fates) {
@@ -271,7 +272,7 @@ std::unique_ptr<PathState> Recovery::change_path(Instant now, std::unique_ptr<Pa
   // Failures of the old path do not make the new one wait.
   pto_.reset();
   set_timer(now);
-  assert(consistent());
+  QPEER_ASSERT(consistent());
   return path;
 }
 
@@ -298,9 +299,20 @@ std::optional<PacketNumber> Recovery::largest_acknowledged(PacketNumberSpace spa
   return at(space).largest_acknowledged;
 }
 
+std::size_t Recovery::tracked_packets() const {
+  std::size_t count = 0;
+  for (const Space& space : spaces_) count += space.sent.size();
+  return count;
+}
+
 bool Recovery::consistent() const {
-  return std::all_of(spaces_.begin(), spaces_.end(),
-                     [](const Space& space) { return space.sent.consistent(); });
+  return path_ != nullptr && path_->consistent() &&
+         std::all_of(spaces_.begin(), spaces_.end(), [this](const Space& space) {
+           const bool timed = space.loss_time != kNever;
+           return space.sent.consistent() && space.sent.path() == path_->tag &&
+                  space.probes <= kMaxProbes && (!timed || space.largest_acknowledged) &&
+                  (!timed || !space.sent.empty());
+         });
 }
 
 }  // namespace qpeer::transport

@@ -127,6 +127,8 @@ class Recovery {
   void forget_large_lost() { path_->large_lost = 0; }
   /// Every path carries what is not larger. RFC 9000 §14.
   static constexpr std::uint16_t kLargeAbove = 1200;
+  /// The most probes that wait in a space. RFC 9002 §6.2.4.
+  static constexpr unsigned kMaxProbes = 2;
 
   // --- figures ---------------------------------------------------------------------------------
 
@@ -138,6 +140,12 @@ class Recovery {
   [[nodiscard]] std::uint64_t packets_lost() const;
   [[nodiscard]] bool ack_eliciting_in_flight() const;  ///< In any space.
   [[nodiscard]] std::optional<PacketNumber> largest_acknowledged(PacketNumberSpace space) const;
+  /// Of all spaces: those without fate, and some settled ones among them.
+  [[nodiscard]] std::size_t tracked_packets() const;
+
+  /// Whether the sums of sent packets are right, a time is set only where something can be lost by
+  /// then, and the path in use is the one whose packets are in flight. For assertions.
+  [[nodiscard]] bool consistent() const;
 
  private:
   struct Space {
@@ -159,8 +167,6 @@ class Recovery {
   [[nodiscard]] Pacer::Rate pacing() const;
   /// What the window alone allows: a datagram at least, or 0.
   [[nodiscard]] std::uint64_t window_allowance() const;
-  [[nodiscard]] bool consistent() const;
-
   void acknowledge(Instant now, PacketNumberSpace space, PacketNumber smallest,
                    PacketNumber largest, Acknowledged& newly, FateHandler& fates);
   void update_rtt(Instant now, PacketNumberSpace space, Instant sent_at, Duration ack_delay);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What an ACK frame causes: fates, an RTT sample, ECN, losses, congestion. RFC 9002 §A.7.
 #include <algorithm>
-#include <cassert>
 #include <utility>
 
+#include "qpeer/transport/base/assert.hpp"
 #include "qpeer/transport/recovery/recovery.hpp"
 
 namespace qpeer::transport {
@@ -108,7 +108,7 @@ std::expected<AckOutcome, TransportError> Recovery::on_ack(Instant now, PacketNu
   if (peer_validated_address_) pto_.reset();
   if (newly.ack_eliciting) space.probes = 0;
   set_timer(now);
-  assert(consistent());
+  QPEER_ASSERT(consistent());
   return AckOutcome{.newly_acknowledged = true, .ack_eliciting = newly.ack_eliciting};
 }
 

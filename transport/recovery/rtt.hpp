@@ -54,6 +54,14 @@ class RttEstimator {
     return smoothed_ + std::max(4 * variance_, kGranularity) + max_ack_delay;
   }
 
+  /// Whether the minimum is one of what was seen. For assertions.
+  [[nodiscard]] bool consistent() const {
+    const bool ordered = Duration::zero() <= min_ && min_ <= latest_;
+    const bool unseen = latest_ == Duration::zero() && min_ == Duration::zero();
+    return ordered && (first_sample_at_ || unseen) && smoothed_ >= Duration::zero() &&
+           variance_ >= Duration::zero();
+  }
+
  private:
   Duration latest_{};
   Duration min_{};

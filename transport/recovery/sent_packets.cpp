@@ -2,14 +2,17 @@
 #include "qpeer/transport/recovery/sent_packets.hpp"
 
 #include <algorithm>
-#include <cassert>
 
+#include "qpeer/transport/base/assert.hpp"
+#include "qpeer/transport/recovery/packet_writer.hpp"
 #include "qpeer/transport/recovery/recovery.hpp"
 
 namespace qpeer::transport {
 
 void SentPackets::add(Instant now, const SentPacketInfo& info, std::span<const SentFrame> frames) {
-  assert(info.number >= next_ && "packet numbers must increase");
+  // RFC 9000 §12.3: an ACK of a number that comes twice would settle the wrong packet.
+  QPEER_INVARIANT(info.number >= next_, return);
+  QPEER_ASSERT(frames.size() <= PacketWriter::kMaxFrames);
   if (next_ != 0 && info.number > next_) {
     skips_[skip_count_++ % kMaxSkips] = {.smallest = next_, .largest = info.number - 1};
   }
@@ -79,13 +82,18 @@ SentPackets::Index SentPackets::lower_bound(PacketNumber number) const {
 
 void SentPackets::resolve(Index at, SentPacket::State state) {
   SentPacket& packet = packets_[at];
-  assert(packet.outstanding());
+  QPEER_ASSERT(state != SentPacket::State::outstanding);
+  QPEER_INVARIANT(packet.outstanding(), return);
   packet.state = state;
   if (packet.in_flight && packet.path == path_) {
-    assert(bytes_in_flight_ >= packet.size);
+    // Less than nothing would be a flight that never lands: nothing more would be sent.
+    QPEER_INVARIANT(bytes_in_flight_ >= packet.size, return);
     bytes_in_flight_ -= packet.size;
   }
-  if (packet.ack_eliciting) --ack_eliciting_;
+  if (packet.ack_eliciting) {
+    QPEER_INVARIANT(ack_eliciting_ != 0, return);
+    --ack_eliciting_;
+  }
 }
 
 void SentPackets::forget_resolved() {
@@ -108,13 +116,20 @@ void SentPackets::pop_front() {
 bool SentPackets::consistent() const {
   std::uint64_t bytes = 0;
   std::size_t ack_eliciting = 0;
+  PacketNumber least = 0;
+  std::uint64_t frame = frames_.begin_index();
   for (Index at = begin_index(); at != end_index(); ++at) {
     const SentPacket& packet = packets_[at];
+    if (packet.number < least || packet.number >= next_ || packet.first_frame != frame)
+      return false;
+    least = packet.number + 1;
+    frame += packet.frame_count;
     if (!packet.outstanding()) continue;
     if (packet.in_flight && packet.path == path_) bytes += packet.size;
     if (packet.ack_eliciting) ++ack_eliciting;
   }
-  return bytes == bytes_in_flight_ && ack_eliciting == ack_eliciting_;
+  return bytes == bytes_in_flight_ && ack_eliciting == ack_eliciting_ &&
+         frame == frames_.end_index();
 }
 
 }  // namespace qpeer::transport

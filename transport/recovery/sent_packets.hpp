@@ -93,7 +93,8 @@ class SentPackets {
   [[nodiscard]] std::uint64_t bytes_in_flight() const { return bytes_in_flight_; }
   [[nodiscard]] std::size_t ack_eliciting_outstanding() const { return ack_eliciting_; }
 
-  /// Counts everything again: whether the sums above are right. For assertions.
+  /// Counts everything again: whether the sums above are right, the numbers rise, and each packet's
+  /// frames follow those of the one before. For assertions.
   [[nodiscard]] bool consistent() const;
 
  private:

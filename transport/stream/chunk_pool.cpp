@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <new>
 
+#include "qpeer/transport/base/assert.hpp"
+
 namespace qpeer::transport {
 
 ChunkPool::~ChunkPool() {
@@ -17,6 +19,7 @@ ChunkPool::~ChunkPool() {
 }
 
 Chunk ChunkPool::acquire(std::size_t size) {
+  QPEER_ASSERT(size <= kLargest);
   const std::size_t size_class = class_of(size);
   const std::size_t capacity = size_of(size_class);
   in_use_ += capacity;
@@ -33,6 +36,7 @@ Chunk ChunkPool::acquire(std::size_t size) {
 void ChunkPool::release(Chunk& chunk) {
   if (chunk.data == nullptr) return;
   const std::size_t size_class = class_of(chunk.capacity);
+  QPEER_INVARIANT(in_use_ >= chunk.capacity, return);
   free_[size_class] = ::new (chunk.data) Free{free_[size_class]};
   in_use_ -= chunk.capacity;
   kept_ += chunk.capacity;
@@ -52,6 +56,16 @@ void ChunkPool::trim() {
       ::operator delete(block);
     }
   }
+}
+
+bool ChunkPool::consistent() const {
+  std::size_t kept = 0;
+  for (std::size_t size_class = 0; size_class < kClasses; ++size_class) {
+    for (const Free* block = free_[size_class]; block != nullptr; block = block->next) {
+      kept += size_of(size_class);
+    }
+  }
+  return kept == kept_ && in_use_ <= peak_ && kept_ <= kKeepMost;
 }
 
 }  // namespace qpeer::transport

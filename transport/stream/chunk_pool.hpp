@@ -45,6 +45,8 @@ class ChunkPool {
   [[nodiscard]] bool generous() const { return in_use_ < kGenerous; }
   [[nodiscard]] std::size_t in_use() const { return in_use_; }
   [[nodiscard]] std::size_t kept() const { return kept_; }
+  /// Whether the sums are those of the free chunks. For assertions.
+  [[nodiscard]] bool consistent() const;
 
  private:
   static constexpr std::size_t kClasses = 4;

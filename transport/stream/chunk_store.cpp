@@ -2,13 +2,14 @@
 #include "qpeer/transport/stream/chunk_store.hpp"
 
 #include <algorithm>
-#include <cassert>
 #include <utility>
+
+#include "qpeer/transport/base/assert.hpp"
 
 namespace qpeer::transport {
 
 void ChunkStore::copy_in(std::uint64_t offset, Bytes data) {
-  assert(offset >= floor_);
+  QPEER_INVARIANT(offset >= floor_, return);
   while (!data.empty()) {
     const auto position = static_cast<std::size_t>(offset % kSlot);
     const std::size_t size = std::min(data.size(), kSlot - position);
@@ -22,7 +23,7 @@ void ChunkStore::copy_in(std::uint64_t offset, Bytes data) {
 void ChunkStore::copy_out(std::uint64_t offset, MutableBytes out) const {
   while (!out.empty()) {
     const Bytes from = view(offset, offset + out.size());
-    assert(!from.empty());
+    QPEER_INVARIANT(!from.empty(), return);
     copy(from, out);
     out = out.subspan(from.size());
     offset += from.size();
@@ -44,6 +45,24 @@ void ChunkStore::release_until(std::uint64_t floor) {
   for (; first_ < first && first_ < end_; ++first_) pool_.release(at(first_));
   first_ = std::max(first_, first);
   end_ = std::max(end_, first_);
+}
+
+std::size_t ChunkStore::memory() const {
+  std::size_t memory = 0;
+  for (std::size_t i = 0; i < capacity_; ++i) memory += chunks_[i].capacity;
+  return memory;
+}
+
+bool ChunkStore::consistent() const {
+  if (first_ > end_ || end_ - first_ > capacity_ || first_ < floor_ / kSlot) return false;
+  std::size_t memory_within = 0;
+  for (std::uint64_t slot = first_; slot < end_; ++slot) {
+    const Chunk& chunk = at(slot);
+    if ((chunk.data == nullptr) != (chunk.capacity == 0)) return false;
+    if (chunk.base + std::size_t{chunk.capacity} > 2 * kSlot) return false;
+    memory_within += chunk.capacity;
+  }
+  return memory_within == memory();
 }
 
 void ChunkStore::clear() {
@@ -71,7 +90,7 @@ Chunk& ChunkStore::reserve(std::uint64_t slot, std::size_t end) {
 
 /// Makes `slot` one of [first_, end_).
 void ChunkStore::cover(std::uint64_t slot) {
-  assert(slot >= first_);
+  QPEER_ASSERT(slot >= first_);
   if (slot < end_) return;
   if (slot - first_ >= capacity_) {
     std::size_t capacity = capacity_;

@@ -41,6 +41,11 @@ class ChunkStore {
   /// Gives all back; the floor stays.
   void clear();
 
+  /// The memory of its chunks. For assertions, as is consistent().
+  [[nodiscard]] std::size_t memory() const;
+  /// Whether there is a chunk only where there may be one, and none begins below the floor.
+  [[nodiscard]] bool consistent() const;
+
  private:
   Chunk& reserve(std::uint64_t slot, std::size_t end);
   void cover(std::uint64_t slot);

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "qpeer/transport/base/assert.hpp"
+
 namespace qpeer::transport {
 
 std::string_view to_string(DatagramError error) {
@@ -37,6 +39,7 @@ std::expected<void, DatagramError> DatagramQueue::send(Bytes data, std::size_t p
 // RFC 9221 §3 [rfc9221-3-1], [rfc9221-3-2]: the peer's limit is for the whole frame. In a packet the
 // Length field can be left out, but it counts as long as it may be written.
 std::optional<std::size_t> DatagramQueue::max_payload(std::size_t packet_room) const {
+  QPEER_ASSERT(packet_room != 0);
   const std::uint64_t limit = std::min<std::uint64_t>(peer_max_frame_size_, DatagramRing::kMaxSize);
   if (limit < 2) return std::nullopt;
   auto size = static_cast<std::size_t>(limit) - 2;

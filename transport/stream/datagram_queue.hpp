@@ -60,6 +60,13 @@ class DatagramQueue {
 
   [[nodiscard]] const DatagramStats& stats() const { return stats_; }
 
+  /// Whether both queues hold together and the figures can be. For assertions.
+  [[nodiscard]] bool consistent() const {
+    return outgoing_.consistent() && incoming_.consistent() &&
+           (!crowded_out_ || !outgoing_.empty()) && stats_.acknowledged <= stats_.sent &&
+           stats_.unread <= stats_.received;
+  }
+
  private:
   static bool write(PacketWriter& out, Bytes data);
 

@@ -9,12 +9,12 @@
 #pragma once
 
 #include <algorithm>
-#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 
+#include "qpeer/transport/base/assert.hpp"
 #include "qpeer/transport/base/bytes.hpp"
 #include "qpeer/transport/base/ring.hpp"
 
@@ -40,7 +40,7 @@ class DatagramRing {
 
   /// Takes a copy. It must fit. `mark` is the owner's.
   void push_back(Bytes data, bool mark = false) {
-    assert(fits(data.size()));
+    QPEER_ASSERT(fits(data.size()));
     std::optional<std::size_t> begin = place(data.size());
     while (!begin) {
       grow();
@@ -56,8 +56,27 @@ class DatagramRing {
   [[nodiscard]] bool front_mark() const { return entries_.front().mark; }
   /// The bytes that front() showed stay as they are until the next push_back().
   void pop_front() {
+    QPEER_ASSERT(!empty());
     used_ -= cost(entries_.front().size);
     entries_.pop_front();
+  }
+
+  /// Whether the sum is right and no two share bytes. For assertions.
+  [[nodiscard]] bool consistent() const {
+    std::size_t used = 0;
+    std::size_t least = 0;  // Where the next may begin.
+    std::size_t most = capacity_;
+    for (auto i = entries_.begin_index(); i != entries_.end_index(); ++i) {
+      const Entry& entry = entries_[i];
+      if (entry.begin < least) {  // Around the end, once, and then below the oldest.
+        if (most != capacity_) return false;
+        most = entries_.front().begin;
+      }
+      least = entry.begin + entry.size;
+      if (least > most) return false;
+      used += cost(entry.size);
+    }
+    return used == used_ && used_ <= limit_;
   }
 
  private:
@@ -84,7 +103,7 @@ class DatagramRing {
   void grow() {
     const std::size_t larger =
         std::min(std::max(kSmallest, 2 * capacity_), limit_ + std::size_t{kMaxSize});
-    assert(larger > capacity_);
+    QPEER_ASSERT(larger > capacity_);
     auto block = std::make_unique_for_overwrite<u8[]>(larger);
     std::size_t end = 0;
     for (auto i = entries_.begin_index(); i != entries_.end_index(); ++i) {

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "qpeer/transport/base/assert.hpp"
 #include "qpeer/transport/base/varint.hpp"
 
 namespace qpeer::transport {
@@ -29,9 +30,14 @@ class RecvCredit {
 
   [[nodiscard]] bool allows(std::uint64_t size) const { return size <= limit_ - received_; }
   /// Counts bytes that arrived for the first time and that allows() allowed.
-  void receive(std::uint64_t size) { received_ += size; }
+  void receive(std::uint64_t size) {
+    QPEER_ASSERT(allows(size));
+    received_ += size;
+  }
   /// Counts bytes that need no more room.
   void consume(std::uint64_t size) {
+    // More than came would be credit for bytes that were never charged.
+    QPEER_INVARIANT(size <= received_ - consumed_, return);
     consumed_ += size;
     // RFC 9000 §4.2 [rfc9000-4.2-2]: half a window early, whether or not the peer says it is
     // blocked.
@@ -53,6 +59,11 @@ class RecvCredit {
   void stop() { pending_ = false; }
   [[nodiscard]] std::uint64_t next_limit() const {
     return std::max(limit_, std::min(consumed_ + window_, kMaxVarint));
+  }
+  /// Whether the map above holds. For assertions.
+  [[nodiscard]] bool consistent() const {
+    return consumed_ <= received_ && received_ <= limit_ && limit_ <= kMaxVarint &&
+           limit_ <= consumed_ + window_;
   }
 
  private:
@@ -94,6 +105,7 @@ class BlockedSignal {
 class SendCredit {
  public:
   [[nodiscard]] std::uint64_t limit() const { return limit_; }
+  [[nodiscard]] std::uint64_t used() const { return used_; }
   [[nodiscard]] std::uint64_t available() const { return limit_ > used_ ? limit_ - used_ : 0; }
 
   void use(std::uint64_t size) { used_ += size; }

@@ -2,6 +2,11 @@
 // A queue that runs through its elements: no allocation, and any element leaves in O(1).
 #pragma once
 
+#include <cstddef>
+#include <optional>
+
+#include "qpeer/transport/base/assert.hpp"
+
 namespace qpeer::transport {
 
 template <class T>
@@ -20,13 +25,17 @@ class LinkedQueue {
   LinkedQueue& operator=(const LinkedQueue&) = delete;
 
   [[nodiscard]] bool empty() const { return first_ == nullptr; }
-  [[nodiscard]] T& front() const { return *first_; }
+  [[nodiscard]] T& front() const {
+    QPEER_ASSERT(!empty());
+    return *first_;
+  }
   [[nodiscard]] bool contains(const T& element) const { return (element.*kLink).queue == this; }
 
   /// Adds at the back, unless it is in already.
   void push_back(T& element) {
     QueueLink<T>& link = element.*kLink;
     if (link.queue == this) return;
+    QPEER_ASSERT(link.queue == nullptr);
     link = {.previous = last_, .next = nullptr, .queue = this};
     (last_ != nullptr ? (last_->*kLink).next : first_) = &element;
     last_ = &element;
@@ -45,6 +54,18 @@ class LinkedQueue {
     T& element = *first_;
     remove(element);
     push_back(element);
+  }
+
+  /// How many there are, by walking through; nullopt where the links do not agree. For assertions.
+  [[nodiscard]] std::optional<std::size_t> count() const {
+    std::size_t count = 0;
+    const T* previous = nullptr;
+    for (const T* at = first_; at != nullptr; at = (at->*kLink).next, ++count) {
+      if ((at->*kLink).queue != this || (at->*kLink).previous != previous) return std::nullopt;
+      previous = at;
+    }
+    if (previous != last_) return std::nullopt;
+    return count;
   }
 
  private:

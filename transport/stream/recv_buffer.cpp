@@ -38,4 +38,11 @@ void RecvBuffer::discard() {
   store_.clear();
 }
 
+bool RecvBuffer::consistent() const {
+  if (front_ > contiguous_ || contiguous_ > highest_ || !beyond_.consistent()) return false;
+  if (!beyond_.empty() && beyond_.front().begin <= contiguous_) return false;
+  if (!beyond_.empty() && beyond_.back().end > highest_) return false;
+  return store_.consistent() && (!discarding_ || store_.memory() == 0);
+}
+
 }  // namespace qpeer::transport

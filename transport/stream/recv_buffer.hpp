@@ -40,6 +40,10 @@ class RecvBuffer {
   [[nodiscard]] std::uint64_t contiguous() const { return contiguous_; }
   [[nodiscard]] std::uint64_t highest() const { return highest_; }
 
+  [[nodiscard]] std::size_t memory() const { return store_.memory(); }  ///< For assertions.
+  /// Whether the map above holds. For assertions.
+  [[nodiscard]] bool consistent() const;
+
  private:
   void keep(std::uint64_t offset, Bytes data) {
     if (!discarding_) store_.copy_in(offset, data);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "qpeer/transport/base/assert.hpp"
 #include "qpeer/transport/wire/flow_frames.hpp"
 
 namespace qpeer::transport {
@@ -134,6 +135,8 @@ Result RecvStream::take_credit(std::uint64_t end, RecvCredit& connection, std::u
 /// The connection may forget all bytes below `end`.
 void RecvStream::settle(std::uint64_t end, RecvCredit& connection) {
   if (end <= settled_) return;
+  // RFC 9000 §4.1: only what was charged is given back, and once.
+  QPEER_INVARIANT(end <= credit_.received(), return);
   connection.consume(end - settled_);
   settled_ = end;
 }
@@ -165,6 +168,20 @@ void RecvStream::on_stop_fate(Fate fate) {
 
 void RecvStream::on_credit_fate(const SentFrame& frame, Fate fate) {
   if (fate != Fate::acked && state_ == RecvState::recv && !stopped_) credit_.on_lost(frame.offset);
+}
+
+bool RecvStream::consistent() const {
+  if (!buffer_.consistent() || !credit_.consistent() || settled_ > credit_.received()) return false;
+  const bool known = final_size_ != kUnknown;
+  if (known == (state_ == RecvState::recv)) return false;
+  if (known && (buffer_.highest() > final_size_ || credit_.received() != final_size_)) return false;
+  if (!state_.is_reset() && buffer_.highest() != credit_.received()) return false;
+  if (known && !state_.is_reset()) {
+    const bool has_all = buffer_.contiguous() == final_size_;
+    if (has_all == (state_ == RecvState::size_known)) return false;
+  }
+  if (state_.is_terminal() && settled_ != final_size_) return false;
+  return !stop_pending_ || (stopped_ && state_.is_receiving());
 }
 
 }  // namespace qpeer::transport

@@ -53,6 +53,10 @@ class RecvStream {
            (buffer_.front() < buffer_.contiguous() || buffer_.front() == final_size_);
   }
   [[nodiscard]] const RecvBuffer& buffer() const { return buffer_; }
+  /// Bytes for which the connection still owes credit.
+  [[nodiscard]] std::uint64_t unsettled() const { return credit_.received() - settled_; }
+  /// Whether state, final size, buffer and credit agree. For assertions.
+  [[nodiscard]] bool consistent() const;
 
  private:
   static constexpr std::uint64_t kUnknown = ~std::uint64_t{0};

@@ -65,6 +65,20 @@ class Scheduler {
     starved_.remove(stream);
   }
 
+  /// Whether the stream is in the queues where it belongs. For assertions.
+  [[nodiscard]] bool is_placed(const Stream& stream, std::uint64_t connection_credit) const {
+    using Need = SendStream::Need;
+    const Need need =
+        stream.sends && !stream.held ? stream.send.current_need(connection_credit) : Need::nothing;
+    return ready_.contains(stream) == (need == Need::packet) &&
+           starved_.contains(stream) == (need == Need::connection_credit) &&
+           control_.contains(stream) == (stream.has_control() && !stream.held);
+  }
+  /// Whether each queue holds together. For assertions.
+  [[nodiscard]] bool consistent() const {
+    return control_.count() && ready_.count() && starved_.count();
+  }
+
  private:
   LinkedQueue<Stream, &Stream::control_link> control_;
   LinkedQueue<Stream, &Stream::data_link> ready_;

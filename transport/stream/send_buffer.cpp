@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "qpeer/transport/base/assert.hpp"
+
 namespace qpeer::transport {
 
 void SendBuffer::append(Bytes data) {
@@ -13,6 +15,8 @@ void SendBuffer::append(Bytes data) {
 
 void SendBuffer::on_sent(std::uint64_t offset, std::uint64_t length) {
   const std::uint64_t end = offset + length;
+  // What was never written cannot be sent: the peer would wait for bytes that nobody has.
+  QPEER_INVARIANT(offset >= front_ && offset <= next_ && end <= end_, return);
   if (offset < next_) std::ignore = lost_.erase(offset, end);
   next_ = std::max(next_, end);
 }
@@ -66,6 +70,22 @@ void SendBuffer::clear() {
   lost_.clear();
   store_.release_until(front_);
   store_.clear();
+}
+
+bool SendBuffer::consistent() const {
+  const auto within = [this](const IntervalSet& set) {
+    return set.consistent() &&
+           (set.empty() || (set.front().begin >= front_ && set.back().end <= next_));
+  };
+  if (front_ > next_ || next_ > end_ || !within(acked_) || !within(lost_)) return false;
+  if (!acked_.empty() && acked_.front().begin == front_) return false;
+  // Both ascend, so one walk shows whether they overlap.
+  const auto* lost = lost_.begin();
+  for (const IntervalSet::Range& acked : acked_) {
+    while (lost != lost_.end() && lost->end <= acked.begin) ++lost;
+    if (lost != lost_.end() && lost->begin < acked.end) return false;
+  }
+  return store_.consistent();
 }
 
 }  // namespace qpeer::transport

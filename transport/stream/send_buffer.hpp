@@ -42,6 +42,10 @@ class SendBuffer {
   /// Drops the bytes; next() stays, as the final size.
   void clear();
 
+  [[nodiscard]] std::size_t memory() const { return store_.memory(); }  ///< For assertions.
+  /// Whether the map above holds. For assertions.
+  [[nodiscard]] bool consistent() const;
+
  private:
   // The peer can make as many ranges as we have frames in flight; dropping one would lose data.
   static constexpr std::size_t kUnbounded = ~std::size_t{0};

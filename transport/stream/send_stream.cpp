@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "qpeer/transport/base/assert.hpp"
 #include "qpeer/transport/wire/flow_frames.hpp"
 #include "qpeer/transport/wire/stream_frames.hpp"
 
@@ -90,12 +91,14 @@ void SendStream::rewind() {
 }
 
 SendStream::Need SendStream::need(std::uint64_t connection_credit) {
+  if (is_limited() && !buffer_.has_lost()) blocked_.on_blocked(max_stream_data_);
+  return current_need(connection_credit);
+}
+
+SendStream::Need SendStream::current_need(std::uint64_t connection_credit) const {
   if (!state_.can_send()) return Need::nothing;
   if (buffer_.has_lost()) return Need::packet;
-  if (is_limited()) {
-    blocked_.on_blocked(max_stream_data_);
-    return Need::nothing;
-  }
+  if (is_limited()) return Need::nothing;
   if (buffer_.next() < buffer_.end()) {
     return connection_credit == 0 ? Need::connection_credit : Need::packet;
   }
@@ -155,6 +158,8 @@ SendStream::Written SendStream::write_stream(PacketWriter& out, StreamId id,
                                     .offset = offset});
   const std::uint64_t before = buffer_.next();
   buffer_.on_sent(offset, size);
+  // RFC 9000 §4.1 [rfc9000-4.1-1].
+  QPEER_INVARIANT(buffer_.next() <= std::max(before, max_stream_data_));
   state_.on_send();
   if (fin) {
     fin_ = Fin::sent;
@@ -186,6 +191,18 @@ void SendStream::on_reset_fate(Fate fate) {
 void SendStream::on_blocked_fate(const SentFrame& frame, Fate fate) {
   if (fate == Fate::acked || !state_.can_send()) return;
   blocked_.on_lost(frame.offset, max_stream_data_, is_limited());
+}
+
+bool SendStream::consistent() const {
+  if (!buffer_.consistent()) return false;
+  const bool finishing = state_ == SendState::data_sent || state_ == SendState::data_recvd;
+  if (finishing && fin_ == Fin::none) return false;
+  if (fin_ != Fin::none && fin_ != Fin::wanted && buffer_.next() != buffer_.end()) return false;
+  if (state_ == SendState::data_recvd && !(fin_ == Fin::acked && buffer_.all_acked())) return false;
+  if (state_ == SendState::data_sent && fin_ == Fin::acked && buffer_.all_acked()) return false;
+  const bool was_reset = state_ == SendState::reset_sent || state_ == SendState::reset_recvd;
+  if ((reset_pending_ || stopped_) && !was_reset) return false;
+  return !was_reset || (buffer_.size() == 0 && !blocked_.pending() && !waits_for_room_);
 }
 
 }  // namespace qpeer::transport

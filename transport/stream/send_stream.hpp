@@ -47,6 +47,8 @@ class SendStream {
   // --- sending ---
   /// Also notes when the stream's limit is what blocks it.
   [[nodiscard]] Need need(std::uint64_t connection_credit);
+  /// The same, and notes nothing. For assertions.
+  [[nodiscard]] Need current_need(std::uint64_t connection_credit) const;
   /// The peer's limit of this stream is what holds it up.
   [[nodiscard]] bool is_limited() const {
     return state_.can_send() && buffer_.next() < buffer_.end() &&
@@ -67,6 +69,8 @@ class SendStream {
   [[nodiscard]] bool done() const { return state_.is_terminal(); }
   [[nodiscard]] std::uint64_t stop_code() const { return stop_code_; }
   [[nodiscard]] const SendBuffer& buffer() const { return buffer_; }
+  /// Whether state, FIN and buffer agree. For assertions.
+  [[nodiscard]] bool consistent() const;
 
  private:
   enum class Fin : u8 { none, wanted, sent, acked };

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "qpeer/transport/base/assert.hpp"
 #include "qpeer/transport/base/ids.hpp"
 
 namespace qpeer::transport {
@@ -30,6 +31,7 @@ class StreamIndex {
 
   /// `id` must not be in.
   void insert(StreamId id, T* value) {
+    QPEER_ASSERT(value != nullptr && find(id) == nullptr);
     if (2 * (size_ + 1) > entries_.size()) grow();
     place({id, value});
     ++size_;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "qpeer/transport/base/assert.hpp"
 #include "qpeer/transport/stream/flow_control.hpp"
 #include "qpeer/transport/wire/flow_frames.hpp"
 
@@ -20,7 +21,10 @@ class LocalStreams {
   // RFC 9000 §4.6 [rfc9000-4.6-2]: no stream beyond the peer's limit.
   [[nodiscard]] bool can_open() const { return opened_ < limit_; }
   /// The index of the new stream. RFC 9000 §2.1 [rfc9000-2.1-1]: each is used once.
-  std::uint64_t open() { return opened_++; }
+  std::uint64_t open() {
+    QPEER_ASSERT(can_open());
+    return opened_++;
+  }
 
   /// An open() failed for want of credit: the peer is told, and can_open will be told to us.
   void on_refused() {
@@ -48,6 +52,8 @@ class LocalStreams {
   void on_blocked_lost(std::uint64_t limit) { blocked_.on_lost(limit, limit_, waiting_); }
   [[nodiscard]] BlockedSignal& blocked() { return blocked_; }
   [[nodiscard]] const BlockedSignal& blocked() const { return blocked_; }
+  /// Whether who waits has a reason to. For assertions.
+  [[nodiscard]] bool consistent() const { return !waiting_ || !can_open(); }
 
  private:
   bool apply(std::uint64_t limit) {
@@ -78,13 +84,22 @@ class RemoteStreams {
   /// All streams with a lower index are, or were, open.
   [[nodiscard]] std::uint64_t opened() const { return opened_; }
   [[nodiscard]] bool allows(std::uint64_t index) const { return index < limit_; }
-  std::uint64_t open() { return opened_++; }
+  std::uint64_t open() {
+    QPEER_ASSERT(allows(opened_));
+    return opened_++;
+  }
 
   /// The next that nobody was given, when there is one.
   [[nodiscard]] bool has_unaccepted() const { return accepted_ < opened_; }
-  std::uint64_t accept() { return accepted_++; }
+  std::uint64_t accept() {
+    QPEER_ASSERT(has_unaccepted());
+    return accepted_++;
+  }
+  /// How many are open now.
+  [[nodiscard]] std::uint64_t open_now() const { return opened_ - closed_; }
 
   void on_closed() {
+    QPEER_INVARIANT(closed_ < opened_, return);
     ++closed_;
     // RFC 9000 §4.6 [rfc9000-4.6-6]: an eighth early, without being asked.
     if (next_limit() - limit_ >= window_ / 8 + 1) pending_ = true;
@@ -104,6 +119,11 @@ class RemoteStreams {
     return limit_;
   }
   void on_lost(std::uint64_t limit) { pending_ = pending_ || limit == limit_; }
+  /// Whether no more are open at once than the window, and none beyond the limit. For assertions.
+  [[nodiscard]] bool consistent() const {
+    return accepted_ <= opened_ && closed_ <= opened_ && opened_ <= limit_ &&
+           limit_ <= closed_ + window_ && limit_ <= wire::kMaxStreams;
+  }
 
  private:
   std::uint64_t window_;

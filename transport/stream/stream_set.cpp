@@ -220,4 +220,42 @@ void StreamSet::retire(Stream& stream) {
   streams_.erase(stream.slot);
 }
 
+// --- assertions ----------------------------------------------------------------------------------
+
+bool StreamSet::is_consistent(const Stream& stream) const {
+  const std::size_t direction = kind(stream.id.is_bidirectional());
+  const std::uint64_t opened =
+      stream.is_local ? local_[direction].opened() : remote_[direction].opened();
+  return &streams_[stream.slot] == &stream && index_.find(stream.id) == &stream &&
+         stream.id.index() < opened && stream.is_local == (stream.id.initiator() == side_) &&
+         (!stream.sends || stream.send.consistent()) &&
+         (!stream.receives || stream.recv.consistent()) &&
+         scheduler_.is_placed(stream, send_credit_.available()) &&
+         (stream.events != 0) == eventful_.contains(stream) &&
+         (stream.events != 0 || !stream.done());
+}
+
+bool StreamSet::consistent() const {
+  bool each = true;
+  std::size_t memory = 0;
+  std::uint64_t sent = 0;
+  std::uint64_t unsettled = 0;
+  std::array<std::uint64_t, 2> remote_open{};
+  streams_.for_each([&](const Stream& stream) {
+    each = each && is_consistent(stream);
+    memory += stream.send.buffer().memory() + stream.recv.buffer().memory();
+    sent += stream.send.buffer().next();
+    unsettled += stream.recv.unsettled();
+    if (!stream.is_local) ++remote_open[kind(stream.id.is_bidirectional())];
+  });
+  const bool limits = local_[0].consistent() && local_[1].consistent() && remote_[0].consistent() &&
+                      remote_[1].consistent() && remote_open[0] == remote_[0].open_now() &&
+                      remote_open[1] == remote_[1].open_now();
+  const bool credit = recv_credit_.consistent() && sent <= send_credit_.used() &&
+                      unsettled == recv_credit_.received() - recv_credit_.consumed();
+  return each && limits && credit && streams_.consistent() && pool_.consistent() &&
+         memory == pool_.in_use() && index_.size() == streams_.size() && scheduler_.consistent() &&
+         eventful_.count().has_value();
+}
+
 }  // namespace qpeer::transport

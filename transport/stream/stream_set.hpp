@@ -102,6 +102,10 @@ class StreamSet {
   [[nodiscard]] std::size_t open_streams() const;
   [[nodiscard]] std::size_t buffered_bytes() const;  ///< Memory held in chunks, both directions.
 
+  /// Whether each stream is right and stands where it belongs, and the sums over all streams (memory,
+  /// credit, places) are what their owners count. For assertions.
+  [[nodiscard]] bool consistent() const;
+
  private:
   enum class Part : u8 { sending, receiving };
   struct PeerReset {
@@ -121,6 +125,7 @@ class StreamSet {
   void refresh(Stream& stream);
   void schedule(Stream& stream);
   void retire(Stream& stream);
+  [[nodiscard]] bool is_consistent(const Stream& stream) const;
 
   void write_stream_control(PacketWriter& out);
   void write_credit(PacketWriter& out);

@@ -2,6 +2,7 @@
 // What streams have to send, and what became of it. RFC 9000 §13.3.
 #include <utility>
 
+#include "qpeer/transport/base/assert.hpp"
 #include "qpeer/transport/stream/stream_set.hpp"
 
 namespace qpeer::transport {
@@ -83,6 +84,8 @@ void StreamSet::write_data(PacketWriter& out) {
     const SendStream::Written written =
         stream.send.write_stream(out, stream.id, send_credit_.available());
     if (!written.any) return;  // No room.
+    // RFC 9000 §4.1 [rfc9000-4.1-1]: of the connection, too.
+    QPEER_INVARIANT(written.credit <= send_credit_.available(), return);
     send_credit_.use(written.credit);
     schedule(stream);
     if (scheduler_.has_ready() && &scheduler_.ready() == &stream) scheduler_.rotate();
