@@ -301,6 +301,7 @@ NodeStats Node::stats() const {
           .dial_backs_failed = node.reachability.stats().failed,
           .violations = node.violations,
           .inbox_bytes = node.mailbox.inbox_bytes(),
+          .outbox_bytes = node.mailbox.outbox_bytes(),
           .candidates_learned = node.known.learned()};
 }
 
