@@ -22,6 +22,9 @@ std::expected<ConnectionSlot, std::string> Dialler::dial(Instant now, const Cand
   if (!candidate.id && tls_.needs_expected_id()) {
     return std::unexpected("its peer id is not known, which this trust mode needs");
   }
+  if (candidate.hearsay && !known_.admit_hearsay(now, candidate.address)) {
+    return std::unexpected("enough nodes that peers named were dialled for now");
+  }
   if (!source_.has_probe()) port = Port::first;
   transport::ConnectOptions options;
   options.tls = tls_.client;

@@ -2,7 +2,7 @@
 // Dials: makes a connection to a candidate and introduces us on it.
 //
 // Invariant: never dials ourselves, nor a candidate without the id that the trust mode needs, nor
-// anybody after shut_down(). What resumes a session is shown once.
+// anybody after shut_down(), nor hearsay that KnownNodes does not admit. A ticket is shown once.
 #pragma once
 
 #include <expected>
