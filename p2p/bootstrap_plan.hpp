@@ -27,6 +27,7 @@ struct Candidate {
   /// The name that was dialled, where the trust mode checks names; may be empty.
   std::string server_name{};
   bool from_cache = false;  ///< Rather than a contact.
+  bool hearsay = false;     ///< A peer named it: it may not exist.
 };
 
 /// `why` is for people.

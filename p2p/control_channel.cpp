@@ -12,6 +12,7 @@ void ControlChannel::introduce(transport::Connection* connection, Introduction i
                                Random& random) {
   random.fill_private(nonce_);
   introduction.nonce = nonce_;
+  peers_expected_ = introduction.purpose == Purpose::link;
   send(connection, introduction);
 }
 
@@ -19,6 +20,7 @@ void ControlChannel::send(transport::Connection* connection, const ControlMessag
   std::array<u8, kMaxControlMessage> storage{};
   Writer out{storage};
   std::visit([&](const auto& one) { one.encode(out); }, message);
+  if (std::holds_alternative<PeersRequest>(message)) peers_expected_ = true;
   if (!out.ok() || unsent_.size() + out.size() > kMaxUnsent) return;
   const Bytes bytes = Bytes(storage).first(out.size());
   unsent_.insert(unsent_.end(), bytes.begin(), bytes.end());

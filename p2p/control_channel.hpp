@@ -16,6 +16,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -75,6 +76,9 @@ class ControlChannel {
   [[nodiscard]] bool accepts_size(std::size_t size) const {
     return !peer_ || size <= peer_->max_message_size;
   }
+  /// Whether Peers that came now answer something: a PeersRequest of ours, or the introduction with
+  /// which we asked for a link, which a node without room answers so. Once.
+  [[nodiscard]] bool take_peers_answer() { return std::exchange(peers_expected_, false); }
   /// Whether a PeersRequest that came now is to be answered. Counts it.
   [[nodiscard]] bool admit_peers_request(Instant now);
 
@@ -93,6 +97,7 @@ class ControlChannel {
   bool proof_sent_ = false;
   Nonce nonce_{};
   std::optional<Introduction> peer_{};
+  bool peers_expected_ = false;
   std::uint32_t peers_requests_ = 0;
   Instant peers_answered_at_{};
 };

@@ -6,11 +6,10 @@
 
 namespace qpeer::p2p {
 
+// By what was configured: what peers say of our address is true of none of us when enough of them
+// lie. Whoever dials itself all the same learns it from the key.
 bool Dialler::is_ourselves(const SocketAddress& address) const {
   if (config_.role != Role::node) return false;
-  for (const SocketAddress& own : own_address_.addresses()) {
-    if (own == address) return true;
-  }
   return std::ranges::find(config_.advertised, address) != config_.advertised.end();
 }
 
@@ -22,6 +21,9 @@ std::expected<ConnectionSlot, std::string> Dialler::dial(Instant now, const Cand
   }
   if (!candidate.id && tls_.needs_expected_id()) {
     return std::unexpected("its peer id is not known, which this trust mode needs");
+  }
+  if (candidate.hearsay && !known_.admit_hearsay(now, candidate.address)) {
+    return std::unexpected("enough nodes that peers named were dialled for now");
   }
   if (!source_.has_probe()) port = Port::first;
   transport::ConnectOptions options;

@@ -2,7 +2,7 @@
 // Dials: makes a connection to a candidate and introduces us on it.
 //
 // Invariant: never dials ourselves, nor a candidate without the id that the trust mode needs, nor
-// anybody after shut_down(). What resumes a session is shown once.
+// anybody after shut_down(), nor hearsay that KnownNodes does not admit. A ticket is shown once.
 #pragma once
 
 #include <expected>
@@ -10,7 +10,6 @@
 
 #include "qpeer/p2p/connection_table.hpp"
 #include "qpeer/p2p/known_nodes.hpp"
-#include "qpeer/p2p/own_address.hpp"
 #include "qpeer/p2p/trust.hpp"
 
 namespace qpeer::p2p {
@@ -18,14 +17,13 @@ namespace qpeer::p2p {
 class Dialler {
  public:
   Dialler(const NodeConfig& config, const PeerTls& tls, Random& random, ConnectionSource& source,
-          ConnectionTable& connections, KnownNodes& known, const OwnAddress& own_address)
+          ConnectionTable& connections, KnownNodes& known)
       : config_(config),
         tls_(tls),
         random_(random),
         source_(source),
         connections_(connections),
-        known_(known),
-        own_address_(own_address) {}
+        known_(known) {}
 
   /// The connection, or why there is none. Without a probe port the first one is used.
   [[nodiscard]] std::expected<ConnectionSlot, std::string> dial(Instant now,
@@ -33,6 +31,7 @@ class Dialler {
                                                                 Purpose purpose, Port port);
   /// Sends our introduction on the connection's control stream.
   void introduce(PeerConnection& connection);
+  /// Whether we advertise the address.
   [[nodiscard]] bool is_ourselves(const SocketAddress& address) const;
   [[nodiscard]] bool is_us(const PeerId& id) const { return id == tls_.id; }
   void shut_down() { shutting_down_ = true; }
@@ -46,7 +45,6 @@ class Dialler {
   ConnectionSource& source_;
   ConnectionTable& connections_;
   KnownNodes& known_;
-  const OwnAddress& own_address_;
   bool shutting_down_ = false;
 };
 

@@ -189,11 +189,12 @@ void Discovery::on_peers_request(Instant now, PeerConnection& connection,
                           known_.answer(connection.peer, message.max, random_));
 }
 
-void Discovery::on_peers(const PeerConnection& connection, const Peers& message) {
+void Discovery::on_peers(Instant now, PeerConnection& connection, const Peers& message) {
   if (!connection.dialled || !config_.exchange_peers) return;
+  if (!connection.control.take_peers_answer()) return;
   for (const KnownPeer& known : message.peers) {
     if (dialler_.is_ourselves(known.address) || peers_.find(known.id) != nullptr) continue;
-    known_.learn(known, connection.remote);
+    known_.learn(now, known, connection.remote);
   }
 }
 

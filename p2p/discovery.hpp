@@ -49,7 +49,7 @@ class Discovery {
   void on_link_down(Instant now, const LinkWentDown& event);
   void on_outbound_opened(PeerConnection& connection);
   void on_peers_request(Instant now, PeerConnection& connection, const PeersRequest& message);
-  void on_peers(const PeerConnection& connection, const Peers& message);
+  void on_peers(Instant now, PeerConnection& connection, const Peers& message);
 
   // --- time ------------------------------------------------------------------------------------
 

@@ -40,6 +40,7 @@ bool KnownNodes::take_change() {
 
 void KnownNodes::on_reached(Instant now, const PeerConnection& connection,
                             transport::Connection* transport, cache::Evidence evidence) {
+  tried_sites_.erase(site_of(connection.remote));
   if (transport == nullptr) return;
   const auto elapsed = std::chrono::floor<std::chrono::seconds>(now.time_since_epoch());
   std::int64_t unix_now = (unix_time_at_zero_ + elapsed).time_since_epoch().count();
@@ -90,20 +91,59 @@ Peers KnownNodes::answer(const PeerId& asker, std::uint64_t max, Random& random)
 
 // --- candidates ----------------------------------------------------------------------------------
 
-void KnownNodes::learn(const KnownPeer& peer, const SocketAddress& by) {
+void KnownNodes::learn(Instant now, const KnownPeer& peer, const SocketAddress& by) {
   if (peer.id == own_id_ || !may_learn(peer.address, by)) return;
   if (cache_.find(peer.id) != nullptr) return;
-  const auto same = [&](const Candidate& other) { return other.address == peer.address; };
+  const SocketAddress site = site_of(peer.address);
+  if (learned_of_site(site) + dials_at(now, site) >= kMaxOfSite) return;
+  const auto same = [&](const Learned& other) { return other.candidate.address == peer.address; };
   if (std::ranges::any_of(learned_, same)) return;
-  if (learned_.size() >= kMaxLearned) learned_.pop_front();
-  learned_.push_back({.address = peer.address, .id = peer.id, .server_name = {}});
+  const SocketAddress teller = site_of(by);
+  if (learned_of_teller(teller) >= kMaxOfTeller) {
+    learned_.erase(std::ranges::find(learned_, teller, &Learned::teller));
+  } else if (learned_.size() >= kMaxLearned) {
+    learned_.pop_front();
+  }
+  learned_.push_back({.candidate = {.address = peer.address,
+                                    .id = peer.id,
+                                    .server_name = {},
+                                    .from_cache = false,
+                                    .hearsay = true},
+                      .teller = teller});
+}
+
+std::size_t KnownNodes::learned_of_site(const SocketAddress& site) const {
+  return static_cast<std::size_t>(std::ranges::count_if(learned_, [&](const Learned& learned) {
+    return site_of(learned.candidate.address) == site;
+  }));
+}
+
+std::size_t KnownNodes::learned_of_teller(const SocketAddress& site) const {
+  return static_cast<std::size_t>(std::ranges::count(learned_, site, &Learned::teller));
+}
+
+std::size_t KnownNodes::dials_at(Instant now, const SocketAddress& site) const {
+  const auto at = tried_sites_.find(site);
+  return at == tried_sites_.end() || at->second.forget_at <= now ? 0 : at->second.dials;
+}
+
+bool KnownNodes::admit_hearsay(Instant now, const SocketAddress& address) {
+  const SocketAddress site = site_of(address);
+  if (!may_dial_hearsay(now) || dials_at(now, site) >= kMaxOfSite) return false;
+  std::erase_if(learned_, [&](const Learned& one) { return one.candidate.address == address; });
+  std::erase_if(tried_sites_, [&](const auto& one) { return one.second.forget_at <= now; });
+  TriedSite& tried = tried_sites_[site];
+  ++tried.dials;
+  tried.forget_at = now + kSiteRest;
+  next_hearsay_ = std::max(next_hearsay_, now) + kHearsayInterval;
+  return true;
 }
 
 std::vector<Candidate> KnownNodes::candidates(const std::vector<Candidate>& contacts) const {
   std::vector<Candidate> out;
   for (const cache::CacheEntry* entry : cache_.candidates()) out.push_back(candidate_of(*entry));
   out.insert(out.end(), contacts.begin(), contacts.end());
-  out.insert(out.end(), learned_.begin(), learned_.end());
+  for (const Learned& learned : learned_) out.push_back(learned.candidate);
   return out;
 }
 
@@ -120,7 +160,9 @@ std::optional<Candidate> KnownNodes::pick(Instant now, const std::vector<Candida
     if (is_wanted(candidate)) wanted.push_back(candidate);
   };
   for (const cache::CacheEntry* entry : cache_.candidates()) consider(candidate_of(*entry));
-  std::ranges::for_each(learned_, consider);
+  if (may_dial_hearsay(now)) {
+    for (const Learned& learned : learned_) consider(learned.candidate);
+  }
   if (wanted.empty()) std::ranges::for_each(contacts, consider);
   if (wanted.empty()) return std::nullopt;
   Candidate out = wanted[random.uniform(wanted.size())];
@@ -130,8 +172,8 @@ std::optional<Candidate> KnownNodes::pick(Instant now, const std::vector<Candida
 }
 
 std::optional<Candidate> KnownNodes::take_learned(Instant now, const Condition& is_wanted) {
-  while (!learned_.empty()) {
-    Candidate out = std::move(learned_.front());
+  while (!learned_.empty() && may_dial_hearsay(now)) {
+    Candidate out = std::move(learned_.front().candidate);
     learned_.pop_front();
     if (!was_tried(now, out) && is_wanted(out)) return out;
   }
@@ -143,9 +185,13 @@ bool KnownNodes::consistent() const {
   if (!pauses_.consistent()) return false;
   if (cache_.find(own_id_) != nullptr) return false;
   for (std::size_t i = 0; i < learned_.size(); ++i) {
-    if (learned_[i].id == own_id_) return false;
+    const Candidate& candidate = learned_[i].candidate;
+    if (candidate.id == own_id_ || learned_of_teller(learned_[i].teller) > kMaxOfTeller ||
+        learned_of_site(site_of(candidate.address)) > kMaxOfSite) {
+      return false;
+    }
     for (std::size_t j = 0; j < i; ++j) {
-      if (learned_[i].address == learned_[j].address) return false;
+      if (candidate.address == learned_[j].candidate.address) return false;
     }
   }
   return true;

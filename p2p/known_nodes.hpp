@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The nodes that we know of: those that we reached, in the cache, and those that peers named.
 //
+// What peers named may be a lie that aims at somebody: so a teller has a share, a site (a /24 or /48)
+// is named at most kMaxOfSite times, each that is named is dialled once and then forgotten, and all of
+// them slowly. A site where nobody was reached is left alone for kSiteRest.
+//
 // Invariant: our own id is in neither. What peers named is at most kMaxLearned candidates of
-// different addresses.
+// different addresses, of each site and of each teller's site at most its share.
 #pragma once
 
 #include <cstddef>
@@ -26,6 +30,12 @@ namespace qpeer::p2p {
 class KnownNodes {
  public:
   static constexpr std::size_t kMaxLearned = 128;
+  static constexpr std::size_t kMaxOfSite = 2;
+  static constexpr std::size_t kMaxOfTeller = 32;
+  /// One that was named is dialled each interval, and after a quiet time a few at once.
+  static constexpr Duration kHearsayInterval = 2s;
+  static constexpr int kHearsayBurst = 8;
+  static constexpr Duration kSiteRest = 10min;
   /// A candidate that was picked is not picked again before.
   static constexpr Duration kTryAgain = 30s;
   static constexpr std::size_t kMaxTried = 1'024;
@@ -56,7 +66,9 @@ class KnownNodes {
   // --- candidates ------------------------------------------------------------------------------
 
   /// A peer at the address `by` named `peer`. Ignored when it is in the cache.
-  void learn(const KnownPeer& peer, const SocketAddress& by);
+  void learn(Instant now, const KnownPeer& peer, const SocketAddress& by);
+  /// Whether this address, which a peer named, may be dialled now. It is forgotten, and counts.
+  [[nodiscard]] bool admit_hearsay(Instant now, const SocketAddress& address);
   [[nodiscard]] std::size_t learned() const { return learned_.size(); }
   /// The cache, best first, then the contacts, then what was learned.
   [[nodiscard]] std::vector<Candidate> candidates(const std::vector<Candidate>& contacts) const;
@@ -78,13 +90,31 @@ class KnownNodes {
   [[nodiscard]] bool consistent() const;
 
  private:
+  struct Learned {
+    Candidate candidate;
+    SocketAddress teller;  ///< Its site.
+  };
+  /// A site where hearsay was dialled, and nobody reached.
+  struct TriedSite {
+    std::size_t dials = 0;
+    Instant forget_at{};
+  };
+
   [[nodiscard]] bool was_tried(Instant now, const Candidate& candidate) const;
+  [[nodiscard]] std::size_t learned_of_site(const SocketAddress& site) const;
+  [[nodiscard]] std::size_t learned_of_teller(const SocketAddress& site) const;
+  [[nodiscard]] std::size_t dials_at(Instant now, const SocketAddress& site) const;
+  [[nodiscard]] bool may_dial_hearsay(Instant now) const {
+    return now >= next_hearsay_ - (kHearsayBurst - 1) * kHearsayInterval;
+  }
 
   PeerId own_id_;
   UnixSeconds unix_time_at_zero_;
   cache::BootstrapCache cache_;
   std::uint64_t seen_revision_ = 0;
-  std::deque<Candidate> learned_;
+  std::deque<Learned> learned_;
+  std::map<SocketAddress, TriedSite> tried_sites_;
+  Instant next_hearsay_{};                  ///< When all of the burst is there again.
   std::map<SocketAddress, Instant> tried_;  ///< Not again before.
   CandidatePauses pauses_;
 };

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "qpeer/p2p/stream_prefix.hpp"
+#include "qpeer/transport/base/address_kind.hpp"
 
 namespace qpeer::p2p {
 
@@ -18,7 +19,7 @@ Mailbox::Transfer& Mailbox::add(Instant now, Transfer::Kind kind, const PeerId& 
   out.kind = kind;
   out.peer = peer;
   out.progress_at = now;
-  if (sweep_at_ == kNever) sweep_at_ = now + config_.message_timeout / 8;
+  if (sweep_at_ == kNever) sweep_at_ = now + sweep_interval();
   return out;
 }
 
@@ -36,10 +37,13 @@ void Mailbox::erase(OperationId id) {
   if (at == transfers_.end()) return;
   Transfer& transfer = at->second;
   discharge(transfer);
+  outbox_.discharge(transfer.account(), std::exchange(transfer.out_charged, 0));
   if (transfer.connection != kNoSlot) index_.remove(transfer.connection, *transfer.stream);
   if (const auto of = queues_.find(transfer.peer); of != queues_.end()) {
     PeerQueue& queue = of->second;
     queue.receiving.erase(id);
+    queue.unread.erase(id);
+    std::erase(queue.withheld, id);
     if (queue.sending.erase(id) > 0) {
       queue.queued_bytes -= transfer.out.size();
       if (!transfer.stream) std::erase(queue.waiting, id);
@@ -47,6 +51,18 @@ void Mailbox::erase(OperationId id) {
     }
   }
   transfers_.erase(at);
+}
+
+// From now on the transfer has the stream.
+void Mailbox::join(Instant now, Transfer& transfer, const PeerConnection& connection,
+                   StreamId stream) {
+  PeerQueue& queue = queues_[transfer.peer];
+  if (!queue.network.valid()) queue.network = site_of(connection.remote);
+  transfer.network = queue.network;
+  transfer.connection = connection.slot;
+  transfer.stream = stream;
+  index_.add(connection.slot, stream, transfer.id);
+  begin_to_move(now, transfer);
 }
 
 void Mailbox::fail(OperationId id, PeerError error) {
@@ -65,6 +81,7 @@ void Mailbox::on_peer_erased(const PeerId& peer) {
   fail_waiting(peer, PeerError::link_lost);
   queues_.erase(peer);
   paused_.erase(peer);
+  short_of_outbox_.erase(peer);
 }
 
 void Mailbox::shut_down() {
@@ -157,13 +174,20 @@ std::expected<OperationId, PeerError> Mailbox::queue(Instant now, Transfer::Kind
     return std::unexpected(PeerError::too_large);
   }
   PeerQueue& queue = queues_[to];
+  if (!queue.network.valid()) queue.network = site_of(peer->address);
+  if (outbox_.is_full() || outbox_.is_full(queue.network)) {
+    wait_for_outbox(to).was_full = true;
+    return std::unexpected(PeerError::queue_full);
+  }
   if (queue.queued_bytes + data.size() > config_.max_queued_bytes ||
       queue.sending.size() >= config_.max_queued_messages) {
     queue.was_full = true;
     return std::unexpected(PeerError::queue_full);
   }
   Transfer& transfer = add(now, kind, to);
+  transfer.network = queue.network;
   transfer.out = std::move(data);
+  charge_out(transfer, kTransferCost + transfer.out.size());
   transfer.sending = true;
   queue.queued_bytes += transfer.out.size();
   queue.sending.insert(transfer.id);
@@ -171,26 +195,6 @@ std::expected<OperationId, PeerError> Mailbox::queue(Instant now, Transfer::Kind
   const OperationId id = transfer.id;
   write_waiting(now, *peer);
   return id;
-}
-
-std::expected<void, PeerError> Mailbox::reply(Instant now, OperationId id, std::vector<u8> data) {
-  if (data.size() > config_.max_message_size) return std::unexpected(PeerError::too_large);
-  Transfer* transfer = find(id);
-  const bool waits_for_us = transfer != nullptr && transfer->taken && !transfer->sending;
-  if (!waits_for_us) return std::unexpected(PeerError::unknown);
-  if (transfer->connection != kNoSlot &&
-      !connections_[transfer->connection].control.accepts_size(data.size())) {
-    return std::unexpected(PeerError::too_large);
-  }
-  transfer->out = std::move(data);
-  transfer->sending = true;
-  transfer->progress_at = now;
-  if (transfer->stopped) {
-    fail(id, *transfer->stopped);
-    return {};
-  }
-  write(now, *transfer);
-  return {};
 }
 
 // Opens streams for what waits, as far as the peer allows.
@@ -210,9 +214,7 @@ void Mailbox::write_waiting(Instant now, const Peer& peer) {
     const auto stream = connection->open_stream(config_.role == Role::client);
     if (!stream) return;  // `can_open` follows.
     queue.waiting.pop_front();
-    transfer.connection = peer.outbound;
-    transfer.stream = *stream;
-    index_.add(peer.outbound, *stream, transfer.id);
+    join(now, transfer, connections_[peer.outbound], *stream);
     write(now, transfer);
   }
 }
@@ -226,6 +228,7 @@ void Mailbox::on_can_open(Instant now, const Peer& peer) {
 
 void Mailbox::emit_writable(const PeerId& peer, PeerQueue& queue) {
   if (!queue.was_full || queue.queued_bytes > config_.max_queued_bytes / 2) return;
+  if (outbox_.is_full({.peer = peer, .network = queue.network})) return;
   queue.was_full = false;
   queue_.emit(Writable{.peer = peer});
 }
@@ -247,9 +250,11 @@ void Mailbox::write(Instant now, Transfer& transfer) {
     if (!written || *written == 0) return;  // `writable`, or `stopped`, follows.
     transfer.written += *written;
     transfer.progress_at = now;
+    queues_[transfer.peer].moved_bytes += *written;
   }
   (void)connection->finish(*transfer.stream);
   transfer.finished = true;
+  if (answer) transfer.out = {};  // The transport has it. It stays charged until the client has.
 }
 
 // All of it is acknowledged.
@@ -286,27 +291,6 @@ void Mailbox::break_off(const Transfer& transfer, ErrorCode code) {
   if (connection == nullptr) return;
   (void)connection->reset(*transfer.stream, std::to_underlying(code));
   (void)connection->stop_sending(*transfer.stream, std::to_underlying(code));
-}
-
-// --- time ----------------------------------------------------------------------------------------
-
-void Mailbox::sweep(Instant now) {
-  std::vector<OperationId> late;
-  for (const auto& [id, transfer] : transfers_) {
-    const bool waits_for_us = transfer.blocked || transfer.whole;
-    const bool unfinished = transfer.sending || !waits_for_us;
-    if (unfinished && now >= transfer.progress_at + config_.message_timeout) late.push_back(id);
-  }
-  for (const OperationId id : late) {
-    const Transfer& transfer = *find(id);
-    if (!transfer.sending) {
-      refuse(transfer, ErrorCode::timed_out, "it stood still for too long");
-      continue;
-    }
-    break_off(transfer, ErrorCode::timed_out);
-    fail(id, PeerError::timed_out);
-  }
-  sweep_at_ = transfers_.empty() ? kNever : now + config_.message_timeout / 8;
 }
 
 // --- datagrams -----------------------------------------------------------------------------------

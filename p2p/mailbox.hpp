@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Messages and requests, whole or not at all, and datagrams: what is sent, and what arrives.
 //
-// What arrives is gathered until its end. The inbox is bounded for each peer and for all: a stream
-// that finds no room is not read, so that flow control holds its sender back; only the oldest of a
-// peer may always go on, so that something gets whole. What stands still for message_timeout is
-// interrupted. See stream_prefix.hpp for the form of a stream.
+// What arrives is gathered until its end. The inbox is bounded for each peer, for each network and
+// for all: a stream that finds no room is not read, so that flow control holds its sender back; only
+// the oldest of a peer may always go on, so that something gets whole. The outbox, which is what peers
+// do not have yet, is bounded in the same way: beyond, nothing more is queued, and no requests are
+// read. What stands still for message_timeout, or trickles, is interrupted. See stream_prefix.hpp for
+// the form of a stream.
 //
-// Invariant: each byte of a message that is kept of a peer is charged to it, and each byte that waits
-// to be sent to it counts for its queue. Datagrams are bounded by their number alone. A transfer that
+// Invariant: each byte of a message that is kept of a peer, or for a peer, is charged to it, and each
+// byte that waits to be sent to a node counts for its queue.
+// Datagrams are bounded by their number alone. A transfer that
 // has a stream is named by StreamIndex, until an arrived message is whole. A peer's queue names
 // transfers of that peer that are not over.
 #pragma once
@@ -45,7 +48,10 @@ class Mailbox {
         peers_(peers),
         index_(index),
         budget_(budget),
-        raw_(raw) {}
+        raw_(raw),
+        outbox_({.peer = config.max_queued_bytes,
+                 .network = config.max_queued_network,
+                 .total = config.max_queued_total}) {}
 
   // --- what the application does: as the calls of Node -----------------------------------------
 
@@ -91,13 +97,16 @@ class Mailbox {
     if (sweep_at_ <= now) sweep(now);
   }
   /// Whether something made room since the last resume_paused().
-  [[nodiscard]] bool room_was_made() const { return room_was_made_ || budget_.room_was_made(); }
+  [[nodiscard]] bool room_was_made() const {
+    return room_was_made_ || budget_.room_was_made() || outbox_.room_was_made();
+  }
   /// Reads on where there was no room.
   void resume_paused(Instant now);
 
   /// Whether something is being sent to a peer whose link is up.
   [[nodiscard]] bool is_sending() const;
   [[nodiscard]] std::size_t inbox_bytes() const { return budget_.total(); }
+  [[nodiscard]] std::size_t outbox_bytes() const { return outbox_.total(); }
   [[nodiscard]] bool consistent() const;
 
  private:
@@ -107,6 +116,7 @@ class Mailbox {
     OperationId id{};
     Kind kind = Kind::incoming;
     PeerId peer{};
+    SocketAddress network{};  ///< That it is charged to, once it has a stream.
     ConnectionSlot connection = kNoSlot;
     std::optional<StreamId> stream{};
     std::vector<u8> out{};
@@ -115,12 +125,18 @@ class Mailbox {
     bool sending = false;   ///< `out` is to be written.
     bool finished = false;  ///< All of it was written, and the end.
     std::vector<u8> in{};
-    std::size_t charged = 0;  ///< To the peer.
-    bool whole = false;       ///< All of it was read.
-    bool blocked = false;     ///< There is more, and no room for it.
-    bool taken = false;       ///< A request that next_request() gave: it may be answered.
+    std::size_t charged = 0;      ///< Of the inbox.
+    std::size_t out_charged = 0;  ///< Of the outbox.
+    bool whole = false;           ///< All of it was read.
+    bool blocked = false;         ///< There is more, and no room for it.
+    bool taken = false;           ///< A request that next_request() gave: it may be answered.
     std::optional<PeerError> stopped{};  ///< The peer wants no answer.
     Instant progress_at{};
+    // Of the half that moves now: what is sent, then what arrives. Time without room does not count.
+    Instant moving_since{};
+    std::uint64_t moved_before = 0;  ///< By the peer's queue, when it began to move.
+
+    [[nodiscard]] Account account() const { return {.peer = peer, .network = network}; }
   };
   /// What is not over, of one peer.
   struct PeerQueue {
@@ -128,7 +144,12 @@ class Mailbox {
     std::set<OperationId> sending{};    ///< All of ours.
     std::set<OperationId> receiving{};  ///< All of the peer's that are not whole.
     std::size_t queued_bytes = 0;
-    bool was_full = false;  ///< Writable is owed.
+    std::uint64_t moved_bytes = 0;  ///< Of all that was ever read or written.
+    SocketAddress network{};        ///< Where its first stream came from, or went to.
+    bool was_full = false;          ///< Writable is owed.
+    // Until there is room for answers to the peer.
+    std::set<OperationId> unread{};      ///< Requests of which nothing was read.
+    std::deque<OperationId> withheld{};  ///< Whole ones, which next_request() does not give.
   };
 
   // mailbox.cpp
@@ -144,13 +165,32 @@ class Mailbox {
   void fail(OperationId id, PeerError error);
   void erase(OperationId id);
   void emit_writable(const PeerId& peer, PeerQueue& queue);
+  void join(Instant now, Transfer& transfer, const PeerConnection& connection, StreamId stream);
+
+  // mailbox_sweep.cpp
+  void begin_to_move(Instant now, Transfer& transfer);
+  /// How often what takes too long is looked for.
+  [[nodiscard]] Duration sweep_interval() const { return config_.message_timeout / 8; }
   void sweep(Instant now);
+  void time_out(const Transfer& transfer, std::string_view why);
+  [[nodiscard]] bool is_half(const Transfer& transfer) const;
+  [[nodiscard]] bool has_timed_out(Instant now, const Transfer& transfer) const;
+  [[nodiscard]] bool is_slow(Instant now, const Transfer& transfer, std::size_t moved) const;
+  [[nodiscard]] std::vector<OperationId> slow_halves(Instant now) const;
+  [[nodiscard]] std::vector<OperationId> slow_readers(Instant now) const;
+
+  // mailbox_answers.cpp
+  void charge_out(Transfer& transfer, std::size_t size);
+  PeerQueue& wait_for_outbox(const PeerId& peer);
+  void leave_unread(Transfer& transfer);
+  void resume_outbox(Instant now);
 
   // mailbox_consistent.cpp
   [[nodiscard]] bool transfers_are_consistent() const;
   [[nodiscard]] bool queues_are_consistent() const;
   [[nodiscard]] bool is_consistent(const PeerId& peer, const PeerQueue& queue) const;
   [[nodiscard]] bool inbox_is_consistent() const;
+  [[nodiscard]] bool outbox_is_consistent() const;
 
   // mailbox_inbox.cpp
   void read(Instant now, OperationId id);
@@ -165,7 +205,7 @@ class Mailbox {
   void charge(Transfer& transfer, std::size_t size);
   void discharge(Transfer& transfer);
   [[nodiscard]] std::size_t room(const Transfer& transfer) const;
-  [[nodiscard]] OperationId oldest_receiving() const;
+  [[nodiscard]] OperationId oldest_receiving(const SocketAddress* network = nullptr) const;
 
   const NodeConfig& config_;
   EventQueue& queue_;
@@ -181,6 +221,8 @@ class Mailbox {
   std::deque<OperationId> requests_;
   std::deque<Datagram> datagrams_;
   std::set<PeerId> paused_;  ///< Those of queues_ that have something that found no room.
+  ByteBudget outbox_;
+  std::set<PeerId> short_of_outbox_;  ///< Those of queues_ that wait for room in the outbox.
   bool room_was_made_ = false;
   Instant sweep_at_ = kNever;
 };

@@ -9,7 +9,8 @@ namespace qpeer::p2p {
 
 bool Mailbox::consistent() const {
   return transfers_are_consistent() && queues_are_consistent() && inbox_is_consistent() &&
-         budget_.consistent() && raw_.consistent() && datagrams_.size() <= kMaxDatagrams;
+         outbox_is_consistent() && budget_.consistent() && outbox_.consistent() &&
+         raw_.consistent() && datagrams_.size() <= kMaxDatagrams;
 }
 
 // Each has its stream, and its charge.
@@ -45,12 +46,28 @@ bool Mailbox::is_consistent(const PeerId& peer, const PeerQueue& queue) const {
   };
   if (!std::ranges::all_of(queue.sending, is_of_peer)) return false;
   if (!std::ranges::all_of(queue.receiving, is_of_peer)) return false;
+  const bool waits_for_outbox = !queue.unread.empty() || !queue.withheld.empty();
+  if (waits_for_outbox && !short_of_outbox_.contains(peer)) return false;
+  if (!std::ranges::all_of(queue.unread, is_of_peer)) return false;
+  if (!std::ranges::all_of(queue.withheld, is_of_peer)) return false;
   std::size_t bytes = 0;
   for (const OperationId id : queue.sending) bytes += transfers_.at(id).out.size();
   const auto waits = [&](OperationId id) {
     return queue.sending.contains(id) && !transfers_.at(id).stream;
   };
   return bytes == queue.queued_bytes && std::ranges::all_of(queue.waiting, waits);
+}
+
+// What is to be sent is charged to the peer, until that has it.
+bool Mailbox::outbox_is_consistent() const {
+  std::size_t total = 0;
+  for (const auto& [id, transfer] : transfers_) {
+    total += transfer.out_charged;
+    if (transfer.out.size() > transfer.out_charged) return false;
+  }
+  return total == outbox_.total() && std::ranges::all_of(short_of_outbox_, [&](const PeerId& peer) {
+           return queues_.contains(peer);
+         });
 }
 
 // What is not taken is whole, and what is held back or paused belongs to a peer that is there.

@@ -28,9 +28,7 @@ std::optional<std::string_view> Mailbox::on_stream_opened(Instant now,
     return std::nullopt;
   }
   Transfer& transfer = add(now, Transfer::Kind::incoming, connection.peer);
-  transfer.connection = connection.slot;
-  transfer.stream = stream;
-  index_.add(connection.slot, stream, transfer.id);
+  join(now, transfer, connection, stream);
   queues_[connection.peer].receiving.insert(transfer.id);
   read(now, transfer.id);
   return std::nullopt;
@@ -72,6 +70,11 @@ bool Mailbox::read_prefix(Transfer& transfer, transport::Connection& connection)
     return false;
   }
   if (view->data.empty() && !view->fin) return false;
+  const bool request = transfer.stream->is_bidirectional();
+  if (request && outbox_.is_full(transfer.account())) {
+    leave_unread(transfer);
+    return false;
+  }
   if (room(transfer) == 0) {
     pause(transfer);
     return false;
@@ -89,8 +92,7 @@ bool Mailbox::read_prefix(Transfer& transfer, transport::Connection& connection)
     become_raw(transfer, empty);
     return false;
   }
-  const bool answers = transfer.stream->is_bidirectional();
-  transfer.kind = answers ? Transfer::Kind::request_in : Transfer::Kind::message_in;
+  transfer.kind = request ? Transfer::Kind::request_in : Transfer::Kind::message_in;
   if (empty) complete(transfer);
   return !empty;
 }
@@ -99,6 +101,7 @@ bool Mailbox::read_prefix(Transfer& transfer, transport::Connection& connection)
 void Mailbox::become_raw(Transfer& transfer, bool empty) {
   const OperationId id = transfer.id;
   const RawStream raw{.peer = transfer.peer,
+                      .network = transfer.network,
                       .connection = transfer.connection,
                       .stream = *transfer.stream,
                       .sends = transfer.stream->is_bidirectional(),
@@ -118,8 +121,9 @@ bool Mailbox::read_body(Instant now, Transfer& transfer, transport::Connection& 
     return false;
   }
   // An answer is like a message of the peer from its first byte on.
-  if (transfer.kind == Transfer::Kind::request_out && !view->data.empty()) {
-    queues_[transfer.peer].receiving.insert(transfer.id);
+  if (transfer.kind == Transfer::Kind::request_out && !view->data.empty() &&
+      queues_[transfer.peer].receiving.insert(transfer.id).second) {
+    begin_to_move(now, transfer);
   }
   const std::size_t size = std::min(view->data.size(), room(transfer));
   if (transfer.in.size() + size > config_.max_message_size) {
@@ -134,6 +138,7 @@ bool Mailbox::read_body(Instant now, Transfer& transfer, transport::Connection& 
   transfer.in.insert(transfer.in.end(), view->data.begin(),
                      view->data.begin() + static_cast<std::ptrdiff_t>(size));
   charge(transfer, size);
+  queues_[transfer.peer].moved_bytes += size;
   if (size > 0) transfer.progress_at = now;
   const bool whole = view->fin && size == view->data.size();
   const bool empty = view->data.empty();
@@ -211,41 +216,35 @@ std::optional<Message> Mailbox::next_message() {
   return out;
 }
 
-std::optional<Request> Mailbox::next_request(Instant now) {
-  if (requests_.empty()) return std::nullopt;
-  const OperationId id = requests_.front();
-  requests_.pop_front();
-  Transfer& transfer = *find(id);
-  discharge(transfer);
-  transfer.taken = true;
-  transfer.progress_at = now;
-  room_was_made_ = true;
-  return Request{.id = id, .from = transfer.peer, .data = std::exchange(transfer.in, {})};
-}
-
 void Mailbox::charge(Transfer& transfer, std::size_t size) {
   transfer.charged += size;
-  budget_.charge(transfer.peer, size);
+  budget_.charge(transfer.account(), size);
 }
 
 void Mailbox::discharge(Transfer& transfer) {
-  budget_.discharge(transfer.peer, std::exchange(transfer.charged, 0));
+  budget_.discharge(transfer.account(), std::exchange(transfer.charged, 0));
 }
 
 std::size_t Mailbox::room(const Transfer& transfer) const {
-  // Of all peers' the oldest may go on when the inbox is full, or halves would wait for each other.
+  const Account account = transfer.account();
+  // Of all peers' the oldest may go on when the inbox is full, or halves would wait for each other;
+  // the same of those of a network when its share is.
   if (budget_.is_full() && oldest_receiving() != transfer.id) return 0;
-  if (const std::size_t room = budget_.room(transfer.peer, false); room > 0) return room;
+  if (budget_.is_full(account.network) && oldest_receiving(&account.network) != transfer.id) {
+    return 0;
+  }
+  if (const std::size_t room = budget_.room(account, false); room > 0) return room;
   const auto at = queues_.find(transfer.peer);
   const bool oldest = at != queues_.end() && !at->second.receiving.empty() &&
                       *at->second.receiving.begin() == transfer.id;
-  return oldest ? budget_.room(transfer.peer, true) : 0;
+  return oldest ? budget_.room(account, true) : 0;
 }
 
-OperationId Mailbox::oldest_receiving() const {
+// Of all peers, or of those of one network.
+OperationId Mailbox::oldest_receiving(const SocketAddress* network) const {
   OperationId out{};
   for (const auto& [peer, queue] : queues_) {
-    if (queue.receiving.empty()) continue;
+    if (queue.receiving.empty() || (network != nullptr && queue.network != *network)) continue;
     const OperationId oldest = *queue.receiving.begin();
     if (out == OperationId{} || oldest < out) out = oldest;
   }
@@ -261,9 +260,15 @@ void Mailbox::pause(Transfer& transfer) {
 void Mailbox::resume_paused(Instant now) {
   room_was_made_ = false;
   (void)budget_.take_room_was_made();
+  if (outbox_.take_room_was_made()) resume_outbox(now);
   if (paused_.empty()) return;
   if (budget_.is_full()) return read(now, oldest_receiving());
-  for (const PeerId& peer : std::exchange(paused_, {})) {
+  // Who has the least of the inbox comes first: others may be waiting to fill it.
+  const std::set<PeerId> paused = std::exchange(paused_, {});
+  std::vector<PeerId> in_turn(paused.begin(), paused.end());
+  std::ranges::stable_sort(in_turn, {},
+                           [&](const PeerId& peer) { return budget_.charged_to(peer); });
+  for (const PeerId& peer : in_turn) {
     const auto at = queues_.find(peer);
     if (at == queues_.end()) continue;
     for (const OperationId id : std::set(at->second.receiving)) read(now, id);

@@ -42,8 +42,8 @@ Node::Implementation::Implementation(Instant begin, NodeConfig configuration, Pe
       connections(ports),
       peers(config, random, connections, queue),
       known(config, tls.id),
-      dialler(config, tls, random, ports, connections, known, own_address),
-      reachability(config, queue, connections, peers, known, own_address, dialler),
+      dialler(config, tls, random, ports, connections, known),
+      reachability(config, queue, connections, peers, known, dialler),
       discovery(config, random, queue, connections, peers, known, dialler),
       inbox_budget(config),
       raw_streams(connections, queue, streams, inbox_budget),
@@ -303,6 +303,7 @@ NodeStats Node::stats() const {
           .dial_backs_failed = node.reachability.stats().failed,
           .violations = node.violations,
           .inbox_bytes = node.mailbox.inbox_bytes(),
+          .outbox_bytes = node.mailbox.outbox_bytes(),
           .candidates_learned = node.known.learned()};
 }
 

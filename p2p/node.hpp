@@ -41,7 +41,8 @@ struct NodeStats {
   std::uint64_t dial_backs_failed = 0;  ///< Of those: ended without a proof while one was needed.
   std::uint64_t violations = 0;         ///< Connections closed for what the peer did.
   std::size_t inbox_bytes = 0;          ///< What arrives or waits to be taken.
-  std::size_t candidates_learned = 0;   ///< Nodes that peers named, kept to be dialled.
+  std::size_t outbox_bytes = 0;        ///< What peers do not have yet: messages, requests, answers.
+  std::size_t candidates_learned = 0;  ///< Nodes that peers named, kept to be dialled.
 };
 
 /// A Machine. Single-threaded. `keys` and `random` must outlive it.
@@ -98,7 +99,8 @@ class Node {
                                                 std::vector<u8> data);
   /// The next whole request of a client. Takes it out of the inbox. Answer each, or cancel() it.
   std::optional<Request> next_request(Instant now);
-  /// Answers one of next_request(); Sent or Failed follows with its id.
+  /// Answers one of next_request(); Sent or Failed follows with its id. After PeerError::queue_full
+  /// it may be answered again: Writable says when.
   std::expected<void, PeerError> reply(Instant now, OperationId request, std::vector<u8> data);
   /// Gives up a send() or request() of ours, or refuses a request of the peer's.
   void cancel(Instant now, OperationId operation);

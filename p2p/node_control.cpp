@@ -54,7 +54,8 @@ void Node::Implementation::on_control(PeerConnection& connection, const ControlM
   if (const auto* request = std::get_if<PeersRequest>(&message)) {
     return discovery.on_peers_request(now, connection, *request);
   }
-  if (const auto* answer = std::get_if<Peers>(&message)) discovery.on_peers(connection, *answer);
+  if (const auto* answer = std::get_if<Peers>(&message))
+    discovery.on_peers(now, connection, *answer);
 }
 
 // --- introductions -------------------------------------------------------------------------------

@@ -49,7 +49,8 @@ std::optional<IncomingStream> RawStreams::next() {
 }
 
 void RawStreams::discharge(RawStream& stream) {
-  budget_.discharge(stream.peer, std::exchange(stream.charged, 0));
+  budget_.discharge({.peer = stream.peer, .network = stream.network},
+                    std::exchange(stream.charged, 0));
 }
 
 RawStreams::TransportStream RawStreams::find(OperationId id) {

@@ -26,6 +26,7 @@ namespace qpeer::p2p {
 
 struct RawStream {
   PeerId peer{};
+  SocketAddress network{};  ///< That it is charged to, with the peer.
   ConnectionSlot connection = kNoSlot;
   StreamId stream{};
   bool sends = false;       ///< Our side is not over.

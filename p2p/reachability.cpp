@@ -115,11 +115,10 @@ void Reachability::start(Instant now, Peer& peer, bool again) {
 void Reachability::request_dial_back(Instant now, Peer& peer) {
   Check& check = checks_[peer.slot];
   const PeerConnection& inbound = connections_[peer.inbound.back()];
-  const auto own = own_address_.current();
   const auto& addresses = inbound.control.peer_introduction()->advertised;
   const auto target =
       choose_target(inbound.remote, {addresses.data(), addresses.size()}, config_.dial_back_target,
-                    own && is_global(*own), config_.advertised);
+                    std::ranges::any_of(config_.advertised, is_global), config_.advertised);
   check.target = target.value_or(SocketAddress{});
   if (!target || dialler_.is_ourselves(*target)) {
     return finish(now, peer, Verdict::address_not_allowed);

@@ -30,13 +30,12 @@ struct ReachabilityStats {
 class Reachability {
  public:
   Reachability(const NodeConfig& config, EventQueue& queue, ConnectionTable& connections,
-               PeerTable& peers, KnownNodes& known, const OwnAddress& own_address, Dialler& dialler)
+               PeerTable& peers, KnownNodes& known, Dialler& dialler)
       : config_(config),
         queue_(queue),
         connections_(connections),
         peers_(peers),
         known_(known),
-        own_address_(own_address),
         dialler_(dialler),
         limiter_(config.dial_back_limits) {}
 
@@ -100,7 +99,6 @@ class Reachability {
   ConnectionTable& connections_;
   PeerTable& peers_;
   KnownNodes& known_;
-  const OwnAddress& own_address_;
   Dialler& dialler_;
   DialBackLimiter limiter_;
   std::map<PeerSlot, Check> checks_;

@@ -20,9 +20,12 @@ Exchange::Exchange(std::shared_ptr<NodeState> node, Kind kind, const PeerId& pee
 
 Exchange::~Exchange() {
   if (waits_for_room) node_->forget_room(peer_, *this);
-  if (id.value == 0 || result) return;
+  if (result) return;
+  // A request whose answer was not handed over has none: who asked learns of it.
+  const OperationId given_up = id.value != 0 ? id : request_;
+  if (given_up.value == 0) return;
   node_->answers.erase(id.value);
-  node_->machine.cancel(io::now(), id);
+  node_->machine.cancel(io::now(), given_up);
   node_->wake();
 }
 
@@ -64,6 +67,7 @@ std::expected<OperationId, PeerError> Exchange::hand_over() {
       break;
   }
   if (const auto taken = node_->machine.reply(now, request_, std::move(copy)); !taken) {
+    if (taken.error() == PeerError::queue_full) return std::unexpected(taken.error());
     node_->machine.cancel(now, request_);  // Who asked learns that there is no answer.
     node_->wake();
     return std::unexpected(taken.error());

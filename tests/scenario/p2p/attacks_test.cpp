@@ -108,6 +108,50 @@ SIMULATE_PEERS(Reflection, WithAnyTargetTheVictimHearsAHandfulASecond) {
   reflect(network, DialBackTarget::any);
 }
 
+// --- hearsay -------------------------------------------------------------------------------------
+
+/// A node that names so many others, all of them at the victim's site, whether asked or not.
+void tell_of_victims(MaliciousPeer& liar, MaliciousPeer::Line& line, const SocketAddress& victim,
+                     std::size_t messages, std::uint32_t& told) {
+  for (std::size_t i = 0; i < messages; ++i) {
+    p2p::Peers lie;
+    for (std::size_t k = 0; k < p2p::kMaxPeers; ++k, ++told) {
+      lie.peers.push_back({.id = PeerId({static_cast<u8>(told), static_cast<u8>(told >> 8), 77}),
+                           .address = victim.with_port(static_cast<std::uint16_t>(1 + told))});
+    }
+    liar.send_control(line, lie);
+  }
+}
+
+SIMULATE_PEERS(Hearsay, OfALiarMakesNobodyFloodAVictim) {
+  MaliciousPeer liar(network, {.address = network.spread_address()});
+  const SocketAddress victim = network.spread_address();
+  Received received;
+  network.on_send([&](const Passing& passing) {
+    if (!passing.to.same_host(victim)) return;
+    ++received.datagrams;
+    received.bytes += passing.payload.size();
+  });
+  std::uint32_t told = 0;
+  liar.on_message = [&](MaliciousPeer::Line& line, const p2p::ControlMessage& message) {
+    if (!std::holds_alternative<p2p::Introduction>(message)) return;
+    liar.send_control(line, liar.introduction(line));
+    tell_of_victims(liar, line, victim, 4, told);
+    // Without a link all that is known is dialled.
+    network.after(1s, [&] { liar.closes(line); });
+  };
+  SimPeerConfig config;
+  config.address = network.spread_address();
+  auto& client = network.client(config);
+  client.bootstraps(std::vector<p2p::Candidate>{liar.candidate()});
+  network.run_for(60s);
+  fmt::print("{} lies: {} datagrams, {} bytes to the victim\n", told, received.datagrams,
+             received.bytes);
+  EXPECT_GT(told, 100U);
+  EXPECT_GT(received.datagrams, 0U) << "the attack does not even begin";
+  EXPECT_LE(received.datagrams, 2 * kDatagramsOfADialBack + 8);
+}
+
 // --- eclipse -------------------------------------------------------------------------------------
 
 struct EclipseSize {

@@ -196,6 +196,31 @@ SIMULATE_PEERS(Lifecycle, OwnAddressNeedsTwoNetworks) {
   EXPECT_EQ(node.all<p2p::OwnAddressChanged>()[0].address, node.address());
 }
 
+// Two peers say that we are where another node is.
+SIMULATE_PEERS(Lifecycle, WhatOthersSayOfOurAddressTurnsNobodyAway) {
+  const auto at = [](const SocketAddress& address) {
+    SimPeerConfig out;
+    out.address = address;
+    return out;
+  };
+  const SocketAddress elsewhere = network.spread_address();
+  auto& node = network.node(at(network.spread_address()));
+  auto& first = network.node(at(network.spread_address()));
+  auto& second = network.node(at(network.spread_address()));
+  network.rebind(node.host(), node.address(), elsewhere);
+  ASSERT_TRUE(network.links(node, first));
+  node.node().connect(network.now(), second.candidate());
+  node.wake();
+  ASSERT_TRUE(run_until([&] { return node.node().own_address() == elsewhere; }, 5s));
+  first.crashes();
+  second.crashes();
+  network.rebind(node.host(), node.address(), node.address());
+  auto& other = network.node(at(elsewhere));
+  other.bootstraps({node});
+  EXPECT_TRUE(run_until(other.linked(node), 10s));
+  EXPECT_EQ(node.node().own_address(), elsewhere) << "it may still be shown";
+}
+
 // --- beside messages -----------------------------------------------------------------------------
 
 SIMULATE_PEERS(Lifecycle, PingsAreAnsweredEach) {

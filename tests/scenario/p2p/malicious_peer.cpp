@@ -194,7 +194,17 @@ void MaliciousPeer::answer(Line& line, const p2p::Introduction& message) {
   }
 }
 
+void MaliciousPeer::reads_all(Line& line) {
+  config.reads = true;
+  for (const StreamId stream : std::exchange(line.unread, {})) read(line, stream);
+  world_.wake(*host_);
+}
+
 void MaliciousPeer::read(Line& line, StreamId stream) {
+  if (!config.reads) {
+    line.unread.insert(stream);
+    return;
+  }
   transport::Connection* open = connection(line);
   for (;;) {
     const auto view = open ? open->peek(stream) : std::unexpected(transport::StreamError::closed);

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,7 @@ struct MaliciousPeerConfig {
   std::optional<std::vector<SocketAddress>> advertised{};
   bool introduces = true;  ///< By itself: at once when it dials, as an answer when it accepts.
   bool proves = true;      ///< By itself, to whoever dials it back.
+  bool reads = true;       ///< What comes on streams of the application; see reads_all().
   std::optional<p2p::Verdict> verdict = p2p::Verdict::reachable;  ///< On nodes that dial it.
   std::uint64_t max_message_size = kMaxVarint;                    ///< That it says to take.
   std::size_t max_connections = 1'000;
@@ -50,6 +52,7 @@ class MaliciousPeer {
     std::vector<p2p::ControlMessage> control_received{};
     std::map<StreamId, std::vector<u8>> received{};  ///< On streams of the application.
     std::vector<StreamId> received_whole{};
+    std::set<StreamId> unread{};  ///< Readable while config.reads was off.
     std::map<StreamId, std::uint64_t> stopped{};
     std::map<StreamId, std::uint64_t> reset{};
     std::optional<transport::CloseReason> closed{};
@@ -74,6 +77,8 @@ class MaliciousPeer {
     return writes(line, stream, as_bytes(text), finish);
   }
   void closes(Line& line);
+  /// From now on, and what came while config.reads was off.
+  void reads_all(Line& line);
   /// Dials, and stays until both directions are proved.
   bool links(SimPeer& peer);
 

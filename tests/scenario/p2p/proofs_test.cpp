@@ -223,13 +223,14 @@ SIMULATE_PEERS(Hearsay, WhatIsLearnedIsBounded) {
       const std::uint32_t n = i * 32 + k;
       const std::array<u8, 2> octets{static_cast<u8>(n >> 8), static_cast<u8>(n)};
       told.peers.push_back({.id = PeerId{{octets[0], octets[1], 1}},
-                            .address = SocketAddress::ipv4({10, 200, octets[0], octets[1]}, 4433)});
+                            .address = SocketAddress::ipv4({10, octets[0], octets[1], 7}, 4433)});
     }
     attacker.send_control(back, told);
     run_for(20ms);
   }
-  EXPECT_LE(node.node().stats().candidates_learned, 128U);
-  EXPECT_GE(node.node().stats().candidates_learned, 100U);
+  // One question, one answer; some of it was dialled meanwhile.
+  EXPECT_LE(node.node().stats().candidates_learned, p2p::kMaxPeers);
+  EXPECT_GE(node.node().stats().candidates_learned, p2p::kMaxPeers / 2);
 }
 
 }  // namespace

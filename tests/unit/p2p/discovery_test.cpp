@@ -232,14 +232,32 @@ TEST_F(DiscoveryTest, AsksForPeersAndLearnsWhomItIsNotWith) {
   Peers answer;
   answer.peers.push_back({.id = id_of(1), .address = address_of(1)});
   answer.peers.push_back({.id = id_of(2), .address = address_of(2)});
-  discovery.on_peers(outbound, answer);
+  discovery.on_peers(now, outbound, answer);
   EXPECT_EQ(known.learned(), 1U);
+}
+
+TEST_F(DiscoveryTest, NoNodesAreLearnedThatNobodyAskedFor) {
+  Peer& peer = linked(1);
+  PeerConnection& outbound = connections[peer.outbound];
+  const auto answer_with = [&](u8 number) {
+    Peers answer;
+    answer.peers.push_back({.id = id_of(number), .address = address_of(number)});
+    discovery.on_peers(now, outbound, answer);
+    return known.learned();
+  };
+  EXPECT_EQ(answer_with(2), 0U);
+  discovery.on_outbound_opened(outbound);
+  EXPECT_EQ(answer_with(2), 1U);
+  EXPECT_EQ(answer_with(3), 1U) << "a question has one answer";
+  // Who has no room for us names others instead.
+  dialler.introduce(outbound);
+  EXPECT_EQ(answer_with(3), 2U);
 }
 
 TEST_F(DiscoveryTest, NoNodesAreLearnedOnAConnectionThatThePeerDialled) {
   Peers answer;
   answer.peers.push_back({.id = id_of(2), .address = address_of(2)});
-  discovery.on_peers(connected(1, false), answer);
+  discovery.on_peers(now, connected(1, false), answer);
   EXPECT_EQ(known.learned(), 0U);
 }
 

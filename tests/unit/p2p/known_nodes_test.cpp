@@ -23,26 +23,85 @@ class KnownNodesTest : public OwnersFixture {
 using DiallerTest = KnownNodesTest;
 
 TEST_F(KnownNodesTest, LearnsEachAddressOnceAndNotOurselves) {
-  known.learn({.id = id_of(1), .address = address_of(1)}, address_of(9));
-  known.learn({.id = id_of(2), .address = address_of(1)}, address_of(9));
-  known.learn({.id = id_of(255), .address = address_of(3)}, address_of(9));
+  known.learn(now, {.id = id_of(1), .address = address_of(1)}, address_of(9));
+  known.learn(now, {.id = id_of(2), .address = address_of(1)}, address_of(9));
+  known.learn(now, {.id = id_of(255), .address = address_of(3)}, address_of(9));
   EXPECT_EQ(known.learned(), 1U);
 }
 
 TEST_F(KnownNodesTest, NoAddressIsLearnedThatTheReportingPeerCannotReach) {
   const auto local = SocketAddress::ipv4({192, 168, 1, 1}, 443);
-  known.learn({.id = id_of(1), .address = local}, address_of(9));
+  known.learn(now, {.id = id_of(1), .address = local}, address_of(9));
   EXPECT_EQ(known.learned(), 0U);
-  known.learn({.id = id_of(1), .address = local}, SocketAddress::ipv4({192, 168, 1, 2}, 443));
+  known.learn(now, {.id = id_of(1), .address = local}, SocketAddress::ipv4({192, 168, 1, 2}, 443));
   EXPECT_EQ(known.learned(), 1U);
 }
 
 TEST_F(KnownNodesTest, LearnsABoundedNumberTheNewestOnes) {
   for (u8 i = 0; i < 200; ++i) {
-    known.learn({.id = id_of(i), .address = address_of(i)}, address_of(220));
+    known.learn(now, {.id = id_of(i), .address = address_of(i)}, address_of(i / 10));
   }
   EXPECT_EQ(known.learned(), KnownNodes::kMaxLearned);
   EXPECT_EQ(known.take_learned(now, anybody)->address, address_of(72));
+}
+
+TEST_F(KnownNodesTest, ATellerHasAShareOfWhatIsLearned) {
+  for (u8 i = 0; i < 200; ++i) {
+    // Many keys at one site are one teller.
+    const auto by = address_of(220).with_port(static_cast<std::uint16_t>(1 + i));
+    known.learn(now, {.id = id_of(i), .address = address_of(i)}, by);
+  }
+  EXPECT_EQ(known.learned(), KnownNodes::kMaxOfTeller);
+  known.learn(now, {.id = id_of(201), .address = address_of(201)}, address_of(221));
+  EXPECT_EQ(known.learned(), KnownNodes::kMaxOfTeller + 1);
+  EXPECT_EQ(known.take_learned(now, anybody)->address, address_of(168)) << "its newest are kept";
+}
+
+TEST_F(KnownNodesTest, OfASiteFewAreLearnedAndDialledUntilOneAnswers) {
+  const auto tell_of_site = [&] {
+    for (u8 i = 1; i <= 100; ++i) {
+      known.learn(now, {.id = id_of(i), .address = SocketAddress::ipv4({7, 7, 7, i}, 443)},
+                  address_of(i));
+    }
+    return known.learned();
+  };
+  EXPECT_EQ(tell_of_site(), KnownNodes::kMaxOfSite);
+  for (std::size_t i = 0; i < KnownNodes::kMaxOfSite; ++i) {
+    EXPECT_TRUE(known.admit_hearsay(now, known.take_learned(now, anybody)->address));
+  }
+  EXPECT_EQ(tell_of_site(), 0U) << "nobody was reached there";
+  now += KnownNodes::kSiteRest - 1ns;
+  EXPECT_EQ(tell_of_site(), 0U);
+  now += 1ns;
+  EXPECT_EQ(tell_of_site(), KnownNodes::kMaxOfSite);
+  for (std::size_t i = 0; i < KnownNodes::kMaxOfSite; ++i) {
+    EXPECT_TRUE(known.admit_hearsay(now, known.take_learned(now, anybody)->address));
+  }
+  PeerConnection& reached = connected(1, true);
+  reached.remote = SocketAddress::ipv4({7, 7, 7, 1}, 443);
+  known.on_reached(now, reached, &source.of(reached), cache::Evidence::dialled);
+  EXPECT_EQ(tell_of_site(), KnownNodes::kMaxOfSite);
+}
+
+TEST_F(KnownNodesTest, HearsayIsDialledSlowlyAndOnce) {
+  for (u8 i = 0; i < 100; ++i) {
+    known.learn(now, {.id = id_of(i), .address = address_of(i)}, address_of(i));
+  }
+  const auto dials_all = [&] {
+    std::size_t out = 0;
+    while (const auto candidate = known.pick(now, {}, anybody, random)) {
+      if (!known.admit_hearsay(now, candidate->address)) break;
+      ++out;
+    }
+    return out;
+  };
+  EXPECT_EQ(dials_all(), static_cast<std::size_t>(KnownNodes::kHearsayBurst));
+  EXPECT_EQ(known.learned(), 100U - KnownNodes::kHearsayBurst) << "what was dialled is forgotten";
+  EXPECT_FALSE(known.take_learned(now, anybody));
+  now += KnownNodes::kHearsayInterval;
+  EXPECT_EQ(dials_all(), 1U);
+  now += 1h;
+  EXPECT_EQ(dials_all(), static_cast<std::size_t>(KnownNodes::kHearsayBurst));
 }
 
 TEST_F(KnownNodesTest, WhatIsReachedIsInTheCacheAndAChange) {
@@ -51,7 +110,7 @@ TEST_F(KnownNodesTest, WhatIsReachedIsInTheCacheAndAChange) {
   EXPECT_TRUE(known.take_change());
   EXPECT_FALSE(known.take_change());
   EXPECT_NE(known.cache().find(id_of(1)), nullptr);
-  known.learn({.id = id_of(1), .address = address_of(2)}, address_of(9));
+  known.learn(now, {.id = id_of(1), .address = address_of(2)}, address_of(9));
   EXPECT_EQ(known.learned(), 0U);
 }
 
@@ -86,7 +145,7 @@ TEST_F(KnownNodesTest, WhoIsPausedIsNotPicked) {
 
 TEST_F(KnownNodesTest, CandidatesAreTheCacheThenContactsThenWhatWasLearned) {
   reaches(1);
-  known.learn({.id = id_of(3), .address = address_of(3)}, address_of(9));
+  known.learn(now, {.id = id_of(3), .address = address_of(3)}, address_of(9));
   const auto all = known.candidates({{.address = address_of(2)}});
   ASSERT_EQ(all.size(), 3U);
   for (u8 i = 0; i < 3; ++i) EXPECT_EQ(all[i].address, address_of(static_cast<u8>(i + 1)));
@@ -133,6 +192,19 @@ TEST_F(DiallerTest, DialsNeitherItselfNorAfterShutDown) {
   dialler.shut_down();
   EXPECT_FALSE(dialler.dial(now, {.address = address_of(1)}, Purpose::link, Port::first));
   EXPECT_TRUE(source.dials.empty());
+}
+
+TEST_F(DiallerTest, HearsayIsDialledAsItIsAdmitted) {
+  Candidate named{.address = address_of(1), .id = id_of(1), .server_name = {}};
+  named.hearsay = true;
+  std::size_t dialled = 0;
+  for (u8 port = 1; port < 50; ++port) {
+    named.address = address_of(1).with_port(port);
+    dialled += dialler.dial(now, named, Purpose::link, Port::first) ? 1 : 0;
+  }
+  EXPECT_EQ(dialled, KnownNodes::kMaxOfSite);
+  named.hearsay = false;
+  EXPECT_TRUE(dialler.dial(now, named, Purpose::link, Port::first)) << "the user said so";
 }
 
 TEST_F(DiallerTest, WithPinnedTrustAnAddressWithoutAnIdIsNotDialled) {

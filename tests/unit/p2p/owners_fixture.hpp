@@ -195,9 +195,8 @@ class OwnersFixture : public testing::Test {
   EventQueue queue{};
   ConnectionTable connections{source};
   PeerTable peers{config, random, connections, queue};
-  OwnAddress own_address{};
   KnownNodes known{config, id_of(255)};
-  Dialler dialler{config, tls, random, source, connections, known, own_address};
+  Dialler dialler{config, tls, random, source, connections, known};
 };
 
 }  // namespace qpeer::p2p

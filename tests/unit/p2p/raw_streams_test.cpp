@@ -211,22 +211,50 @@ TEST(InboxBudget, ChargesEachPeerAndAll) {
   config.max_inbox_bytes = 100;
   config.max_inbox_total = 150;
   config.max_message_size = 40;
+  const Account first{.peer = id_of(1), .network = address_of(1)};
+  const Account second{.peer = id_of(2), .network = address_of(2)};
   InboxBudget budget(config);
-  budget.charge(id_of(1), 90);
-  EXPECT_EQ(budget.room(id_of(1), false), 10U);
-  EXPECT_EQ(budget.room(id_of(2), false), 60U);
-  budget.charge(id_of(1), 10);
-  EXPECT_EQ(budget.room(id_of(1), false), 0U);
-  EXPECT_EQ(budget.room(id_of(1), true), 50U);
-  budget.charge(id_of(2), 60);
+  budget.charge(first, 90);
+  EXPECT_EQ(budget.room(first, false), 10U);
+  EXPECT_EQ(budget.room(second, false), 60U);
+  budget.charge(first, 10);
+  EXPECT_EQ(budget.room(first, false), 0U);
+  EXPECT_EQ(budget.room(first, true), 50U);
+  budget.charge(second, 60);
   EXPECT_TRUE(budget.is_full());
-  EXPECT_EQ(budget.room(id_of(2), true), 40U);
-  budget.charge(id_of(2), 30);
-  EXPECT_EQ(budget.room(id_of(2), true), 0U);
+  EXPECT_EQ(budget.room(second, true), 40U);
+  budget.charge(second, 30);
+  EXPECT_EQ(budget.room(second, true), 0U);
   EXPECT_TRUE(budget.consistent());
-  budget.discharge(id_of(1), 100);
+  budget.discharge(first, 100);
   EXPECT_EQ(budget.charged_to(id_of(1)), 0U);
   EXPECT_EQ(budget.total(), 90U);
+  EXPECT_TRUE(budget.consistent());
+}
+
+TEST(InboxBudget, ANetworkHasAShare) {
+  NodeConfig config;
+  config.max_inbox_bytes = 100;
+  config.max_inbox_network = 120;
+  config.max_inbox_total = 1'000;
+  config.max_message_size = 40;
+  const Account first{.peer = id_of(1), .network = address_of(1)};
+  const Account neighbour{.peer = id_of(2), .network = address_of(1)};
+  const Account stranger{.peer = id_of(3), .network = address_of(3)};
+  InboxBudget budget(config);
+  budget.charge(first, 100);
+  EXPECT_EQ(budget.room(neighbour, false), 20U);
+  EXPECT_EQ(budget.room(stranger, false), 100U);
+  budget.charge(neighbour, 20);
+  EXPECT_TRUE(budget.is_full(neighbour.network));
+  EXPECT_TRUE(budget.is_full(neighbour));
+  EXPECT_FALSE(budget.is_full(stranger));
+  EXPECT_EQ(budget.room(neighbour, true), 40U) << "one message may go beyond";
+  budget.charge(neighbour, 40);
+  EXPECT_EQ(budget.room(neighbour, true), 0U);
+  EXPECT_TRUE(budget.consistent());
+  budget.discharge(first, 100);
+  EXPECT_EQ(budget.charged_to(neighbour.network), 60U);
   EXPECT_TRUE(budget.consistent());
 }
 

@@ -56,7 +56,7 @@ class ReachabilityTest : public OwnersFixture {
     return verdicts.back().verdict;
   }
 
-  Reachability reachability{config, queue, connections, peers, known, own_address, dialler};
+  Reachability reachability{config, queue, connections, peers, known, dialler};
 };
 
 TEST_F(ReachabilityTest, DialsBackFromTheOtherPortToWhatThePeerAdvertises) {
@@ -82,6 +82,25 @@ TEST_F(ReachabilityTest, AProofMakesThePeerReachableAndIsAnsweredWithTheVerdict)
   EXPECT_TRUE(peer.has_outbound());
   EXPECT_NE(known.cache().find(id_of(1)), nullptr);
   EXPECT_NE(reachability.next_recheck(), kNever);
+}
+
+// Only what we were configured with says that we are on the internet, where nobody of a private range
+// is dialled.
+TEST_F(ReachabilityTest, ANeighbourIsDialledBackUnlessWeAdvertiseAGlobalAddress) {
+  const auto neighbour_comes = [&](u8 number) {
+    Peer& peer = *peers.admit(now, id_of(number), Role::node);
+    PeerConnection& inbound = connected(number, false);
+    inbound.remote = SocketAddress::ipv4({192, 168, 1, number}, 443);
+    dialler.introduce(inbound);
+    peers.attach_inbound(now, peer, inbound);
+    posted_events();
+    reachability.on_inbound_attached(now, peer);
+    return source.dials.size();
+  };
+  EXPECT_EQ(neighbour_comes(1), 1U);
+  config.advertised = {address_of(5)};
+  EXPECT_EQ(neighbour_comes(2), 1U);
+  EXPECT_EQ(last_verdict(), Verdict::address_not_allowed);
 }
 
 TEST_F(ReachabilityTest, AnotherNonceProvesNothing) {
