@@ -266,8 +266,8 @@ void Mailbox::resume_paused(Instant now) {
   // Who has the least of the inbox comes first: others may be waiting to fill it.
   const std::set<PeerId> paused = std::exchange(paused_, {});
   std::vector<PeerId> in_turn(paused.begin(), paused.end());
-  std::ranges::stable_sort(in_turn, {},
-                           [&](const PeerId& peer) { return budget_.charged_to(peer); });
+  std::ranges::sort(in_turn, {},
+                    [&](const PeerId& peer) { return std::pair(budget_.charged_to(peer), peer); });
   for (const PeerId& peer : in_turn) {
     const auto at = queues_.find(peer);
     if (at == queues_.end()) continue;

@@ -90,7 +90,9 @@ std::vector<OperationId> Mailbox::slow_halves(Instant now) const {
         time_for(transfer.in.size(), kRateWithoutRoom * config_.min_message_rate);
     if (!transfer.blocked || still > earned) slow.push_back(&transfer);
   }
-  std::ranges::stable_sort(slow, {}, &Transfer::progress_at);
+  std::ranges::sort(slow, {}, [](const Transfer* transfer) {
+    return std::pair(transfer->progress_at, transfer->id);
+  });
   std::vector<OperationId> out;
   for (const Transfer* transfer : slow) {
     std::size_t& of_network = halves_of[transfer->network];
