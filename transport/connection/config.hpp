@@ -17,15 +17,26 @@
 
 #include "qpeer/transport/base/address.hpp"
 #include "qpeer/transport/base/error.hpp"
+#include "qpeer/transport/base/inline_vector.hpp"
 #include "qpeer/transport/base/time.hpp"
 #include "qpeer/transport/base/version.hpp"
-#include "qpeer/transport/connection/version_order.hpp"
 #include "qpeer/transport/recovery/congestion.hpp"
 #include "qpeer/transport/stream/datagram_types.hpp"
 #include "qpeer/transport/stream/stream_types.hpp"
 #include "qpeer/transport/wire/transport_parameters.hpp"
 
 namespace qpeer::transport {
+
+/// Versions of QUIC that an endpoint speaks, the most preferred first. RFC 9368 §3.
+using VersionOrder = InlineVector<Version, 4>;
+
+/// The versions that an endpoint speaks unless it is configured otherwise.
+constexpr VersionOrder all_versions() {
+  VersionOrder out;
+  out.push_back(Version::v1);
+  out.push_back(Version::v2);
+  return out;
+}
 
 /// What is sent only so that nobody comes to rely on its absence.
 struct Grease {

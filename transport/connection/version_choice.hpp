@@ -14,7 +14,7 @@
 #include "qpeer/transport/base/error.hpp"
 #include "qpeer/transport/base/ids.hpp"
 #include "qpeer/transport/base/version.hpp"
-#include "qpeer/transport/connection/version_order.hpp"
+#include "qpeer/transport/connection/config.hpp"
 #include "qpeer/transport/wire/transport_parameters.hpp"
 #include "qpeer/transport/wire/version_negotiation.hpp"
 
