@@ -2,6 +2,7 @@
 #include "qpeer/p2p/discovery.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace qpeer::p2p {
@@ -42,10 +43,12 @@ void Discovery::start_bootstrap(Instant now) {
 // Those that are to be left alone for now come last when the application asks, and not at all when we
 // bootstrap by ourselves.
 std::vector<Candidate> Discovery::candidates(Instant now) const {
-  std::vector<Candidate> out = known_.candidates(contacts_);
-  const auto paused = std::ranges::stable_partition(
-      out, [&](const Candidate& candidate) { return !known_.is_paused(now, candidate); });
-  if (!bootstrap_requested_) out.erase(paused.begin(), paused.end());
+  std::vector<Candidate> out;
+  std::vector<Candidate> paused;
+  for (Candidate& candidate : known_.candidates(contacts_)) {
+    (known_.is_paused(now, candidate) ? paused : out).push_back(std::move(candidate));
+  }
+  if (bootstrap_requested_) std::ranges::move(paused, std::back_inserter(out));
   return out;
 }
 

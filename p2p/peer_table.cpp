@@ -156,7 +156,8 @@ void PeerTable::update_link(Instant now, Peer& peer) {
 }
 
 // The LinkUp of a link that has just come up answers all but those who know another address only.
-void PeerTable::answer_requests(const Peer& peer, std::vector<Candidate> requested, bool was_up) {
+void PeerTable::answer_requests(const Peer& peer, const std::vector<Candidate>& requested,
+                                bool was_up) {
   for (const Candidate& candidate : requested) {
     const SocketAddress& address = candidate.id ? peer.address : candidate.address;
     if (!was_up && address == peer.address) continue;
@@ -166,7 +167,7 @@ void PeerTable::answer_requests(const Peer& peer, std::vector<Candidate> request
 
 void PeerTable::hand_over_requests(Peer& peer, PeerConnection& connection) {
   std::vector<Candidate> requested = std::exchange(connection.requested, {});
-  if (peer.up) return answer_requests(peer, std::move(requested), true);
+  if (peer.up) return answer_requests(peer, requested, true);
   std::vector<Candidate>& waiting = connections_[peer.outbound].requested;
   std::ranges::move(requested, std::back_inserter(waiting));
 }

@@ -126,7 +126,7 @@ class PeerTable {
 
  private:
   void change_role(Instant now, Peer& peer, Role role);
-  void answer_requests(const Peer& peer, std::vector<Candidate> requested, bool was_up);
+  void answer_requests(const Peer& peer, const std::vector<Candidate>& requested, bool was_up);
   void schedule_retry(Instant now, Peer& peer);
   void rearm(const Peer& peer);
 

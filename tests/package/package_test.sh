@@ -69,6 +69,7 @@ inline constexpr int host_${header#*:} = 1;" >"$work/out/host/${header%:*}.hpp"
 
 beside() { # beside FLAG...: SOURCE in a project that has chosen no build type
   local commands
+  export CCACHE_BASEDIR="$work" CCACHE_NOHASHDIR=1 # The folder's name is another in each run.
   make_host_folder
   make_old_openssl
   "$cmake" -G Ninja -S "$here/add_subdirectory" -B "$work/build" -DQPEER_SOURCE="$source" -DQPEER_HOST_FOLDER="$work/out/host" \
