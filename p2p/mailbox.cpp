@@ -58,7 +58,12 @@ void Mailbox::join(Instant now, Transfer& transfer, const PeerConnection& connec
                    StreamId stream) {
   PeerQueue& queue = queues_[transfer.peer];
   if (!queue.network.valid()) queue.network = site_of(connection.remote);
-  transfer.network = queue.network;
+  if (transfer.network != queue.network) {  // Queued before it was known where the peer is.
+    const std::size_t charged = std::exchange(transfer.out_charged, 0);
+    outbox_.discharge(transfer.account(), charged);
+    transfer.network = queue.network;
+    charge_out(transfer, charged);
+  }
   transfer.connection = connection.slot;
   transfer.stream = stream;
   index_.add(connection.slot, stream, transfer.id);

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "qpeer/tests/sim/counting_new.hpp"
+#include "qpeer/transport/base/assert.hpp"
 
 namespace qpeer::sim {
 namespace {
@@ -64,6 +65,7 @@ void run(const Flood& flood) {
   if (!flood.fills) {
     EXPECT_LE(peak, early_peak + 4'096) << "grows";
   }
+  if (kAssertions) return;  // consistent() looks at all that is kept: each costs more by design.
   EXPECT_LE(quickest_late, 4 * quickest_early + 2'000 * kBatch)
       << "each costs more than the one before";
 }
