@@ -340,7 +340,7 @@ std::optional<EndpointEvent> Endpoint::poll_event() {
     // One that ended before it was complete drains without counting against newcomers.
     if (entry.closed_emitted) impl.end_handshake(entry);
     return EndpointEvent{
-        .connection = impl.handle_of(slot), .incoming = entry.incoming, .event = std::move(*event)};
+        .connection = impl.handle_of(slot), .incoming = entry.incoming, .event = std::move(event)};
   }
   if (!impl.shut_down || impl.drained_emitted) return std::nullopt;
   impl.reap_drained();
