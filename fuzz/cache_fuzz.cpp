@@ -46,6 +46,7 @@ void use(const std::vector<CacheEntry>& entries) {
     entry.ticket.clear();
     entry.spare_ticket.clear();
     entry.address_token.clear();
+    entry.order = 0;  // Of the cache that takes them in.
   }
   check(import_text(export_text(cache.entries())) == open);
 }

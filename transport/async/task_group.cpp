@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 #include "qpeer/transport/async/task_group.hpp"
 
+#include <memory>
+#include <utility>
+
 #include "qpeer/transport/io/finally.hpp"
 
 namespace qpeer::async {
@@ -58,8 +61,9 @@ TaskGroup::~TaskGroup() {
 
 // Those that end may bring about the end of the group.
 void TaskGroup::cancel() {
-  bool gone = false;
-  bool* const outer = std::exchange(gone_, &gone);
+  const auto is_gone = std::make_unique<bool>(false);  // Not on the stack: g++ 14 warns of that.
+  const bool& gone = *is_gone;
+  bool* const outer = std::exchange(gone_, is_gone.get());
   const io::Finally finally([&] {  // One that joined may throw.
     if (!gone) {
       gone_ = outer;
