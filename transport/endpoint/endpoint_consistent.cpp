@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
+// Whether an Endpoint agrees with itself: see the invariant in implementation.hpp.
+#include <algorithm>
+
+#include "qpeer/transport/endpoint/implementation.hpp"
+
+namespace qpeer::transport {
+
+bool Endpoint::Implementation::queue_is_consistent(const Ring<Slot>& queue,
+                                                   bool Entry::* awaits) const {
+  std::size_t waiting = 0;
+  for (const auto& entry : entries) waiting += entry && (*entry).*awaits ? 1 : 0;
+  if (waiting != queue.size()) return false;
+  for (auto at = queue.begin_index(); at != queue.end_index(); ++at) {
+    if (!is_live(queue[at]) || !((*entries[queue[at]]).*awaits)) return false;
+  }
+  return true;
+}
+
+bool Endpoint::Implementation::consistent() const {
+  std::size_t open = 0;
+  std::size_t in_handshake = 0;
+  std::size_t kept = 0;
+  for (Slot slot = 0; slot < entries.size(); ++slot) {
+    if (!entries[slot]) continue;
+    const Entry& entry = *entries[slot];
+    if (entry.slot != slot || !entry.connection || !entry.connection->consistent()) return false;
+    ++open;
+    if (entry.incoming && entry.in_handshake) ++in_handshake;
+    if (entry.is_kept) ++kept;
+  }
+  const auto live = [this](Slot slot) { return is_live(slot); };
+  return open == open_entries && kept == kept_entries &&
+         open + free_slots.size() == entries.size() && entries.size() == generations.size() &&
+         std::ranges::none_of(free_slots, live) && in_handshake == handshakes.total() &&
+         handshakes.consistent() && router.leads_only_to(live) &&
+         (!zero_length || is_live(*zero_length)) &&
+         queue_is_consistent(to_transmit, &Entry::awaits_transmit) &&
+         queue_is_consistent(to_report, &Entry::awaits_events) && deadlines.consistent() &&
+         (deadlines.empty() || is_live(deadlines.top())) && answers.consistent() &&
+         used_retry_tokens.consistent() && used_new_tokens.consistent();
+}
+
+bool Endpoint::consistent() const { return impl_->consistent(); }
+
+}  // namespace qpeer::transport
