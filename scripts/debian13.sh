@@ -30,7 +30,8 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 . "$root/scripts/lib/private_apt.sh"
 
 readonly SUITE=trixie
-readonly PACKAGES="g++ cmake ninja-build ccache pkg-config libfmt-dev libssl-dev libgtest-dev libbenchmark-dev openssl"
+readonly PACKAGES="g++ cmake ninja-build ccache pkg-config libfmt-dev libssl-dev libgtest-dev libbenchmark-dev openssl
+  ca-certificates"
 folder=$(cache_folder)/debian13
 
 say() { echo "debian13: $*"; }

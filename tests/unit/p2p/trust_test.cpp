@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include <array>
+#include <stdexcept>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -64,8 +65,8 @@ Trust trust_of(TrustMode mode, std::vector<PeerId> allowed = {}) {
 
 PeerTls tls_of(const Identity& identity, const Trust& trust, PeerTlsOptions options = {}) {
   auto made = make_peer_tls(identity, trust, std::move(options));
-  if (!made) ADD_FAILURE() << to_string(made.error());
-  return made ? *made : PeerTls{};
+  if (!made) throw std::runtime_error{to_string(made.error())};
+  return *std::move(made);
 }
 
 /// What became of a peer of some kind under `trust`: 0 when it was taken, else the error with which
