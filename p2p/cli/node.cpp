@@ -49,7 +49,7 @@ int run_node(NodeFlags flags) {
     complain("qpeer node: {}", why);
     return kFailure;
   };
-  // Whoever may link at all because of --allow may store too.
+  // A peer that may link because of --allow may store too.
   auto& storers = flags.service.receiver.storers;
   storers.insert(storers.end(), flags.peer.allowed.begin(), flags.peer.allowed.end());
   if (const auto ready = prepare_store(flags); !ready) return failed(ready.error());
@@ -80,7 +80,7 @@ void declare_store(Arguments& arguments, ReceiverOptions& receiver) {
   arguments.text("--store", "DIR", receiver.store,
                  "a folder of files that anyone may get; made if it is missing");
   arguments.toggle("--allow-anyone", receiver.anyone_stores,
-                   "let every peer put files there (default: nobody)");
+                   "let every peer put files there (default: none)");
   arguments.custom("--allow-store", "ID", "let this peer put files there; may be repeated",
                    [&receiver](std::string_view text) -> std::expected<void, std::string> {
                      const auto id = PeerId::parse(text);
@@ -138,8 +138,9 @@ int node_command(std::span<char* const> words) {
       "Joins the network as a node, or begins one. Prints 'listening on ADDR:PORT, as PEER', then "
       "a line\nfor each link, verdict, message, request and file. A node that nobody can reach "
       "goes "
-      "on as a\nclient. Nobody may put files into --store but whom --allow, --allow-store or "
-      "--allow-anyone\nnames. When nobody reads the output, lines are lost, and one says how many. "
+      "on as a\nclient. No peer may put files into --store but those that --allow, --allow-store "
+      "or "
+      "--allow-anyone\nname. When the output is not read, lines are lost, and one says how many. "
       "SIGINT or SIGTERM ends it, with status 0."};
   declare(arguments, flags);
   if (const auto status = arguments.parse(words)) return *status;

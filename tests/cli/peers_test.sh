@@ -80,7 +80,7 @@ expect 1 "$qpeer" cache import rubbish --cache second.cache
 says "rubbish: line 1: "
 expect 1 "$qpeer" cache show --cache missing.cache
 says "missing.cache: there is no such file"
-# What is no cache is somebody else's, whoever names it and through whatever link.
+# What is no cache belongs to another program, whichever command names it and through whatever link.
 echo "Dear Sir or Madam" >letter
 ln -s letter link
 ls >before
@@ -90,7 +90,7 @@ for command in "node --listen 127.0.0.1:0" "client" "request id" "send out" "get
   expect 1 "$qpeer" "${words[@]}" --cache link
   says "link: not a cache of qpeer; it is left as it is"
 done
-[ "$(<letter)" = "Dear Sir or Madam" ] || fail "somebody else's file is now: $(<letter)"
+[ "$(<letter)" = "Dear Sir or Madam" ] || fail "a file that is no cache is now: $(<letter)"
 ls | diff before - || fail "a file that is no cache was renamed, or got company"
 start_node again --cache second.cache --json
 await again.log '"event":"bootstrapped"'

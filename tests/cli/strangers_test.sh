@@ -17,9 +17,9 @@ refused() { # refused WHY COMMAND...: with status 1, and nothing was written mea
 head -c 10000 /dev/urandom >data
 : >empty
 
-# --- an output that nobody reads ----------------------------------------------------------------
+# --- an output that is not read ----------------------------------------------------------------
 mkfifo lines
-exec 8<>lines # Keeps it open; nobody reads.
+exec 8<>lines # Keeps it open, and reads nothing.
 free_udp_port
 "$qpeer" id --key mute.key >id
 mute=$(<id)@127.0.0.1:$port
@@ -27,10 +27,10 @@ start_child mute.log bash -c 'exec "$@" >lines 2>lines' - "$qpeer" node --listen
 long=$(head -c 3900 /dev/zero | tr '\0' x)
 for number in {1..40}; do
   run_child 20 out "$qpeer" request "echo $number $long" --to "$mute" --timeout 3 ||
-    { fail "a node whose output nobody reads does not answer request $number"; break; }
+    { fail "a node whose output is not read does not answer request $number"; break; }
 done
 kill -TERM "$child"
-await_child "$child" 10 || fail "a node whose output nobody reads does not end well"
+await_child "$child" 10 || fail "a node whose output is not read does not end well"
 exec 8<&-
 
 # --- who may store ------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::size_t kAtOnce = 64 << 10;  // Bytes; then there is room again.
 
-// False when the descriptor takes nothing any more. Whoever shares it may have made it non-blocking.
+// False when the descriptor takes nothing any more. A program that shares it may have made it non-blocking.
 bool write_text(int descriptor, std::string_view text) {
   while (!text.empty()) {
     const ssize_t size = ::write(descriptor, text.data(), text.size());

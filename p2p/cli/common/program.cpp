@@ -34,8 +34,7 @@ struct Console {
   LineWriter error{STDERR_FILENO};
 };
 Console* console = nullptr;
-bool is_abandoned =
-    false;  // Nobody reads, and the program was told to end: nothing is written any more.
+bool is_abandoned = false;  // No reader, and the program is to end: nothing is written any more.
 std::uint64_t complaints_lost = 0;
 
 bool show(std::FILE* file, std::string text, WhenFull when_full) {
@@ -110,7 +109,7 @@ bool output_has_room() { return console == nullptr || console->out.has_room(); }
 void complain(std::string_view line) {
   std::string text = masked(line) + '\n';
   if (complaints_lost > 0) {
-    text = fmt::format("{} lines were lost: nobody read them in time\n", complaints_lost) + text;
+    text = fmt::format("{} lines were lost: they were not read in time\n", complaints_lost) + text;
   }
   complaints_lost = show(stderr, std::move(text), WhenFull::lose) ? 0 : complaints_lost + 1;
 }

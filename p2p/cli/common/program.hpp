@@ -25,7 +25,7 @@ int run_program(io::EventLoop& loop, async::Task<int> task, int when_stopped = -
 /// second cancels it.
 int run_program(io::EventLoop& loop, async::Task<int> task, std::function<void()> stop);
 
-/// What becomes of a line for which nobody has read the earlier ones: see LineWriter.
+/// What becomes of a line when the earlier ones were not read: see LineWriter.
 using WhenFull = LineWriter::WhenFull;
 /// One line on standard output, there at once also in a pipe. False when it is lost.
 bool print_line(std::string_view line, WhenFull when_full = WhenFull::keep);
@@ -35,7 +35,7 @@ template <class... T>
 void say(fmt::format_string<T...> format, T&&... values) {
   print_line(fmt::format(format, std::forward<T>(values)...));
 }
-/// One line on standard error, control characters masked. Lost when nobody has read a megabyte of
+/// One line on standard error, control characters masked. Lost when the reader is behind by a megabyte of
 /// earlier ones; the next one that is not lost says how many were.
 void complain(std::string_view line);
 template <class... T>

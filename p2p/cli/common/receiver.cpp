@@ -68,7 +68,7 @@ bool Receiver::is_busy(const PeerId& peer) const {
 Task<void> Receiver::serve(PeerStream stream) {
   Transfer transfer{.stream = std::move(stream)};
   Task<void> serving = serve_request(transfer);
-  Task<void> watching = until_it_stands_still(transfer.progress);
+  Task<void> watching = until_it_stands_still(transfer);
   const auto first = co_await async::when_any(std::move(serving), std::move(watching));
   if (first.index() == 1) {
     stop(transfer.stream, ErrorCode::interrupted);
@@ -77,10 +77,22 @@ Task<void> Receiver::serve(PeerStream stream) {
   if (transfer.received && on_received_) on_received_(*transfer.received);
 }
 
-Task<void> Receiver::until_it_stands_still(const Progress& progress) {
-  for (std::uint64_t before = 0;; before = progress.done()) {
+// What was written of a get may wait in our own buffer. At its end, that has the time that it takes at
+// the least rate; before, a full buffer takes no more.
+Task<void> Receiver::until_it_stands_still(const Transfer& transfer) {
+  std::uint64_t before = 0;
+  std::uint64_t buffered = 0;
+  for (;;) {
     co_await async::sleep_for(loop_, options_.patience);
-    if (progress.done() < before + options_.least_progress) co_return;
+    const std::uint64_t done = transfer.progress.done();
+    if (done >= before + options_.least_progress) {
+      buffered = std::min<std::uint64_t>(done, options_.send_buffer);
+    } else if (transfer.written && buffered >= options_.least_progress) {
+      buffered -= options_.least_progress;
+    } else {
+      co_return;
+    }
+    before = done;
   }
 }
 
@@ -133,7 +145,7 @@ Task<std::optional<PutAnswer>> Receiver::store(Transfer& transfer, const PutRequ
   if (!room) co_return refusal(room.error());
   const Slot slot{*this, peer};
   auto answer = co_await store_body(transfer, request);
-  if (answer && answer->stored) room->keep();
+  if (answer && answer->stored) room->keep(answer->text);
   co_return answer;
 }
 
@@ -181,7 +193,8 @@ Task<void> Receiver::serve_get(Transfer& transfer) {
       file = std::move(*opened);
     }
   }
-  const Slot slot{*this, stream.peer()};
+  std::optional<Slot> slot;
+  if (file) slot.emplace(*this, stream.peer());  // An answer alone is no transfer.
   const std::vector<u8> head = answer.encode();
   const auto written = co_await stream.write(head);
   if (!written) co_return;
@@ -190,6 +203,7 @@ Task<void> Receiver::serve_get(Transfer& transfer) {
     if (!body || !body->taken) co_return;  // Resets the stream: what came is not whole.
     (void)co_await stream.write(body->sha256);
   }
+  transfer.written = true;
   (void)stream.finish();
   (void)co_await stream.finished();
 }

@@ -36,6 +36,8 @@ struct ReceiverOptions {
   /// A stream on which fewer than `least_progress` bytes of a file moved within this time is reset.
   Duration patience = 30s;
   std::uint64_t least_progress = 32 << 10;
+  std::uint64_t send_buffer =
+      1 << 20;  ///< Of a stream: what we wrote and the peer may not have yet.
 };
 
 /// What became of one file.
@@ -52,7 +54,7 @@ class Receiver {
  public:
   using OnReceived = std::function<void(const Received&)>;
 
-  /// `on_received` is told of each file, after its sender. The loop must outlive it.
+  /// `on_received` is called for each file, after its sender has its answer. The loop must outlive it.
   Receiver(io::EventLoop& loop, ReceiverOptions options, OnReceived on_received)
       : loop_(loop),
         options_(std::move(options)),
@@ -69,11 +71,12 @@ class Receiver {
   /// One stream that is served.
   struct Transfer {
     p2p::PeerStream stream;
-    Progress progress{{}, 0, true};      ///< Which nobody looks at but we.
+    Progress progress{{}, 0, true};      ///< Not printed.
+    bool written = false;                ///< Of a get: all of it, but perhaps not acknowledged.
     std::optional<Received> received{};  ///< Of a put, once it is known what is put.
   };
   async::Task<void> serve_request(Transfer& transfer);
-  async::Task<void> until_it_stands_still(const Progress& progress);
+  async::Task<void> until_it_stands_still(const Transfer& transfer);
   async::Task<void> serve_put(Transfer& transfer);
   async::Task<void> serve_get(Transfer& transfer);
   async::Task<std::optional<PutAnswer>> store(Transfer& transfer, const PutRequest& request,

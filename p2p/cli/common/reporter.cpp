@@ -43,7 +43,7 @@ std::string_view how(const p2p::LinkInfo& link, Role own) {
 void Reporter::print(std::string_view line) const {
   std::string text(line);
   if (lost_ > 0) {
-    const std::string said = std::to_string(lost_) + " lines were lost: nobody read them in time";
+    const std::string said = std::to_string(lost_) + " lines were lost: they were not read in time";
     text = (json_ ? Json{"lines_lost"}.number("lines", lost_).end() : said) + '\n' + text;
   }
   lost_ = print_line(text, WhenFull::lose) ? 0 : lost_ + 1;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// What a running peer tells: lines for people, or one JSON object a line. When nobody reads them,
+// What a running peer prints: lines for people, or one JSON object a line. When they are not read,
 // lines are lost; the next one that is not lost says how many were.
 #pragma once
 

@@ -13,6 +13,7 @@
 
 #include "qpeer/p2p/cli/common/files.hpp"
 #include "qpeer/p2p/cli/common/program.hpp"
+#include "qpeer/transport/io/system_clock.hpp"
 
 namespace qpeer::cli {
 namespace {
@@ -67,8 +68,9 @@ Store::Reservation::~Reservation() {
   if (store_ != nullptr) store_->reserved_.remove(peer_, size_);
 }
 
-void Store::Reservation::keep() {
+void Store::Reservation::keep(const std::string& name) {
   Store& store = *std::exchange(store_, nullptr);
+  store.owners_.insert_or_assign(name, peer_);
   store.reserved_.remove(peer_, size_);
   store.stored_.add(peer_, size_);
 }
@@ -83,17 +85,23 @@ Store::Store(std::string folder, const StoreLimits& limits)
 void Store::scan() {
   stored_ = Account();
   if (!exists()) return;
-  for_each_file(folder_, [this](const std::string& /*name*/, const std::string& path) {
+  std::map<std::string, PeerId> owners;
+  for_each_file(folder_, [&](const std::string& name, const std::string& path) {
     struct stat status{};
     if (::lstat(path.c_str(), &status) != 0) return;
     const std::uint64_t charge = static_cast<std::uint64_t>(status.st_size) + kPerFile;
-    const auto owner = owner_of(path);
+    auto owner = owner_of(path);
+    if (const auto known = owners_.find(name); known != owners_.end()) {
+      if (!owner) owner = known->second;  // A file system without such attributes.
+      owners.insert(*known);
+    }
     if (owner) {
       stored_.add(*owner, charge);
     } else {
       stored_.all.add(charge);
     }
   });
+  owners_ = std::move(owners);
 }
 
 std::string Store::why_no_room(const PeerId& peer, std::uint64_t charge) const {
@@ -126,8 +134,9 @@ std::expected<Store::Reservation, std::string> Store::reserve(const PeerId& peer
   const std::uint64_t charge = size + kPerFile;
   std::string why = why_no_room(peer, charge);
   if (!why.empty() && now >= rescan_at_) {
-    rescan_at_ = now + kRescan;
+    const Instant begin = io::now();
     scan();
+    rescan_at_ = now + std::max<Duration>(kRescan, 50 * (io::now() - begin));
     why = why_no_room(peer, charge);
   }
   if (!why.empty()) return std::unexpected(std::move(why));

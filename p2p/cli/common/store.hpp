@@ -5,7 +5,8 @@
 // a file is written beside its bytes, as the extended attribute "user.qpeer.peer", and so outlives the
 // process; on a file system without such attributes a peer's share begins anew with each start.
 //
-// Invariant: reserved_ is the sum of the Reservations that live.
+// Invariant: reserved_ is the sum of the Reservations that live; owners_ has files that were there at
+// the last scan, or came since.
 #pragma once
 
 #include <cstddef>
@@ -34,7 +35,8 @@ class Store {
  public:
   /// Each file counts so much more than its size: an empty one takes room too.
   static constexpr std::uint64_t kPerFile = 4096;
-  /// How often the folder is read again at the most, for what was removed meanwhile.
+  /// How often the folder is read again at the most, for what was removed meanwhile; more rarely when
+  /// that takes more than a fiftieth of this time.
   static constexpr Duration kRescan = 10s;
 
   /// The folder must exist; an empty name is a store that has no files and takes none.
@@ -49,8 +51,8 @@ class Store {
         : store_(std::exchange(other.store_, nullptr)), peer_(other.peer_), size_(other.size_) {}
     Reservation& operator=(Reservation&&) = delete;
     ~Reservation();
-    /// The file is there.
-    void keep();
+    /// The file is there, by this name.
+    void keep(const std::string& name);
 
    private:
     friend Store;
@@ -94,6 +96,7 @@ class Store {
   StoreLimits limits_;
   Account stored_ = Account();
   Account reserved_ = Account();
+  std::map<std::string, PeerId> owners_;  ///< By name, of what was stored since we began.
   Instant rescan_at_ = Instant::min();
 };
 

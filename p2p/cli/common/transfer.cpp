@@ -62,7 +62,7 @@ std::string base_name(const std::string& path) { return path.substr(path.find_la
 
 Task<std::expected<SentBody, std::string>> send_body(p2p::PeerStream& stream, const OpenFile& file,
                                                      const std::string& what, Progress& progress) {
-  constexpr std::size_t kBufferSize = 256 << 10;
+  constexpr std::size_t kBufferSize = 32 << 10;  // Progress is counted in such steps.
   const auto buffer = std::make_unique_for_overwrite<u8[]>(kBufferSize);
   crypto::Sha256 hash;
   std::uint64_t sent = 0;

@@ -22,7 +22,7 @@ using crypto::CipherSuite;
 std::function<void(std::string_view)> key_log() {
   const char* const path = std::getenv("SSLKEYLOGFILE");  // NOLINT(concurrency-mt-unsafe)
   if (path == nullptr || *path == '\0') return nullptr;
-  // Without waiting: a pipe that nobody reads, or reads slowly, must not stop the program.
+  // Without waiting: a pipe that is read slowly, or not at all, must not stop the program.
   constexpr int kFlags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK;
   auto file = std::make_shared<Descriptor>(::open(path, kFlags, 0600));
   if (!*file) {

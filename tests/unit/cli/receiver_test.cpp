@@ -19,14 +19,14 @@ namespace {
 // A node that serves, a client of it that may say anything, and another node.
 class ReceiverTest : public InFolder {
  protected:
+  static NodeOptions options() {
+    NodeOptions out;
+    out.identity = make_identity();
+    out.listen = SocketAddress::loopback4(0);
+    return out;
+  }
   void SetUp() override {
     InFolder::SetUp();
-    const auto options = [] {
-      NodeOptions out;
-      out.identity = make_identity();
-      out.listen = SocketAddress::loopback4(0);
-      return out;
-    };
     node.emplace(*Node::start(loop, options()));
     other.emplace(*Node::start(loop, options()));
     client.emplace(*Client::start(loop, options()));
@@ -44,9 +44,16 @@ class ReceiverTest : public InFolder {
                      [this](const Received& one) { received.push_back(one); });
   }
 
-  Task<PeerStream> open() {
+  /// A client that holds so many bytes of a stream at most before it reads them.
+  Client client_with_window(std::uint64_t bytes) {
+    NodeOptions small = options();
+    small.config.connection.streams.stream_receive_window = bytes;
+    return std::move(*Client::start(loop, std::move(small)));
+  }
+  Task<PeerStream> open() { return open(*client); }
+  Task<PeerStream> open(Client& from) {
     const PeerAddress contact = node->contact();
-    const auto server = co_await client->connect(contact);
+    const auto server = co_await from.connect(contact);
     auto stream = co_await server->open_stream();
     co_return std::move(*stream);
   }
@@ -240,6 +247,51 @@ TEST_F(ReceiverTest, WhoDoesNotReadWhatHeAskedForIsBrokenOff) {
     auto size = co_await stream.read_full(buffer);
     while (size && *size == buffer.size()) size = co_await stream.read_full(buffer);
     EXPECT_FALSE(size);
+  };
+  run(loop, body());
+}
+
+// At twice the least rate. All of the file waits in the node's buffer meanwhile.
+TEST_F(ReceiverTest, WhoReadsSlowlyGetsAllOfAFileThatTheNodeHasBuffered) {
+  ReceiverOptions impatient;
+  impatient.patience = 200ms;
+  impatient.least_progress = 2'000;
+  serve(impatient);
+  make("slow", std::string(20'000, 'x'));
+  Client reader = client_with_window(2'048);
+  auto body = [&]() -> Task<void> {
+    PeerStream stream = co_await open(reader);
+    const std::vector<u8> request = GetRequest{"slow"}.encode();
+    (void)co_await stream.write(request);
+    (void)stream.finish();
+    std::size_t got = 0;
+    std::vector<u8> buffer(1'000);
+    for (;;) {
+      const auto size = co_await stream.read(buffer);
+      EXPECT_TRUE(size) << "after " << got << " bytes";
+      if (!size || *size == 0) break;
+      got += *size;
+      co_await sleep_for(loop, 50ms);
+    }
+    EXPECT_GT(got, 20'000U);
+  };
+  run(loop, body());
+}
+
+TEST_F(ReceiverTest, AnswersThatAreNotReadAreNoTransfers) {
+  Client reader = client_with_window(1);
+  auto body = [&]() -> Task<void> {
+    std::vector<PeerStream> streams;
+    const std::vector<u8> request = GetRequest{std::string(150, 'x')}.encode();
+    for (int i = 0; i < 20; ++i) {
+      streams.push_back(co_await open(reader));
+      (void)co_await streams.back().write(request);
+      (void)streams.back().finish();
+    }
+    co_await sleep_for(loop, 50ms);
+    const PutRequest honest{"honest", 5};
+    const auto stored = co_await put(honest, "hello");
+    EXPECT_TRUE(stored && stored->stored);
   };
   run(loop, body());
 }

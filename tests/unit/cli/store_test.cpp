@@ -41,7 +41,7 @@ class StoreTest : public InFolder {
     Store::set_owner(*file, peer);
     EXPECT_TRUE(file->write(as_bytes(std::string(size, 'x'))));
     EXPECT_EQ(file->commit(name, AtomicFile::Collision::number), name);
-    room->keep();
+    room->keep(name);
   }
   /// Whether the file system keeps who stored a file.
   [[nodiscard]] bool keeps_owners() const {
@@ -99,6 +99,20 @@ TEST_F(StoreTest, WhoStoredAFileIsKnownAfterARestart) {
   const auto last = store.reserve(kOther, 1000, now);
   EXPECT_TRUE(last);
   EXPECT_FALSE(store.reserve(kOther, 0, now));
+}
+
+// As on a file system without extended attributes.
+TEST_F(StoreTest, WhoStoredAFileIsKnownWithoutAttributesUntilTheEnd) {
+  Store store{folder, limits};
+  for (const std::string name : {"a", "b"}) {
+    auto room = store.reserve(kOne, 1000, now);
+    ASSERT_TRUE(room);
+    make(name, std::string(1000, 'x'));
+    room->keep(name);
+  }
+  now += 2 * Store::kRescan;
+  EXPECT_EQ(why(store.reserve(kOne, 0, now)),
+            "there is no room for it; the share of one peer is 10.0 KiB");
 }
 
 TEST_F(StoreTest, WhatIsRemovedGivesItsRoomBack) {
