@@ -7,7 +7,7 @@
 namespace qpeer::p2p {
 
 // By what was configured: what peers say of our address is true of none of us when enough of them
-// lie. Whoever dials itself all the same learns it from the key.
+// lie. A node that dials itself all the same learns so from the key.
 bool Dialler::is_ourselves(const SocketAddress& address) const {
   if (config_.role != Role::node) return false;
   return std::ranges::find(config_.advertised, address) != config_.advertised.end();

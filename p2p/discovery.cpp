@@ -172,7 +172,7 @@ void Discovery::on_superseded(Instant now, const PeerConnection& connection, Pee
 }
 
 void Discovery::on_link_down(Instant now, const LinkWentDown& event) {
-  if (event.we_dialled) {
+  if (event.we_dialled && !event.we_ended) {
     const bool lasted = now - event.up_since >= PeerTable::kSettledTime;
     lasted ? known_.resume(event.address) : known_.pause(now, event.address, random_);
   }

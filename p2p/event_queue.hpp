@@ -87,6 +87,7 @@ struct LinkWentDown {
   SocketAddress address{};
   Instant up_since{};
   bool we_dialled = false;
+  bool we_ended = false;  ///< The peer did nothing to end it.
 };
 /// The peer is to be dialled again.
 struct RetryDue {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The nodes that we know of: those that we reached, in the cache, and those that peers named.
 //
-// What peers named may be a lie that aims at somebody: so a teller has a share, a site (a /24 or /48)
+// What peers named may be a lie that aims at a third party: so a teller has a share, a site (a /24 or /48)
 // is named at most kMaxOfSite times, each that is named is dialled once and then forgotten, and all of
-// them slowly. A site where nobody was reached is left alone for kSiteRest.
+// them slowly. A site where no node was reached is left alone for kSiteRest.
 //
 // Invariant: our own id is in neither. What peers named is at most kMaxLearned candidates of
 // different addresses, of each site and of each teller's site at most its share.
@@ -94,7 +94,7 @@ class KnownNodes {
     Candidate candidate;
     SocketAddress teller;  ///< Its site.
   };
-  /// A site where hearsay was dialled, and nobody reached.
+  /// A site where hearsay was dialled, and no node reached.
   struct TriedSite {
     std::size_t dials = 0;
     Instant forget_at{};

@@ -84,7 +84,11 @@ void Mailbox::fail_waiting(const PeerId& peer, PeerError error) {
 
 void Mailbox::on_peer_erased(const PeerId& peer) {
   fail_waiting(peer, PeerError::link_lost);
-  queues_.erase(peer);
+  if (const auto at = queues_.find(peer); at != queues_.end()) {
+    // No LinkDown comes for a link that was never up: the next call of those who wait says why.
+    if (at->second.was_full) queue_.emit(Writable{.peer = peer});
+    queues_.erase(at);
+  }
   paused_.erase(peer);
   short_of_outbox_.erase(peer);
 }
@@ -233,7 +237,10 @@ void Mailbox::on_can_open(Instant now, const Peer& peer) {
 
 void Mailbox::emit_writable(const PeerId& peer, PeerQueue& queue) {
   if (!queue.was_full || queue.queued_bytes > config_.max_queued_bytes / 2) return;
-  if (outbox_.is_full({.peer = peer, .network = queue.network})) return;
+  if (outbox_.is_full({.peer = peer, .network = queue.network})) {
+    short_of_outbox_.insert(peer);  // Writable comes with the room.
+    return;
+  }
   queue.was_full = false;
   queue_.emit(Writable{.peer = peer});
 }

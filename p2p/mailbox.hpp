@@ -205,6 +205,8 @@ class Mailbox {
   void charge(Transfer& transfer, std::size_t size);
   void discharge(Transfer& transfer);
   [[nodiscard]] std::size_t room(const Transfer& transfer) const;
+  [[nodiscard]] static std::vector<PeerId> in_turn(const std::set<PeerId>& peers,
+                                                   const ByteBudget& budget);
   [[nodiscard]] OperationId oldest_receiving(const SocketAddress* network = nullptr) const;
 
   const NodeConfig& config_;

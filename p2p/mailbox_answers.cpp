@@ -74,21 +74,21 @@ Mailbox::PeerQueue& Mailbox::wait_for_outbox(const PeerId& peer) {
 // It waits for others of its kind, and is not to be the one that may go on in a full inbox.
 void Mailbox::leave_unread(Transfer& transfer) {
   PeerQueue& queue = wait_for_outbox(transfer.peer);
-  queue.receiving.erase(transfer.id);
+  if (queue.receiving.erase(transfer.id) > 0) room_was_made_ = true;  // Another is the oldest now.
   queue.unread.insert(transfer.id);
   transfer.blocked = true;
 }
 
 // A peer has all of an answer or a message, or is gone: who waits for the room goes on.
 void Mailbox::resume_outbox(Instant now) {
-  for (const PeerId& peer : std::exchange(short_of_outbox_, {})) {
+  for (const PeerId& peer : in_turn(std::exchange(short_of_outbox_, {}), outbox_)) {
     PeerQueue& queue = queues_.at(peer);
     if (outbox_.is_full({.peer = peer, .network = queue.network})) {
       short_of_outbox_.insert(peer);
       continue;
     }
     emit_writable(peer, queue);
-    // The application was told of these, and was not given them.
+    // The application got the event of these, and not the requests.
     for (const OperationId id : std::exchange(queue.withheld, {})) {
       requests_.push_back(id);
       queue_.emit(Incoming{.kind = Incoming::Kind::request, .from = peer});

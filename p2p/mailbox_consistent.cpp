@@ -61,13 +61,21 @@ bool Mailbox::is_consistent(const PeerId& peer, const PeerQueue& queue) const {
 // What is to be sent is charged to the peer, until that has it.
 bool Mailbox::outbox_is_consistent() const {
   std::size_t total = 0;
+  std::map<PeerId, std::size_t> of_peers;
+  std::map<SocketAddress, std::size_t> of_networks;
   for (const auto& [id, transfer] : transfers_) {
     total += transfer.out_charged;
+    of_peers[transfer.peer] += transfer.out_charged;
+    of_networks[transfer.network] += transfer.out_charged;
     if (transfer.out.size() > transfer.out_charged) return false;
   }
-  return total == outbox_.total() && std::ranges::all_of(short_of_outbox_, [&](const PeerId& peer) {
-           return queues_.contains(peer);
-         });
+  const auto as_charged = [&](const auto& one) {
+    return outbox_.charged_to(one.first) == one.second;
+  };
+  return total == outbox_.total() && std::ranges::all_of(of_peers, as_charged) &&
+         std::ranges::all_of(of_networks, as_charged) &&
+         std::ranges::all_of(short_of_outbox_,
+                             [&](const PeerId& peer) { return queues_.contains(peer); });
 }
 
 // What is not taken is whole, and what is held back or paused belongs to a peer that is there.

@@ -157,7 +157,8 @@ void Mailbox::complete(Transfer& transfer) {
     room_was_made_ = true;
     return;
   }
-  queues_[transfer.peer].receiving.erase(id);
+  if (queues_[transfer.peer].receiving.erase(id) > 0)
+    room_was_made_ = true;  // For the next oldest.
   const bool message = transfer.kind == Transfer::Kind::message_in;
   if (message) {
     // The end of the connection does not touch it any more.
@@ -257,20 +258,30 @@ void Mailbox::pause(Transfer& transfer) {
   paused_.insert(transfer.peer);
 }
 
+// Who has the least comes first: others may be waiting to fill the room that was made.
+std::vector<PeerId> Mailbox::in_turn(const std::set<PeerId>& peers, const ByteBudget& budget) {
+  std::vector<PeerId> out(peers.begin(), peers.end());
+  std::ranges::sort(out, {},
+                    [&](const PeerId& peer) { return std::pair(budget.charged_to(peer), peer); });
+  return out;
+}
+
 void Mailbox::resume_paused(Instant now) {
   room_was_made_ = false;
   (void)budget_.take_room_was_made();
   if (outbox_.take_room_was_made()) resume_outbox(now);
   if (paused_.empty()) return;
   if (budget_.is_full()) return read(now, oldest_receiving());
-  // Who has the least of the inbox comes first: others may be waiting to fill it.
-  const std::set<PeerId> paused = std::exchange(paused_, {});
-  std::vector<PeerId> in_turn(paused.begin(), paused.end());
-  std::ranges::sort(in_turn, {},
-                    [&](const PeerId& peer) { return std::pair(budget_.charged_to(peer), peer); });
-  for (const PeerId& peer : in_turn) {
+  std::set<SocketAddress> full;
+  for (const PeerId& peer : in_turn(std::exchange(paused_, {}), budget_)) {
     const auto at = queues_.find(peer);
     if (at == queues_.end()) continue;
+    const SocketAddress network = at->second.network;
+    if (budget_.is_full(network)) {  // Only its oldest may go on, so only that is looked at.
+      paused_.insert(peer);
+      if (full.insert(network).second) read(now, oldest_receiving(&network));
+      continue;
+    }
     for (const OperationId id : std::set(at->second.receiving)) read(now, id);
   }
 }

@@ -56,7 +56,12 @@ bool Mailbox::is_half(const Transfer& transfer) const {
 bool Mailbox::has_timed_out(Instant now, const Transfer& transfer) const {
   const bool waits_for_us = transfer.blocked || transfer.whole;
   if (!transfer.sending && waits_for_us) return false;
-  if (now >= transfer.progress_at + config_.message_timeout) return true;
+  // What the transport took of ours moves unseen: it has the time that it takes at the least rate.
+  const std::size_t unseen = transfer.sending ? transfer.written : 0;
+  if (now - transfer.progress_at >=
+      config_.message_timeout + time_for(unseen, config_.min_message_rate)) {
+    return true;
+  }
   const bool waits_for_peer = transfer.finished && transfer.in.empty();
   if (!transfer.stream || transfer.blocked || waits_for_peer) return false;
   // The peer's messages share its connection: what moved of the others counts for this one too.

@@ -267,7 +267,7 @@ void Node::shut_down(Instant now, Duration drain) {
 
 void Node::Implementation::begin_shut_down(Duration drain) {
   shutting_down = true;
-  shut_down_at = now + drain;
+  shut_down_at = now + std::min(drain, kNever - now);
   dialler.shut_down();
   peers.shut_down();
   discovery.shut_down(now);

@@ -59,18 +59,18 @@ struct NodeConfig {
   /// answers, with the requests that were taken and are not answered. Beyond, its requests are not
   /// read either. One answer may go over it, also in the two that follow.
   std::size_t max_queued_bytes = 32 << 20;
-  std::size_t max_queued_network = 128 << 20;  ///< The same, to one network, a /24 or /48.
-  std::size_t max_queued_total = 256 << 20;    ///< The same, to all peers.
-  std::size_t max_queued_messages = 4'096;     ///< To one peer: beyond, PeerError::queue_full.
-  std::size_t max_inbox_bytes = 32 << 20;      ///< From one peer, finished or not.
-  std::size_t max_inbox_network = 128 << 20;   ///< From one network, a /24 or /48.
-  std::size_t max_inbox_total = 256 << 20;     ///< From all peers; one message may go over it.
+  std::size_t max_queued_network = 64 << 20;  ///< The same, to one network, a /24 or /48.
+  std::size_t max_queued_total = 256 << 20;   ///< The same, to all peers.
+  std::size_t max_queued_messages = 4'096;    ///< To one peer: beyond, PeerError::queue_full.
+  std::size_t max_inbox_bytes = 32 << 20;     ///< From one peer, finished or not.
+  std::size_t max_inbox_network = 64 << 20;   ///< From one network, a /24 or /48.
+  std::size_t max_inbox_total = 256 << 20;    ///< From all peers; one message may go over it.
   /// For a message to arrive whole, or to wait for a link. Where more bytes move between us and the
   /// peer meanwhile it has longer, by their time at min_message_rate: as long as the largest message
   /// takes, not more.
   Duration message_timeout = 60s;
   std::size_t min_message_rate = 16 << 10;  ///< Bytes a second.
-  /// A raw stream on which nothing moves for so long is reset, whoever opened it; not while something
+  /// A raw stream on which nothing moves for so long is reset, on either side; not while something
   /// that arrived waits for the application. Duration::max() lets it stand.
   Duration raw_stream_timeout = 5min;
 

@@ -47,7 +47,7 @@ Peer* PeerTable::admit(Instant now, const PeerId& id, Role role) {
 void PeerTable::change_role(Instant now, Peer& peer, Role role) {
   constexpr std::string_view kWhy = "it came in another role";
   close_directions(now, peer, ErrorCode::replaced, kWhy);
-  take_down(peer, std::string(kWhy), false);
+  take_down(peer, std::string(kWhy), false, true);
   queue_.post(RoleChanged{.peer = peer.id});
   peer.role = role;
   peer.retry_at = peer.drop_at = kNever;
@@ -172,20 +172,21 @@ void PeerTable::hand_over_requests(Peer& peer, PeerConnection& connection) {
   std::ranges::move(requested, std::back_inserter(waiting));
 }
 
-void PeerTable::take_down(Peer& peer, const std::string& why, bool retry) {
+void PeerTable::take_down(Peer& peer, const std::string& why, bool retry, bool we_ended) {
   if (!std::exchange(peer.up, false)) return;
   --links_up_;
   queue_.post(LinkDown{.peer = peer.id, .why = why, .will_retry = retry});
   queue_.post(LinkWentDown{.peer = peer.id,
                            .address = peer.address,
                            .up_since = peer.up_since,
-                           .we_dialled = peer.we_dialled});
+                           .we_dialled = peer.we_dialled,
+                           .we_ended = we_ended});
 }
 
 void PeerTable::give_up(Peer& peer) {
   peer.retry_at = kNever;
   rearm(peer);
-  take_down(peer, "we ended it", false);
+  take_down(peer, "we ended it", false, true);
   queue_.post(PeerUnused{.peer = peer.id});
 }
 

@@ -87,7 +87,7 @@ class PeerTable {
   [[nodiscard]] ConnectionSlot best_connection(const PeerId& id) const;
   /// The peer accepted us, or proved that it can be reached: is the link up by that?
   void update_link(Instant now, Peer& peer);
-  void take_down(Peer& peer, const std::string& why, bool retry);
+  void take_down(Peer& peer, const std::string& why, bool retry, bool we_ended = false);
   /// `connection` is not needed, for the peer has an outbound one: who asked for it is answered when
   /// the link is up, or with the end of that one.
   void hand_over_requests(Peer& peer, PeerConnection& connection);

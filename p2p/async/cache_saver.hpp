@@ -19,7 +19,7 @@
 
 namespace qpeer::p2p::detail {
 
-/// Trouble is told to `warn`, and never ends anything. Of the loop's thread.
+/// `warn` gets each problem; none ends anything. Of the loop's thread.
 class CacheSaver {
  public:
   using Warn = std::function<void(std::string_view)>;

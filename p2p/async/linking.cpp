@@ -142,7 +142,7 @@ void NodeState::begin_shut_down(Duration drain_time) {
   ending = true;
   schedule(arriving);
   const Instant now = io::now();
-  machine.shut_down(now, std::min(drain_time, kNever - now));
+  machine.shut_down(now, drain_time);
   wake();
 }
 

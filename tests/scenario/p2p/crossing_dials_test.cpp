@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Two peers that dial each other, or one that dials the same peer twice, within milliseconds: there is
-// one link, and whoever asked for it has it.
+// one link, and each side that asked for it has it.
 #include "qpeer/tests/scenario/p2p/world.hpp"
 
 namespace qpeer::sim {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Nodes that have no room, and links that end as soon as they are up: neither counts as a success, and
-// nobody is dialled again without a pause.
+// no node is dialled again without a pause.
 #include <string>
 
 #include "qpeer/tests/scenario/p2p/malicious_peer.hpp"

@@ -71,7 +71,7 @@ SIMULATE_PEERS(PeerLimits, RawStreamsThatTheApplicationDoesNotTakeAreNotReadWith
   EXPECT_EQ(node.node().stats().inbox_bytes, 0U);
 }
 
-// --- answers that nobody reads -------------------------------------------------------------------
+// --- answers that are not read -------------------------------------------------------------------
 
 constexpr std::size_t kKiB = 1 << 10;
 constexpr std::size_t kMiB = 1 << 20;
@@ -122,7 +122,7 @@ SIMULATE_PEERS(PeerLimits, AnswersThatNobodyReadsAreBounded) {
   Asking asking(network, node, attacker, 60);
   ASSERT_EQ(asking.asked, 60U);
   EXPECT_EQ(asking.answered, 32U) << "a share of 32 MiB";
-  // Nobody else pays for it.
+  // No other peer pays for it.
   auto& honest = network.client();
   honest.bootstraps({node});
   ASSERT_TRUE(run_until(honest.linked(node), 5s));

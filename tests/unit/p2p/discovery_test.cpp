@@ -163,15 +163,19 @@ TEST_F(DiscoveryTest, WhoseLinkDidNotLastIsLeftAloneForAWhile) {
   EXPECT_EQ(source.dials.back().remote, address_of(1));
 }
 
-TEST_F(DiscoveryTest, WhoDialledUsAndLeftIsNotLeftAlone) {
+TEST_F(DiscoveryTest, WhoDialledUsOrWasLeftByUsIsNotLeftAlone) {
   bootstraps(2);
   Peer& peer = succeeds(1);
   peers.close_directions(now, peer, ErrorCode::none, "");
   peers.take_down(peer, "gone", false);
-  LinkWentDown event = ended(1, 1s);
-  event.we_dialled = false;
-  discovery.on_link_down(now, event);
-  EXPECT_FALSE(known.is_paused(now, {.address = address_of(1)}));
+  LinkWentDown dialled_us = ended(1, 1s);
+  dialled_us.we_dialled = false;
+  LinkWentDown left = ended(1, 1s);
+  left.we_ended = true;
+  for (const LinkWentDown& event : {dialled_us, left}) {
+    discovery.on_link_down(now, event);
+    EXPECT_FALSE(known.is_paused(now, {.address = address_of(1)}));
+  }
 }
 
 // As when a dial-back to it has become the outbound connection meanwhile.

@@ -69,7 +69,7 @@ TEST_F(KnownNodesTest, OfASiteFewAreLearnedAndDialledUntilOneAnswers) {
   for (std::size_t i = 0; i < KnownNodes::kMaxOfSite; ++i) {
     EXPECT_TRUE(known.admit_hearsay(now, known.take_learned(now, anybody)->address));
   }
-  EXPECT_EQ(tell_of_site(), 0U) << "nobody was reached there";
+  EXPECT_EQ(tell_of_site(), 0U) << "no node was reached there";
   now += KnownNodes::kSiteRest - 1ns;
   EXPECT_EQ(tell_of_site(), 0U);
   now += 1ns;

@@ -44,8 +44,8 @@ TEST_F(MailboxAnswersTest, BeyondTheShareOfAClientItsRequestsAreNotRead) {
   PeerConnection& greedy = client(1);
   std::vector<StreamId> streams;
   for (int i = 0; i < 10; ++i) streams.push_back(asks(greedy));
-  const auto told = emitted<Incoming>();
-  EXPECT_EQ(told.size(), 10U) << "they came before there was an answer";
+  const auto announced = emitted<Incoming>();
+  EXPECT_EQ(announced.size(), 10U) << "they came before there was an answer";
   EXPECT_EQ(answers_all(1'000), 4U) << "three of 1,256, and one that goes beyond";
   const StreamId late = asks(greedy);
   EXPECT_EQ(source.of(greedy).streams[late].incoming.size(), 2U) << "it is not read";
@@ -81,13 +81,41 @@ TEST_F(MailboxAnswersTest, AllTogetherAreBounded) {
   (void)answers_all(1'000);
   EXPECT_LE(mailbox.outbox_bytes(), 8'000U + 1'256U);
   EXPECT_GE(mailbox.outbox_bytes(), 8'000U);
-  // Whoever goes makes room.
+  // A peer that goes makes room.
   for (u8 i = 2; i <= 4; ++i) {
     mailbox.on_streams_lost(peers.find(id_of(i))->inbound.front());
     while (mailbox.room_was_made()) mailbox.resume_paused(now);
   }
   EXPECT_LT(mailbox.outbox_bytes(), 8'000U);
   EXPECT_GT(answers_all(1'000), 0U);
+}
+
+// Streams can be opened to it again at a time when answers to others leave no room.
+TEST_F(MailboxAnswersTest, WhoWaitsToSendGoesOnWhenThereIsRoomAgain) {
+  PeerConnection& first = client(2);
+  std::vector<StreamId> streams;
+  for (int k = 0; k < 3; ++k) streams.push_back(asks(first));
+  for (u8 i = 3; i <= 4; ++i) {
+    PeerConnection& one = client(i);
+    for (int k = 0; k < 3; ++k) asks(one);
+  }
+  (void)answers_all(1'000);
+  ASSERT_GE(mailbox.outbox_bytes(), 8'000U);
+  const Peer& waits = linked(9);
+  mailbox.want_writable(waits.id);
+  mailbox.on_can_open(now, waits);
+  EXPECT_TRUE(emitted<Writable>().empty());
+  for (const StreamId stream : streams) happens(first, StreamEvent::Kind::finished, stream);
+  const auto writable = emitted<Writable>();
+  ASSERT_EQ(writable.size(), 1U);
+  EXPECT_EQ(writable[0].peer, waits.id);
+}
+
+TEST_F(MailboxAnswersTest, WhoWaitsToSendGoesOnWhenThePeerIsGone) {
+  const PeerId peer = linked(9).id;
+  mailbox.want_writable(peer);
+  mailbox.on_peer_erased(peer);
+  EXPECT_EQ(emitted<Writable>().size(), 1U);
 }
 
 TEST_F(MailboxAnswersTest, AReplyWithoutRoomMayBeGivenAgain) {

@@ -84,7 +84,7 @@ TEST_F(ReachabilityTest, AProofMakesThePeerReachableAndIsAnsweredWithTheVerdict)
   EXPECT_NE(reachability.next_recheck(), kNever);
 }
 
-// Only what we were configured with says that we are on the internet, where nobody of a private range
+// Only what we were configured with says that we are on the internet, where no node of a private range
 // is dialled.
 TEST_F(ReachabilityTest, ANeighbourIsDialledBackUnlessWeAdvertiseAGlobalAddress) {
   const auto neighbour_comes = [&](u8 number) {
