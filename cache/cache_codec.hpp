@@ -43,7 +43,7 @@ struct Decoded {
 [[nodiscard]] std::vector<u8> encode(std::span<const CacheEntry> entries);
 
 /// Whether these bytes begin as every cache file does, damaged or newer ones too. What does not is
-/// somebody else's.
+/// another program's.
 [[nodiscard]] bool has_magic(Bytes file);
 /// How many bytes has_magic() looks at.
 inline constexpr std::size_t kMagicSize = 8;

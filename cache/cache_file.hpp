@@ -7,7 +7,7 @@
 //                    overwritten
 //
 // Saving takes in what another process saved meanwhile. What cannot be read is never overwritten, and
-// a file that does not begin as a cache does is somebody else's: it is neither overwritten nor renamed.
+// a file that does not begin as a cache does belongs to another program: it is neither overwritten nor renamed.
 // Then, and when a save fails, everything else goes on in memory. These calls block.
 #pragma once
 

@@ -145,7 +145,7 @@ std::expected<void, ConfigError> configure(SSL_CTX* context, TlsConfig& config,
   // Sessions are bound to this on either side.
   const auto trust = trust_of(config);
   if (SSL_CTX_set_session_id_context(context, trust.data(), trust.size()) != 1) {
-    return config_error(ConfigPart::library, "sessions cannot be told apart");
+    return config_error(ConfigPart::library, "sessions cannot be bound to the trust");
   }
   if (auto wrong = set_trust(context, config); !wrong.empty()) {
     return config_error(ConfigPart::trust, std::move(wrong));

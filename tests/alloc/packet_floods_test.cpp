@@ -139,7 +139,7 @@ TEST(Floods, OfSessionTickets) {
   fixture.begin();
   fixture.run(1s);
   std::size_t before = 0;
-  std::size_t told = 0;
+  std::size_t tickets = 0;
   for (int i = 0; i < 5'000; ++i) {
     Octets ticket(300, static_cast<u8>(i));
     Writer message(ticket);
@@ -155,12 +155,12 @@ TEST(Floods, OfSessionTickets) {
     ASSERT_EQ(message.size(), ticket.size());
     fixture.adversary.send_post_handshake(ticket);
     fixture.run(1ms);
-    told += fixture.victim.session().tickets.size();
+    tickets += fixture.victim.session().tickets.size();
     forget_notes(fixture);
     if (i == 1'000) before = mallinfo2().uordblks;
   }
   EXPECT_FALSE(fixture.victim.session().closed());
-  EXPECT_GE(told, 5'000U);
+  EXPECT_GE(tickets, 5'000U);
   EXPECT_LE(mallinfo2().uordblks, before + (64 << 10));
   if (shows_figures()) std::printf("tickets: %zu to %zu\n", before, mallinfo2().uordblks);
 }

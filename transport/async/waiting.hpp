@@ -97,7 +97,7 @@ class ReadyList {
   ListNode ring_;
 };
 
-/// A task that nobody awaits: the outermost coroutine of a chain of awaits. Base of its promise. Of
+/// A task that is not awaited: the outermost coroutine of a chain of awaits. Base of its promise. Of
 /// the loop's thread.
 class TaskRoot {
  public:

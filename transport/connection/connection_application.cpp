@@ -70,7 +70,8 @@ std::expected<void, StreamError> ConnectionMachine::stop_sending(StreamId id,
                                                                  std::uint64_t error_code) {
   const InvariantLatch::Scope scope(latch_);
   if (!usable()) {
-    (void)streams_.stop_sending(id, error_code);  // What nobody reads any more need not be kept.
+    (void)streams_.stop_sending(id,
+                                error_code);  // It is not read any more, so it need not be kept.
     return std::unexpected(StreamError::closed);
   }
   return streams_.stop_sending(id, error_code);

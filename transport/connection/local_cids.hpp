@@ -45,7 +45,7 @@ class LocalCids {
   LocalCids& operator=(const LocalCids&) = delete;
 
   [[nodiscard]] const ConnectionId& initial() const { return initial_; }
-  /// Gives all back: what comes to them from now on is for nobody.
+  /// Gives all back: packets to them reach no connection from now on.
   void release();
   /// The next one, which travels in the preferred_address transport parameter: sequence number 1.
   /// The same each time, until the handshake is complete.

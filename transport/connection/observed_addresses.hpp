@@ -40,7 +40,7 @@ class ObservedAddresses {
   void write_frames(PacketWriter& out);
   void on_fate(const SentFrame& frame, Fate fate);
 
-  /// Whether only who provides has something to tell, and in its order. For assertions.
+  /// Whether only a provider has something to report, and in its order. For assertions.
   [[nodiscard]] bool consistent() const {
     return (!to_send_ || (ours_.provide && next_sequence_number_ != 0)) &&
            (!to_send_ || !acknowledged_);

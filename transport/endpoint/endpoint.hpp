@@ -143,7 +143,7 @@ class Endpoint {
   /// data to read: what its peer knows to have arrived is not lost. It counts against
   /// EndpointConfig::max_connections, and release() ends it. No effect on one that is gone.
   void keep_unread(ConnectionHandle handle);
-  /// Nobody reads from the connection any more: as before keep_unread().
+  /// The connection is not read any more: as before keep_unread().
   void release(ConnectionHandle handle);
 
   /// A datagram has arrived. Its bytes are changed, and not needed after the call.

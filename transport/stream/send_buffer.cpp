@@ -15,7 +15,7 @@ void SendBuffer::append(Bytes data) {
 
 void SendBuffer::on_sent(std::uint64_t offset, std::uint64_t length) {
   const std::uint64_t end = offset + length;
-  // What was never written cannot be sent: the peer would wait for bytes that nobody has.
+  // What was never written cannot be sent: the peer would wait for bytes that do not exist.
   QPEER_INVARIANT(offset >= front_ && offset <= next_ && end <= end_, return);
   if (offset < next_) std::ignore = lost_.erase(offset, end);
   next_ = std::max(next_, end);

@@ -50,7 +50,7 @@ TEST_F(AsyncRefusals, ASocketThatFailsEndsAllAndLetsNobodyWait) {
     co_await client->shut_down();
   };
   const auto result = run(loop, timed(body()));
-  EXPECT_TRUE(result) << "somebody still waits";
+  EXPECT_TRUE(result) << "an operation still waits";
 }
 
 }  // namespace

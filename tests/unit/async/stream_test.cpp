@@ -213,7 +213,7 @@ TEST_F(AsyncStreamTest, WhatCameBeforeTheCloseCanBeRead) {
   run(loop, body());
 }
 
-// The peer was told that all arrived, so a reader gets it however late it reads.
+// The peer knows that all arrived, so a reader gets it however late it reads.
 TEST_F(AsyncStreamTest, WhatWasAcknowledgedCanBeReadLongAfterTheClose) {
   auto body = [this]() -> Task<void> {
     Both both = co_await connect();
