@@ -157,8 +157,7 @@ void Mailbox::complete(Transfer& transfer) {
     room_was_made_ = true;
     return;
   }
-  if (queues_[transfer.peer].receiving.erase(id) > 0)
-    room_was_made_ = true;  // For the next oldest.
+  queues_[transfer.peer].receiving.erase(id);
   const bool message = transfer.kind == Transfer::Kind::message_in;
   if (message) {
     // The end of the connection does not touch it any more.
