@@ -103,14 +103,13 @@ NetworkPath* Paths::find_or_add(Instant now, IncomingDatagram& datagram,
   NetworkPath* const worst = table_.dispensable();
   if (table_.full() && worst == nullptr) return nullptr;
   // RFC 9000 §9.5 [rfc9000-9.5-4]: a peer that did not change its own ID does not know that its
-  // address changed. Or an attacker copies its packets: the last unused ID is not for that, lest the
-  // peer cannot move when it must.
+  // address changed. Or an attacker copies its packets: no unused ID is spent on that, because the
+  // peer needs one each time it moves on purpose, and can give none while nothing reaches it.
   const auto all = table_.all();
   const auto rebound = std::ranges::find_if(all, [&](const auto& path) {
     return path->local_cid == destination && path->address.local == datagram.address.local;
   });
-  const bool shares = rebound != all.end() && remote_cids_.unused() < 2;
-  const auto cid = shares ? (*rebound)->remote_cid : remote_cids_.take();
+  const auto cid = rebound != all.end() ? (*rebound)->remote_cid : remote_cids_.take();
   if (!cid) return nullptr;
   NetworkPath& path = add(now, datagram.address, *cid);
   if (worst != nullptr) remove(*worst);  // Only now: the two may share the connection ID.
