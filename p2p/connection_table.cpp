@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 #include "qpeer/p2p/connection_table.hpp"
 
+#include "qpeer/transport/base/address_kind.hpp"
+
 namespace qpeer::p2p {
 namespace {
 
@@ -39,7 +41,8 @@ std::optional<ConnectionSlot> ConnectionTable::take_due(Instant now) {
 void ConnectionTable::set_newcomer(PeerConnection& connection, bool newcomer) {
   if (connection.newcomer == newcomer) return;
   connection.newcomer = newcomer;
-  newcomer ? ++newcomers_ : --newcomers_;
+  const SocketAddress network = site_of(connection.remote);
+  newcomer ? newcomers_.add(network) : newcomers_.remove(network);
 }
 
 void ConnectionTable::close_with_reason(Instant now, PeerConnection& connection, ErrorCode code,
@@ -72,8 +75,8 @@ bool ConnectionTable::consistent() const {
     }
     newcomers += connection.newcomer ? 1 : 0;
   }
-  return newcomers == newcomers_ && by_handle_.size() <= connections_.size() &&
-         (deadlines_.empty() || has(deadlines_.top()));
+  return newcomers == newcomers_.total() && newcomers_.consistent() &&
+         by_handle_.size() <= connections_.size() && (deadlines_.empty() || has(deadlines_.top()));
 }
 
 }  // namespace qpeer::p2p

@@ -4,7 +4,7 @@
 //   connections_   slot -> PeerConnection     by_handle_   port and handle -> slot, of those alive
 //
 // Invariant: by_handle_ names each connection that has not ended, once, and no other; only those have
-// a deadline; newcomers() is the number of those that are marked as such.
+// a deadline; newcomers() counts those that are marked as such.
 #pragma once
 
 #include <cstddef>
@@ -13,6 +13,7 @@
 
 #include "qpeer/p2p/peer_connection.hpp"
 #include "qpeer/p2p/ports.hpp"
+#include "qpeer/transport/base/counts.hpp"
 #include "qpeer/transport/base/deadline_heap.hpp"
 #include "qpeer/transport/base/slab.hpp"
 
@@ -53,8 +54,8 @@ class ConnectionTable {
   /// The connection whose deadline is over, once.
   [[nodiscard]] std::optional<ConnectionSlot> take_due(Instant now);
 
-  /// Accepted connections that are no direction of a link, or not yet.
-  [[nodiscard]] std::size_t newcomers() const { return newcomers_; }
+  /// Accepted connections that are no direction of a link, or not yet, by their networks: see site_of().
+  [[nodiscard]] const Counts<SocketAddress>& newcomers() const { return newcomers_; }
   void set_newcomer(PeerConnection& connection, bool newcomer);
 
   /// Ends the control stream, and closes the connection once the peer has read all of it or some
@@ -87,7 +88,7 @@ class ConnectionTable {
   Slab<PeerConnection> connections_;
   std::unordered_map<std::uint64_t, ConnectionSlot> by_handle_;
   DeadlineHeap deadlines_;
-  std::size_t newcomers_ = 0;
+  Counts<SocketAddress> newcomers_;
 };
 
 }  // namespace qpeer::p2p

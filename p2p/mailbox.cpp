@@ -328,17 +328,10 @@ void Mailbox::on_datagrams(const PeerConnection& connection) {
   if (transport == nullptr) return;
   while (const auto data = transport->next_datagram()) {
     if (connection.stage != PeerConnection::Stage::open) continue;
-    if (datagrams_.size() >= kMaxDatagrams) datagrams_.pop_front();
-    datagrams_.push_back({.from = connection.peer, .data = {data->begin(), data->end()}});
+    datagrams_.push(site_of(connection.remote),
+                    {.from = connection.peer, .data = {data->begin(), data->end()}});
     queue_.emit(Incoming{.kind = Incoming::Kind::datagram, .from = connection.peer});
   }
-}
-
-std::optional<Datagram> Mailbox::next_datagram() {
-  if (datagrams_.empty()) return std::nullopt;
-  Datagram out = std::move(datagrams_.front());
-  datagrams_.pop_front();
-  return out;
 }
 
 }  // namespace qpeer::p2p

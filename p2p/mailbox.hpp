@@ -25,6 +25,7 @@
 #include <string_view>
 #include <vector>
 
+#include "qpeer/p2p/datagram_inbox.hpp"
 #include "qpeer/p2p/event_queue.hpp"
 #include "qpeer/p2p/inbox_budget.hpp"
 #include "qpeer/p2p/peer_table.hpp"
@@ -36,7 +37,6 @@ namespace qpeer::p2p {
 class Mailbox {
  public:
   /// Of what peers sent, not taken yet. Unreliable: the oldest make room.
-  static constexpr std::size_t kMaxDatagrams = 256;
   /// What a message costs beside its bytes, so that empty ones fill an inbox too.
   static constexpr std::size_t kTransferCost = 256;
 
@@ -63,7 +63,7 @@ class Mailbox {
   std::optional<Message> next_message();
   std::optional<Request> next_request(Instant now);
   std::expected<void, PeerError> send_datagram(const PeerId& to, Bytes data);
-  std::optional<Datagram> next_datagram();
+  std::optional<Datagram> next_datagram() { return datagrams_.pop(); }
 
   // --- what happened ---------------------------------------------------------------------------
 
@@ -221,7 +221,7 @@ class Mailbox {
   std::map<ConnectionSlot, std::vector<StreamId>> held_;  ///< Opened by a peer before it may.
   std::deque<OperationId> messages_;                      ///< Whole, and not taken.
   std::deque<OperationId> requests_;
-  std::deque<Datagram> datagrams_;
+  DatagramInbox datagrams_;
   std::set<PeerId> paused_;  ///< Those of queues_ that have something that found no room.
   ByteBudget outbox_;
   std::set<PeerId> short_of_outbox_;  ///< Those of queues_ that wait for room in the outbox.

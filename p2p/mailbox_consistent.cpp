@@ -10,7 +10,7 @@ namespace qpeer::p2p {
 bool Mailbox::consistent() const {
   return transfers_are_consistent() && queues_are_consistent() && inbox_is_consistent() &&
          outbox_is_consistent() && budget_.consistent() && outbox_.consistent() &&
-         raw_.consistent() && datagrams_.size() <= kMaxDatagrams;
+         raw_.consistent() && datagrams_.consistent();
 }
 
 // Each has its stream, and its charge.

@@ -39,8 +39,9 @@ struct NodeConfig {
 
   std::size_t target_links = 3;  ///< Links to nodes that we keep up once bootstrapped.
   std::size_t max_links = 512;   ///< Peers at once; beyond, newcomers are turned away.
-  std::size_t max_unintroduced =
-      256;  ///< Accepted connections that have not introduced themselves.
+  /// Accepted connections that have not introduced themselves; those of one network, a /24 or /48.
+  std::size_t max_unintroduced = 256;
+  std::size_t max_unintroduced_network = 64;
   Duration introduction_timeout = 5s;  ///< From the end of the handshake to the introduction.
   Duration dial_back_timeout = 5s;     ///< For handshake, introduction and proof together.
   Duration recheck_interval = 5min;    ///< Between proofs that a node can still be reached.

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "qpeer/p2p/node_state.hpp"
+#include "qpeer/transport/base/address_kind.hpp"
 
 namespace qpeer::p2p {
 
@@ -88,7 +89,9 @@ void Node::Implementation::on_accepted(PeerConnection& connection) {
   if (connection.peer == tls.id) {
     return peers.close(now, connection, ErrorCode::self, "you dialled yourself");
   }
-  if (connections.newcomers() >= config.max_unintroduced) {
+  const auto& newcomers = connections.newcomers();
+  if (newcomers.total() >= config.max_unintroduced ||
+      newcomers.of(site_of(connection.remote)) >= config.max_unintroduced_network) {
     return peers.close(now, connection, ErrorCode::too_many_links, "too many newcomers");
   }
   visitors.on_visit(now, connection.remote);

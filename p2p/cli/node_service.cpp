@@ -75,8 +75,16 @@ void NodeService::take(Arrival arrival) {
     reporter_.request(*request);
     tasks_.spawn(answer(std::move(*request)));
   } else if (auto* stream = std::get_if<PeerStream>(&arrival)) {
-    tasks_.spawn(receiver_.serve(std::move(*stream)));
+    const SocketAddress address = address_of(stream->peer());
+    tasks_.spawn(receiver_.serve(std::move(*stream), address));
   }
+}
+
+// A link that has just ended has no address any more, as its stream will notice.
+SocketAddress NodeService::address_of(const PeerId& peer) const {
+  const auto links = node_.links();
+  const auto found = std::ranges::find(links, peer, &LinkInfo::peer);
+  return found == links.end() ? SocketAddress{} : found->address;
 }
 
 Task<void> NodeService::greet(NodePeer peer) {

@@ -38,6 +38,7 @@ class NodeService {
   void on_event(const NodeEvent& event);
   void on_received(const Received& file);
   Task<void> join();
+  [[nodiscard]] SocketAddress address_of(const PeerId& peer) const;
   Task<void> greet(NodePeer peer);
   Task<void> answer(IncomingRequest request);
   void take(Arrival arrival);

@@ -333,6 +333,44 @@ SIMULATE(Limits, Connections) {
   EXPECT_TRUE(run_until(late.confirmed(), 5s));
 }
 
+SIMULATE(Limits, ConnectionsOfOneNetwork) {
+  PeerConfig config;
+  config.endpoint.max_connections_per_prefix = 3;
+  Peer& server = network.add_peer(config);
+  PeerConfig client_config;
+  client_config.connection.handshake_timeout = 3s;
+  std::vector<Peer*> clients;
+  for (u8 i = 1; i <= 5; ++i) {
+    const auto address = SocketAddress::ipv4({198, 51, 100, i}, 4433);
+    clients.push_back(&network.add_peer(client_config, address));
+    clients.back()->connect(server);
+  }
+  run_for(5s);
+  for (std::size_t i = 0; i < 5; ++i) EXPECT_EQ(clients[i]->session().closed(), i >= 3) << i;
+  Peer& other = network.add_peer(client_config, SocketAddress::ipv4({198, 51, 101, 1}, 4433));
+  other.connect(server);
+  EXPECT_TRUE(run_until(other.confirmed(), 5s));
+  // A place is free once a connection has ended.
+  clients[0]->session().closes(0, "");
+  run_for(5s);
+  Peer& late = network.add_peer(client_config, SocketAddress::ipv4({198, 51, 100, 9}, 4433));
+  late.connect(server);
+  EXPECT_TRUE(run_until(late.confirmed(), 5s));
+}
+
+// Clients fill all places but a sixteenth, so that we can dial.
+SIMULATE(Limits, PlacesAreKeptForThoseWhomWeDial) {
+  PeerConfig config;
+  config.endpoint.max_connections = 16;
+  Peer& server = network.add_peer(config);
+  for (int i = 0; i < 20; ++i) network.add_peer().connect(server);
+  run_for(5s);
+  EXPECT_EQ(server.endpoint().stats().connections, 15U);
+  Peer& dialled = network.add_peer();
+  server.connect(dialled);
+  EXPECT_TRUE(run_until(server.confirmed(), 5s));
+}
+
 SIMULATE(Limits, OfDiallingToo) {
   PeerConfig config;
   config.endpoint.max_connections = 2;

@@ -57,6 +57,14 @@ void Endpoint::Implementation::on_unknown_short(Instant now, const ReceivedDatag
   }
 }
 
+/// Clients leave places to other networks, and to the connections that we dial.
+bool Endpoint::Implementation::has_room_for_client(HandshakeCounts::Prefix prefix) const {
+  const std::size_t kept = config.max_connections / EndpointConfig::kShareOfDialled;
+  return open_entries < config.max_connections &&
+         accepted.total() < config.max_connections - kept &&
+         accepted.of(prefix) < config.max_connections_per_prefix;
+}
+
 void Endpoint::Implementation::on_initial(Instant now, ReceivedDatagram& datagram,
                                           const wire::ProtectedHeader& header) {
   ConnectionSetup setup{.side = Side::server,
@@ -70,8 +78,7 @@ void Endpoint::Implementation::on_initial(Instant now, ReceivedDatagram& datagra
   if (!check_address(now, datagram.path, header, setup)) return;
   const auto prefix = HandshakeCounts::prefix_of(datagram.path.remote);
   if (handshakes.total() >= config.max_handshakes ||
-      handshakes.of(prefix) >= config.max_handshakes_per_prefix ||
-      open_entries >= config.max_connections) {
+      handshakes.of(prefix) >= config.max_handshakes_per_prefix || !has_room_for_client(prefix)) {
     // RFC 9000 §5.2.2 [rfc9000-5.2.2-5].
     answers.refuse(now, datagram.path, header,
                    {TransportErrorCode::connection_refused, "too many connections"});

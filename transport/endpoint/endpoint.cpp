@@ -106,6 +106,7 @@ void Endpoint::Implementation::start(Entry& entry, Instant now, const Connection
   if (entry.incoming) {
     entry.prefix = HandshakeCounts::prefix_of(setup.path.remote);
     handshakes.add(entry.prefix);
+    accepted.add(entry.prefix);
     setup.new_tokens = &entry;
   } else {
     ++attempts;
@@ -145,6 +146,7 @@ void Endpoint::Implementation::reap(Slot slot) {
     return;
   }
   if (entry.is_kept) --kept_entries;
+  if (entry.incoming) accepted.remove(entry.prefix);
   entries[slot].reset();
   if (last_transmit == slot) last_transmit.reset();
   ++generations[slot];

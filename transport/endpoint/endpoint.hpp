@@ -43,7 +43,11 @@ struct EndpointConfig {
   std::size_t retry_above_handshakes_per_prefix = 50;
   std::size_t max_handshakes = 1'000;  ///< Of clients, in flight; beyond, Initials are dropped.
   std::size_t max_handshakes_per_prefix = 500;  ///< The same of one network.
-  std::size_t max_connections = 100'000;  ///< In both directions; beyond, newcomers are refused.
+  /// In both directions; beyond, newcomers are refused. Clients take all but a sixteenth of it, so that
+  /// strangers do not keep us from dialling.
+  std::size_t max_connections = 100'000;
+  std::size_t max_connections_per_prefix = 50'000;  ///< Of clients of one network.
+  static constexpr std::size_t kShareOfDialled = 16;
   /// How long a client has to come back with the token of a Retry.
   Duration retry_token_lifetime = 15s;
   /// How long a token of a NEW_TOKEN frame proves an address.

@@ -19,6 +19,7 @@ bool Endpoint::Implementation::queue_is_consistent(const Ring<Slot>& queue,
 
 bool Endpoint::Implementation::consistent() const {
   std::size_t open = 0;
+  std::size_t incoming = 0;
   std::size_t in_handshake = 0;
   std::size_t kept = 0;
   for (Slot slot = 0; slot < entries.size(); ++slot) {
@@ -26,6 +27,7 @@ bool Endpoint::Implementation::consistent() const {
     const Entry& entry = *entries[slot];
     if (entry.slot != slot || !entry.connection || !entry.connection->consistent()) return false;
     ++open;
+    if (entry.incoming) ++incoming;
     if (entry.incoming && entry.in_handshake) ++in_handshake;
     if (entry.is_kept) ++kept;
   }
@@ -33,8 +35,8 @@ bool Endpoint::Implementation::consistent() const {
   return open == open_entries && kept == kept_entries &&
          open + free_slots.size() == entries.size() && entries.size() == generations.size() &&
          std::ranges::none_of(free_slots, live) && in_handshake == handshakes.total() &&
-         handshakes.consistent() && router.leads_only_to(live) &&
-         (!zero_length || is_live(*zero_length)) &&
+         handshakes.consistent() && incoming == accepted.total() && accepted.consistent() &&
+         router.leads_only_to(live) && (!zero_length || is_live(*zero_length)) &&
          queue_is_consistent(to_transmit, &Entry::awaits_transmit) &&
          queue_is_consistent(to_report, &Entry::awaits_events) && deadlines.consistent() &&
          (deadlines.empty() || is_live(deadlines.top())) && answers.consistent() &&

@@ -103,6 +103,7 @@ struct Endpoint::Implementation {
   bool on_stateless_reset(Instant now, const Path& path, const StatelessResetToken& token);
   void on_unknown_short(Instant now, const ReceivedDatagram& datagram,
                         const wire::InvariantHeader& header);
+  [[nodiscard]] bool has_room_for_client(HandshakeCounts::Prefix prefix) const;
   void on_initial(Instant now, ReceivedDatagram& datagram, const wire::ProtectedHeader& header);
   bool check_address(Instant now, const Path& path, const wire::ProtectedHeader& header,
                      ConnectionSetup& setup);
@@ -119,6 +120,8 @@ struct Endpoint::Implementation {
   crypto::ResetTokens reset_tokens;
   crypto::AddressTokens address_tokens;
   HandshakeCounts handshakes;
+  Counts<HandshakeCounts::Prefix>
+      accepted;  ///< Connections of clients, in their handshake or after it.
   UsedTokens used_retry_tokens;
   UsedTokens used_new_tokens;
   CidRouter router;

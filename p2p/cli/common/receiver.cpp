@@ -8,6 +8,7 @@
 #include "qpeer/p2p/cli/common/transfer.hpp"
 #include "qpeer/transport/async/combinators.hpp"
 #include "qpeer/transport/async/sleep.hpp"
+#include "qpeer/transport/base/address_kind.hpp"
 #include "qpeer/transport/io/system_clock.hpp"
 
 namespace qpeer::cli {
@@ -37,21 +38,22 @@ Task<void> send_answer(PeerStream& stream, const PutAnswer& answer) {
 /// Counts a transfer as long as it lives.
 class Receiver::Slot {
  public:
-  Slot(Receiver& receiver, const PeerId& peer) : receiver_(receiver), peer_(peer) {
-    ++receiver_.all_transfers_;
-    ++receiver_.transfers_[peer_];
+  Slot(Receiver& receiver, const Transfer& transfer)
+      : receiver_(receiver), peer_(transfer.stream.peer()), network_(transfer.network) {
+    receiver_.transfers_.add(peer_);
+    receiver_.of_networks_.add(network_);
   }
   Slot(const Slot&) = delete;
   Slot& operator=(const Slot&) = delete;
   ~Slot() {
-    --receiver_.all_transfers_;
-    const auto at = receiver_.transfers_.find(peer_);
-    if (--at->second == 0) receiver_.transfers_.erase(at);
+    receiver_.transfers_.remove(peer_);
+    receiver_.of_networks_.remove(network_);
   }
 
  private:
   Receiver& receiver_;
   PeerId peer_;
+  SocketAddress network_;
 };
 
 bool Receiver::may_store(const PeerId& peer) const {
@@ -59,14 +61,14 @@ bool Receiver::may_store(const PeerId& peer) const {
          std::ranges::find(options_.storers, peer) != options_.storers.end();
 }
 
-bool Receiver::is_busy(const PeerId& peer) const {
-  const auto at = transfers_.find(peer);
-  return all_transfers_ >= options_.max_transfers ||
-         (at != transfers_.end() && at->second >= options_.max_transfers_of_peer);
+bool Receiver::is_busy(const Transfer& transfer) const {
+  return transfers_.total() >= options_.max_transfers ||
+         transfers_.of(transfer.stream.peer()) >= options_.max_transfers_of_peer ||
+         of_networks_.of(transfer.network) >= options_.max_transfers_of_network;
 }
 
-Task<void> Receiver::serve(PeerStream stream) {
-  Transfer transfer{.stream = std::move(stream)};
+Task<void> Receiver::serve(PeerStream stream, SocketAddress address) {
+  Transfer transfer{.stream = std::move(stream), .network = site_of(address)};
   Task<void> serving = serve_request(transfer);
   Task<void> watching = until_it_stands_still(transfer);
   const auto first = co_await async::when_any(std::move(serving), std::move(watching));
@@ -140,10 +142,10 @@ Task<std::optional<PutAnswer>> Receiver::store(Transfer& transfer, const PutRequ
   if (!store_.exists()) co_return refusal("this node stores no files");
   if (!may_store(peer)) co_return refusal("this node takes no files from you");
   if (!bad_name.empty()) co_return refusal("the name is refused: " + std::string(bad_name));
-  if (is_busy(peer)) co_return refusal("the node is busy");
+  if (is_busy(transfer)) co_return refusal("the node is busy");
   auto room = store_.reserve(peer, request.size, io::now());
   if (!room) co_return refusal(room.error());
-  const Slot slot{*this, peer};
+  const Slot slot{*this, transfer};
   auto answer = co_await store_body(transfer, request);
   if (answer && answer->stored) room->keep(answer->text);
   co_return answer;
@@ -185,7 +187,7 @@ Task<void> Receiver::serve_get(Transfer& transfer) {
   std::optional<OpenFile> file;
   if (!store_.exists()) {
     answer.text = "this node stores no files";
-  } else if (is_busy(stream.peer())) {
+  } else if (is_busy(transfer)) {
     answer.text = "the node is busy";
   } else if (why_bad_name(request->name).empty()) {
     if (auto opened = store_.open(request->name)) {
@@ -194,7 +196,7 @@ Task<void> Receiver::serve_get(Transfer& transfer) {
     }
   }
   std::optional<Slot> slot;
-  if (file) slot.emplace(*this, stream.peer());  // An answer alone is no transfer.
+  if (file) slot.emplace(*this, transfer);  // An answer alone is no transfer.
   const std::vector<u8> head = answer.encode();
   const auto written = co_await stream.write(head);
   if (!written) co_return;

@@ -8,7 +8,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,6 +20,8 @@
 #include "qpeer/p2p/cli/common/protocol.hpp"
 #include "qpeer/p2p/cli/common/store.hpp"
 #include "qpeer/transport/async/task.hpp"
+#include "qpeer/transport/base/address.hpp"
+#include "qpeer/transport/base/counts.hpp"
 #include "qpeer/transport/base/time.hpp"
 #include "qpeer/transport/io/event_loop.hpp"
 
@@ -29,10 +30,11 @@ namespace qpeer::cli {
 struct ReceiverOptions {
   std::string store;  ///< The folder, which must exist; empty stores and gives nothing.
   StoreLimits limits{};
-  std::size_t max_transfers = 256;         ///< At once, of all peers.
-  std::size_t max_transfers_of_peer = 16;  ///< At once, of one.
-  bool anyone_stores = false;              ///< Every peer may store files, and not only:
-  std::vector<PeerId> storers{};           ///< These.
+  std::size_t max_transfers = 256;            ///< At once, of all peers.
+  std::size_t max_transfers_of_peer = 16;     ///< At once, of one.
+  std::size_t max_transfers_of_network = 64;  ///< At once, of one /24 or /48.
+  bool anyone_stores = false;                 ///< Every peer may store files, and not only:
+  std::vector<PeerId> storers{};              ///< These.
   /// A stream on which fewer than `least_progress` bytes of a file moved within this time is reset.
   Duration patience = 30s;
   std::uint64_t least_progress = 32 << 10;
@@ -61,8 +63,8 @@ class Receiver {
         on_received_(std::move(on_received)),
         store_(options_.store, options_.limits) {}
 
-  /// Serves one stream to its end.
-  async::Task<void> serve(p2p::PeerStream stream);
+  /// Serves one stream to its end. `address` is where its peer is.
+  async::Task<void> serve(p2p::PeerStream stream, SocketAddress address);
   /// The names of the files in the store, sorted.
   [[nodiscard]] std::vector<std::string> names() const { return store_.names(); }
 
@@ -71,6 +73,7 @@ class Receiver {
   /// One stream that is served.
   struct Transfer {
     p2p::PeerStream stream;
+    SocketAddress network;               ///< Of its peer, a /24 or /48.
     Progress progress{{}, 0, true};      ///< Not printed.
     bool written = false;                ///< Of a get: all of it, but perhaps not acknowledged.
     std::optional<Received> received{};  ///< Of a put, once it is known what is put.
@@ -83,14 +86,14 @@ class Receiver {
                                               std::string_view bad_name);
   async::Task<std::optional<PutAnswer>> store_body(Transfer& transfer, const PutRequest& request);
   [[nodiscard]] bool may_store(const PeerId& peer) const;
-  [[nodiscard]] bool is_busy(const PeerId& peer) const;
+  [[nodiscard]] bool is_busy(const Transfer& transfer) const;
 
   io::EventLoop& loop_;
   ReceiverOptions options_;
   OnReceived on_received_;
   Store store_;
-  std::map<PeerId, std::size_t> transfers_;  ///< With a body, on their way; none is zero.
-  std::size_t all_transfers_ = 0;            ///< Their sum.
+  Counts<PeerId> transfers_;           ///< With a body, on their way.
+  Counts<SocketAddress> of_networks_;  ///< The same, by the networks of the peers.
 };
 
 }  // namespace qpeer::cli

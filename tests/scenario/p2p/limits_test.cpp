@@ -40,6 +40,25 @@ SIMULATE_PEERS(PeerLimits, NewcomersBeyondTheLimitAreTurnedAway) {
   EXPECT_FALSE(fourth.closed);
 }
 
+// Those who say nothing take the places of their own network only.
+SIMULATE_PEERS(PeerLimits, NewcomersOfOneNetworkKeepNobodyElseOut) {
+  SimPeerConfig config;
+  config.node.max_unintroduced_network = 2;
+  auto& node = network.node(config);
+  MaliciousPeer attacker(network, {.introduces = false, .address = network.spread_address()});
+  for (int i = 0; i < 2; ++i) {
+    auto& line = attacker.dial(node);
+    ASSERT_TRUE(run_until([&] { return line.connected; }, 1s));
+  }
+  auto& third = attacker.dial(node);
+  ASSERT_TRUE(run_until(attacker.closed_with(third, ErrorCode::too_many_links), 1s));
+  MaliciousPeer other(network, {.introduces = false, .address = network.spread_address()});
+  auto& line = other.dial(node);
+  run_for(500ms);
+  EXPECT_TRUE(line.connected);
+  EXPECT_FALSE(line.closed);
+}
+
 // A peer whose raw streams end with their first byte never has many open, so that no limit of the
 // transport holds it back.
 SIMULATE_PEERS(PeerLimits, RawStreamsThatTheApplicationDoesNotTakeAreNotReadWithoutEnd) {

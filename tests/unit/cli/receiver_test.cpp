@@ -31,7 +31,9 @@ class ReceiverTest : public InFolder {
     other.emplace(*Node::start(loop, options()));
     client.emplace(*Client::start(loop, options()));
     serve({});
-    node->on_stream([this](PeerStream stream) { tasks.spawn(receiver->serve(std::move(stream))); });
+    node->on_stream([this](PeerStream stream) {
+      tasks.spawn(receiver->serve(std::move(stream), SocketAddress::loopback4(1)));
+    });
   }
 
   /// From now on, with limits that a test reaches.
@@ -152,11 +154,13 @@ TEST_F(ReceiverTest, MoreTransfersThanAllowedAreTurnedAway) {
   run(loop, body());
 }
 
-TEST_F(ReceiverTest, OnePeerDoesNotTakeAllTransfers) {
-  ReceiverOptions one_each;
-  one_each.max_transfers_of_peer = 1;
-  serve(one_each);
-  auto body = [this]() -> Task<void> {
+TEST_F(ReceiverTest, NeitherOnePeerNorOneNetworkTakesAllTransfers) {
+  ReceiverOptions one_for_peer;
+  one_for_peer.max_transfers_of_peer = 1;
+  ReceiverOptions one_for_network;
+  one_for_network.max_transfers_of_network = 1;
+  auto body = [this](ReceiverOptions limits) -> Task<void> {
+    serve(std::move(limits));
     PeerStream slow = co_await open();
     const std::vector<u8> header = PutRequest{"slow", 10}.encode();
     (void)co_await slow.write(header);
@@ -164,8 +168,11 @@ TEST_F(ReceiverTest, OnePeerDoesNotTakeAllTransfers) {
     const PutRequest second{"second", 5};
     const auto answer = co_await put(second, "hello");
     EXPECT_TRUE(answer && answer->text == "the node is busy");
+    (void)slow.reset(0);
+    while (!files().empty()) co_await sleep_for(loop, 1ms);
   };
-  run(loop, body());
+  run(loop, body(one_for_peer));
+  run(loop, body(one_for_network));
 }
 
 TEST_F(ReceiverTest, NobodyStoresUnlessAllowed) {

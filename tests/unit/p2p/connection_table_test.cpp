@@ -51,9 +51,20 @@ TEST_F(ConnectionTableTest, CountsANewcomerOnce) {
   PeerConnection& connection = connected(1, false);
   connections.set_newcomer(connection, true);
   connections.set_newcomer(connection, true);
-  EXPECT_EQ(connections.newcomers(), 1U);
+  EXPECT_EQ(connections.newcomers().total(), 1U);
   connections.end(connection);
-  EXPECT_EQ(connections.newcomers(), 0U);
+  EXPECT_EQ(connections.newcomers().total(), 0U);
+}
+
+TEST_F(ConnectionTableTest, CountsNewcomersByTheirNetworks) {
+  for (const u8 host : {1, 2, 3}) {
+    PeerConnection& connection = connected(host, false);
+    connection.remote = SocketAddress::ipv4({192, 0, host == 3 ? u8{3} : u8{2}, host}, 1);
+    connections.set_newcomer(connection, true);
+  }
+  EXPECT_EQ(connections.newcomers().of(SocketAddress::ipv4({192, 0, 2, 0}, 0)), 2U);
+  EXPECT_EQ(connections.newcomers().of(SocketAddress::ipv4({192, 0, 3, 0}, 0)), 1U);
+  EXPECT_TRUE(connections.consistent());
 }
 
 TEST_F(ConnectionTableTest, ClosesWithAReasonAfterThePeerHadTimeToReadIt) {
@@ -62,7 +73,7 @@ TEST_F(ConnectionTableTest, ClosesWithAReasonAfterThePeerHadTimeToReadIt) {
   EXPECT_EQ(connection.stage, PeerConnection::Stage::closing);
   EXPECT_TRUE(source.of(connection).streams[kControl].finished);
   EXPECT_FALSE(source.of(connection).closed_with);
-  EXPECT_EQ(connections.newcomers(), 1U);
+  EXPECT_EQ(connections.newcomers().total(), 1U);
   EXPECT_EQ(connections.take_due(now + 999ms), std::nullopt);
   EXPECT_EQ(connections.take_due(now + 1s), connection.slot) << "it can be closed now";
   EXPECT_EQ(connection.close_code, ErrorCode::unreachable);

@@ -293,13 +293,12 @@ TEST_F(MailboxTest, ShutDownFailsWhatIsNotSent) {
   EXPECT_EQ(emitted<Failed>().at(0).error, PeerError::shut_down);
 }
 
-TEST_F(MailboxTest, NewDatagramsTakeThePlaceOfTheOldest) {
+TEST_F(MailboxTest, DatagramsAreTakenInTheirOrder) {
   PeerConnection& inbound = connections[linked(1).inbound.front()];
-  for (std::size_t i = 0; i <= Mailbox::kMaxDatagrams; ++i) {
-    source.of(inbound).datagrams_in.push_back({static_cast<u8>(i)});
-  }
+  for (u8 i = 0; i < 3; ++i) source.of(inbound).datagrams_in.push_back({i});
   mailbox.on_datagrams(inbound);
-  EXPECT_EQ(mailbox.next_datagram()->data, Octets{1});
+  for (u8 i = 0; i < 3; ++i) EXPECT_EQ(mailbox.next_datagram()->data, Octets{i});
+  EXPECT_FALSE(mailbox.next_datagram());
   EXPECT_TRUE(mailbox.send_datagram(id_of(1), Octets{1}));
   EXPECT_FALSE(mailbox.send_datagram(id_of(2), Octets{1}));
 }
