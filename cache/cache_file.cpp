@@ -26,7 +26,10 @@ std::string error_text(const std::string& path, int error) {
 }
 
 std::string not_ours(const std::string& path) {
-  return path + ": not a cache of qpeer; it is left as it is";
+  struct stat status{};
+  const bool empty = ::stat(path.c_str(), &status) == 0 && status.st_size == 0;
+  return path + (empty ? ": empty, so not a cache of qpeer; remove it, and one is made"
+                       : ": not a cache of qpeer; it is left as it is");
 }
 
 // Whether there is a file that can be read, and does not begin as a cache does.

@@ -148,15 +148,25 @@ std::expected<void, std::string> import_it(const CacheOptions& options) {
   if (!entries) return Error(options.file + ": " + entries.error());
   auto opened = open_cache(options, false);
   if (!opened) return Error(opened.error());
+  const std::vector<CacheEntry> before = opened->cache.entries();
   opened->cache.merge(*entries);
   if (const auto saved = save(*opened); !saved) return saved;
+  const std::vector<CacheEntry>& after = opened->cache.entries();
+  // What the cache knew better, or has no room for, is not taken.
+  const auto taken = std::ranges::count_if(after, [&before](const CacheEntry& entry) {
+    const auto known = std::ranges::find(before, entry.id, &CacheEntry::id);
+    return known == before.end() || known->address != entry.address ||
+           known->last_reached != entry.last_reached || known->failures != entry.failures;
+  });
   if (options.json) {
     print_line(Json{"imported"}
                    .number("read", entries->size())
-                   .number("nodes", opened->cache.size())
+                   .number("taken", taken)
+                   .number("nodes", after.size())
                    .end());
   } else {
-    say("read {} nodes; the cache has {}", entries->size(), opened->cache.size());
+    say("read {} nodes, {} of them new or newer; the cache has {}", entries->size(), taken,
+        after.size());
   }
   return {};
 }

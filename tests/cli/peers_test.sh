@@ -74,7 +74,9 @@ says "removed 1, 0 are left"
 expect 1 "$qpeer" request "echo by cache" --cache second.cache
 says "there is nobody to ask"
 expect 0 "$qpeer" cache import exported --cache second.cache
-says "read 1 nodes; the cache has 1"
+says "read 1 nodes, 1 of them new or newer; the cache has 1"
+expect 0 "$qpeer" cache import exported --cache second.cache --json
+says '"read":1,"taken":0,"nodes":1'
 echo rubbish >rubbish
 expect 1 "$qpeer" cache import rubbish --cache second.cache
 says "rubbish: line 1: "
