@@ -161,19 +161,19 @@ void Mailbox::on_stream_event(Instant now, OperationId id, const transport::Stre
 // --- sending -------------------------------------------------------------------------------------
 
 std::expected<OperationId, PeerError> Mailbox::send(Instant now, const PeerId& to,
-                                                    std::vector<u8> data) {
+                                                    std::vector<u8>&& data) {
   if (config_.role != Role::node) return std::unexpected(PeerError::wrong_role);
   return queue(now, Transfer::Kind::message_out, to, std::move(data));
 }
 
 std::expected<OperationId, PeerError> Mailbox::request(Instant now, const PeerId& to,
-                                                       std::vector<u8> data) {
+                                                       std::vector<u8>&& data) {
   if (config_.role != Role::client) return std::unexpected(PeerError::wrong_role);
   return queue(now, Transfer::Kind::request_out, to, std::move(data));
 }
 
 std::expected<OperationId, PeerError> Mailbox::queue(Instant now, Transfer::Kind kind,
-                                                     const PeerId& to, std::vector<u8> data) {
+                                                     const PeerId& to, std::vector<u8>&& data) {
   if (data.size() > config_.max_message_size) return std::unexpected(PeerError::too_large);
   const Peer* peer = peers_.find(to);
   if (peer == nullptr) return std::unexpected(PeerError::not_linked);

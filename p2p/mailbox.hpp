@@ -55,10 +55,10 @@ class Mailbox {
 
   // --- what the application does: as the calls of Node -----------------------------------------
 
-  std::expected<OperationId, PeerError> send(Instant now, const PeerId& to, std::vector<u8> data);
+  std::expected<OperationId, PeerError> send(Instant now, const PeerId& to, std::vector<u8>&& data);
   std::expected<OperationId, PeerError> request(Instant now, const PeerId& to,
-                                                std::vector<u8> data);
-  std::expected<void, PeerError> reply(Instant now, OperationId request, std::vector<u8> data);
+                                                std::vector<u8>&& data);
+  std::expected<void, PeerError> reply(Instant now, OperationId request, std::vector<u8>&& data);
   void cancel(OperationId id);
   std::optional<Message> next_message();
   std::optional<Request> next_request(Instant now);
@@ -157,7 +157,7 @@ class Mailbox {
   [[nodiscard]] Transfer* find(OperationId id);
   [[nodiscard]] transport::Connection* transport_of(const Transfer& transfer);
   std::expected<OperationId, PeerError> queue(Instant now, Transfer::Kind kind, const PeerId& to,
-                                              std::vector<u8> data);
+                                              std::vector<u8>&& data);
   void write(Instant now, Transfer& transfer);
   void on_finished(const Transfer& transfer);
   void on_stopped(Transfer& transfer, std::uint64_t code);

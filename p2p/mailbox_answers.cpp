@@ -27,7 +27,7 @@ std::optional<Request> Mailbox::next_request(Instant now) {
   return std::nullopt;
 }
 
-std::expected<void, PeerError> Mailbox::reply(Instant now, OperationId id, std::vector<u8> data) {
+std::expected<void, PeerError> Mailbox::reply(Instant now, OperationId id, std::vector<u8>&& data) {
   if (data.size() > config_.max_message_size) return std::unexpected(PeerError::too_large);
   Transfer* transfer = find(id);
   const bool waits_for_us = transfer != nullptr && transfer->taken && !transfer->sending;

@@ -87,8 +87,10 @@ class Node {
 
   // --- messages between nodes ------------------------------------------------------------------
 
-  /// Queues a message; Sent or Failed follows. It waits while a lost link is made again.
-  std::expected<OperationId, PeerError> send(Instant now, const PeerId& peer, std::vector<u8> data);
+  /// Queues a message; Sent or Failed follows. It waits while a lost link is made again. `data` is taken
+  /// only when there is no error, here and in request() and reply().
+  std::expected<OperationId, PeerError> send(Instant now, const PeerId& peer,
+                                             std::vector<u8>&& data);
   /// The next whole message. Takes it out of the inbox, so that more can come.
   std::optional<Message> next_message(Instant now);
 
@@ -96,12 +98,12 @@ class Node {
 
   /// Asks a node; Response or Failed follows.
   std::expected<OperationId, PeerError> request(Instant now, const PeerId& peer,
-                                                std::vector<u8> data);
+                                                std::vector<u8>&& data);
   /// The next whole request of a client. Takes it out of the inbox. Answer each, or cancel() it.
   std::optional<Request> next_request(Instant now);
   /// Answers one of next_request(); Sent or Failed follows with its id. After PeerError::queue_full
   /// it may be answered again: Writable says when.
-  std::expected<void, PeerError> reply(Instant now, OperationId request, std::vector<u8> data);
+  std::expected<void, PeerError> reply(Instant now, OperationId request, std::vector<u8>&& data);
   /// Gives up a send() or request() of ours, or refuses a request of the peer's.
   void cancel(Instant now, OperationId operation);
 

@@ -9,7 +9,7 @@ namespace qpeer::p2p {
 // --- messages and requests -----------------------------------------------------------------------
 
 std::expected<OperationId, PeerError> Node::send(Instant now, const PeerId& peer,
-                                                 std::vector<u8> data) {
+                                                 std::vector<u8>&& data) {
   impl_->now = now;
   if (impl_->shutting_down) return std::unexpected(PeerError::shut_down);
   const auto id = impl_->mailbox.send(now, peer, std::move(data));
@@ -18,7 +18,7 @@ std::expected<OperationId, PeerError> Node::send(Instant now, const PeerId& peer
 }
 
 std::expected<OperationId, PeerError> Node::request(Instant now, const PeerId& peer,
-                                                    std::vector<u8> data) {
+                                                    std::vector<u8>&& data) {
   impl_->now = now;
   if (impl_->shutting_down) return std::unexpected(PeerError::shut_down);
   const auto id = impl_->mailbox.request(now, peer, std::move(data));
@@ -26,7 +26,7 @@ std::expected<OperationId, PeerError> Node::request(Instant now, const PeerId& p
   return id;
 }
 
-std::expected<void, PeerError> Node::reply(Instant now, OperationId id, std::vector<u8> data) {
+std::expected<void, PeerError> Node::reply(Instant now, OperationId id, std::vector<u8>&& data) {
   impl_->now = now;
   auto out = impl_->mailbox.reply(now, id, std::move(data));
   impl_->work_off();

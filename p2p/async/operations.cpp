@@ -9,13 +9,13 @@
 
 namespace qpeer::p2p::detail {
 
-Exchange::Exchange(std::shared_ptr<NodeState> node, Kind kind, const PeerId& peer, Bytes data,
-                   OperationId request)
+Exchange::Exchange(std::shared_ptr<NodeState> node, Kind kind, const PeerId& peer,
+                   std::vector<u8> data, OperationId request)
     : async::Operation(waiting),
       node_(std::move(node)),
       kind_(kind),
       peer_(peer),
-      data_(data),
+      data_(std::move(data)),
       request_(request) {}
 
 Exchange::~Exchange() {
@@ -57,16 +57,15 @@ bool Exchange::attempt() {
 
 std::expected<OperationId, PeerError> Exchange::hand_over() {
   const Instant now = io::now();
-  std::vector<u8> copy(data_.begin(), data_.end());
   switch (kind_) {
     case Kind::send:
-      return node_->machine.send(now, peer_, std::move(copy));
+      return node_->machine.send(now, peer_, std::move(data_));
     case Kind::request:
-      return node_->machine.request(now, peer_, std::move(copy));
+      return node_->machine.request(now, peer_, std::move(data_));
     case Kind::reply:
       break;
   }
-  if (const auto taken = node_->machine.reply(now, request_, std::move(copy)); !taken) {
+  if (const auto taken = node_->machine.reply(now, request_, std::move(data_)); !taken) {
     if (taken.error() == PeerError::queue_full) return std::unexpected(taken.error());
     node_->machine.cancel(now, request_);  // Who asked learns that there is no answer.
     node_->wake();
@@ -75,11 +74,13 @@ std::expected<OperationId, PeerError> Exchange::hand_over() {
   return request_;
 }
 
-SendOperation::SendOperation(std::shared_ptr<NodeState> node, const PeerId& peer, Bytes data)
-    : Exchange(std::move(node), Kind::send, peer, data) {}
+SendOperation::SendOperation(std::shared_ptr<NodeState> node, const PeerId& peer,
+                             std::vector<u8> data)
+    : Exchange(std::move(node), Kind::send, peer, std::move(data)) {}
 
-SendOperation::SendOperation(std::shared_ptr<NodeState> node, const Request& request, Bytes data)
-    : Exchange(std::move(node), Kind::reply, request.from, data, request.id) {}
+SendOperation::SendOperation(std::shared_ptr<NodeState> node, const PeerId& peer,
+                             OperationId request, std::vector<u8> data)
+    : Exchange(std::move(node), Kind::reply, peer, std::move(data), request) {}
 
 std::expected<void, PeerError> SendOperation::await_resume() {
   const auto result = take();
@@ -87,8 +88,9 @@ std::expected<void, PeerError> SendOperation::await_resume() {
   return {};
 }
 
-RequestOperation::RequestOperation(std::shared_ptr<NodeState> node, const PeerId& peer, Bytes data)
-    : Exchange(std::move(node), Kind::request, peer, data) {}
+RequestOperation::RequestOperation(std::shared_ptr<NodeState> node, const PeerId& peer,
+                                   std::vector<u8> data)
+    : Exchange(std::move(node), Kind::request, peer, std::move(data)) {}
 
 PingOperation::PingOperation(std::shared_ptr<NodeState> node, const PeerId& peer)
     : async::Operation(waiting_list_), node_(std::move(node)), peer_(peer) {

@@ -12,7 +12,6 @@
 
 #include "qpeer/p2p/node_event.hpp"
 #include "qpeer/transport/async/waiting.hpp"
-#include "qpeer/transport/base/bytes.hpp"
 #include "qpeer/transport/stream/stream_types.hpp"
 
 namespace qpeer::p2p {
@@ -47,7 +46,7 @@ class Exchange : private Answer, public async::Operation {
   Exchange& operator=(const Exchange&) = delete;
 
  protected:
-  Exchange(std::shared_ptr<NodeState> node, Kind kind, const PeerId& peer, Bytes data,
+  Exchange(std::shared_ptr<NodeState> node, Kind kind, const PeerId& peer, std::vector<u8> data,
            OperationId request = {});
   ~Exchange();
   [[nodiscard]] std::expected<std::vector<u8>, PeerError> take() { return std::move(*result); }
@@ -59,22 +58,23 @@ class Exchange : private Answer, public async::Operation {
   std::shared_ptr<NodeState> node_;
   Kind kind_;
   PeerId peer_;
-  Bytes data_;
+  std::vector<u8> data_;  ///< Until the machine takes it.
   OperationId request_;
 };
 
 /// send() and reply().
 class [[nodiscard]] SendOperation final : public Exchange {
  public:
-  SendOperation(std::shared_ptr<NodeState> node, const PeerId& peer, Bytes data);
-  SendOperation(std::shared_ptr<NodeState> node, const Request& request, Bytes data);
+  SendOperation(std::shared_ptr<NodeState> node, const PeerId& peer, std::vector<u8> data);
+  SendOperation(std::shared_ptr<NodeState> node, const PeerId& peer, OperationId request,
+                std::vector<u8> data);
   std::expected<void, PeerError> await_resume();
 };
 
 /// request().
 class [[nodiscard]] RequestOperation final : public Exchange {
  public:
-  RequestOperation(std::shared_ptr<NodeState> node, const PeerId& peer, Bytes data);
+  RequestOperation(std::shared_ptr<NodeState> node, const PeerId& peer, std::vector<u8> data);
   std::expected<std::vector<u8>, PeerError> await_resume() { return take(); }
 };
 

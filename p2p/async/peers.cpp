@@ -16,21 +16,21 @@ namespace {
 
 async::Task<void> send_then(std::shared_ptr<NodeState> node, PeerId peer, std::vector<u8> data,
                             Done<void> done) {
-  detail::SendOperation operation(node, peer, data);
+  detail::SendOperation operation(node, peer, std::move(data));
   const auto result = co_await operation;
   node->call(done, result);
 }
 
 async::Task<void> request_then(std::shared_ptr<NodeState> node, PeerId peer, std::vector<u8> data,
                                Done<std::vector<u8>> done) {
-  detail::RequestOperation operation(node, peer, data);
+  detail::RequestOperation operation(node, peer, std::move(data));
   auto result = co_await operation;
   node->call(done, std::move(result));
 }
 
-async::Task<void> reply_then(std::shared_ptr<NodeState> node, Request request, std::vector<u8> data,
-                             Done<void> done) {
-  detail::SendOperation operation(node, request, data);
+async::Task<void> reply_then(std::shared_ptr<NodeState> node, PeerId peer, OperationId request,
+                             std::vector<u8> data, Done<void> done) {
+  detail::SendOperation operation(node, peer, request, std::move(data));
   const auto result = co_await operation;
   node->call(done, result);
 }
@@ -45,8 +45,6 @@ async::Task<void> open_then(std::shared_ptr<NodeState> node, PeerId peer, Done<P
   auto result = co_await NodeState::open_stream(node, peer);
   node->call(done, std::move(result));
 }
-
-std::vector<u8> copy_of(Bytes data) { return {data.begin(), data.end()}; }
 
 }  // namespace
 
@@ -78,12 +76,12 @@ void PeerHandle::open(Done<PeerStream> done) const {
   node_->run(open_then(node_, id_, std::move(done)));
 }
 
-void NodePeer::send(Bytes message, Done<void> done) const {
-  node_->run(send_then(node_, id_, copy_of(message), std::move(done)));
+void NodePeer::send(std::vector<u8> message, Done<void> done) const {
+  node_->run(send_then(node_, id_, std::move(message), std::move(done)));
 }
 
-void ServerPeer::request(Bytes question, Done<std::vector<u8>> done) const {
-  node_->run(request_then(node_, id_, copy_of(question), std::move(done)));
+void ServerPeer::request(std::vector<u8> question, Done<std::vector<u8>> done) const {
+  node_->run(request_then(node_, id_, std::move(question), std::move(done)));
 }
 
 // --- requests of clients -------------------------------------------------------------------------
@@ -101,15 +99,14 @@ IncomingRequest& IncomingRequest::operator=(IncomingRequest&& other) noexcept {
   return *this;
 }
 
-detail::SendOperation IncomingRequest::reply(Bytes answer) {
+detail::SendOperation IncomingRequest::reply(std::vector<u8> answer) {
   answered_ = true;
-  return {node_, request_, answer};
+  return {node_, request_.from, request_.id, std::move(answer)};
 }
 
-void IncomingRequest::reply(Bytes answer, Done<void> done) {
+void IncomingRequest::reply(std::vector<u8> answer, Done<void> done) {
   answered_ = true;
-  node_->run(reply_then(node_, {.id = request_.id, .from = request_.from, .data = {}},
-                        copy_of(answer), std::move(done)));
+  node_->run(reply_then(node_, request_.from, request_.id, std::move(answer), std::move(done)));
 }
 
 void IncomingRequest::refuse() {

@@ -68,13 +68,22 @@ class PeerHandle {
 /// A node, as another node sees it. Of the loop's thread.
 class NodePeer final : public PeerHandle {
  public:
-  /// co_await: sends a message; done when the peer has all of it. `message` must stay until then.
-  /// Waits while too much is queued to this peer, and while a lost link is made again (for
+  /// co_await: sends a message; done when the peer has all of it. Waits while too much is queued to this peer, and while a lost link is made again (for
   /// NodeConfig::message_timeout at most). Destroying the task takes the message back, unless it
   /// is there already.
-  [[nodiscard]] detail::SendOperation send(Bytes message) const { return {node_, id_, message}; }
+  [[nodiscard]] detail::SendOperation send(std::vector<u8> message) const {
+    return {node_, id_, std::move(message)};
+  }
   /// The same; copies the message.
-  void send(Bytes message, Done<void> done) const;
+  [[nodiscard]] detail::SendOperation send(Bytes message) const {
+    return send(std::vector<u8>(message.begin(), message.end()));
+  }
+  /// Calls `done` in the end.
+  void send(std::vector<u8> message, Done<void> done) const;
+  /// The same; copies the message.
+  void send(Bytes message, Done<void> done) const {
+    send(std::vector<u8>(message.begin(), message.end()), std::move(done));
+  }
 
   /// co_await: opens a stream that we write and the peer reads.
   [[nodiscard]] async::Task<std::expected<PeerStream, PeerError>> open_stream() const {
@@ -91,13 +100,20 @@ class NodePeer final : public PeerHandle {
 /// A node, as a client sees it. Of the loop's thread.
 class ServerPeer final : public PeerHandle {
  public:
-  /// co_await: asks, and waits for the answer. `question` must stay until then. Destroying the task
-  /// gives the question up.
-  [[nodiscard]] detail::RequestOperation request(Bytes question) const {
-    return {node_, id_, question};
+  /// co_await: asks, and waits for the answer. Destroying the task gives the question up.
+  [[nodiscard]] detail::RequestOperation request(std::vector<u8> question) const {
+    return {node_, id_, std::move(question)};
   }
   /// The same; copies the question.
-  void request(Bytes question, Done<std::vector<u8>> done) const;
+  [[nodiscard]] detail::RequestOperation request(Bytes question) const {
+    return request(std::vector<u8>(question.begin(), question.end()));
+  }
+  /// Calls `done` with the answer.
+  void request(std::vector<u8> question, Done<std::vector<u8>> done) const;
+  /// The same; copies the question.
+  void request(Bytes question, Done<std::vector<u8>> done) const {
+    request(std::vector<u8>(question.begin(), question.end()), std::move(done));
+  }
 
   /// co_await: opens a stream that both write and read.
   [[nodiscard]] async::Task<std::expected<PeerStream, PeerError>> open_stream() const {
@@ -123,10 +139,18 @@ class IncomingRequest {
   /// The question; valid while this object is.
   [[nodiscard]] Bytes data() const { return request_.data; }
 
-  /// co_await: answers; done when the client has all of it. `answer` must stay until then. Once.
-  [[nodiscard]] detail::SendOperation reply(Bytes answer);
+  /// co_await: answers; done when the client has all of it. Once.
+  [[nodiscard]] detail::SendOperation reply(std::vector<u8> answer);
   /// The same; copies the answer.
-  void reply(Bytes answer, Done<void> done);
+  [[nodiscard]] detail::SendOperation reply(Bytes answer) {
+    return reply(std::vector<u8>(answer.begin(), answer.end()));
+  }
+  /// Calls `done` in the end.
+  void reply(std::vector<u8> answer, Done<void> done);
+  /// The same; copies the answer.
+  void reply(Bytes answer, Done<void> done) {
+    reply(std::vector<u8>(answer.begin(), answer.end()), std::move(done));
+  }
   /// The client gets PeerError::refused.
   void refuse();
 

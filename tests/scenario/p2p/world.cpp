@@ -175,7 +175,7 @@ void SimPeer::on_event(p2p::NodeEvent& event) {
     }
     if (incoming->kind == p2p::Incoming::Kind::request && answers) {
       while (auto request = node_->next_request(world_.now())) {
-        (void)node_->reply(world_.now(), request->id, request->data);
+        (void)node_->reply(world_.now(), request->id, std::vector<u8>(request->data));
         asked.push_back(std::move(*request));
       }
     }

@@ -293,6 +293,16 @@ TEST_F(MailboxTest, ShutDownFailsWhatIsNotSent) {
   EXPECT_EQ(emitted<Failed>().at(0).error, PeerError::shut_down);
 }
 
+// So that nobody has to copy what has to wait.
+TEST_F(MailboxTest, WhatIsRefusedStaysWithTheCaller) {
+  Octets data(100, 7);
+  EXPECT_FALSE(mailbox.send(now, id_of(9), static_cast<Octets&&>(data)));
+  linked(1);
+  config.max_queued_bytes = 50;
+  EXPECT_FALSE(mailbox.send(now, id_of(1), static_cast<Octets&&>(data)));
+  EXPECT_EQ(data, Octets(100, 7));
+}
+
 TEST_F(MailboxTest, DatagramsAreTakenInTheirOrder) {
   PeerConnection& inbound = connections[linked(1).inbound.front()];
   for (u8 i = 0; i < 3; ++i) source.of(inbound).datagrams_in.push_back({i});

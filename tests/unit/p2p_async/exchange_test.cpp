@@ -43,7 +43,7 @@ TEST_F(AsyncNodeTest, AnEmptyMessageIsAMessage) {
   AsyncNode b = node();
   const NodePeer peer = link(a, b);
   auto body = [&]() -> async::Task<void> {
-    EXPECT_TRUE(co_await peer.send({}));
+    EXPECT_TRUE(co_await peer.send(Bytes{}));
     const auto there = co_await b.next_message();
     EXPECT_TRUE(there && there->data.empty());
   };
