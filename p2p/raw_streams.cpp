@@ -16,16 +16,25 @@ std::optional<OperationId> RawStreams::open(const PeerConnection& connection, bo
   transport::Connection* transport = connections_.transport(connection);
   const auto stream = transport->open_stream(bidirectional);
   if (!stream) return std::nullopt;
-  constexpr std::array<u8, 1> kPrefix{kRawStream};
-  (void)transport->write(*stream, kPrefix);
   const OperationId id = index_.new_id();
   index_.add(connection.slot, *stream, id);
-  add(id, RawStream{.peer = connection.peer,
-                    .connection = connection.slot,
-                    .stream = *stream,
-                    .sends = true,
-                    .receives = bidirectional});
+  RawStream& raw = add(id, RawStream{.peer = connection.peer,
+                                     .connection = connection.slot,
+                                     .stream = *stream,
+                                     .sends = true,
+                                     .receives = bidirectional,
+                                     .owes_prefix = true});
+  (void)write_prefix({.raw = &raw, .connection = transport});
   return id;
+}
+
+std::expected<bool, StreamError> RawStreams::write_prefix(const TransportStream& stream) {
+  if (!stream.raw->owes_prefix) return true;
+  constexpr std::array<u8, 1> kPrefix{kRawStream};
+  const auto written = stream.connection->write(stream.id(), kPrefix);
+  if (!written) return std::unexpected(written.error());
+  stream.raw->owes_prefix = *written == 0;
+  return *written != 0;
 }
 
 RawStream& RawStreams::add(OperationId id, const RawStream& stream) {
@@ -64,6 +73,10 @@ RawStreams::TransportStream RawStreams::find(OperationId id) {
 std::expected<std::size_t, StreamError> RawStreams::write(OperationId id, Bytes data) {
   const TransportStream stream = find(id);
   if (stream.connection == nullptr) return std::unexpected(StreamError::closed);
+  if (stream.raw->owes_end) return std::unexpected(StreamError::finished);
+  const auto prefix = write_prefix(stream);
+  if (!prefix) return std::unexpected(prefix.error());
+  if (!*prefix) return 0;  // `writable` follows.
   const auto written = stream.connection->write(stream.id(), data);
   stream.raw->moved |= written && *written > 0;
   return written;
@@ -72,8 +85,12 @@ std::expected<std::size_t, StreamError> RawStreams::write(OperationId id, Bytes 
 std::expected<void, StreamError> RawStreams::finish(OperationId id) {
   const TransportStream stream = find(id);
   if (stream.connection == nullptr) return std::unexpected(StreamError::closed);
+  if (stream.raw->owes_end) return std::unexpected(StreamError::finished);
   stream.raw->moved = true;
-  return stream.connection->finish(stream.id());
+  const auto prefix = write_prefix(stream);
+  if (!prefix) return std::unexpected(prefix.error());
+  stream.raw->owes_end = !*prefix;
+  return *prefix ? stream.connection->finish(stream.id()) : std::expected<void, StreamError>();
 }
 
 std::expected<void, StreamError> RawStreams::reset(OperationId id, std::uint64_t error_code) {
@@ -137,7 +154,7 @@ void RawStreams::on_event(OperationId id, const transport::StreamEvent& event) {
     case Kind::readable:
       return queue_.emit(StreamActivity{.id = id});
     case Kind::writable:
-      return queue_.emit(StreamActivity{.id = id, .kind = StreamActivity::Kind::writable});
+      return on_writable(id);
     case Kind::finished:
       queue_.emit(StreamActivity{.id = id, .kind = StreamActivity::Kind::finished});
       return on_side_over(id, Direction::sending);
@@ -149,6 +166,15 @@ void RawStreams::on_event(OperationId id, const transport::StreamEvent& event) {
     case Kind::can_open:
       return;
   }
+}
+
+void RawStreams::on_writable(OperationId id) {
+  const TransportStream stream = find(id);
+  if (stream.connection != nullptr && !write_prefix(stream).value_or(true)) return;
+  if (!std::exchange(stream.raw->owes_end, false)) {
+    return queue_.emit(StreamActivity{.id = id, .kind = StreamActivity::Kind::writable});
+  }
+  if (stream.connection != nullptr) (void)stream.connection->finish(stream.id());
 }
 
 void RawStreams::on_lost(OperationId id) {
@@ -227,6 +253,7 @@ bool RawStreams::consistent() const {
          std::ranges::all_of(streams_, [&](const auto& one) {
            const auto& [id, raw] = one;
            return (raw.sends || raw.receives) && (raw.charged == 0 || arrived_.contains(id)) &&
+                  (raw.owes_prefix || !raw.owes_end) &&
                   index_.find(raw.connection, raw.stream) == id;
          });
 }

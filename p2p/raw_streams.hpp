@@ -29,13 +29,15 @@ struct RawStream {
   SocketAddress network{};  ///< That it is charged to, with the peer.
   ConnectionSlot connection = kNoSlot;
   StreamId stream{};
-  bool sends = false;       ///< Our side is not over.
-  bool receives = false;    ///< The peer's is not.
-  bool empty = false;       ///< It ended with its first byte: the transport has forgotten it.
-  std::size_t charged = 0;  ///< To the peer.
-  bool incoming = false;    ///< The peer opened it.
-  bool moved = true;        ///< Since the last sweep.
-  Instant quiet_since{};    ///< Unless it moved.
+  bool sends = false;        ///< Our side is not over.
+  bool receives = false;     ///< The peer's is not.
+  bool empty = false;        ///< It ended with its first byte: the transport has forgotten it.
+  bool owes_prefix = false;  ///< It begins with a byte that the transport has had no room for yet.
+  bool owes_end = false;     ///< The end was asked for, and waits for that byte.
+  std::size_t charged = 0;   ///< To the peer.
+  bool incoming = false;     ///< The peer opened it.
+  bool moved = true;         ///< Since the last sweep.
+  Instant quiet_since{};     ///< Unless it moved.
 };
 
 class RawStreams {
@@ -96,6 +98,9 @@ class RawStreams {
   /// Without a connection when it is over, or its connection has ended.
   [[nodiscard]] TransportStream find(OperationId id);
   RawStream& add(OperationId id, const RawStream& stream);
+  /// Writes the first byte, if that is to be done. False while there is no room.
+  static std::expected<bool, StreamError> write_prefix(const TransportStream& stream);
+  void on_writable(OperationId id);
   [[nodiscard]] bool waits_for_us(const RawStream& stream) const;
   void give_up(OperationId id);
   void on_side_over(OperationId id, Direction direction);

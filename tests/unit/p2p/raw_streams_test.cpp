@@ -54,6 +54,38 @@ TEST_F(RawStreamsTest, BeginsWithThePrefixOfRawStreams) {
   EXPECT_TRUE(stream.finished);
 }
 
+// The transport may have no room for a single byte.
+TEST_F(RawStreamsTest, BeginsWithThePrefixAlsoWhereRoomComesLate) {
+  transport.write_room = 0;
+  const auto id = raw.open(connection, false);
+  ASSERT_TRUE(id);
+  EXPECT_EQ(raw.write(*id, Octets{5}), 0U);
+  happens(*id, Kind::writable);
+  EXPECT_TRUE(emitted<StreamActivity>().empty()) << "there is no room yet";
+  transport.write_room = 1;
+  happens(*id, Kind::writable);
+  EXPECT_EQ(emitted<StreamActivity>().size(), 1U);
+  EXPECT_EQ(raw.write(*id, Octets{5}), 0U);
+  transport.write_room = 100;
+  EXPECT_EQ(raw.write(*id, Octets{5}), 1U);
+  EXPECT_EQ(transport.streams.rbegin()->second.written, (Octets{kRawStream, 5}));
+}
+
+TEST_F(RawStreamsTest, EndsAfterThePrefixAlsoWhereRoomComesLate) {
+  transport.write_room = 0;
+  const auto id = raw.open(connection, false);
+  ASSERT_TRUE(id);
+  EXPECT_TRUE(raw.finish(*id));
+  EXPECT_EQ(raw.finish(*id).error(), StreamError::finished);
+  EXPECT_EQ(raw.write(*id, Octets{5}).error(), StreamError::finished);
+  const FakeConnection::Stream& stream = transport.streams.rbegin()->second;
+  EXPECT_FALSE(stream.finished);
+  transport.write_room = 100;
+  happens(*id, Kind::writable);
+  EXPECT_EQ(stream.written, Octets{kRawStream});
+  EXPECT_TRUE(stream.finished);
+}
+
 TEST_F(RawStreamsTest, IsOverWithItsOnlySide) {
   const auto id = raw.open(connection, false);
   happens(*id, Kind::finished);
