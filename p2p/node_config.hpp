@@ -95,6 +95,7 @@ struct NodeConfig {
     out.streams.receive_window = 4 << 20;
     out.streams.stream_receive_window = 2 << 20;
     out.streams.send_buffer = 1 << 20;
+    out.streams.connection_send_buffer = 4 << 20;
     out.max_idle_timeout = 30s;
     out.keep_alive = 12s;
     out.handshake_timeout = 5s;

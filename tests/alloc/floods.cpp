@@ -82,6 +82,8 @@ PeerConfig usual() {
   PeerConfig config;
   for (auto* each : {&config.connection, &config.endpoint.connection}) {
     each->max_datagram_frame_size = 65'535;
+    // Nobody reads what comes, so a window that grows would stop most floods.
+    each->streams.initial_receive_window = each->streams.receive_window;
     each->address_discovery = {.provide = true, .request = true};
   }
   return config;

@@ -28,7 +28,7 @@ ConnectionMachine::ConnectionMachine(Instant now, const ConnectionConfig& config
                  .keep_alive = config_.keep_alive,
                  .handshake_timeout = config_.handshake_timeout},
                 recovery_.pto()),
-      streams_(setup.side, config_.streams),
+      streams_(setup.side, config_.streams, setup.pools),
       datagrams_(config_.max_datagram_frame_size, config_.datagrams),
       local_cids_(issuer, setup.side == Side::client && config_.zero_length_connection_id),
       remote_cids_(issuer,
@@ -259,6 +259,7 @@ void ConnectionMachine::emit_closed() {
   for (std::size_t i = 0; i < undecryptable_packets_.size(); ++i)
     drop(DropReason::keys_unavailable);
   undecryptable_packets_.clear();
+  streams_.close();
   events_.push_back({.kind = ConnectionEvent::Kind::closed, .close = *lifetime_.close_reason()});
 }
 

@@ -138,6 +138,9 @@ class ConnectionMachine final : public Connection,
 
   // --- endpoint --------------------------------------------------------------------------------
 
+  /// Held from the pools of its setup: see StreamSet.
+  [[nodiscard]] std::uint64_t receive_credit() const { return streams_.receive_credit(); }
+  [[nodiscard]] std::uint64_t send_buffered() const { return streams_.send_buffered(); }
   /// How many packets proved authentic.
   [[nodiscard]] std::uint64_t packets_received() const { return stats_.packets_received; }
   /// Whether the peer is, or may be, at this address.

@@ -17,6 +17,7 @@
 #include "qpeer/transport/connection/new_tokens.hpp"
 #include "qpeer/transport/connection/session_ticket.hpp"
 #include "qpeer/transport/recovery/congestion.hpp"
+#include "qpeer/transport/stream/byte_pool.hpp"
 
 namespace qpeer::transport {
 
@@ -49,6 +50,7 @@ struct ConnectionSetup {
   std::optional<SessionTicket> session_ticket{};       ///< Client: of an earlier connection.
   EarlyDataPolicy early_data = EarlyDataPolicy::none;  ///< Client.
   DropCounts* drops = nullptr;                         ///< Of the endpoint; may be null.
+  StreamPools pools{};                                 ///< Of the endpoint, for its streams.
 };
 
 /// Values that the RFC does not allow, or with which nothing moves, become the nearest that will do.

@@ -76,7 +76,9 @@ Endpoint::Implementation::Implementation(EndpointConfig configuration, crypto::K
       used_retry_tokens(config.retry_token_lifetime, config.used_token_memory / 2),
       used_new_tokens(config.new_token_lifetime, config.used_token_memory / 2),
       router(source),
-      answers(factory, source, config.stateless_answers_per_second) {}
+      answers(factory, source, config.stateless_answers_per_second),
+      receive_credit(config.receive_credit, config.max_connections),
+      send_buffers(config.send_buffers, config.max_connections) {}
 
 ConnectionId Endpoint::Implementation::Entry::issue() {
   for (;;) {
@@ -103,8 +105,10 @@ void Endpoint::Implementation::start(Entry& entry, Instant now, const Connection
   setup.drops = &stats.dropped;
   setup.clock_offset = config.clock_offset;
   entry.incoming = setup.side == Side::server;
+  entry.prefix = HandshakeCounts::prefix_of(setup.path.remote);
+  setup.pools = {.receive_credit = {&receive_credit, entry.prefix, entry.slot},
+                 .send_buffers = {&send_buffers, entry.prefix, entry.slot}};
   if (entry.incoming) {
-    entry.prefix = HandshakeCounts::prefix_of(setup.path.remote);
     handshakes.add(entry.prefix);
     accepted.add(entry.prefix);
     setup.new_tokens = &entry;
@@ -324,6 +328,7 @@ void Endpoint::on_deadline(Instant now) {
 
 std::optional<EndpointEvent> Endpoint::poll_event() {
   Implementation& impl = *impl_;
+  impl.wake_writers();
   while (!impl.to_report.empty()) {
     const Implementation::Slot slot = impl.to_report.front();
     Implementation::Entry& entry = *impl.entries[slot];
@@ -384,6 +389,8 @@ bool Endpoint::idle() const { return impl_->open_entries == impl_->kept_entries;
 EndpointStats Endpoint::stats() const {
   EndpointStats out = impl_->stats;
   out.connections = impl_->open_entries;
+  out.receive_credit = impl_->receive_credit.held();
+  out.send_buffered = impl_->send_buffers.held();
   out.handshakes = impl_->handshakes.total();
   out.attempts = impl_->attempts;
   return out;

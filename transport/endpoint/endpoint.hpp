@@ -48,6 +48,11 @@ struct EndpointConfig {
   std::size_t max_connections = 100'000;
   std::size_t max_connections_per_prefix = 50'000;  ///< Of clients of one network.
   static constexpr std::size_t kShareOfDialled = 16;
+  /// Credit that connections grant their peers and that is not read yet: what peers can make us keep.
+  /// Networks are 24 bits of IPv4, 56 of IPv6.
+  PoolLimits receive_credit{};
+  /// What is written to streams and not acknowledged. Beyond it write() waits. The same networks.
+  PoolLimits send_buffers{};
   /// How long a client has to come back with the token of a Retry.
   Duration retry_token_lifetime = 15s;
   /// How long a token of a NEW_TOKEN frame proves an address.
@@ -122,6 +127,8 @@ struct EndpointStats {
   std::size_t connections = 0;                  ///< Now.
   std::size_t handshakes = 0;                   ///< Of clients, in flight now.
   std::size_t attempts = 0;                     ///< Handshakes of our own, in flight now.
+  std::uint64_t receive_credit = 0;  ///< Granted by all connections and not read, bytes, now.
+  std::uint64_t send_buffered = 0;   ///< Written to all and not acknowledged, bytes, now.
 };
 
 /// A Machine. Single-threaded. `keys` and `random` must outlive it.

@@ -22,6 +22,8 @@ bool Endpoint::Implementation::consistent() const {
   std::size_t incoming = 0;
   std::size_t in_handshake = 0;
   std::size_t kept = 0;
+  std::uint64_t granted = 0;
+  std::uint64_t buffered = 0;
   for (Slot slot = 0; slot < entries.size(); ++slot) {
     if (!entries[slot]) continue;
     const Entry& entry = *entries[slot];
@@ -30,6 +32,8 @@ bool Endpoint::Implementation::consistent() const {
     if (entry.incoming) ++incoming;
     if (entry.incoming && entry.in_handshake) ++in_handshake;
     if (entry.is_kept) ++kept;
+    granted += entry.connection->receive_credit();
+    buffered += entry.connection->send_buffered();
   }
   const auto live = [this](Slot slot) { return is_live(slot); };
   return open == open_entries && kept == kept_entries &&
@@ -40,7 +44,11 @@ bool Endpoint::Implementation::consistent() const {
          queue_is_consistent(to_transmit, &Entry::awaits_transmit) &&
          queue_is_consistent(to_report, &Entry::awaits_events) && deadlines.consistent() &&
          (deadlines.empty() || is_live(deadlines.top())) && answers.consistent() &&
-         used_retry_tokens.consistent() && used_new_tokens.consistent();
+         used_retry_tokens.consistent() && used_new_tokens.consistent() &&
+         receive_credit.consistent() && granted == receive_credit.held() &&
+         receive_credit.accounts() == open && send_buffers.consistent() &&
+         buffered == send_buffers.held() && send_buffers.accounts() == open &&
+         granted <= receive_credit.limits().total && buffered <= send_buffers.limits().total;
 }
 
 bool Endpoint::consistent() const { return impl_->consistent(); }

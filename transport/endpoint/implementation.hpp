@@ -24,6 +24,7 @@
 #include "qpeer/transport/endpoint/handshake_counts.hpp"
 #include "qpeer/transport/endpoint/stateless_answers.hpp"
 #include "qpeer/transport/endpoint/used_tokens.hpp"
+#include "qpeer/transport/stream/byte_pool.hpp"
 
 namespace qpeer::transport {
 
@@ -65,7 +66,7 @@ struct Endpoint::Implementation {
     Slot slot;
     bool incoming = false;
     bool in_handshake = true;
-    HandshakeCounts::Prefix prefix = 0;  ///< Of a client's first address.
+    HandshakeCounts::Prefix prefix = 0;  ///< Of the peer's first address.
     bool closed_emitted = false;
     bool awaits_transmit = false;
     bool awaits_events = false;
@@ -84,6 +85,10 @@ struct Endpoint::Implementation {
   Entry& add_entry();
   void start(Entry& entry, Instant now, const ConnectionConfig& config, ConnectionSetup setup);
   void touch(Entry& entry);
+  /// Has the connections polled whose writers wait for room that others have made since.
+  void wake_writers() {
+    while (const auto slot = send_buffers.next_to_wake()) touch(*entries[*slot]);
+  }
   void reap(Slot slot);
   void reap_drained();
   void end_handshake(Entry& entry);
@@ -128,6 +133,8 @@ struct Endpoint::Implementation {
   /// The connection whose datagrams have no connection ID: they are known by their address.
   std::optional<Slot> zero_length;
   StatelessAnswers answers;
+  BytePool receive_credit;  ///< Before the connections, which have accounts.
+  BytePool send_buffers;    ///< The same.
 
   std::vector<std::unique_ptr<Entry>> entries;  ///< By slot; null where free.
   std::vector<std::uint32_t> generations;       ///< Of each slot, so that old handles miss.

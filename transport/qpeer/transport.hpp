@@ -104,6 +104,7 @@ using transport::EarlyDataPolicy;
 using transport::EndpointConfig;
 using transport::EndpointStats;
 using transport::PathError;
+using transport::PoolLimits;
 using transport::RetryPolicy;
 using transport::StreamConfig;
 using transport::StreamError;

@@ -25,6 +25,8 @@ class RecvCredit {
   [[nodiscard]] std::uint64_t limit() const { return limit_; }
   [[nodiscard]] std::uint64_t received() const { return received_; }
   [[nodiscard]] std::uint64_t consumed() const { return consumed_; }
+  /// Granted and not consumed.
+  [[nodiscard]] std::uint64_t outstanding() const { return limit_ - consumed_; }
   /// Whether a frame with a new limit should be sent.
   [[nodiscard]] bool pending() const { return pending_; }
 
@@ -55,6 +57,10 @@ class RecvCredit {
   }
   /// A frame that told `limit` was lost. Older ones do not matter any more. RFC 9000 §13.3.
   void on_lost(std::uint64_t limit) { pending_ = pending_ || limit == limit_; }
+  /// From now on the limits are so far ahead of what is consumed; no limit that was told goes down.
+  void set_window(std::uint64_t window) {
+    window_ = std::max(std::min(window, kMaxVarint), limit_ - consumed_);
+  }
   /// No more credit is needed.
   void stop() { pending_ = false; }
   [[nodiscard]] std::uint64_t next_limit() const {

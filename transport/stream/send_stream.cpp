@@ -21,7 +21,7 @@ SentFrame note(wire::FrameType type, StreamId id, std::uint64_t value) {
 
 }  // namespace
 
-std::expected<std::size_t, StreamError> SendStream::write(Bytes data, std::size_t capacity) {
+std::expected<std::size_t, StreamError> SendStream::write(Bytes data, std::uint64_t capacity) {
   if (stopped_) return std::unexpected(StreamError::stopped);
   if (fin_ != Fin::none || !state_.can_send()) return std::unexpected(StreamError::finished);
   const std::uint64_t room = capacity > buffer_.size() ? capacity - buffer_.size() : 0;
@@ -53,15 +53,14 @@ std::expected<void, StreamError> SendStream::reset(std::uint64_t error_code) {
   return {};
 }
 
-bool SendStream::take_writable(std::size_t capacity) {
-  if (!waits_for_room_ || !state_.can_send()) return false;
+bool SendStream::has_room(std::uint64_t capacity) const {
   // An eighth of the buffer: not a call for every acknowledged packet.
-  if (capacity - std::min<std::uint64_t>(capacity, buffer_.size()) < capacity / 8 + 1 &&
-      buffer_.size() != 0) {
-    return false;
-  }
-  waits_for_room_ = false;
-  return true;
+  return capacity > buffer_.size() && capacity - buffer_.size() > capacity / 8;
+}
+
+std::uint64_t SendStream::sendable(std::uint64_t connection_credit) const {
+  const std::uint64_t own = max_stream_data_ - std::min(max_stream_data_, buffer_.next());
+  return buffer_.next() - buffer_.front() + std::min(own, connection_credit);
 }
 
 // RFC 9000 §3.5 [rfc9000-3.5-2] [rfc9000-3.5-4] [rfc9000-3.5-5]: answered by RESET_STREAM with the
@@ -88,6 +87,11 @@ void SendStream::set_initial_limit(std::uint64_t limit) {
 void SendStream::rewind() {
   buffer_.rewind();
   if (fin_ != Fin::none) fin_ = Fin::wanted;
+}
+
+void SendStream::discard() {
+  waits_for_room_ = false;
+  buffer_.clear();
 }
 
 SendStream::Need SendStream::need(std::uint64_t connection_credit) {

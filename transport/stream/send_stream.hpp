@@ -29,11 +29,18 @@ class SendStream {
       : buffer_(pool), max_stream_data_(max_stream_data) {}
 
   // --- application ---
-  std::expected<std::size_t, StreamError> write(Bytes data, std::size_t capacity);
+  /// Takes what the buffer may hold, `capacity` bytes in all.
+  std::expected<std::size_t, StreamError> write(Bytes data, std::uint64_t capacity);
   std::expected<void, StreamError> finish();
   std::expected<void, StreamError> reset(std::uint64_t error_code);
-  /// Whether a write that wanted room can go on now; true once for each such write.
-  [[nodiscard]] bool take_writable(std::size_t capacity);
+  /// Whether the latest write wanted more room.
+  [[nodiscard]] bool waits_for_room() const { return waits_for_room_; }
+  /// Whether a buffer that may hold `capacity` bytes has room that is worth a call of the writer.
+  [[nodiscard]] bool has_room(std::uint64_t capacity) const;
+  /// The writer that waits for room is called.
+  void on_writable() { waits_for_room_ = false; }
+  /// What was sent and is not acknowledged, and what the limits allow to be sent now.
+  [[nodiscard]] std::uint64_t sendable(std::uint64_t connection_credit) const;
 
   // --- the peer ---
   /// True when it reset the stream, which was not over yet.
@@ -43,6 +50,8 @@ class SendStream {
   void set_initial_limit(std::uint64_t limit);
   /// As if nothing was sent: 0-RTT was rejected.
   void rewind();
+  /// The connection is over: what was not acknowledged is not needed any more.
+  void discard();
 
   // --- sending ---
   /// Also notes when the stream's limit is what blocks it.

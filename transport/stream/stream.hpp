@@ -36,11 +36,13 @@ struct Stream {
   bool early = false;  ///< Some of what the peer sent on it came in early data.
   u8 events = 0;       ///< One bit for each StreamEvent::Kind that nobody has been told yet.
   std::uint32_t slot = 0;
+  std::uint64_t charged = 0;  ///< For what waits to be sent: see SendRoom.
   SendStream send;
   RecvStream recv;
   QueueLink<Stream> control_link;
   QueueLink<Stream> data_link;
   QueueLink<Stream> event_link;
+  QueueLink<Stream> room_link;
 };
 
 }  // namespace qpeer::transport

@@ -28,10 +28,11 @@ std::string_view to_string(StreamError error) {
   return "unknown";
 }
 
-StreamSet::StreamSet(Side side, const StreamConfig& config)
+StreamSet::StreamSet(Side side, const StreamConfig& config, const StreamPools& pools)
     : side_(side),
       config_(config),
-      recv_credit_(config.receive_window),
+      send_room_(config, pools.send_buffers),
+      receive_window_(config, pools.receive_credit),
       remote_{RemoteStreams(config.max_streams_bidi), RemoteStreams(config.max_streams_uni)} {}
 
 StreamSet::~StreamSet() = default;
@@ -65,7 +66,9 @@ bool StreamSet::has_unread() const {
 std::expected<std::size_t, StreamError> StreamSet::write(StreamId id, Bytes data) {
   const auto stream = find_part(id, Part::sending);
   if (!stream) return std::unexpected(stream.error());
-  auto result = (*stream)->send.write(data, config_.send_buffer);
+  const std::uint64_t capacity = send_room_.capacity_for(**stream, send_credit_.available());
+  auto result = (*stream)->send.write(data, capacity);
+  send_room_.on_written(**stream);
   refresh(**stream);
   return result;
 }
@@ -89,7 +92,7 @@ std::expected<void, StreamError> StreamSet::reset(StreamId id, std::uint64_t err
 std::expected<void, StreamError> StreamSet::stop_sending(StreamId id, std::uint64_t error_code) {
   const auto stream = find_part(id, Part::receiving);
   if (!stream) return std::unexpected(stream.error());
-  auto result = (*stream)->recv.stop(error_code, recv_credit_);
+  auto result = (*stream)->recv.stop(error_code, receive_window_.credit());
   refresh(**stream);
   return result;
 }
@@ -112,7 +115,7 @@ std::expected<ReadView, StreamError> StreamSet::peek(StreamId id) {
 void StreamSet::consume(StreamId id, std::size_t size) {
   const auto stream = find_part(id, Part::receiving);
   if (!stream) return;
-  (*stream)->recv.consume(size, recv_credit_);
+  (*stream)->recv.consume(size, receive_window_.credit());
   refresh(**stream);
 }
 
@@ -132,7 +135,12 @@ std::optional<StreamEvent> StreamSet::poll_event() {
     if (!std::exchange(can_open_[kind(bidirectional)], false)) continue;
     return StreamEvent{StreamEvent::Kind::can_open, StreamId::make(side_, bidirectional, 0)};
   }
-  if (eventful_.empty()) return std::nullopt;
+  if (eventful_.empty()) {
+    Stream* const writable = send_room_.poll_writable(send_credit_.available());
+    if (writable == nullptr) return std::nullopt;
+    writable->send.on_writable();
+    post(*writable, StreamEvent::Kind::writable);
+  }
   Stream& stream = eventful_.front();
   const auto event = static_cast<StreamEvent::Kind>(std::countr_zero(stream.events));
   const StreamEvent result{event, stream.id,
@@ -190,12 +198,30 @@ void StreamSet::post(Stream& stream, StreamEvent::Kind event) {
 /// stream may be gone afterwards.
 void StreamSet::refresh(Stream& stream) {
   if (stream.receives && stream.recv.take_readable()) post(stream, StreamEvent::Kind::readable);
-  if (stream.sends && stream.send.take_writable(config_.send_buffer)) {
+  receive_window_.settle();
+  if (stream.sends && send_room_.settle(stream, send_credit_.available())) {
+    stream.send.on_writable();
     post(stream, StreamEvent::Kind::writable);
   }
   schedule(stream);
   if (scheduler_.has_starved()) data_blocked_.on_blocked(send_credit_.limit());
   if (stream.done() && stream.events == 0) retire(stream);
+}
+
+/// The connection's limit was raised: those who wait for room may keep more.
+void StreamSet::refresh_writers() {
+  streams_.for_each([&](Stream& stream) {
+    if (stream.sends && stream.send.waits_for_room()) refresh(stream);
+  });
+}
+
+void StreamSet::close() {
+  streams_.for_each([&](Stream& stream) {
+    scheduler_.remove(stream);
+    send_room_.remove(stream);
+    stream.send.discard();
+  });
+  receive_window_.stop();
 }
 
 void StreamSet::schedule(Stream& stream) {
@@ -215,6 +241,7 @@ void StreamSet::abandon() {
 void StreamSet::retire(Stream& stream) {
   scheduler_.remove(stream);
   eventful_.remove(stream);
+  send_room_.remove(stream);
   index_.erase(stream.id);
   if (!stream.is_local) remote_[kind(stream.id.is_bidirectional())].on_closed();
   streams_.erase(stream.slot);
@@ -228,7 +255,7 @@ bool StreamSet::is_consistent(const Stream& stream) const {
       stream.is_local ? local_[direction].opened() : remote_[direction].opened();
   return &streams_[stream.slot] == &stream && index_.find(stream.id) == &stream &&
          stream.id.index() < opened && stream.is_local == (stream.id.initiator() == side_) &&
-         (!stream.sends || stream.send.consistent()) &&
+         (!stream.sends || stream.send.consistent()) && send_room_.is_right(stream) &&
          (!stream.receives || stream.recv.consistent()) &&
          scheduler_.is_placed(stream, send_credit_.available()) &&
          (stream.events != 0) == eventful_.contains(stream) &&
@@ -239,20 +266,24 @@ bool StreamSet::consistent() const {
   bool each = true;
   std::size_t memory = 0;
   std::uint64_t sent = 0;
+  std::uint64_t charged = 0;
   std::uint64_t unsettled = 0;
   std::array<std::uint64_t, 2> remote_open{};
   streams_.for_each([&](const Stream& stream) {
     each = each && is_consistent(stream);
     memory += stream.send.buffer().memory() + stream.recv.buffer().memory();
     sent += stream.send.buffer().next();
+    charged += stream.charged;
     unsettled += stream.recv.unsettled();
     if (!stream.is_local) ++remote_open[kind(stream.id.is_bidirectional())];
   });
   const bool limits = local_[0].consistent() && local_[1].consistent() && remote_[0].consistent() &&
                       remote_[1].consistent() && remote_open[0] == remote_[0].open_now() &&
                       remote_open[1] == remote_[1].open_now();
-  const bool credit = recv_credit_.consistent() && sent <= send_credit_.used() &&
-                      unsettled == recv_credit_.received() - recv_credit_.consumed();
+  const RecvCredit& granted = receive_window_.credit();
+  const bool credit = receive_window_.consistent() && send_room_.consistent(charged) &&
+                      sent <= send_credit_.used() &&
+                      unsettled == granted.received() - granted.consumed();
   return each && limits && credit && streams_.consistent() && pool_.consistent() &&
          memory == pool_.in_use() && index_.size() == streams_.size() && scheduler_.consistent() &&
          eventful_.count().has_value();

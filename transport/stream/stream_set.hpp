@@ -6,7 +6,7 @@
 // polled. So a caller that does not poll keeps the peer from opening more, and nothing piles up.
 // The peer can make us hold at most: its streams within max_streams_*, bytes within the windows (a
 // chunk is at most about four times what it holds, see chunk_store.hpp), and
-// RecvBuffer::kMaxGaps ranges a stream.
+// RecvBuffer::kMaxGaps ranges a stream. What it does not take from us is bounded by SendRoom.
 #pragma once
 
 #include <array>
@@ -21,9 +21,12 @@
 #include "qpeer/transport/base/slab.hpp"
 #include "qpeer/transport/recovery/packet_writer.hpp"
 #include "qpeer/transport/recovery/sent_frame.hpp"
+#include "qpeer/transport/stream/byte_pool.hpp"
 #include "qpeer/transport/stream/chunk_pool.hpp"
 #include "qpeer/transport/stream/flow_control.hpp"
+#include "qpeer/transport/stream/receive_window.hpp"
 #include "qpeer/transport/stream/scheduler.hpp"
+#include "qpeer/transport/stream/send_room.hpp"
 #include "qpeer/transport/stream/stream.hpp"
 #include "qpeer/transport/stream/stream_index.hpp"
 #include "qpeer/transport/stream/stream_limits.hpp"
@@ -35,7 +38,8 @@ namespace qpeer::transport {
 
 class StreamSet {
  public:
-  StreamSet(Side side, const StreamConfig& config);
+  /// Without pools, credit and buffers have the bounds of the configuration alone.
+  StreamSet(Side side, const StreamConfig& config, const StreamPools& pools = {});
   ~StreamSet();
   StreamSet(const StreamSet&) = delete;
   StreamSet& operator=(const StreamSet&) = delete;
@@ -64,6 +68,8 @@ class StreamSet {
   std::optional<StreamEvent> poll_event();
   /// Whether there are streams to accept, or data to read.
   [[nodiscard]] bool has_unread() const;
+  /// The connection is over: nothing more is sent or arrives, and what arrived can be read.
+  void close();
 
   // --- the peer --------------------------------------------------------------------------------
 
@@ -101,6 +107,10 @@ class StreamSet {
   // For tests alone: what a peer can make us keep shows nowhere else.
   [[nodiscard]] std::size_t open_streams() const;
   [[nodiscard]] std::size_t buffered_bytes() const;  ///< Memory held in chunks, both directions.
+  /// Credit granted to the peer for what is not read yet, and after close() what arrived of that.
+  [[nodiscard]] std::uint64_t receive_credit() const { return receive_window_.held(); }
+  /// Written and not acknowledged.
+  [[nodiscard]] std::uint64_t send_buffered() const { return send_room_.held(); }
 
   /// Whether each stream is right and stands where it belongs, and the sums over all streams (memory,
   /// credit, places) are what their owners count. For assertions.
@@ -123,6 +133,7 @@ class StreamSet {
   [[nodiscard]] const PeerReset* find_reset(StreamId id) const;
   void post(Stream& stream, StreamEvent::Kind event);
   void refresh(Stream& stream);
+  void refresh_writers();
   void schedule(Stream& stream);
   void retire(Stream& stream);
   [[nodiscard]] bool is_consistent(const Stream& stream) const;
@@ -143,7 +154,8 @@ class StreamSet {
   LinkedQueue<Stream, &Stream::event_link> eventful_;
 
   SendCredit send_credit_;
-  RecvCredit recv_credit_;
+  SendRoom send_room_;
+  ReceiveWindow receive_window_;
   BlockedSignal data_blocked_;
   bool any_limited_ = false;             // By its own limit, since repeat_blocked().
   std::array<LocalStreams, 2> local_;    // By kind().

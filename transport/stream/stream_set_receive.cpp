@@ -57,7 +57,7 @@ void StreamSet::set_peer_parameters(const wire::TransportParameters& parameters)
 
 void StreamSet::fill_parameters(wire::TransportParameters& parameters) const {
   const std::uint64_t window = std::min(config_.stream_receive_window, kMaxVarint);
-  parameters.initial_max_data = std::min(config_.receive_window, kMaxVarint);
+  parameters.initial_max_data = receive_window_.credit().limit();
   parameters.initial_max_stream_data_bidi_local = window;
   parameters.initial_max_stream_data_bidi_remote = window;
   parameters.initial_max_stream_data_uni = window;
@@ -101,7 +101,8 @@ Result StreamSet::on_frame(const wire::StreamFrame& frame) {
   const auto stream = find_for_frame(frame.stream_id, Part::receiving, FrameType::stream);
   if (!stream) return std::unexpected(stream.error());
   if (*stream == nullptr) return {};
-  if (auto result = (*stream)->recv.on_stream(frame, recv_credit_); !result) return result;
+  if (auto result = (*stream)->recv.on_stream(frame, receive_window_.credit()); !result)
+    return result;
   refresh(**stream);
   return {};
 }
@@ -114,7 +115,8 @@ Result StreamSet::on_frame(const wire::ResetStreamFrame& frame) {
   const auto stream = find_for_frame(frame.stream_id, Part::receiving, frame.kType);
   if (!stream) return std::unexpected(stream.error());
   if (*stream == nullptr) return {};
-  if (auto result = (*stream)->recv.on_reset(frame, recv_credit_); !result) return result;
+  if (auto result = (*stream)->recv.on_reset(frame, receive_window_.credit()); !result)
+    return result;
   refresh(**stream);
   return {};
 }
@@ -136,6 +138,7 @@ Result StreamSet::on_frame(const wire::MaxDataFrame& frame) {
   if (send_credit_.available() == 0) return {};
   data_blocked_.on_unblocked();
   scheduler_.on_credit();
+  refresh_writers();
   return {};
 }
 
@@ -165,7 +168,7 @@ Result StreamSet::on_frame(const wire::MaxStreamsFrame& frame) {
 
 // RFC 9000 §4.2 [rfc9000-4.2-2]: credit does not wait for these three, but comes sooner for them.
 Result StreamSet::on_frame(const wire::DataBlockedFrame& frame) {
-  recv_credit_.on_blocked(frame.maximum_data);
+  receive_window_.credit().on_blocked(frame.maximum_data);
   return {};
 }
 

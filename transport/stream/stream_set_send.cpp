@@ -21,7 +21,7 @@ SentFrame note(FrameType type, std::uint64_t value) {
 }  // namespace
 
 bool StreamSet::has_frames() const {
-  return scheduler_.has_ready() || scheduler_.has_control() || recv_credit_.pending() ||
+  return scheduler_.has_ready() || scheduler_.has_control() || receive_window_.credit().pending() ||
          data_blocked_.pending() || remote_[0].pending() || remote_[1].pending() ||
          local_[0].blocked().pending() || local_[1].blocked().pending();
 }
@@ -51,9 +51,9 @@ void StreamSet::write_stream_control(PacketWriter& out) {
 }
 
 void StreamSet::write_credit(PacketWriter& out) {
-  if (recv_credit_.pending()) {
-    const wire::MaxDataFrame frame{recv_credit_.next_limit()};
-    if (out.write(frame, note(frame.kType, frame.maximum_data))) recv_credit_.raise();
+  if (receive_window_.credit().pending()) {
+    const wire::MaxDataFrame frame{receive_window_.next_limit()};
+    if (out.write(frame, note(frame.kType, frame.maximum_data))) receive_window_.on_told();
   }
   for (const bool bidirectional : {true, false}) {
     RemoteStreams& remote = remote_[kind(bidirectional)];
@@ -149,7 +149,7 @@ void StreamSet::on_stream_fate(Stream& stream, const SentFrame& frame, Fate fate
 void StreamSet::on_connection_lost(const SentFrame& frame) {
   switch (FrameType{frame.type}) {
     case FrameType::max_data:
-      recv_credit_.on_lost(frame.offset);
+      receive_window_.credit().on_lost(frame.offset);
       break;
     case FrameType::max_streams_bidi:
       remote_[kind(true)].on_lost(frame.offset);

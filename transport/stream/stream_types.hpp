@@ -26,11 +26,27 @@ std::string_view to_string(StreamError error);
 
 /// Limits of the streams of one connection. RFC 9000 §4.
 struct StreamConfig {
-  std::uint64_t receive_window = 16 << 20;        ///< Of the connection, bytes.
+  /// Of the connection, bytes: the most. It begins with initial_receive_window and grows to this as
+  /// data is read, where EndpointConfig::receive_credit allows it.
+  std::uint64_t receive_window = 16 << 20;
   std::uint64_t stream_receive_window = 8 << 20;  ///< Of each stream, bytes.
-  std::uint64_t max_streams_bidi = 100;           ///< Of the peer's, open at once.
-  std::uint64_t max_streams_uni = 100;            ///< The same of unidirectional ones.
-  std::size_t send_buffer = 8 << 20;              ///< Of each stream, bytes not yet acknowledged.
+  std::uint64_t initial_receive_window = 128
+                                         << 10;  ///< Of the connection, until something is read.
+  std::uint64_t max_streams_bidi = 100;          ///< Of the peer's, open at once.
+  std::uint64_t max_streams_uni = 100;           ///< The same of unidirectional ones.
+  /// Of each stream, bytes not yet acknowledged: the most. What the peer's limits do not let us send
+  /// yet is at most 128 KiB of that.
+  std::size_t send_buffer = 8 << 20;
+  /// Of all streams together, the same; half of what the limits hold up. At least send_buffer.
+  std::size_t connection_send_buffer = 16 << 20;
+};
+
+/// How many bytes of one kind the connections of an endpoint may hold together. A part of the total is
+/// kept so that each of EndpointConfig::max_connections always has some: as much as half of the total
+/// gives them, at most 64 KiB. A total that gives them less than 1 KiB is raised.
+struct PoolLimits {
+  std::uint64_t total = 1 << 30;      ///< Of all connections.
+  std::uint64_t network = 256 << 20;  ///< Of those of one network, above what each always has.
 };
 
 /// What happened to a stream, told once per change: `readable` and `writable` are edges, given

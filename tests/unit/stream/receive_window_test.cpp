@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
+#include "qpeer/transport/stream/receive_window.hpp"
+
+#include <deque>
+
+#include <gtest/gtest.h>
+
+namespace qpeer::transport::test {
+namespace {
+
+constexpr std::uint64_t kKiB = 1 << 10;
+constexpr std::uint64_t kMiB = 1 << 20;
+constexpr StreamConfig kConfig{.receive_window = 16 << 20, .initial_receive_window = 128 << 10};
+
+/// Uses up all credit and reads it, as bulk does.
+void carry(ReceiveWindow& window) {
+  RecvCredit& credit = window.credit();
+  credit.receive(credit.limit() - credit.received());
+  credit.consume(credit.received() - credit.consumed());
+  window.settle();
+  if (!credit.pending()) return;
+  const std::uint64_t limit = window.next_limit();
+  window.on_told();
+  EXPECT_EQ(credit.limit(), limit);
+  EXPECT_TRUE(window.consistent());
+}
+
+TEST(ReceiveWindow, IsAllThereWithoutAPool) {
+  ReceiveWindow window(kConfig, {});
+  EXPECT_EQ(window.credit().limit(), kConfig.receive_window);
+  carry(window);
+  EXPECT_EQ(window.credit().outstanding(), kConfig.receive_window);
+}
+
+TEST(ReceiveWindow, BeginsSmallAndGrowsWithWhatIsRead) {
+  BytePool pool({}, 1'000);
+  ReceiveWindow window(kConfig, {.pool = &pool});
+  EXPECT_EQ(window.credit().limit(), 128 * kKiB);
+  EXPECT_EQ(pool.held(), 128 * kKiB);
+  // A sender that doubles what it sends in each round trip, from ten packets on, never meets the limit.
+  std::uint64_t sent = 0;
+  for (std::uint64_t burst = 14 * kKiB; burst < 4 * kMiB; burst *= 2) {
+    ASSERT_LE(sent + burst, window.credit().limit()) << burst;
+    sent += burst;
+    window.credit().receive(burst);
+    window.credit().consume(burst);
+    window.settle();
+    if (window.credit().pending()) {
+      (void)window.next_limit();
+      window.on_told();
+    }
+    ASSERT_TRUE(window.consistent());
+    ASSERT_EQ(pool.held(), window.credit().outstanding());
+  }
+  for (int i = 0; i < 5; ++i) carry(window);
+  EXPECT_EQ(window.credit().outstanding(), kConfig.receive_window);
+}
+
+TEST(ReceiveWindow, OfOneThatNobodyReadsStaysSmall) {
+  BytePool pool({}, 1'000);
+  ReceiveWindow window(kConfig, {.pool = &pool});
+  window.credit().receive(128 * kKiB);
+  window.credit().on_blocked(128 * kKiB);
+  window.settle();
+  EXPECT_FALSE(window.credit().pending());
+  EXPECT_EQ(pool.held(), 128 * kKiB);
+}
+
+// Credit that was granted is not taken back; what is read of it is not granted again.
+TEST(ReceiveWindow, ShrinksAsItIsReadWhereThePoolIsShort) {
+  BytePool pool({.total = 32 << 20, .network = 32 << 20}, 100);
+  ReceiveWindow window(kConfig, {.pool = &pool});
+  for (int i = 0; i < 20; ++i) carry(window);
+  const std::uint64_t alone = window.credit().outstanding();
+  EXPECT_GT(alone, 3 * kMiB);
+  std::deque<ReceiveWindow> others;
+  for (PoolNetwork i = 1; i < 100; ++i) {
+    others.emplace_back(kConfig, PoolMember{.pool = &pool, .network = i});
+    for (ReceiveWindow& each : others) carry(each);
+    EXPECT_LE(pool.held(), pool.limits().total);
+    EXPECT_TRUE(pool.consistent());
+  }
+  EXPECT_EQ(window.credit().outstanding(), alone);
+  for (int i = 0; i < 20; ++i) carry(window);
+  EXPECT_LT(window.credit().outstanding(), alone / 4);
+  // With the others gone it grows again.
+  others.clear();
+  for (int i = 0; i < 20; ++i) carry(window);
+  EXPECT_GE(window.credit().outstanding(), alone);
+}
+
+TEST(ReceiveWindow, OfAFullPoolIsTheGuaranteedPartAndMoves) {
+  BytePool pool({.total = 8 << 20, .network = 0}, 100);
+  ReceiveWindow window(kConfig, {.pool = &pool});
+  EXPECT_EQ(window.credit().limit(), pool.guaranteed());
+  for (int i = 0; i < 100; ++i) carry(window);
+  EXPECT_EQ(window.credit().outstanding(), pool.guaranteed());
+  EXPECT_GT(window.credit().consumed(), 50 * pool.guaranteed());
+}
+
+TEST(ReceiveWindow, HoldsWhatArrivedWhenNothingMoreCan) {
+  BytePool pool({}, 1'000);
+  ReceiveWindow window(kConfig, {.pool = &pool});
+  window.credit().receive(1'000);
+  window.credit().consume(400);
+  window.settle();
+  window.stop();
+  EXPECT_EQ(pool.held(), 600U);
+  window.credit().consume(600);
+  window.settle();
+  EXPECT_EQ(pool.held(), 0U);
+  EXPECT_TRUE(window.consistent());
+}
+
+}  // namespace
+}  // namespace qpeer::transport::test

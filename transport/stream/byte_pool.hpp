@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
+// How many bytes of one kind the connections of an endpoint hold together: credit that they granted to
+// their peers, or data that they keep to send. Each connection has an account.
+//
+//   account    0 ... guaranteed() ... held        what lies above the guaranteed part is shared
+//   pool       accounts x guaranteed()  +  shared bytes, at most shared_limit() in all
+//
+// The guaranteed part of an account is always there. Shared bytes have three bounds: that of the pool,
+// the share of the account's network, and an eighth of what the other accounts leave: so those who are
+// busy get about the same, and something is left for those who come.
+//
+// Invariant: the shared bytes of the pool are the sum over its networks, and neither is beyond its bound.
+// So held() <= limits().total, as long as there are no more accounts than the pool was made for. An
+// account knows its network, so nothing is looked up when bytes are taken.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+
+#include "qpeer/transport/stream/linked_queue.hpp"
+#include "qpeer/transport/stream/stream_types.hpp"
+
+namespace qpeer::transport {
+
+class BytePool;
+
+/// What connections of one network share; the caller's choice.
+using PoolNetwork = std::uint64_t;
+/// What the caller knows an account by.
+using PoolOwner = std::uint32_t;
+
+/// A pool and whose account is wanted there. Without a pool nothing is bounded.
+struct PoolMember {
+  BytePool* pool = nullptr;
+  PoolNetwork network = 0;
+  PoolOwner owner = 0;
+};
+
+/// The pools of a connection's streams: of credit that it grants, and of what it keeps to send.
+struct StreamPools {
+  PoolMember receive_credit{};
+  PoolMember send_buffers{};
+};
+
+/// What one connection holds of a pool. Gives all back when it goes.
+class PoolAccount {
+ public:
+  explicit PoolAccount(const PoolMember& member);
+  ~PoolAccount();
+  PoolAccount(const PoolAccount&) = delete;
+  PoolAccount& operator=(const PoolAccount&) = delete;
+
+  [[nodiscard]] bool is_bounded() const { return pool_ != nullptr; }
+  [[nodiscard]] std::uint64_t held() const { return held_; }
+  /// How many bytes may be taken now.
+  [[nodiscard]] std::uint64_t room() const;
+  /// Whether there is room for so much that waiting for more is not worth it.
+  [[nodiscard]] bool has_room() const;
+  /// At most room().
+  void take(std::uint64_t size);
+  void give_back(std::uint64_t size);
+  /// There was no room: BytePool::next_to_wake() shall name the owner when there is.
+  void wait();
+  void stop_waiting();
+
+ private:
+  friend class BytePool;
+  void take_shared(std::uint64_t size);
+  void set_held(std::uint64_t held);
+  /// Whether neither that nor what is held now is more than the guaranteed part.
+  [[nodiscard]] bool is_own(std::uint64_t held) const;
+
+  BytePool* pool_;
+  PoolOwner owner_;
+  std::uint64_t held_ = 0;
+  std::uint64_t* network_shared_ = nullptr;
+  PoolNetwork network_;
+  QueueLink<PoolAccount> waiting_link_;
+};
+
+class BytePool {
+ public:
+  /// For so many accounts. A total that does not give each of them kLeastGuaranteed twice is raised.
+  BytePool(const PoolLimits& limits, std::size_t max_accounts);
+
+  [[nodiscard]] const PoolLimits& limits() const { return limits_; }
+  /// What each account may hold whatever the others do.
+  [[nodiscard]] std::uint64_t guaranteed() const { return guaranteed_; }
+  /// What all accounts may hold above that.
+  [[nodiscard]] std::uint64_t shared_limit() const { return shared_limit_; }
+  /// By all accounts.
+  [[nodiscard]] std::uint64_t held() const { return held_; }
+  [[nodiscard]] std::size_t accounts() const { return accounts_; }
+
+  /// The owner of an account that waits, and has room now; it waits no more. They are named in the order
+  /// in which they began to wait. Ask until there is none; nothing is missed if that is done after each
+  /// call that gives something back.
+  std::optional<PoolOwner> next_to_wake();
+
+  /// Whether the sums are right and within their bounds. For assertions.
+  [[nodiscard]] bool consistent() const;
+
+  static constexpr std::uint64_t kLeastGuaranteed = 1 << 10;
+  static constexpr std::uint64_t kMostGuaranteed = 64 << 10;
+
+ private:
+  friend class PoolAccount;
+  /// What others leave is divided by this for the bound of one account.
+  static constexpr std::uint64_t kParts = 8;
+
+  struct Network {
+    std::uint64_t shared = 0;
+    std::size_t accounts = 0;
+  };
+
+  PoolLimits limits_;
+  std::uint64_t guaranteed_;
+  std::uint64_t shared_limit_;
+  std::uint64_t wake_step_;  ///< Those who wait are looked at when so much was given back.
+  std::map<PoolNetwork, Network> networks_;
+  std::uint64_t shared_ = 0;
+  std::uint64_t held_ = 0;
+  std::size_t accounts_ = 0;
+  LinkedQueue<PoolAccount, &PoolAccount::waiting_link_> waiting_;
+  std::size_t waiting_count_ = 0;
+  std::size_t to_look_at_ = 0;    ///< Of those who wait: not looked at yet in this round.
+  std::uint64_t given_back_ = 0;  ///< Since the last round began.
+};
+
+inline bool PoolAccount::is_own(std::uint64_t held) const {
+  return pool_ != nullptr && held_ <= pool_->guaranteed_ && held <= pool_->guaranteed_;
+}
+
+inline void PoolAccount::take(std::uint64_t size) {
+  if (is_own(held_ + size)) [[likely]] {  // Most write little and have it acknowledged soon.
+    held_ += size;
+    pool_->held_ += size;
+    return;
+  }
+  take_shared(size);
+}
+
+}  // namespace qpeer::transport

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
+// How much credit a connection grants its peer for all streams together. RFC 9000 §4.1, §4.2.
+//
+// The window begins small and is kGrowth times what was read, up to its most: a sender that doubles
+// its rate each round trip does not meet it, and a peer whose data nobody reads is granted little. What
+// is granted and not read is held from the account, so the pool may allow less than that.
+//
+// Invariant: the account holds what is granted and not read; after stop(), what arrived and is not read.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "qpeer/transport/stream/byte_pool.hpp"
+#include "qpeer/transport/stream/flow_control.hpp"
+#include "qpeer/transport/stream/stream_types.hpp"
+
+namespace qpeer::transport {
+
+class ReceiveWindow {
+ public:
+  ReceiveWindow(const StreamConfig& config, const PoolMember& pool)
+      : account_(pool), most_(config.receive_window), least_(least_of(config)), credit_(initial()) {
+    account_.take(credit_.limit());
+  }
+
+  /// For the streams, which count in it what arrives and what is read; then comes settle().
+  [[nodiscard]] RecvCredit& credit() { return credit_; }
+  [[nodiscard]] const RecvCredit& credit() const { return credit_; }
+  /// Gives back what was read.
+  void settle() {
+    const std::uint64_t granted = owed();
+    if (account_.held() > granted) account_.give_back(account_.held() - granted);
+  }
+  /// The limit to tell now; on_told() follows if that was done.
+  [[nodiscard]] std::uint64_t next_limit() {
+    const std::uint64_t allowed = account_.is_bounded() ? account_.held() + account_.room() : most_;
+    credit_.set_window(std::min(wanted(), allowed));
+    return credit_.next_limit();
+  }
+  void on_told() {
+    const std::uint64_t before = credit_.limit();
+    account_.take(credit_.raise() - before);
+  }
+  /// Nothing more arrives.
+  void stop() {
+    stopped_ = true;
+    settle();
+  }
+
+  [[nodiscard]] std::uint64_t held() const { return account_.held(); }
+  /// For assertions.
+  [[nodiscard]] bool consistent() const {
+    return credit_.consistent() && account_.held() == owed() && least_ <= most_;
+  }
+
+ private:
+  static constexpr std::uint64_t kGrowth = 4;
+
+  static std::uint64_t least_of(const StreamConfig& config) {
+    return std::min(config.initial_receive_window, config.receive_window);
+  }
+  [[nodiscard]] std::uint64_t initial() const {
+    return account_.is_bounded() ? std::min(least_, account_.room()) : most_;
+  }
+  [[nodiscard]] std::uint64_t wanted() const {
+    const std::uint64_t read = std::min(credit_.consumed(), kMaxVarint / kGrowth);
+    return account_.is_bounded() ? std::min(most_, std::max(least_, kGrowth * read)) : most_;
+  }
+  [[nodiscard]] std::uint64_t owed() const {
+    return (stopped_ ? credit_.received() : credit_.limit()) - credit_.consumed();
+  }
+
+  PoolAccount account_;
+  std::uint64_t most_;
+  std::uint64_t least_;
+  RecvCredit credit_;
+  bool stopped_ = false;
+};
+
+}  // namespace qpeer::transport

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
+// How much the streams of a connection may keep to send, together and each, and which of them wait for
+// room that others must make.
+//
+//   a stream       send_buffer, of which at most kUncredited may lie beyond the peer's limits
+//   a connection   connection_send_buffer; what lies beyond the peer's limits is taken only into its
+//                  lower half, so that streams that nobody reads leave the rest to those that move
+//   an endpoint    what the account of its pool allows
+//
+// A writer that found no room waits for its own stream alone, or for the connection. The latter stand in
+// two queues, of those whose data could be sent and of those that the peer's limits hold up, and
+// poll_writable() names them in their order as there is room, one at a time. Where the pool has none the
+// account waits too.
+//
+// Invariant: what is charged to a stream is what its buffer holds; the account holds the sum.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "qpeer/transport/stream/byte_pool.hpp"
+#include "qpeer/transport/stream/linked_queue.hpp"
+#include "qpeer/transport/stream/stream.hpp"
+#include "qpeer/transport/stream/stream_types.hpp"
+
+namespace qpeer::transport {
+
+class SendRoom {
+ public:
+  /// Of what a stream holds, so much may lie beyond the peer's limits, at most.
+  static constexpr std::uint64_t kUncredited = 128 << 10;
+
+  SendRoom(const StreamConfig& config, const PoolMember& pool);
+
+  /// How many bytes the stream may hold, now that a writer has come.
+  [[nodiscard]] std::uint64_t capacity_for(const Stream& stream,
+                                           std::uint64_t connection_credit) const;
+  /// Charges what was written.
+  void on_written(Stream& stream);
+  /// Something may have changed at the stream: what it holds no more is given back. True when a writer
+  /// that waited can go on.
+  [[nodiscard]] bool settle(Stream& stream, std::uint64_t connection_credit) {
+    if (stream.send.buffer().size() == stream.charged && !stream.send.waits_for_room() &&
+        stream.room_link.queue == nullptr) [[likely]] {
+      return false;
+    }
+    return settle_changed(stream, connection_credit);
+  }
+  /// The stream is over, or nothing more is sent on it.
+  void remove(Stream& stream);
+  /// The next stream whose writer waited for the connection and can go on; null when there is none.
+  [[nodiscard]] Stream* poll_writable(std::uint64_t connection_credit) {
+    return nobody_waits() ? nullptr : poll_waiting(connection_credit);
+  }
+
+  [[nodiscard]] std::uint64_t held() const { return account_.held(); }
+  /// Whether the stream is charged what it holds, and waits only where it may. For assertions.
+  [[nodiscard]] bool is_right(const Stream& stream) const;
+  /// Whether so much is charged to all streams. For assertions.
+  [[nodiscard]] bool consistent(std::uint64_t charged) const;
+
+ private:
+  /// What holds up a writer: the connection alone, the peer's limits too, or the stream's own bounds.
+  enum class Wait : u8 { for_connection, for_lower_half, for_stream };
+  using Queue = LinkedQueue<Stream, &Stream::room_link>;
+
+  bool settle_changed(Stream& stream, std::uint64_t connection_credit);
+  Stream* poll_waiting(std::uint64_t connection_credit);
+  [[nodiscard]] bool nobody_waits() const { return waiting_[0].empty() && waiting_[1].empty(); }
+  [[nodiscard]] Wait wait_of(const Stream& stream, std::uint64_t connection_credit) const;
+  [[nodiscard]] std::uint64_t room_below(std::uint64_t bound) const;
+  [[nodiscard]] bool has_room(Wait wait);
+  [[nodiscard]] Queue& queue(Wait wait) { return waiting_[wait == Wait::for_connection ? 0 : 1]; }
+  void leave_queue(Stream& stream);
+
+  std::uint64_t of_stream_;
+  std::uint64_t of_connection_;
+  PoolAccount account_;
+  std::array<Queue, 2> waiting_;  ///< For the connection; for its lower half.
+};
+
+}  // namespace qpeer::transport
