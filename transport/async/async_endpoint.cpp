@@ -83,7 +83,19 @@ const SocketAddress& AsyncEndpoint::local_address() const { return state_->addre
 const std::vector<SocketAddress>& AsyncEndpoint::local_addresses() const {
   return state_->addresses;
 }
-transport::EndpointStats AsyncEndpoint::stats() const { return state_->machine.stats(); }
+
+void AsyncEndpoint::on_rejected_client(
+    std::move_only_function<void(const RejectedClient&)> callback) {
+  using Callback = std::move_only_function<void(const RejectedClient&)>;
+  state_->on_rejected = callback ? std::make_shared<Callback>(std::move(callback)) : nullptr;
+}
+
+transport::EndpointStats AsyncEndpoint::stats() const {
+  transport::EndpointStats out = state_->machine.stats();
+  out.rejected[static_cast<std::size_t>(transport::Rejection::full)] += state_->not_accepted;
+  return out;
+}
+io::UdpStats AsyncEndpoint::udp_stats() const { return state_->udp_stats(); }
 const io::UdpCapabilities& AsyncEndpoint::capabilities() const {
   // The kernel may refuse later what it took at first.
   if (const io::UdpSocket* socket = state_->socket()) state_->capabilities = socket->capabilities();

@@ -4,12 +4,16 @@
 //   open --> connect(address, options) --> AsyncConnection --> open_stream() --> AsyncStream
 //        --> accept()                  --> AsyncConnection --> accept_stream() --> AsyncStream
 //
-// All of it belongs to the thread of its event loop. Nothing here throws; every wait ends when its
+// An EndpointGroup is a server with several threads: an endpoint in each, all on one port.
+//
+// An endpoint and all that is of it belong to the thread of its event loop. Nothing here throws; every wait ends when its
 // task is destroyed, or with an error when the connection or the endpoint ends.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -51,9 +55,17 @@ struct ConnectFailure {
 /// One readable line.
 std::string to_string(const ConnectFailure& failure);
 
+/// A client that dialled us and got no connection.
+struct RejectedClient {
+  SocketAddress remote{};  ///< From where.
+  transport::Rejection why = transport::Rejection::other;
+  CloseReason reason = CloseReason();  ///< The same in full; a peer's words are not to be trusted.
+};
+
 namespace detail {
 
 struct EndpointState;
+class GroupMember;
 
 /// What AsyncEndpoint::connect gives to co_await. Destroying it abandons the handshake.
 class [[nodiscard]] ConnectOperation final : public Operation {
@@ -127,8 +139,16 @@ class AsyncEndpoint {
   [[nodiscard]] const SocketAddress& local_address() const;
   /// The same of all sockets: that of Options::bind, then those of more_binds.
   [[nodiscard]] const std::vector<SocketAddress>& local_addresses() const;
-  /// Counts since open(), and how many connections and handshakes there are now.
+  /// Calls `callback` for each client whose handshake failed, or for which accept() had no room. Those that a
+  /// limit of EndpointConfig turned away without a handshake are only counted: EndpointStats::rejected. It may
+  /// call anything, and destroy the endpoint. One at a time; nullptr for none.
+  void on_rejected_client(std::move_only_function<void(const RejectedClient&)> callback);
+
+  /// Counts since open(), and how many connections and handshakes there are now. `dropped` and `rejected`
+  /// say why datagrams and clients came to nothing.
   [[nodiscard]] transport::EndpointStats stats() const;
+  /// Counts of the sockets, of all together.
+  [[nodiscard]] io::UdpStats udp_stats() const;
   /// What the first socket can do, of what io::UdpOptions asked.
   [[nodiscard]] const io::UdpCapabilities& capabilities() const;
   /// Why a socket failed, if one did: all connections have ended then.
@@ -137,8 +157,65 @@ class AsyncEndpoint {
   [[nodiscard]] io::EventLoop& loop() const;
 
  private:
+  friend detail::GroupMember;
   explicit AsyncEndpoint(std::shared_ptr<detail::EndpointState> state);
   std::shared_ptr<detail::EndpointState> state_;
+};
+
+/// What an EndpointGroup is opened with.
+struct EndpointGroupOptions {
+  /// Of each endpoint, with all its limits: those of two threads let twice as much in. Where `token_key`
+  /// and `reset_key` are not given, one is drawn for all. io::UdpOptions::reuse_port is set.
+  AsyncEndpointOptions endpoint = AsyncEndpointOptions();
+  /// Threads, each with a loop and an endpoint: at most 256. 0 is one for each processor.
+  std::size_t threads = 0;
+};
+
+/// A server with several threads on one port: each has an EventLoop and an AsyncEndpoint of its own, and
+/// the system spreads new clients over them. A client stays with its thread, also when it moves to another
+/// address or a NAT moves it: what another thread receives of it is handed over. That queue is bounded; what
+/// does not fit is lost as on the way, and counted as DropReason::handover_full.
+///
+/// Threads: its own calls come from any thread but those of the group, except shut_down(), which may come from
+/// those too. `serve` runs in all threads at once, so that what it shares must be safe from any thread: a
+/// crypto::TlsContext is. All that belongs to an endpoint stays in its thread. Move-only.
+class EndpointGroup {
+ public:
+  /// What open() takes.
+  using Options = EndpointGroupOptions;
+  /// What each thread does with its endpoint; as a rule, accept() until there is no more. Called once in each
+  /// thread. When it returns in one, the whole group shuts down; so it does when it throws.
+  using Serve = std::function<Task<void>(AsyncEndpoint& endpoint)>;
+
+  /// Binds all, and starts the threads. The errors are those of AsyncEndpoint::open(), and the system's when
+  /// it has no more threads.
+  [[nodiscard]] static std::expected<EndpointGroup, std::error_code> open(const Options& options,
+                                                                          Serve serve);
+  EndpointGroup(EndpointGroup&&) noexcept = default;
+  EndpointGroup& operator=(EndpointGroup&& other) noexcept;
+  /// Closes all connections with error code 0, cancels `serve`, and waits until the threads have ended.
+  ~EndpointGroup();
+
+  /// Closes all connections with this application error and takes no more; accept() gives nullopt. What
+  /// `serve` has not ended after `limit` is cancelled. Returns at once: see wait(). The first call counts.
+  void shut_down(std::uint64_t error_code = 0, std::string_view reason = {}, Duration limit = 1s);
+  /// Blocks until all threads have ended, which follows shut_down(). Throws what left `serve`, once.
+  void wait();
+
+  /// How many threads were started.
+  [[nodiscard]] std::size_t threads() const;
+  /// As AsyncEndpoint::local_address(): the same for all.
+  [[nodiscard]] const SocketAddress& local_address() const;
+  /// As AsyncEndpoint::local_addresses().
+  [[nodiscard]] const std::vector<SocketAddress>& local_addresses() const;
+  /// As AsyncEndpoint::stats(), of each thread; `+=` adds them up. Blocks until each thread has answered.
+  [[nodiscard]] std::vector<transport::EndpointStats> stats() const;
+
+ private:
+  struct State;
+  explicit EndpointGroup(std::shared_ptr<State> state);
+  void end();
+  std::shared_ptr<State> state_;
 };
 
 }  // namespace qpeer::async

@@ -54,13 +54,29 @@ void EndpointState::handle(transport::EndpointEvent&& event) {
     known->second->on_event(std::move(*event.event));
   } else if (event.incoming && (kind == Kind::connected || kind == Kind::early_data_accepted)) {
     on_incoming(event.connection, kind == Kind::connected);
+  } else if (event.incoming && kind == Kind::closed) {
+    const CloseReason& reason = event.event->close;
+    // One that we closed was reported, or is nobody's business: we are shutting down.
+    if (reason.kind == CloseReason::Kind::local_application) return;
+    report_rejected(event.connection, transport::rejection_of(reason), reason);
   }
+}
+
+void EndpointState::report_rejected(transport::ConnectionHandle handle, transport::Rejection why,
+                                    const CloseReason& reason) {
+  const auto callback = on_rejected;
+  const transport::Connection* const connection = machine.find(handle);
+  if (!callback || connection == nullptr) return;
+  (*callback)({.remote = connection->path().remote, .why = why, .reason = reason});
 }
 
 void EndpointState::on_incoming(transport::ConnectionHandle handle, bool established) {
   if (!accepts || backlog.size() >= backlog_limit) {
     if (auto* connection = machine.edit(handle)) connection->close(io::now(), 0, "busy");
-    return;
+    if (!accepts) return;
+    ++not_accepted;
+    const CloseReason reason{.kind = CloseReason::Kind::local_application, .reason = "busy"};
+    return report_rejected(handle, transport::Rejection::full, reason);
   }
   const auto self = std::static_pointer_cast<EndpointState>(shared_from_this());
   auto connection = std::make_shared<ConnectionState>(self);

@@ -9,6 +9,7 @@
 // Or all at once: end() cancels the tasks, sends the last words, and closes the sockets.
 #pragma once
 
+#include <cstddef>
 #include <expected>
 #include <memory>
 #include <system_error>
@@ -101,6 +102,14 @@ class MachineRuntime : public Runtime {
   [[nodiscard]] const io::UdpSocket* socket() const {
     return driver_ ? &driver_->socket() : nullptr;
   }
+  /// Of all sockets together; after the end, as of then.
+  [[nodiscard]] io::UdpStats udp_stats() const {
+    io::UdpStats out = last_udp_stats_;
+    for (std::size_t i = 0; driver_ && i < driver_->sockets(); ++i) {
+      out += driver_->socket(i).stats();
+    }
+    return out;
+  }
 
  protected:
   template <class... Arguments>
@@ -167,12 +176,14 @@ class MachineRuntime : public Runtime {
     flushing_ = true;
     driver_->flush();
     flushing_ = false;
+    last_udp_stats_ = udp_stats();
     driver_.reset();
     on_drained();
     on_sockets_gone();
   }
 
   std::unique_ptr<Driver> driver_;
+  io::UdpStats last_udp_stats_;  ///< Of the driver that is gone.
 };
 
 }  // namespace qpeer::async::detail

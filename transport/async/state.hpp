@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <deque>
 #include <expected>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -133,12 +134,17 @@ struct EndpointState final : MachineRuntime<transport::Endpoint> {
   std::unordered_map<std::uint64_t, ConnectionState*> connections;
   WaitList accepting;
   bool accepts = true;
+  std::uint64_t not_accepted = 0;  ///< For want of room in the backlog.
+  /// Shared, for it may set another while it runs.
+  std::shared_ptr<std::move_only_function<void(const RejectedClient&)>> on_rejected;
 
  private:
   void handle(transport::EndpointEvent&& event) override;
   void on_sockets_gone() override;
   [[nodiscard]] CloseReason end_reason() const;
   void on_incoming(transport::ConnectionHandle handle, bool established);
+  void report_rejected(transport::ConnectionHandle handle, transport::Rejection why,
+                       const CloseReason& reason);
 };
 
 }  // namespace qpeer::async::detail

@@ -35,9 +35,10 @@ std::string_view to_string(TransportErrorCode code) {
 
 std::string_view to_string(DropReason reason) {
   static constexpr std::array<std::string_view, std::to_underlying(DropReason::count_)> kNames{
-      "malformed header", "unsupported version", "unknown connection", "too small", "too large",
-      "wrong address",    "keys unavailable",    "undecryptable",      "duplicate", "invalid token",
-      "connection limit", "rate limited",        "unexpected packet",
+      "malformed header",  "unsupported version", "unknown connection", "too small",
+      "too large",         "wrong address",       "keys unavailable",   "undecryptable",
+      "duplicate",         "invalid token",       "connection limit",   "rate limited",
+      "unexpected packet", "handover full",
   };
   const auto value = std::to_underlying(reason);
   return value < kNames.size() ? kNames[value] : "unknown";

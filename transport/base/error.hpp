@@ -76,7 +76,8 @@ enum class DropReason : std::uint8_t {
   connection_limit,
   rate_limited,
   unexpected_packet,
-  count_,  ///< How many reasons there are.
+  handover_full,  ///< The thread that it is for has too many of them: see SharedPort.
+  count_,         ///< How many reasons there are.
 };
 
 /// The reason in words, such as "keys unavailable"; a literal.

@@ -11,10 +11,14 @@
 namespace qpeer::transport {
 
 void Endpoint::Implementation::on_unknown(Instant now, ReceivedDatagram& datagram,
-                                          const wire::InvariantHeader& header) {
+                                          const wire::InvariantHeader& header,
+                                          ReceivedBy receiver) {
   const Bytes payload = datagram.payload;
   const auto token = wire::reset_token_of(payload);
   if (token && on_stateless_reset(now, datagram.path, *token)) return;
+  if (names && receiver == ReceivedBy::us) {
+    if (const auto member = other_member(header)) return hand_over(*member, datagram);
+  }
   if (!header.long_form) return on_unknown_short(now, datagram, header);
   if (!config.server_tls || shut_down) return drop(DropReason::unknown_connection);
   // RFC 9000 §14.1 [rfc9000-14.1-4], §5.2.2 [rfc9000-5.2.2-3]: small datagrams get no answer, so
@@ -34,7 +38,7 @@ void Endpoint::Implementation::on_unknown(Instant now, ReceivedDatagram& datagra
   if (initial->destination_connection_id.size() < kMinInitialDcidSize) {
     return drop(DropReason::malformed_header);
   }
-  on_initial(now, datagram, *initial);
+  on_initial(now, datagram, *initial, receiver);
 }
 
 /// Whether it ends one of our connections. RFC 9000 §10.3 [rfc9000-10.3-9], §10.3.1
@@ -66,7 +70,8 @@ bool Endpoint::Implementation::has_room_for_client(HandshakeCounts::Prefix prefi
 }
 
 void Endpoint::Implementation::on_initial(Instant now, ReceivedDatagram& datagram,
-                                          const wire::ProtectedHeader& header) {
+                                          const wire::ProtectedHeader& header,
+                                          ReceivedBy receiver) {
   ConnectionSetup setup{.side = Side::server,
                         .version = header.version,
                         .path = datagram.path,
@@ -82,14 +87,17 @@ void Endpoint::Implementation::on_initial(Instant now, ReceivedDatagram& datagra
     // RFC 9000 §5.2.2 [rfc9000-5.2.2-5].
     answers.refuse(now, datagram.path, header,
                    {TransportErrorCode::connection_refused, "too many connections"});
+    reject(Rejection::full);
     return drop(DropReason::connection_limit);
   }
   // Noise that looks like an Initial must not cost a connection.
   if (!is_authentic(header, Bytes(datagram.payload).first(header.size))) {
     return drop(DropReason::undecryptable);
   }
+  if (names && !claim(header.destination_connection_id, datagram, receiver)) return;
   spend_token(now, header.token, setup);
   Entry& entry = add_entry();
+  entry.is_claimed = names.has_value();
   entry.initial_destination = header.destination_connection_id;
   router.add(entry.initial_destination, entry.slot);
   start(entry, now, config.connection, std::move(setup));
@@ -117,9 +125,7 @@ bool Endpoint::Implementation::check_address(Instant now, const Path& path,
   if (config.retry == RetryPolicy::never || (config.retry == RetryPolicy::under_load && !loaded)) {
     return true;
   }
-  std::array<u8, kCidSize> id{};
-  random.fill_public(id);
-  if (answers.retry(now, path, header, address_tokens, ConnectionId(id))) {
+  if (answers.retry(now, path, header, address_tokens, new_id())) {
     ++stats.retries_sent;
   } else {
     drop(DropReason::rate_limited);
@@ -155,18 +161,30 @@ bool Endpoint::Implementation::is_good_new_token(Instant now, const Path& path,
                                                  const wire::ProtectedHeader& header) {
   const auto version = address_tokens.open_new_token(now, path.remote, header.token);
   // RFC 9369 §5 [rfc9369-5-2]; RFC 9000 §8.1.4 [rfc9000-8.1.4-8].
-  return version && *version == header.version &&
-         used_new_tokens.look(now, crypto::AddressTokens::id_of(header.token)) ==
-             UsedTokens::Use::first;
+  if (!version || *version != header.version) return false;
+  const std::uint64_t id = crypto::AddressTokens::id_of(header.token);
+  if (config.shared_port) return config.shared_port->port->is_unused_token(now, id);
+  return used_new_tokens.look(now, id) == UsedTokens::Use::first;
 }
 
 /// The client is let in, so its token is spent: on whoever shows it again it proves nothing.
 /// RFC 9000 §8.1.4 [rfc9000-8.1.4-6].
-void Endpoint::Implementation::spend_token(Instant now, Bytes token, const ConnectionSetup& setup) {
+void Endpoint::Implementation::spend_token(Instant now, Bytes token, ConnectionSetup& setup) {
   if (!setup.address_validated) return;
-  UsedTokens& used = setup.retried ? used_retry_tokens : used_new_tokens;
-  used.use(now, crypto::AddressTokens::id_of(token));
-  if (!setup.retried) ++stats.tokens_accepted;
+  const std::uint64_t id = crypto::AddressTokens::id_of(token);
+  if (setup.retried) {
+    // Its ID names us, so that no other endpoint of the port takes it.
+    used_retry_tokens.use(now, id);
+    return;
+  }
+  if (config.shared_port) {
+    // Another endpoint may have taken it since it was looked at.
+    setup.address_validated = config.shared_port->port->use_token(now, id);
+    if (!setup.address_validated) return;
+  } else {
+    used_new_tokens.use(now, id);
+  }
+  ++stats.tokens_accepted;
 }
 
 /// Opens a copy of the Initial with the keys that its connection ID gives.

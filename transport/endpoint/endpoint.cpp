@@ -78,11 +78,23 @@ Endpoint::Implementation::Implementation(EndpointConfig configuration, crypto::K
       router(source),
       answers(factory, source, config.stateless_answers_per_second),
       receive_credit(config.receive_credit, config.max_connections),
-      send_buffers(config.send_buffers, config.max_connections) {}
+      send_buffers(config.send_buffers, config.max_connections) {
+  if (config.shared_port) names.emplace(factory, *config.shared_port);
+}
+
+Endpoint::Implementation::~Implementation() {
+  for (const auto& entry : entries) {
+    if (entry) release_claim(*entry);
+  }
+}
+
+ConnectionId Endpoint::Implementation::new_id() {
+  return names ? names->make(random) : random_id(random, kCidSize);
+}
 
 ConnectionId Endpoint::Implementation::Entry::issue() {
   for (;;) {
-    const ConnectionId id = random_id(owner.random, kCidSize);
+    const ConnectionId id = owner.new_id();
     if (owner.router.add(id, slot)) return id;
   }
 }
@@ -141,6 +153,7 @@ void Endpoint::Implementation::reap(Slot slot) {
   }
   end_handshake(entry);
   router.remove(entry.initial_destination, slot);
+  release_claim(entry);
   deadlines.set(slot, kNever);
   if (entry.keeps_unread && entry.connection->has_unread()) {
     if (!std::exchange(entry.is_kept, true)) {
@@ -271,25 +284,34 @@ void Endpoint::release(ConnectionHandle handle) {
   impl_->touch(*entry);
 }
 
-void Endpoint::on_datagram(Instant now, ReceivedDatagram datagram) {
-  Implementation& impl = *impl_;
-  ++impl.stats.datagrams_received;
-  const auto header = wire::InvariantHeader::decode(datagram.payload, Implementation::kCidSize);
-  if (!header) return impl.drop(DropReason::malformed_header);
-  if (const auto slot = impl.route(*header, datagram.path.remote)) {
-    ConnectionMachine& connection = *impl.entries[*slot]->connection;
+void Endpoint::Implementation::on_datagram(Instant now, ReceivedDatagram& datagram,
+                                           ReceivedBy receiver) {
+  const auto header = wire::InvariantHeader::decode(datagram.payload, kCidSize);
+  if (!header) return drop(DropReason::malformed_header);
+  if (const auto slot = route(*header, datagram.path.remote)) {
+    ConnectionMachine& connection = *entries[*slot]->connection;
     // RFC 9000 §10.3.1 [rfc9000-10.3.1-2]: what nothing of opens may be a reset that happens to begin
     // with an ID of ours. Its token is read before the bytes are decrypted in place.
     const auto token = wire::reset_token_of(datagram.payload);
     const std::uint64_t opened_before = connection.packets_received();
     connection.on_datagram(now, datagram);
-    impl.touch(*impl.entries[*slot]);
+    touch(*entries[*slot]);
     if (token && connection.packets_received() == opened_before) {
-      impl.on_stateless_reset(now, datagram.path, *token);
+      on_stateless_reset(now, datagram.path, *token);
     }
     return;
   }
-  impl.on_unknown(now, datagram, *header);
+  on_unknown(now, datagram, *header, receiver);
+}
+
+void Endpoint::on_datagram(Instant now, ReceivedDatagram datagram) {
+  ++impl_->stats.datagrams_received;
+  impl_->on_datagram(now, datagram, Implementation::ReceivedBy::us);
+}
+
+void Endpoint::on_handed_over(Instant now, ReceivedDatagram datagram) {
+  ++impl_->stats.taken_over;
+  impl_->on_datagram(now, datagram, Implementation::ReceivedBy::another);
 }
 
 std::optional<Transmit> Endpoint::poll_transmit(Instant now, TransmitBuffer& out) {
@@ -344,8 +366,14 @@ std::optional<EndpointEvent> Endpoint::poll_event() {
       impl.end_handshake(entry);
     }
     entry.closed_emitted = event->kind == ConnectionEvent::Kind::closed;
-    // One that ended before it was complete drains without counting against newcomers.
-    if (entry.closed_emitted) impl.end_handshake(entry);
+    if (entry.closed_emitted) {
+      if (entry.incoming && entry.in_handshake &&
+          event->close.kind != CloseReason::Kind::local_application) {
+        impl.reject(rejection_of(event->close));
+      }
+      // One that ended before it was complete drains without counting against newcomers.
+      impl.end_handshake(entry);
+    }
     return EndpointEvent{
         .connection = impl.handle_of(slot), .incoming = entry.incoming, .event = std::move(event)};
   }

@@ -4,6 +4,8 @@
 // stateless reset. RFC 9000 §5.2, §6, §8.1, §10.3.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <expected>
 #include <memory>
@@ -16,6 +18,7 @@
 #include "qpeer/crypto/keys.hpp"
 #include "qpeer/crypto/tls_session.hpp"
 #include "qpeer/transport/base/datagram.hpp"
+#include "qpeer/transport/base/ids.hpp"
 #include "qpeer/transport/base/random.hpp"
 #include "qpeer/transport/connection/config.hpp"
 #include "qpeer/transport/connection/connection.hpp"
@@ -30,6 +33,39 @@ struct ConnectionHandle {
 
 /// When to make a client prove its address before any state is kept. RFC 9000 §8.1.2.
 enum class RetryPolicy : u8 { never, always, under_load };
+
+/// What the endpoints of one UDP port have in common, each in a thread of its own: by it a datagram that the
+/// operating system gave to the wrong one finds the right one. Called by each of them in its thread, so
+/// that all calls must be safe from any thread. Only a datagram of no connection of ours leads to one.
+class SharedPort {
+ public:
+  virtual ~SharedPort() = default;
+  /// A copy goes to the endpoint of that number, which gets it by Endpoint::on_handed_over(). False when
+  /// there is no room, or no such endpoint.
+  virtual bool hand_over(std::size_t member, const ReceivedDatagram& datagram) = 0;
+  /// Who serves the client whose first datagrams go to this ID, which it chose.
+  [[nodiscard]] virtual std::optional<std::size_t> find(const ConnectionId& id) = 0;
+  /// `member` serves it from now on, unless another does. Returns who does.
+  virtual std::size_t claim(const ConnectionId& id, std::size_t member) = 0;
+  /// `member` no longer serves it.
+  virtual void release(const ConnectionId& id, std::size_t member) = 0;
+  /// Whether a NEW_TOKEN token of this AddressTokens::id_of() was used at none of the endpoints.
+  [[nodiscard]] virtual bool is_unused_token(Instant now, std::uint64_t id) = 0;
+  /// The same, and it is used now.
+  virtual bool use_token(Instant now, std::uint64_t id) = 0;
+};
+
+/// One of the endpoints of a port. All of a port have the same `port`, `count` and `id_key`, and the same
+/// EndpointConfig::token_key and reset_key.
+struct SharedPortMember {
+  /// The most endpoints of a port.
+  static constexpr std::size_t kMaxCount = 256;
+  std::shared_ptr<SharedPort> port{};  ///< Needed.
+  std::size_t index = 0;               ///< Our number, below `count`.
+  std::size_t count = 1;               ///< How many there are.
+  /// Hides in our connection IDs which endpoint they are of. A secret.
+  std::array<u8, 32> id_key{};
+};
 
 /// What an Endpoint is made with.
 struct EndpointConfig {
@@ -70,6 +106,9 @@ struct EndpointConfig {
   crypto::ResetTokens::Key reset_key{};
   /// Stateless answers a second at most (resets, Version Negotiations, Retries), each kind.
   std::uint32_t stateless_answers_per_second = 10'000;
+  /// Of a server, when several endpoints share its port: see async::EndpointGroup, which fills it in.
+  /// All limits above are of each endpoint.
+  std::optional<SharedPortMember> shared_port{};
 };
 
 /// What a connection is dialled with.
@@ -114,21 +153,45 @@ struct EndpointEvent {
   std::optional<ConnectionEvent> event{};  ///< What; nullopt with `drained`.
 };
 
+/// Why a client that dialled us got no connection.
+enum class Rejection : u8 {
+  full,             ///< A limit of EndpointConfig, or of those that wait for accept().
+  no_certificate,   ///< It showed none where one is asked for.
+  bad_certificate,  ///< We do not trust the one that it showed: of another CA, expired, not its own.
+  server_not_trusted,       ///< It does not trust the one that we showed.
+  no_application_protocol,  ///< ALPN: it speaks none of ours.
+  timed_out,                ///< It did not go on.
+  other,                    ///< It gave up, or broke the protocol.
+  count_,                   ///< How many reasons there are.
+};
+/// The reason in words, such as "no certificate"; a literal.
+std::string_view to_string(Rejection rejection);
+/// What the end of a handshake means, as the server sees it.
+[[nodiscard]] Rejection rejection_of(const CloseReason& reason);
+/// How many clients were rejected, by Rejection.
+using RejectionCounts = std::array<std::uint64_t, static_cast<std::size_t>(Rejection::count_)>;
+
 /// Figures of an endpoint, since it was made.
 struct EndpointStats {
   DropCounts dropped{};                         ///< Datagrams of no connection, and packets of any.
   std::uint64_t datagrams_received = 0;         ///< All that on_datagram() was given.
   std::uint64_t accepted = 0;                   ///< Connections begun for clients.
   std::uint64_t connected = 0;                  ///< Handshakes complete, in both directions.
+  RejectionCounts rejected{};                   ///< Clients that got no connection.
   std::uint64_t retries_sent = 0;               ///< RFC 9000 §8.1.2.
   std::uint64_t tokens_accepted = 0;            ///< Of NEW_TOKEN frames.
   std::uint64_t version_negotiations_sent = 0;  ///< RFC 9000 §6.
   std::uint64_t stateless_resets_sent = 0;      ///< RFC 9000 §10.3.
+  std::uint64_t handed_over = 0;                ///< Datagrams, to others of the SharedPort.
+  std::uint64_t taken_over = 0;                 ///< Datagrams, from others: on_handed_over().
   std::size_t connections = 0;                  ///< Now.
   std::size_t handshakes = 0;                   ///< Of clients, in flight now.
   std::size_t attempts = 0;                     ///< Handshakes of our own, in flight now.
   std::uint64_t receive_credit = 0;  ///< Granted by all connections and not read, bytes, now.
   std::uint64_t send_buffered = 0;   ///< Written to all and not acknowledged, bytes, now.
+
+  /// The figures of both together.
+  EndpointStats& operator+=(const EndpointStats& other);
 };
 
 /// A Machine. Single-threaded. `keys` and `random` must outlive it.
@@ -159,6 +222,8 @@ class Endpoint {
 
   /// A datagram has arrived. Its bytes are changed, and not needed after the call.
   void on_datagram(Instant now, ReceivedDatagram datagram);
+  /// The same for one that another endpoint of our SharedPort received, and handed over.
+  void on_handed_over(Instant now, ReceivedDatagram datagram);
   /// Fills `out` with the next datagrams to send; nullopt when there are none now. The caller sends
   /// them and may then use the storage again. Each connection gets its turn.
   std::optional<Transmit> poll_transmit(Instant now, TransmitBuffer& out);

@@ -28,6 +28,10 @@ bool Endpoint::Implementation::consistent() const {
     if (!entries[slot]) continue;
     const Entry& entry = *entries[slot];
     if (entry.slot != slot || !entry.connection || !entry.connection->consistent()) return false;
+    if (entry.is_claimed && (!names || config.shared_port->port->find(entry.initial_destination) !=
+                                           std::optional(names->self()))) {
+      return false;
+    }
     ++open;
     if (entry.incoming) ++incoming;
     if (entry.incoming && entry.in_handshake) ++in_handshake;

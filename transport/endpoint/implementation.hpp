@@ -19,6 +19,7 @@
 #include "qpeer/transport/base/deadline_heap.hpp"
 #include "qpeer/transport/base/ring.hpp"
 #include "qpeer/transport/connection/connection_machine.hpp"
+#include "qpeer/transport/endpoint/cid_names.hpp"
 #include "qpeer/transport/endpoint/cid_router.hpp"
 #include "qpeer/transport/endpoint/endpoint.hpp"
 #include "qpeer/transport/endpoint/handshake_counts.hpp"
@@ -32,7 +33,7 @@ struct Endpoint::Implementation {
   using Slot = CidRouter::Slot;
 
   /// The length of every connection ID that we issue.
-  static constexpr std::size_t kCidSize = 8;
+  static constexpr std::size_t kCidSize = CidNames::kSize;
   /// RFC 9000 §7.2 [rfc9000-7.2-1]: the least that a client may draw for its server.
   static constexpr std::size_t kMinInitialDcidSize = 8;
 
@@ -72,6 +73,7 @@ struct Endpoint::Implementation {
     bool awaits_events = false;
     bool keeps_unread = false;  ///< See Endpoint::keep_unread().
     bool is_kept = false;       ///< Has drained, and stays.
+    bool is_claimed = false;    ///< The SharedPort knows `initial_destination` for ours.
     /// The client's first choice: routed to us for life, so that a late copy of its first datagram
     /// makes no second connection.
     ConnectionId initial_destination;
@@ -80,8 +82,15 @@ struct Endpoint::Implementation {
   };
 
   Implementation(EndpointConfig config, crypto::KeyFactory& keys, Random& random);
+  ~Implementation();
+  Implementation(const Implementation&) = delete;
+  Implementation& operator=(const Implementation&) = delete;
 
   // endpoint.cpp
+  /// Who received a datagram: we, who may hand it over, or another endpoint of the SharedPort.
+  enum class ReceivedBy : u8 { us, another };
+  void on_datagram(Instant now, ReceivedDatagram& datagram, ReceivedBy receiver);
+  [[nodiscard]] ConnectionId new_id();
   Entry& add_entry();
   void start(Entry& entry, Instant now, const ConnectionConfig& config, ConnectionSetup setup);
   void touch(Entry& entry);
@@ -100,24 +109,34 @@ struct Endpoint::Implementation {
   [[nodiscard]] std::optional<Slot> route(const wire::InvariantHeader& header,
                                           const SocketAddress& remote) const;
   void drop(DropReason reason) { ++stats.dropped[static_cast<std::size_t>(reason)]; }
+  void reject(Rejection reason) { ++stats.rejected[static_cast<std::size_t>(reason)]; }
 
   [[nodiscard]] bool is_live(Slot slot) const { return slot < entries.size() && entries[slot]; }
 
   // accept.cpp: datagrams that no connection knows.
-  void on_unknown(Instant now, ReceivedDatagram& datagram, const wire::InvariantHeader& header);
+  void on_unknown(Instant now, ReceivedDatagram& datagram, const wire::InvariantHeader& header,
+                  ReceivedBy receiver);
   bool on_stateless_reset(Instant now, const Path& path, const StatelessResetToken& token);
   void on_unknown_short(Instant now, const ReceivedDatagram& datagram,
                         const wire::InvariantHeader& header);
   [[nodiscard]] bool has_room_for_client(HandshakeCounts::Prefix prefix) const;
-  void on_initial(Instant now, ReceivedDatagram& datagram, const wire::ProtectedHeader& header);
+  void on_initial(Instant now, ReceivedDatagram& datagram, const wire::ProtectedHeader& header,
+                  ReceivedBy receiver);
   bool check_address(Instant now, const Path& path, const wire::ProtectedHeader& header,
                      ConnectionSetup& setup);
   bool check_retry_token(Instant now, const Path& path, const wire::ProtectedHeader& header,
                          ConnectionSetup& setup);
   [[nodiscard]] bool is_good_new_token(Instant now, const Path& path,
                                        const wire::ProtectedHeader& header);
-  void spend_token(Instant now, Bytes token, const ConnectionSetup& setup);
+  void spend_token(Instant now, Bytes token, ConnectionSetup& setup);
   [[nodiscard]] bool is_authentic(const wire::ProtectedHeader& header, Bytes packet);
+
+  // shared_port.cpp: where several endpoints share our port.
+  [[nodiscard]] std::optional<std::size_t> other_member(const wire::InvariantHeader& header) const;
+  [[nodiscard]] bool claim(const ConnectionId& initial_destination,
+                           const ReceivedDatagram& datagram, ReceivedBy receiver);
+  void hand_over(std::size_t member, const ReceivedDatagram& datagram);
+  void release_claim(Entry& entry);
 
   EndpointConfig config;
   crypto::KeyFactory& keys;
@@ -130,6 +149,7 @@ struct Endpoint::Implementation {
   UsedTokens used_retry_tokens;
   UsedTokens used_new_tokens;
   CidRouter router;
+  std::optional<CidNames> names;  ///< Where several endpoints share our port.
   /// The connection whose datagrams have no connection ID: they are known by their address.
   std::optional<Slot> zero_length;
   StatelessAnswers answers;

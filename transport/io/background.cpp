@@ -1,19 +1,15 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 #include "qpeer/transport/io/background.hpp"
 
-#include <pthread.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
-#include <csignal>
 #include <cstdint>
-#include <system_error>
-#include <thread>
 #include <utility>
 
-#include "qpeer/transport/io/finally.hpp"
+#include "qpeer/transport/io/thread.hpp"
 
 namespace qpeer::io {
 namespace {
@@ -36,19 +32,10 @@ struct Signal {
   std::atomic<bool> raised = false;  // What the thread wrote is seen by who sees this.
 };
 
-// Starts a thread in which no signal is handled.
-bool start_thread(std::move_only_function<void()> body) {
-  sigset_t all{};
-  sigset_t before{};
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  const Finally finally([&] { ::pthread_sigmask(SIG_SETMASK, &before, nullptr); });
-  try {
-    std::thread(std::move(body)).detach();
-  } catch (const std::system_error&) {
-    return false;
-  }
-  return true;
+bool start_detached(std::move_only_function<void()> body) {
+  auto thread = start_thread(std::move(body));
+  if (thread) thread->detach();
+  return thread.has_value();
 }
 
 }  // namespace
@@ -80,7 +67,7 @@ Background::Background(EventLoop& loop, std::move_only_function<void()> work,
   bool started = false;
   if (watch) {
     state->watch = std::move(*watch);
-    started = start_thread([shared, signal = state->signal] {
+    started = start_detached([shared, signal = state->signal] {
       std::exchange(*shared, nullptr)();
       signal->raise();
     });

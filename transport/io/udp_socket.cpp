@@ -105,6 +105,21 @@ std::expected<UdpSocket, std::error_code> UdpSocket::bind(const SocketAddress& a
   return out;
 }
 
+UdpStats& UdpStats::operator+=(const UdpStats& other) {
+  datagrams_sent += other.datagrams_sent;
+  bytes_sent += other.bytes_sent;
+  send_calls += other.send_calls;
+  send_blocked += other.send_blocked;
+  datagrams_lost += other.datagrams_lost;
+  datagrams_received += other.datagrams_received;
+  bytes_received += other.bytes_received;
+  receive_calls += other.receive_calls;
+  receive_errors += other.receive_errors;
+  truncated += other.truncated;
+  if (other.last_send_error) last_send_error = other.last_send_error;
+  return *this;
+}
+
 UdpSocket::UdpSocket(UdpSocket&& other) noexcept
     : local_(other.local_),
       capabilities_(other.capabilities_),

@@ -60,6 +60,9 @@ struct UdpStats {
   std::uint64_t receive_errors = 0;      ///< Transient errors of receive calls.
   std::uint64_t truncated = 0;           ///< Received trains that did not fit; they are dropped.
   std::error_code last_send_error;       ///< Why the latest datagram was lost.
+
+  /// The counts of both together; the error is that of `other` where it has one.
+  UdpStats& operator+=(const UdpStats& other);
 };
 
 /// What one region of the slab holds after a receive: datagrams of `segment_size` bytes each, the

@@ -79,6 +79,8 @@ using async::Channel;
 using async::client_tls;
 using async::ConnectFailure;
 using async::ConnectionInfo;
+using async::EndpointGroup;
+using async::EndpointGroupOptions;
 using async::Event;
 using async::in_background;
 using async::run;

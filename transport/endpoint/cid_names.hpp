@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
+// Connection IDs that name the endpoint which issued them, among those that share a UDP port. Only who
+// has the key sees the name: to all others an ID is as random as without one. RFC 9000 §5.1.
+//
+//   48 bits | 16 bits
+//   random  | the member's number, xor what AES makes of the random bits
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+
+#include "qpeer/crypto/keys.hpp"
+#include "qpeer/transport/base/bytes.hpp"
+#include "qpeer/transport/base/ids.hpp"
+#include "qpeer/transport/base/random.hpp"
+#include "qpeer/transport/endpoint/endpoint.hpp"
+
+namespace qpeer::transport {
+
+class CidNames {
+ public:
+  /// The length of each ID.
+  static constexpr std::size_t kSize = 8;
+
+  CidNames(crypto::KeyFactory& keys, const SharedPortMember& member);
+
+  /// A new ID that names us. RFC 9000 §5.1 [rfc9000-5.1-1]: others see no link between two of them.
+  [[nodiscard]] ConnectionId make(Random& random) const;
+  /// Whom it names; nullopt when it names nobody. One that a peer made up names somebody by chance, with a
+  /// probability of members / 65,536.
+  [[nodiscard]] std::optional<std::size_t> member_of(Bytes id) const;
+  /// Our own number.
+  [[nodiscard]] std::size_t self() const { return self_; }
+
+ private:
+  static constexpr std::size_t kRandomSize = 6;
+  [[nodiscard]] std::uint16_t mask_of(Bytes id) const;
+
+  std::size_t self_;
+  std::size_t members_;
+  std::unique_ptr<crypto::HeaderProtection> cipher_;  ///< AES of one block, and nothing else.
+};
+
+}  // namespace qpeer::transport

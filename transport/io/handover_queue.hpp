@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
+// Datagrams on their way from the threads that received them to the thread of the loop that they are for.
+//
+//   add() by any thread --> filling --swap, by a posted call--> emptying --> the receiver, in its loop
+//
+// Bounded, with a lock that is held for the copy of one datagram or for the swap. Nothing is allocated
+// after the construction.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "qpeer/transport/base/bytes.hpp"
+#include "qpeer/transport/base/datagram.hpp"
+#include "qpeer/transport/io/event_loop.hpp"
+
+namespace qpeer::io {
+
+/// Must outlive the loop that attach() is given.
+class HandoverQueue {
+ public:
+  /// The most that wait, of each kind: what goes beyond is refused.
+  static constexpr std::size_t kMaxDatagrams = 1'024;
+  static constexpr std::size_t kMaxBytes = 1 << 20;
+  /// Called in the loop's thread. The bytes are lent for the call, and may be changed.
+  using Receiver = std::move_only_function<void(Instant now, const ReceivedDatagram&)>;
+
+  HandoverQueue();
+  HandoverQueue(const HandoverQueue&) = delete;
+  HandoverQueue& operator=(const HandoverQueue&) = delete;
+
+  /// From now on datagrams are taken, and given to `receiver`. Once; in the loop's thread.
+  void attach(EventLoop& loop, Receiver receiver);
+  /// From now on none is taken, and those that wait are gone. In the loop's thread, not from within the
+  /// receiver.
+  void detach();
+
+  /// Copies the datagram, and wakes the loop. False when there is no room, or nobody is attached. Any thread.
+  bool add(const ReceivedDatagram& datagram);
+
+ private:
+  struct Item {
+    Path path;
+    Ecn ecn = Ecn::not_ect;
+    std::size_t offset = 0;
+    std::size_t size = 0;
+  };
+  struct Batch {
+    std::vector<Item> items;
+    std::unique_ptr<u8[]> bytes;
+    std::size_t used = 0;
+    void clear();
+  };
+  void deliver();
+
+  std::mutex mutex_;  ///< Guards the next three.
+  Batch filling_;
+  EventLoop* loop_ = nullptr;
+  bool is_posted_ = false;  ///< A call of deliver() is on its way.
+  Batch emptying_;          ///< Of the loop's thread, as is the receiver.
+  Receiver receiver_;
+};
+
+}  // namespace qpeer::io
