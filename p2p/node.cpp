@@ -307,6 +307,8 @@ NodeStats Node::stats() const {
           .candidates_learned = node.known.learned()};
 }
 
+transport::EndpointStats Node::endpoint_stats() const { return impl_->ports.stats(); }
+
 bool Node::consistent() const { return impl_->consistent(); }
 
 bool Node::Implementation::consistent() const {

@@ -30,6 +30,7 @@
 #include "qpeer/p2p/trust.hpp"
 #include "qpeer/transport/base/datagram.hpp"
 #include "qpeer/transport/base/random.hpp"
+#include "qpeer/transport/endpoint/endpoint.hpp"
 
 namespace qpeer::p2p {
 
@@ -158,6 +159,8 @@ class Node {
   [[nodiscard]] Role role() const;
   /// Figures, as of now.
   [[nodiscard]] NodeStats stats() const;
+  /// Figures of the transport below, of both ports: datagrams that were dropped, peers that were rejected.
+  [[nodiscard]] transport::EndpointStats endpoint_stats() const;
   /// Whether what it holds agrees with itself, between two calls. For tests: it looks at everything.
   [[nodiscard]] bool consistent() const;
 

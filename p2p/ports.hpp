@@ -78,6 +78,13 @@ class Ports final : public ConnectionSource {
     return event.has_value();
   }
 
+  /// Of both together.
+  [[nodiscard]] transport::EndpointStats stats() const {
+    transport::EndpointStats out = first_.stats();
+    if (probe_) out += probe_->stats();
+    return out;
+  }
+
   void shut_down(Instant now, ErrorCode code, std::string_view reason);
   [[nodiscard]] bool is_idle() const { return first_.idle() && (!probe_ || probe_->idle()); }
   /// Whether both endpoints agree with themselves. For assertions.

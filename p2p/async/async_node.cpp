@@ -99,6 +99,10 @@ std::optional<SocketAddress> AsyncPeer::own_address() const {
 std::vector<LinkInfo> AsyncPeer::links() const { return state_->machine.links(); }
 const cache::BootstrapCache& AsyncPeer::cache() const { return state_->machine.cache(); }
 NodeStats AsyncPeer::stats() const { return state_->machine.stats(); }
+transport::EndpointStats AsyncPeer::endpoint_stats() const {
+  return state_->machine.endpoint_stats();
+}
+io::UdpStats AsyncPeer::udp_stats() const { return state_->udp_stats(); }
 std::error_code AsyncPeer::error() const { return state_->error(); }
 io::EventLoop& AsyncPeer::loop() const { return state_->loop; }
 

@@ -36,7 +36,9 @@
 #include "qpeer/transport/async/waiting.hpp"
 #include "qpeer/transport/base/address.hpp"
 #include "qpeer/transport/base/config_error.hpp"
+#include "qpeer/transport/endpoint/endpoint.hpp"
 #include "qpeer/transport/io/event_loop.hpp"
+#include "qpeer/transport/io/udp_socket.hpp"
 
 namespace qpeer::p2p {
 
@@ -91,6 +93,10 @@ class AsyncPeer {
   [[nodiscard]] const cache::BootstrapCache& cache() const;
   /// Figures, as of now.
   [[nodiscard]] NodeStats stats() const;
+  /// Figures of the transport below: datagrams that were dropped, peers that were rejected.
+  [[nodiscard]] transport::EndpointStats endpoint_stats() const;
+  /// Counts of the sockets, of all together.
+  [[nodiscard]] io::UdpStats udp_stats() const;
   /// Why the socket failed, if it did: all has ended then.
   [[nodiscard]] std::error_code error() const;
   /// The loop that it was started with.
