@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // qpeer-perf server: answers, and tells what each connection cost.
+#include <atomic>
 #include <utility>
 
 #include "qpeer/bench/perf/perf.hpp"
@@ -11,12 +12,15 @@ namespace {
 struct ServerOptions : CommonOptions {
   bool once = false;
   bool quiet = false;
+  std::uint64_t threads = 1;
 };
 
+/// Of all threads.
 struct Server {
   const ServerOptions& options;
-  AsyncEndpoint endpoint;
-  std::size_t served = 0;
+  EventLoop& main;  ///< Which prints.
+  std::atomic<std::size_t> served = 0;
+  bool is_stopped = false;  ///< By a signal; of the main thread.
 };
 
 Task<void> answer(AsyncStream stream, std::uint64_t& received, std::uint64_t& sent) {
@@ -42,7 +46,7 @@ Task<void> answer(AsyncStream stream, std::uint64_t& received, std::uint64_t& se
   (void)stream.finish();
 }
 
-Task<void> serve_connection(Server& server, AsyncConnection connection) {
+Task<void> serve_connection(Server& server, AsyncEndpoint& endpoint, AsyncConnection connection) {
   const Instant begin = io::now();
   const double cpu_begin = cpu_seconds();
   std::uint64_t received = 0;
@@ -61,22 +65,27 @@ Task<void> serve_connection(Server& server, AsyncConnection connection) {
     result.add("cpu_seconds", cpu_seconds() - cpu_begin, 3);
     result.add("bytes_received", static_cast<double>(received), 0);
     result.add("bytes_sent", static_cast<double>(sent), 0);
-    result.add_transport(server.endpoint, connection, server.options);
-    result.print(server.options.json);
+    result.add_transport(endpoint, connection, server.options);
+    server.main.post(
+        [result = std::move(result), json = server.options.json] { result.print(json); });
   }
-  if (server.options.once) auto closing = server.endpoint.shut_down();
+  if (server.options.once) auto closing = endpoint.shut_down();
 }
 
-Task<int> serve(Server& server) {
+/// One thread's work.
+Task<void> serve(Server& server, AsyncEndpoint& endpoint) {
   TaskGroup connections;
   for (;;) {
-    auto connection = co_await server.endpoint.accept();
+    auto connection = co_await endpoint.accept();
     if (!connection) break;
-    connections.spawn(serve_connection(server, std::move(*connection)));
+    connections.spawn(serve_connection(server, endpoint, std::move(*connection)));
   }
   co_await connections.join();
-  co_await server.endpoint.shut_down();
-  co_return server.served > 0 ? cli::kSuccess : cli::kFailure;
+}
+
+Task<int> wait_for_end(EventLoop& loop, EndpointGroup& group, const Server& server) {
+  co_await in_background(loop, [&group] { group.wait(); });
+  co_return server.is_stopped || server.served > 0 ? cli::kSuccess : cli::kFailure;
 }
 
 }  // namespace
@@ -88,6 +97,8 @@ int server_command(std::span<char* const> words) {
   options.declare(arguments);
   options.transport.declare_retry(arguments);
   arguments.toggle("--once", options.once, "end with the first connection");
+  arguments.number("--threads", "N", options.threads, 1, transport::SharedPortMember::kMaxCount,
+                   "so many, each with a loop and an endpoint on the port (default: 1)");
   arguments.toggle("--quiet", options.quiet, "do not tell what was served");
   if (const auto status = arguments.parse(words)) return *status;
 
@@ -96,23 +107,29 @@ int server_command(std::span<char* const> words) {
   auto tls = options.tls(true);
   if (!tls) return arguments.misuse(to_string(tls.error()));
   EventLoop loop;
-  AsyncEndpointOptions settings{.bind = bind->with_port(options.port),
-                                .socket = options.transport.socket(),
-                                .backlog = 10'000};
-  settings.endpoint.server_tls = std::move(*tls);
-  settings.endpoint.connection = options.connection();
-  settings.endpoint.retry = options.transport.retry;
-  const std::string where = settings.bind.to_string();
-  auto endpoint = AsyncEndpoint::open(loop, settings);
-  if (!endpoint) {
-    cli::complain("qpeer-perf: cannot listen on {}: {}", where, endpoint.error().message());
+  EndpointGroupOptions settings{.threads = options.threads};
+  settings.endpoint.bind = bind->with_port(options.port);
+  settings.endpoint.socket = options.transport.socket();
+  settings.endpoint.backlog = 10'000;
+  settings.endpoint.endpoint.server_tls = std::move(*tls);
+  settings.endpoint.endpoint.connection = options.connection();
+  settings.endpoint.endpoint.retry = options.transport.retry;
+  Server server{.options = options, .main = loop};
+  auto group = EndpointGroup::open(
+      settings, [&server](AsyncEndpoint& endpoint) { return serve(server, endpoint); });
+  if (!group) {
+    cli::complain("qpeer-perf: cannot listen on {}: {}", settings.endpoint.bind.to_string(),
+                  group.error().message());
     return cli::kFailure;
   }
   if (!options.quiet && !options.json) {
-    cli::say("listening on {}", endpoint->local_address().to_string());
+    cli::say("listening on {}", group->local_address().to_string());
   }
-  Server server{.options = options, .endpoint = std::move(*endpoint)};
-  return cli::run_program(loop, serve(server), cli::kSuccess);
+  // The first signal ends the threads, the second one does not wait for them.
+  return cli::run_program(loop, wait_for_end(loop, *group, server), [&] {
+    server.is_stopped = true;
+    group->shut_down();
+  });
 }
 
 }  // namespace qpeer::perf
