@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 #include "qpeer/transport/async/port_members.hpp"
 
+#include <array>
+
+#include "qpeer/transport/endpoint/handshake_counts.hpp"
+
 namespace qpeer::async::detail {
 
 using Use = transport::UsedTokens::Use;
@@ -9,12 +13,16 @@ PortMembers::PortMembers(std::size_t count, const transport::EndpointConfig& con
     : new_clients_(random),
       used_tokens_(config.new_token_lifetime, config.used_token_memory / 2 * count) {
   for (std::size_t i = 0; i < count; ++i) {
-    queues_.push_back(std::make_unique<io::HandoverQueue>());
+    std::array<u8, 8> seed{};
+    random.fill_private(seed);
+    queues_.push_back(std::make_unique<io::HandoverQueue>(Reader(seed).u64()));
   }
 }
 
 bool PortMembers::hand_over(std::size_t member, const ReceivedDatagram& datagram) {
-  return member < queues_.size() && queues_[member]->add(datagram);
+  return member < queues_.size() &&
+         queues_[member]->add(datagram,
+                              transport::HandshakeCounts::prefix_of(datagram.path.remote));
 }
 
 std::optional<std::size_t> PortMembers::find(const ConnectionId& id) {

@@ -82,12 +82,6 @@ Endpoint::Implementation::Implementation(EndpointConfig configuration, crypto::K
   if (config.shared_port) names.emplace(factory, *config.shared_port);
 }
 
-Endpoint::Implementation::~Implementation() {
-  for (const auto& entry : entries) {
-    if (entry) release_claim(*entry);
-  }
-}
-
 ConnectionId Endpoint::Implementation::new_id() {
   return names ? names->make(random) : random_id(random, kCidSize);
 }
@@ -309,11 +303,6 @@ void Endpoint::on_datagram(Instant now, ReceivedDatagram datagram) {
   impl_->on_datagram(now, datagram, Implementation::ReceivedBy::us);
 }
 
-void Endpoint::on_handed_over(Instant now, ReceivedDatagram datagram) {
-  ++impl_->stats.taken_over;
-  impl_->on_datagram(now, datagram, Implementation::ReceivedBy::another);
-}
-
 std::optional<Transmit> Endpoint::poll_transmit(Instant now, TransmitBuffer& out) {
   Implementation& impl = *impl_;
   if (auto answer = impl.answers.poll_transmit(out)) {
@@ -413,15 +402,5 @@ void Endpoint::shut_down(Instant now, std::uint64_t error_code, std::string_view
 }
 
 bool Endpoint::idle() const { return impl_->open_entries == impl_->kept_entries; }
-
-EndpointStats Endpoint::stats() const {
-  EndpointStats out = impl_->stats;
-  out.connections = impl_->open_entries;
-  out.receive_credit = impl_->receive_credit.held();
-  out.send_buffered = impl_->send_buffers.held();
-  out.handshakes = impl_->handshakes.total();
-  out.attempts = impl_->attempts;
-  return out;
-}
 
 }  // namespace qpeer::transport

@@ -2,7 +2,7 @@
 // The figures of an Endpoint, and whom it rejected for what. RFC 9001 §4.8; RFC 8446 §6.
 #include <utility>
 
-#include "qpeer/transport/endpoint/endpoint.hpp"
+#include "qpeer/transport/endpoint/implementation.hpp"
 
 namespace qpeer::transport {
 namespace {
@@ -70,6 +70,16 @@ EndpointStats& EndpointStats::operator+=(const EndpointStats& other) {
   receive_credit += other.receive_credit;
   send_buffered += other.send_buffered;
   return *this;
+}
+
+EndpointStats Endpoint::stats() const {
+  EndpointStats out = impl_->stats;
+  out.connections = impl_->open_entries;
+  out.receive_credit = impl_->receive_credit.held();
+  out.send_buffered = impl_->send_buffers.held();
+  out.handshakes = impl_->handshakes.total();
+  out.attempts = impl_->attempts;
+  return out;
 }
 
 }  // namespace qpeer::transport

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Datagrams that the operating system gave to us, and that are for another endpoint on our port: those of a
 // client that moved. RFC 9000 §5.2, §9.
+#include <utility>
+
 #include "qpeer/transport/endpoint/implementation.hpp"
 
 namespace qpeer::transport {
@@ -39,9 +41,20 @@ void Endpoint::Implementation::hand_over(std::size_t member, const ReceivedDatag
   ++stats.handed_over;
 }
 
+Endpoint::Implementation::~Implementation() {
+  for (const auto& entry : entries) {
+    if (entry) release_claim(*entry);
+  }
+}
+
 void Endpoint::Implementation::release_claim(Entry& entry) {
   if (!std::exchange(entry.is_claimed, false)) return;
   config.shared_port->port->release(entry.initial_destination, names->self());
+}
+
+void Endpoint::on_handed_over(Instant now, ReceivedDatagram datagram) {
+  ++impl_->stats.taken_over;
+  impl_->on_datagram(now, datagram, Implementation::ReceivedBy::another);
 }
 
 }  // namespace qpeer::transport

@@ -7,7 +7,7 @@
 
 namespace qpeer::io {
 
-HandoverQueue::HandoverQueue() {
+HandoverQueue::HandoverQueue(std::uint64_t seed) : seed_(seed | 1) {
   for (Batch* const batch : {&filling_, &emptying_}) {
     batch->items.reserve(kMaxDatagrams);
     batch->bytes = std::make_unique_for_overwrite<u8[]>(kMaxBytes);
@@ -16,7 +16,17 @@ HandoverQueue::HandoverQueue() {
 
 void HandoverQueue::Batch::clear() {
   items.clear();
-  used = 0;
+  used = {};
+  by_network.fill({});
+}
+
+bool HandoverQueue::Usage::has_room(std::size_t size, std::size_t share) const {
+  return datagrams < kMaxDatagrams / share && size <= kMaxBytes / share - bytes;
+}
+
+void HandoverQueue::Usage::add(std::size_t size) {
+  ++datagrams;
+  bytes += static_cast<std::uint32_t>(size);
 }
 
 void HandoverQueue::attach(EventLoop& loop, Receiver receiver) {
@@ -34,18 +44,20 @@ void HandoverQueue::detach() {
   receiver_ = nullptr;
 }
 
-bool HandoverQueue::add(const ReceivedDatagram& datagram) {
+bool HandoverQueue::add(const ReceivedDatagram& datagram, std::uint64_t network) {
+  const std::size_t size = datagram.payload.size();
   const std::scoped_lock lock(mutex_);
-  if (loop_ == nullptr || filling_.items.size() == kMaxDatagrams ||
-      datagram.payload.size() > kMaxBytes - filling_.used) {
+  Usage& of_network = filling_.by_network[network * seed_ >> 56];
+  if (loop_ == nullptr || !filling_.used.has_room(size, 1) ||
+      !of_network.has_room(size, kNetworkShare)) {
     return false;
   }
-  copy(datagram.payload, {filling_.bytes.get() + filling_.used, datagram.payload.size()});
-  filling_.items.push_back({.path = datagram.path,
-                            .ecn = datagram.ecn,
-                            .offset = filling_.used,
-                            .size = datagram.payload.size()});
-  filling_.used += datagram.payload.size();
+  const std::size_t offset = filling_.used.bytes;
+  copy(datagram.payload, {filling_.bytes.get() + offset, size});
+  filling_.items.push_back(
+      {.path = datagram.path, .ecn = datagram.ecn, .offset = offset, .size = size});
+  filling_.used.add(size);
+  of_network.add(size);
   // Under the lock, so that the loop is still there: detach() comes before its end.
   if (!std::exchange(is_posted_, true)) loop_->post([this] { deliver(); });
   return true;

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -26,10 +27,13 @@ class HandoverQueue {
   /// The most that wait, of each kind: what goes beyond is refused.
   static constexpr std::size_t kMaxDatagrams = 1'024;
   static constexpr std::size_t kMaxBytes = 1 << 20;
+  /// Of which the datagrams of one network have this part.
+  static constexpr std::size_t kNetworkShare = 4;
   /// Called in the loop's thread. The bytes are lent for the call, and may be changed.
   using Receiver = std::move_only_function<void(Instant now, const ReceivedDatagram&)>;
 
-  HandoverQueue();
+  /// `seed` is random: nobody outside can choose networks that share their part.
+  explicit HandoverQueue(std::uint64_t seed);
   HandoverQueue(const HandoverQueue&) = delete;
   HandoverQueue& operator=(const HandoverQueue&) = delete;
 
@@ -39,8 +43,9 @@ class HandoverQueue {
   /// receiver.
   void detach();
 
-  /// Copies the datagram, and wakes the loop. False when there is no room, or nobody is attached. Any thread.
-  bool add(const ReceivedDatagram& datagram);
+  /// Copies the datagram, which came from that network, and wakes the loop. False when there is no room, or
+  /// nobody is attached. Any thread.
+  bool add(const ReceivedDatagram& datagram, std::uint64_t network);
 
  private:
   struct Item {
@@ -49,14 +54,23 @@ class HandoverQueue {
     std::size_t offset = 0;
     std::size_t size = 0;
   };
+  struct Usage {
+    std::uint32_t datagrams = 0;
+    std::uint32_t bytes = 0;
+    /// Whether one of `size` bytes more stays within a `share`-th of the bounds.
+    [[nodiscard]] bool has_room(std::size_t size, std::size_t share) const;
+    void add(std::size_t size);
+  };
   struct Batch {
     std::vector<Item> items;
     std::unique_ptr<u8[]> bytes;
-    std::size_t used = 0;
+    Usage used;
+    std::array<Usage, 256> by_network;  ///< Few networks have one place in common.
     void clear();
   };
   void deliver();
 
+  std::uint64_t seed_;
   std::mutex mutex_;  ///< Guards the next three.
   Batch filling_;
   EventLoop* loop_ = nullptr;

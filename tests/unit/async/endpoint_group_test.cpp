@@ -131,7 +131,6 @@ TEST_P(EndpointGroupTest, AllClientsThatMoveAreFollowed) {
   EXPECT_EQ(moved, kClients);
   const auto total = sum(group->stats());
   EXPECT_EQ(total.accepted, std::uint64_t{kClients});
-  EXPECT_GE(total.handed_over, total.taken_over);
   EXPECT_EQ(total.taken_over > 0, GetParam() > 1) << "nobody came to another thread: no test";
   EXPECT_EQ(total.dropped[std::size_t(DropReason::handover_full)], 0U);
 }

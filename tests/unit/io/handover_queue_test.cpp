@@ -14,6 +14,7 @@
 namespace qpeer::io {
 namespace {
 
+constexpr std::uint64_t kSeed = 0x9e3779b97f4a7c15;
 const Path kPath{.local = SocketAddress::loopback4(1), .remote = SocketAddress::loopback4(2)};
 
 ReceivedDatagram datagram(std::vector<u8>& bytes) {
@@ -22,7 +23,7 @@ ReceivedDatagram datagram(std::vector<u8>& bytes) {
 
 TEST(HandoverQueue, GivesWhatAnotherThreadAddedInItsOrderAndWakesTheLoop) {
   constexpr int kCount = 500;
-  HandoverQueue queue;
+  HandoverQueue queue(kSeed);
   EventLoop loop;
   int received = 0;
   queue.attach(loop, [&](Instant now, const ReceivedDatagram& in) {
@@ -35,7 +36,7 @@ TEST(HandoverQueue, GivesWhatAnotherThreadAddedInItsOrderAndWakesTheLoop) {
   std::thread other([&] {
     for (int i = 0; i < kCount; ++i) {
       std::vector<u8> bytes{static_cast<u8>(i / 256), static_cast<u8>(i % 256)};
-      EXPECT_TRUE(queue.add(datagram(bytes)));
+      EXPECT_TRUE(queue.add(datagram(bytes), static_cast<std::uint64_t>(i)));
     }
   });
   EXPECT_TRUE(loop.run_until([&] { return received == kCount; }, now() + test::kLong));
@@ -44,36 +45,59 @@ TEST(HandoverQueue, GivesWhatAnotherThreadAddedInItsOrderAndWakesTheLoop) {
 }
 
 TEST(HandoverQueue, RefusesWhatIsBeyondItsBoundsUntilItWasEmptied) {
-  HandoverQueue queue;
+  HandoverQueue queue(kSeed);
   EventLoop loop;
   std::size_t received = 0;
   queue.attach(loop, [&](Instant, const ReceivedDatagram&) { ++received; });
   std::vector<u8> small(1);
   for (int round = 0; round < 3; ++round) {
     received = 0;
-    for (std::size_t i = 0; i < HandoverQueue::kMaxDatagrams; ++i) {
-      EXPECT_TRUE(queue.add(datagram(small)));
+    std::size_t added = 0;
+    for (std::uint64_t i = 0; i < 2 * HandoverQueue::kMaxDatagrams; ++i) {
+      added += queue.add(datagram(small), i) ? 1 : 0;
     }
-    EXPECT_FALSE(queue.add(datagram(small)));
+    EXPECT_EQ(added, HandoverQueue::kMaxDatagrams);
     loop.poll();
     EXPECT_EQ(received, HandoverQueue::kMaxDatagrams);
   }
-  std::vector<u8> large(HandoverQueue::kMaxBytes / 4);
-  for (int i = 0; i < 4; ++i) EXPECT_TRUE(queue.add(datagram(large)));
-  EXPECT_FALSE(queue.add(datagram(small)));
+  std::vector<u8> large(HandoverQueue::kMaxBytes / 64);
+  std::size_t added = 0;
+  for (std::uint64_t i = 0; i < 128; ++i) added += queue.add(datagram(large), i) ? 1 : 0;
+  EXPECT_EQ(added, 64U);
+  queue.detach();
+}
+
+TEST(HandoverQueue, OneNetworkHasItsPartOfTheRoom) {
+  HandoverQueue queue(kSeed);
+  EventLoop loop;
+  queue.attach(loop, [&](Instant, const ReceivedDatagram&) {});
+  std::vector<u8> small(1);
+  for (int round = 0; round < 2; ++round) {
+    std::size_t added = 0;
+    for (std::size_t i = 0; i < HandoverQueue::kMaxDatagrams; ++i) {
+      added += queue.add(datagram(small), 1) ? 1 : 0;
+    }
+    EXPECT_EQ(added, HandoverQueue::kMaxDatagrams / HandoverQueue::kNetworkShare);
+    EXPECT_TRUE(queue.add(datagram(small), 2));
+    loop.poll();
+  }
+  std::vector<u8> large(HandoverQueue::kMaxBytes / 16);
+  for (int i = 0; i < 4; ++i) EXPECT_TRUE(queue.add(datagram(large), 1));
+  EXPECT_FALSE(queue.add(datagram(small), 1));
+  EXPECT_TRUE(queue.add(datagram(large), 2));
   queue.detach();
 }
 
 TEST(HandoverQueue, TakesNothingBeforeAndAfterItsLoop) {
-  HandoverQueue queue;
+  HandoverQueue queue(kSeed);
   std::vector<u8> bytes(1);
-  EXPECT_FALSE(queue.add(datagram(bytes)));
+  EXPECT_FALSE(queue.add(datagram(bytes), 0));
   EventLoop loop;
   int received = 0;
   queue.attach(loop, [&](Instant, const ReceivedDatagram&) { ++received; });
-  EXPECT_TRUE(queue.add(datagram(bytes)));
+  EXPECT_TRUE(queue.add(datagram(bytes), 0));
   queue.detach();
-  EXPECT_FALSE(queue.add(datagram(bytes)));
+  EXPECT_FALSE(queue.add(datagram(bytes), 0));
   loop.poll();
   EXPECT_EQ(received, 0);
 }
