@@ -228,11 +228,14 @@ void add_caches(Corpus& corpus) {
 void add_control(Corpus& corpus) {
   using namespace qpeer::p2p;
   Introduction hello{.role = Role::node, .nonce = {1, 2, 3}};
+  hello.instance = 0x0102'0304'0506'0708;
+  Introduction older = hello;
   Introduction newer = hello;
   Introduction newest = hello;
   hello.advertised.push_back(SocketAddress::ipv4({5, 6, 7, 8}, 443));
   hello.advertised.push_back(SocketAddress::ipv6({0x2a, 1}, 4433));
   hello.advertised.push_back(SocketAddress::ipv4({0, 0, 0, 0}, 443));
+  older.minor = 0;
   newer.minor = kProtocolMinor + 1;
   newest.major = kProtocolMajor + 1;
   Peers peers;
@@ -241,7 +244,7 @@ void add_control(Corpus& corpus) {
   }
   Input all{2};
   for (const ControlMessage& message : std::initializer_list<ControlMessage>{
-           Introduction{}, hello, newer, newest, Proof{.nonce = {4, 5}}, VerdictMessage{},
+           Introduction{}, hello, older, newer, newest, Proof{.nonce = {4, 5}}, VerdictMessage{},
            VerdictMessage{.verdict = p2p::Verdict::refused, .address = hello.advertised[0]},
            PeersRequest{.max = 70'000}, peers}) {
     Input storage(kMaxControlMessage);

@@ -83,6 +83,7 @@ Introduction Introduction::decode(Reader& in) {
   out.nonce = decode_nonce(in);
   out.max_message_size = in.varint();
   decode_list(in, out.advertised, decode_address);
+  if (out.has_instance()) out.instance = in.u64();
   if (out.minor > kProtocolMinor) in.rest();
   expect_end(in);
   return out;
@@ -92,7 +93,7 @@ std::size_t Introduction::body_size() const {
   std::size_t size = varint_size(major) + varint_size(minor) + 2 + nonce.size() +
                      varint_size(max_message_size) + 1;
   for (const SocketAddress& address : advertised) size += address_size(address);
-  return size;
+  return size + (has_instance() ? sizeof(instance) : 0);
 }
 
 void Introduction::encode(Writer& out) const {
@@ -105,6 +106,7 @@ void Introduction::encode(Writer& out) const {
   out.varint(max_message_size);
   out.byte(static_cast<u8>(advertised.size()));
   for (const SocketAddress& address : advertised) encode_address(out, address);
+  if (has_instance()) out.u64(instance);
 }
 
 Proof Proof::decode(Reader& in) {

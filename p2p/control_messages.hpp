@@ -3,7 +3,7 @@
 //
 //   message           varint type | varint length of the body | body
 //   1 Introduction    varint major | varint minor | u8 role | u8 purpose | nonce (16) |
-//                     varint max message size | addresses
+//                     varint max message size | addresses | from minor 1 on: u64 instance
 //                     addresses: u8 count | count x address
 //   2 Proof           nonce (16)
 //   3 Verdict         u8 verdict | the address that was tried, or nothing
@@ -59,9 +59,12 @@ struct Introduction {
   /// The longest message, request or answer that it takes; what is longer is not sent.
   std::uint64_t max_message_size = kMaxVarint;
   AdvertisedAddresses advertised{};
+  /// Which process of its key the sender is: see PeerKey. Not told by a minor below kMinorOfInstance.
+  std::uint64_t instance = 0;
 
   /// Of another major only the version is meant: its body is not read, and nothing else is set.
   [[nodiscard]] constexpr bool is_ours() const { return major == kProtocolMajor; }
+  [[nodiscard]] constexpr bool has_instance() const { return minor >= kMinorOfInstance; }
 
   static Introduction decode(Reader& in);
   [[nodiscard]] std::size_t body_size() const;

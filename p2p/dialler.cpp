@@ -2,6 +2,7 @@
 #include "qpeer/p2p/dialler.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace qpeer::p2p {
@@ -65,12 +66,20 @@ void Dialler::introduce_early(PeerConnection& connection) {
   introduce(connection);
 }
 
+// Not zero, which would say that we tell none.
+std::uint64_t Dialler::draw_instance(Random& random) {
+  std::array<u8, 8> bytes{};
+  random.fill_private(bytes);
+  return std::max<std::uint64_t>(Reader(bytes).u64(), 1);
+}
+
 void Dialler::introduce(PeerConnection& connection) {
   Introduction message{.role = config_.role,
                        .purpose = connection.purpose,
                        .nonce = {},
                        .max_message_size = config_.max_message_size,
-                       .advertised = {}};
+                       .advertised = {},
+                       .instance = instance_};
   if (config_.role == Role::node) {
     for (const SocketAddress& address : config_.advertised) message.advertised.push_back(address);
     if (config_.advertised.empty() && config_.listen_port != 0) {

@@ -5,6 +5,7 @@
 // anybody after shut_down(), nor hearsay that KnownNodes does not admit. A ticket is shown once.
 #pragma once
 
+#include <cstdint>
 #include <expected>
 #include <string>
 
@@ -23,7 +24,8 @@ class Dialler {
         random_(random),
         source_(source),
         connections_(connections),
-        known_(known) {}
+        known_(known),
+        instance_(draw_instance(random)) {}
 
   /// The connection, or why there is none. Without a probe port the first one is used.
   [[nodiscard]] std::expected<ConnectionSlot, std::string> dial(Instant now,
@@ -37,6 +39,7 @@ class Dialler {
   void shut_down() { shutting_down_ = true; }
 
  private:
+  [[nodiscard]] static std::uint64_t draw_instance(Random& random);
   void introduce_early(PeerConnection& connection);
 
   const NodeConfig& config_;
@@ -45,6 +48,7 @@ class Dialler {
   ConnectionSource& source_;
   ConnectionTable& connections_;
   KnownNodes& known_;
+  std::uint64_t instance_;  ///< Ours: see PeerKey.
   bool shutting_down_ = false;
 };
 

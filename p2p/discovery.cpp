@@ -59,11 +59,11 @@ void Discovery::continue_bootstrap(Instant now) {
   while (const auto index = plan_ ? plan_->next(now) : std::nullopt) {
     const Candidate& candidate = plan_->candidates()[*index];
     const Peer* known = candidate.id ? peers_.find(*candidate.id) : nullptr;
-    if (known != nullptr && known->up && known->role == Role::client) {
+    if (known != nullptr && known->up && known->role == Role::client && known->instance == 0) {
       plan_->on_failed(now, *index, "it is with us as a client");
       continue;
     }
-    if (known != nullptr && known->up) {
+    if (known != nullptr && known->up && known->role == Role::node) {
       plan_->on_won(*index);
       return end_bootstrap(now, known);
     }
@@ -270,7 +270,11 @@ void Discovery::ask_for_peers(Instant now) {
 }
 
 bool Discovery::is_unlinked(const Candidate& candidate) const {
-  return !candidate.id || (peers_.find(*candidate.id) == nullptr && !dialler_.is_us(*candidate.id));
+  if (!candidate.id) return true;
+  const Peer* peer = peers_.find(*candidate.id);
+  // A client may have the key of a node.
+  const bool unlinked = peer == nullptr || (peer->role == Role::client && peer->instance != 0);
+  return unlinked && !dialler_.is_us(*candidate.id);
 }
 
 bool Discovery::consistent() const {

@@ -41,7 +41,7 @@ struct TransportClosed {
 struct ConnectionEnded {
   ConnectionSlot connection = kNoSlot;
   ConnectionEnd end = ConnectionEnd();
-  std::optional<PeerId> missed_by{};  ///< Whose link it was a direction of.
+  std::optional<PeerKey> missed_by{};  ///< Whose link it was a direction of.
   bool had_owner = false;
 };
 /// Application data may flow on the connection.
@@ -54,11 +54,11 @@ struct StreamsLost {
 };
 /// A connection that the peer dialled became a direction of its link, and it must be reachable.
 struct InboundAttached {
-  PeerId peer{};
+  PeerKey peer{};
 };
 /// A connection that we dialled became a direction of the peer's link.
 struct OutboundAttached {
-  PeerId peer{};
+  PeerKey peer{};
 };
 /// It is open.
 struct OutboundOpened {
@@ -66,20 +66,20 @@ struct OutboundOpened {
 };
 /// The last connection that we dialled is gone, and the peer's are still there.
 struct OutboundLost {
-  PeerId peer{};
+  PeerKey peer{};
 };
 /// We reached the peer, without its help unless `helped`.
 struct PeerDialled {
-  PeerId peer{};
+  PeerKey peer{};
   bool helped = false;
 };
 /// The peer proved that it can be reached.
 struct DialBackProved {
-  PeerId peer{};
+  PeerKey peer{};
 };
 /// The link is up, or has another direction than before.
 struct LinkReady {
-  PeerId peer{};
+  PeerKey peer{};
 };
 /// A link was up and is not any more.
 struct LinkWentDown {
@@ -91,19 +91,31 @@ struct LinkWentDown {
 };
 /// The peer is to be dialled again.
 struct RetryDue {
-  PeerId peer{};
+  PeerKey peer{};
 };
 /// The peer came in another role: what waited for it has failed.
 struct RoleChanged {
-  PeerId peer{};
+  PeerKey peer{};
+};
+/// Another process of the peer's key has the place of the one that was there and had no connection left.
+struct InstanceReplaced {
+  PeerKey peer{};
+};
+/// Another process of the peer's key is linked, and this one is to go.
+struct InstanceRefused {
+  PeerKey peer{};
+};
+/// The peer waited for the place of another process of its key, and that is gone.
+struct PlaceFree {
+  PeerKey peer{};
 };
 /// There is no way to the peer any more, and none is being made.
 struct LinkAbandoned {
-  PeerId peer{};
+  PeerKey peer{};
 };
 /// The peer may have nothing left that keeps it: it is erased if so.
 struct PeerUnused {
-  PeerId peer{};
+  PeerKey peer{};
 };
 
 /// LinkUp and LinkDown are for the application, in their turn: what a link carried ends before the
@@ -112,7 +124,7 @@ using OwnerEvent =
     std::variant<ControlReadable, TransportClosed, ConnectionEnded, ConnectionOpened, StreamsLost,
                  InboundAttached, OutboundAttached, OutboundOpened, OutboundLost, PeerDialled,
                  DialBackProved, LinkUp, LinkReady, LinkDown, LinkWentDown, RetryDue, RoleChanged,
-                 LinkAbandoned, PeerUnused>;
+                 InstanceReplaced, InstanceRefused, PlaceFree, LinkAbandoned, PeerUnused>;
 
 /// Both queues are in the order in which things happened. So an event that names a connection comes
 /// before the ConnectionEnded with which that is erased.

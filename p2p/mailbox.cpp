@@ -82,13 +82,18 @@ void Mailbox::fail_waiting(const PeerId& peer, PeerError error) {
   for (const OperationId id : std::deque(at->second.waiting)) fail(id, error);
 }
 
-void Mailbox::on_peer_erased(const PeerId& peer) {
+void Mailbox::on_node_gone(const PeerId& peer) {
   fail_waiting(peer, PeerError::link_lost);
-  if (const auto at = queues_.find(peer); at != queues_.end()) {
-    // No LinkDown comes for a link that was never up: the next call of those who wait says why.
-    if (at->second.was_full) queue_.emit(Writable{.peer = peer});
-    queues_.erase(at);
+  const auto at = queues_.find(peer);
+  // No LinkDown comes for a link that was never up: the next call of those who wait says why.
+  if (at != queues_.end() && std::exchange(at->second.was_full, false)) {
+    queue_.emit(Writable{.peer = peer});
   }
+}
+
+void Mailbox::on_peer_erased(const PeerId& peer) {
+  on_node_gone(peer);
+  queues_.erase(peer);
   paused_.erase(peer);
   short_of_outbox_.erase(peer);
 }
@@ -104,8 +109,13 @@ void Mailbox::shut_down() {
 bool Mailbox::is_sending() const {
   return std::ranges::any_of(transfers_, [&](const auto& one) {
     const Transfer& transfer = one.second;
+    if (!transfer.sending) return false;
+    if (transfer.connection != kNoSlot) {  // Perhaps of another process than the id names.
+      const PeerSlot owner = connections_[transfer.connection].owner;
+      return owner != kNoSlot && peers_.has(owner) && peers_[owner].up;
+    }
     const Peer* peer = std::as_const(peers_).find(transfer.peer);
-    return transfer.sending && peer != nullptr && peer->up;
+    return peer != nullptr && peer->up;
   });
 }
 

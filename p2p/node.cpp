@@ -184,15 +184,17 @@ void Node::connect(Instant now, const Candidate& candidate) {
 void Node::disconnect(Instant now, const PeerId& id) {
   Implementation& node = *impl_;
   node.now = now;
-  Peer* peer = node.peers.find(id);
-  if (peer == nullptr) return;
-  node.reachability.cancel(now, *peer);
-  node.peers.close_directions(now, *peer, ErrorCode::not_needed, "");
+  const std::vector<PeerSlot> instances = node.peers.instances(id);
+  if (instances.empty()) return;
+  for (const PeerSlot slot : instances) {
+    node.reachability.cancel(now, node.peers[slot]);
+    node.peers.close_directions(now, node.peers[slot], ErrorCode::not_needed, "");
+  }
   node.connections.for_each([&](PeerConnection& connection) {
     if (!connection.dialled || connection.owner != kNoSlot || connection.candidate.id != id) return;
     node.peers.close(now, connection, ErrorCode::not_needed, "");
   });
-  node.peers.give_up(*peer);
+  for (const PeerSlot slot : instances) node.peers.give_up(node.peers[slot]);
   node.work_off();
 }
 
@@ -215,7 +217,8 @@ LinkInfo Node::Implementation::info_of(const Peer& peer) {
                .up = peer.up,
                .we_dialled = peer.we_dialled,
                .up_since = peer.up_since};
-  const ConnectionSlot slot = peers.best_connection(peer.id);
+  out.further = !peers.is_named(peer);
+  const ConnectionSlot slot = peers.best_connection(peer);
   if (slot == kNoSlot) return out;
   if (const auto* connection = std::as_const(connections).transport(connections[slot])) {
     out.cipher_suite = connection->cipher_suite();
@@ -245,7 +248,8 @@ std::expected<void, PeerError> Node::Implementation::ping(const PeerId& peer) {
 // What waits for an answer on a connection that ended waits for one on that which is left. It was
 // counted when it was asked for.
 void Node::Implementation::move_pings(const PeerConnection& from) {
-  const ConnectionSlot slot = from.pings.empty() ? kNoSlot : peers.best_connection(from.peer);
+  const Peer* const peer = from.pings.empty() ? nullptr : peers.find(from.key());
+  const ConnectionSlot slot = peer == nullptr ? kNoSlot : peers.best_connection(*peer);
   transport::Connection* const transport = slot == kNoSlot ? nullptr : connections.transport(slot);
   if (transport == nullptr) return;
   for (const Instant asked_at : from.pings) {

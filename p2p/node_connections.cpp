@@ -154,6 +154,7 @@ void Node::Implementation::on_streams_opened(PeerConnection& connection, bool bi
 void Node::Implementation::on_pong(PeerConnection& connection) {
   if (std::exchange(connection.liveness_check_pending, false)) {
     connections.set_deadline(connection, kNever);
+    if (connection.owner != kNoSlot) peers.on_alive(peers[connection.owner]);
   }
   if (connection.pings.empty()) return;
   queue.emit(Pong{.peer = connection.peer, .round_trip = now - connection.pings.front()});

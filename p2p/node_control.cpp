@@ -72,7 +72,7 @@ void Node::Implementation::on_introduced_by_acceptor(PeerConnection& connection)
     return violate(connection, ErrorCode::role_violation, "only nodes accept connections");
   }
   if (connection.dial_back_for != kNoSlot) {
-    return reachability.on_dial_back_introduced(connection);
+    return reachability.on_dial_back_introduced(now, connection);
   }
   if (connection.purpose == Purpose::link &&
       connection.control.peer_introduction()->purpose != Purpose::link) {
@@ -80,11 +80,11 @@ void Node::Implementation::on_introduced_by_acceptor(PeerConnection& connection)
     connection.turned_away = true;
     return connections.set_deadline(connection, now + config.introduction_timeout);
   }
-  Peer* before = peers.find(connection.peer);
+  Peer* before = peers.find(connection.key());
   // What the peer itself has opened on its way to us proves nothing.
   const bool helped = (before != nullptr && !before->inbound.empty()) ||
                       visitors.came_before(now, connection.remote, connection.began);
-  if (!helped) {
+  if (!helped && !is_contested(connection)) {
     known.on_reached(now, connection, connections.transport(connection), cache::Evidence::dialled);
   }
   const bool linked = before != nullptr && before->has_outbound();
@@ -96,16 +96,24 @@ void Node::Implementation::on_introduced_by_acceptor(PeerConnection& connection)
     return peers.close(now, connection, ErrorCode::not_needed, "that is all",
                        "there is a link already");
   }
-  Peer* peer = peers.admit(now, connection.peer, Role::node);
+  Peer* peer = peers.admit(now, connection.key(), Role::node);
   if (peer == nullptr) {
     return peers.close(now, connection, ErrorCode::too_many_links, "too many links",
                        "we have too many links");
   }
   // After what a change of its role brings about.
-  queue.post(PeerDialled{.peer = peer->id, .helped = helped});
+  queue.post(PeerDialled{.peer = peer->key(), .helped = helped});
+  peers.on_reached_at(now, *peer, connection.remote);
   peer->address = connection.candidate.address;
   peer->we_dialled = true;
   peers.attach_outbound(now, *peer, connection);
+}
+
+// Whether another node of the same key is linked, and at another address: that one stays in the cache.
+bool Node::Implementation::is_contested(const PeerConnection& connection) {
+  const Peer* named = peers.find(connection.peer);
+  return named != nullptr && named->up && named->role == Role::node &&
+         named->key() != connection.key() && named->address != connection.remote;
 }
 
 // Our introduction says whether we accept the link: it has the purpose of the peer's then.
@@ -113,7 +121,7 @@ void Node::Implementation::on_introduced_by_dialler(PeerConnection& connection) 
   const Introduction& introduction = *connection.control.peer_introduction();
   const bool wants_link = introduction.purpose == Purpose::link;
   Peer* peer = nullptr;
-  if (wants_link && !shutting_down) peer = peers.admit(now, connection.peer, introduction.role);
+  if (wants_link && !shutting_down) peer = peers.admit(now, connection.key(), introduction.role);
   connection.purpose = peer != nullptr ? Purpose::link : Purpose::probe;
   dialler.introduce(connection);
   if (shutting_down) {
@@ -127,7 +135,7 @@ void Node::Implementation::on_introduced_by_dialler(PeerConnection& connection) 
                                          "too many links");
   }
   connection.stage = Stage::handshake;  // It carries nothing, and goes by itself.
-  if (const Peer* known_peer = peers.find(connection.peer)) reachability.prove(*known_peer);
+  if (const Peer* known_peer = peers.find(connection.key())) reachability.prove(*known_peer);
   connections.set_deadline(connection, now + config.dial_back_timeout);
 }
 

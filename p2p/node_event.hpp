@@ -84,6 +84,14 @@ struct WeWereJudged {
   Verdict verdict = Verdict::reachable;  ///< What came of it.
   SocketAddress address;                 ///< That it tried.
 };
+/// Two nodes use one key. Whoever has a link to the first refuses the second, as long as the first
+/// answers; the second is told, and dials again with growing pauses. At most once a minute for a key.
+/// Clients beside another process of their key are no trouble, and not told of.
+struct KeyInUse {
+  PeerId peer;                 ///< Whose key; ours, when we are the second.
+  SocketAddress address;       ///< Of the second; when we are it, of the peer that refused us.
+  std::optional<PeerId> by{};  ///< Who refused us, when we are the second.
+};
 /// next_message() or next_request() or next_stream() or next_datagram() has something.
 struct Incoming {
   /// Which of the calls has something.
@@ -143,8 +151,8 @@ struct Drained {};
 /// What poll_event() gives.
 using NodeEvent =
     std::variant<Bootstrapped, BootstrapFailed, LinkUp, LinkDown, LinkFailed, PeerJudged,
-                 WeWereJudged, Incoming, IncomingInterrupted, Sent, Response, Failed, Writable,
-                 StreamActivity, Pong, OwnAddressChanged, CacheChanged, Drained>;
+                 WeWereJudged, KeyInUse, Incoming, IncomingInterrupted, Sent, Response, Failed,
+                 Writable, StreamActivity, Pong, OwnAddressChanged, CacheChanged, Drained>;
 
 /// A message of a node.
 struct Message {
@@ -167,8 +175,9 @@ struct Datagram {
 
 /// A raw stream that a peer opened.
 struct IncomingStream {
-  OperationId id;  ///< For the calls of raw streams.
-  PeerId from;     ///< Who opened it.
+  OperationId id;              ///< For the calls of raw streams.
+  PeerId from;                 ///< Who opened it.
+  bool bidirectional = false;  ///< A client opened it.
 };
 
 /// One peer, as of now.
@@ -178,7 +187,10 @@ struct LinkInfo {
   SocketAddress address;    ///< Where it is seen from, or where we dialled it.
   bool up = false;          ///< Whether messages can pass.
   bool we_dialled = false;  ///< First.
-  Instant up_since{};       ///< When it came up last.
+  /// Of another process that shows the peer's key: the PeerId does not name this link, but what comes
+  /// on it is the peer's, and is answered there.
+  bool further = false;
+  Instant up_since{};  ///< When it came up last.
   /// Of the connection that we send on, as is what follows.
   crypto::CipherSuite cipher_suite = crypto::CipherSuite::aes_128_gcm_sha256;
   std::string key_exchange_group{};    ///< Such as "X25519MLKEM768"; for people.

@@ -30,9 +30,8 @@ bool is_refusal(const transport::CloseReason& reason) {
   return reason.kind != Kind::handshake_timeout && !is_our_failure(reason);
 }
 
-bool says_no_room(const transport::CloseReason& reason) {
-  return reason.kind == Kind::peer_application &&
-         reason.code == std::to_underlying(ErrorCode::too_many_links);
+bool says(const transport::CloseReason& reason, ErrorCode code) {
+  return reason.kind == Kind::peer_application && reason.code == std::to_underlying(code);
 }
 
 std::string why(const transport::CloseReason& reason) {
@@ -56,8 +55,9 @@ void Node::Implementation::on_owner_event(const TransportClosed& event) {
   if (read_control_message(connection)) return queue.post(event);  // A verdict may lie there.
   if (connection.has_ended()) return;
   const transport::CloseReason& reason = event.reason;
-  if (reason.kind == Kind::peer_application && connection.owner != kNoSlot &&
-      reason.code == std::to_underlying(ErrorCode::shutting_down)) {
+  if (says(reason, ErrorCode::key_in_use)) on_key_refused(connection, why(reason));
+  if (connection.has_ended()) return;
+  if (connection.owner != kNoSlot && says(reason, ErrorCode::shutting_down)) {
     // The peer's other connections are about to end as well, and none of them is missed.
     peers.close_directions(now, peers[connection.owner], ErrorCode::not_needed,
                            "you are shutting down", connection.slot);
@@ -68,7 +68,7 @@ void Node::Implementation::on_owner_event(const TransportClosed& event) {
                             .refused = in_handshake && is_refusal(reason),
                             .closed_by_us = {},
                             .is_our_failure = is_our_failure(reason),
-                            .no_room = says_no_room(reason)});
+                            .no_room = says(reason, ErrorCode::too_many_links)});
 }
 
 void Node::Implementation::on_owner_event(const ConnectionEnded& event) {
@@ -173,25 +173,33 @@ void Node::Implementation::on_owner_event(const RetryDue& event) {
 }
 
 void Node::Implementation::on_owner_event(const RoleChanged& event) {
-  if (const Peer* peer = peers.find(event.peer)) reachability.forget(now, *peer);
-  mailbox.fail_waiting(event.peer, PeerError::wrong_role);
+  const Peer* peer = peers.find(event.peer);
+  if (peer == nullptr) return;
+  reachability.forget(now, *peer);
+  if (peers.is_named(*peer)) mailbox.fail_waiting(peer->id, PeerError::wrong_role);
 }
 
 // --- peers ---------------------------------------------------------------------------------------
 
 void Node::Implementation::on_owner_event(const LinkAbandoned& event) {
-  mailbox.fail_waiting(event.peer, PeerError::link_lost);
+  const Peer* peer = peers.find(event.peer);
+  if (peer == nullptr) return;
+  if (peers.is_named(*peer)) mailbox.fail_waiting(peer->id, PeerError::link_lost);
   erase_if_unused(event.peer);
 }
 
 void Node::Implementation::on_owner_event(const PeerUnused& event) { erase_if_unused(event.peer); }
 
-void Node::Implementation::erase_if_unused(const PeerId& id) {
-  const Peer* peer = peers.find(id);
+// What waits for a node of that id has nobody to wait for, unless another one has the name now.
+void Node::Implementation::erase_if_unused(const PeerKey& key) {
+  const Peer* peer = peers.find(key);
   if (peer == nullptr || !peers.is_unused(*peer)) return;
   reachability.forget(now, *peer);
-  mailbox.on_peer_erased(id);
+  const bool named = peers.is_named(*peer);
   peers.erase(*peer);
+  const Peer* const next = peers.find(key.id);
+  if (next == nullptr) return mailbox.on_peer_erased(key.id);
+  if (named && next->role != Role::node) mailbox.on_node_gone(key.id);
 }
 
 }  // namespace qpeer::p2p

@@ -15,6 +15,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -80,6 +81,7 @@ struct Node::Implementation {
   void on_control(PeerConnection& connection, const ControlMessage& message);
   void on_introduction(PeerConnection& connection, const Introduction& message);
   void on_introduced_by_acceptor(PeerConnection& connection);
+  [[nodiscard]] bool is_contested(const PeerConnection& connection);
   void on_introduced_by_dialler(PeerConnection& connection);
 
   // --- node_owner_events.cpp: events that the owners post --------------------------------------
@@ -105,7 +107,15 @@ struct Node::Implementation {
   void on_owner_event(const PeerUnused& event);
   void on_ended(const PeerConnection& connection, const ConnectionEnded& event);
   void on_dial_failed(const PeerConnection& connection, const ConnectionEnd& end);
-  void erase_if_unused(const PeerId& id);
+  void erase_if_unused(const PeerKey& key);
+
+  // --- node_instances.cpp: processes that share a key ------------------------------------------
+
+  void on_owner_event(const InstanceReplaced& event);
+  void on_owner_event(const InstanceRefused& event);
+  void on_owner_event(const PlaceFree& event);
+  void on_key_refused(PeerConnection& connection, const std::string& why);
+  void emit_key_in_use(std::optional<Instant>& last, const KeyInUse& event);
 
   NodeConfig config;
   PeerTls tls;
@@ -128,6 +138,7 @@ struct Node::Implementation {
   Mailbox mailbox;
 
   std::deque<ConnectionSlot> unread;  ///< Whose control stream has more than a turn's share.
+  std::optional<Instant> own_key_in_use_emitted;
   std::uint64_t violations = 0;
   bool shutting_down = false;
   bool closed = false;

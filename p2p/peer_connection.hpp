@@ -10,6 +10,7 @@
 #include "qpeer/crypto/peer_id.hpp"
 #include "qpeer/p2p/bootstrap_plan.hpp"
 #include "qpeer/p2p/control_channel.hpp"
+#include "qpeer/p2p/peer_key.hpp"
 #include "qpeer/transport/base/address.hpp"
 #include "qpeer/transport/base/time.hpp"
 #include "qpeer/transport/endpoint/endpoint.hpp"
@@ -70,6 +71,11 @@ struct PeerConnection {
   [[nodiscard]] bool has_ended() const { return stage == Stage::ended; }
   /// Whether the peer completed the handshake.
   [[nodiscard]] bool was_answered() const { return peer != PeerId{}; }
+  /// Which process it is, once that has introduced itself.
+  [[nodiscard]] PeerKey key() const {
+    const auto& introduction = control.peer_introduction();
+    return {peer, introduction ? introduction->instance : 0};
+  }
 };
 
 }  // namespace qpeer::p2p

@@ -10,7 +10,6 @@ namespace {
 
 /// How long one direction alone may last.
 constexpr Duration kHalfLinkTime = 10s;
-constexpr Duration kLivenessTimeout = 2s;
 
 using Stage = PeerConnection::Stage;
 
@@ -19,27 +18,35 @@ using Stage = PeerConnection::Stage;
 // --- peers ---------------------------------------------------------------------------------------
 
 Peer* PeerTable::find(const PeerId& id) {
-  const auto at = by_id_.find(id);
-  return at == by_id_.end() ? nullptr : &peers_[at->second];
+  const auto at = named_.find(id);
+  return at == named_.end() ? nullptr : &peers_[at->second];
 }
 
 const Peer* PeerTable::find(const PeerId& id) const {
-  const auto at = by_id_.find(id);
-  return at == by_id_.end() ? nullptr : &peers_[at->second];
+  const auto at = named_.find(id);
+  return at == named_.end() ? nullptr : &peers_[at->second];
 }
 
-Peer* PeerTable::admit(Instant now, const PeerId& id, Role role) {
-  if (Peer* known = find(id)) {
+Peer* PeerTable::find(const PeerKey& key) {
+  const auto at = by_key_.find(key);
+  return at == by_key_.end() ? nullptr : &peers_[at->second];
+}
+
+Peer* PeerTable::admit(Instant now, const PeerKey& key, Role role) {
+  if (Peer* known = find(key)) {
     if (known->role != role) change_role(now, *known, role);
     return known;
   }
-  if (peers_.size() >= config_.max_links) return nullptr;
+  if (Peer* vacant = replace_vacant(key, role)) return vacant;
+  if (peers_.size() >= config_.max_links || !has_room_for_instance(now, key.id)) return nullptr;
   const PeerSlot slot = peers_.emplace();
   Peer& peer = peers_[slot];
   peer.slot = slot;
-  peer.id = id;
+  peer.id = key.id;
+  peer.instance = key.instance;
   peer.role = role;
-  by_id_.emplace(id, slot);
+  by_key_.emplace(key, slot);
+  named_.try_emplace(key.id, slot);
   return &peer;
 }
 
@@ -48,8 +55,9 @@ void PeerTable::change_role(Instant now, Peer& peer, Role role) {
   constexpr std::string_view kWhy = "it came in another role";
   close_directions(now, peer, ErrorCode::replaced, kWhy);
   take_down(peer, std::string(kWhy), false, true);
-  queue_.post(RoleChanged{.peer = peer.id});
+  queue_.post(RoleChanged{.peer = peer.key()});
   peer.role = role;
+  peer.awaits_place = false;
   peer.retry_at = peer.drop_at = kNever;
   rearm(peer);
 }
@@ -59,15 +67,23 @@ bool PeerTable::is_unused(const Peer& peer) const {
 }
 
 void PeerTable::erase(const Peer& peer) {
-  deadlines_.set(peer.slot, kNever);
-  by_id_.erase(peer.id);
-  peers_.erase(peer.slot);
+  const PeerSlot slot = peer.slot;
+  const PeerId id = peer.id;
+  deadlines_.set(slot, kNever);
+  by_key_.erase(peer.key());
+  if (named_.at(id) == slot) pass_name_on(id);
+  peers_.erase(slot);
 }
 
 std::vector<const Peer*> PeerTable::all() const {
   std::vector<const Peer*> out;
-  out.reserve(by_id_.size());
-  for (const auto& [id, slot] : by_id_) out.push_back(&peers_[slot]);
+  out.reserve(peers_.size());
+  for (const auto& [id, named] : named_) {
+    out.push_back(&peers_[named]);
+    for (const PeerSlot slot : instances(id)) {
+      if (slot != named) out.push_back(&peers_[slot]);
+    }
+  }
   return out;
 }
 
@@ -90,15 +106,10 @@ void PeerTable::attach_inbound(Instant now, Peer& peer, PeerConnection& connecti
     return queue_.post(ConnectionOpened{.connection = connection.slot});
   }
   connection.stage = Stage::verifying;
-  if (peer.up && connections_.is_open(peer.outbound) &&
-      !connections_[peer.outbound].liveness_check_pending) {
-    // It came anew, perhaps after a restart: then our way to it leads nowhere.
-    PeerConnection& outbound = connections_[peer.outbound];
-    outbound.liveness_check_pending = true;
-    connections_.set_deadline(outbound, now + kLivenessTimeout);
-    if (transport::Connection* way = connections_.transport(outbound)) way->ping();
-  }
-  queue_.post(InboundAttached{.peer = peer.id});
+  // It came anew, perhaps after a restart: then our way to it leads nowhere.
+  if (peer.up && connections_.is_open(peer.outbound)) check_liveness(now, peer);
+  if (Peer* rival = linked_rival(peer)) check_liveness(now, *rival);
+  queue_.post(InboundAttached{.peer = peer.key()});
 }
 
 void PeerTable::attach_outbound(Instant now, Peer& peer, PeerConnection& connection) {
@@ -106,7 +117,7 @@ void PeerTable::attach_outbound(Instant now, Peer& peer, PeerConnection& connect
   peer.outbound = connection.slot;
   peer.retry_at = kNever;
   rearm(peer);
-  queue_.post(OutboundAttached{.peer = peer.id});
+  queue_.post(OutboundAttached{.peer = peer.key()});
   if (config_.role == Role::node && !connection.peer_reached_us) {
     connection.stage = Stage::awaiting_verdict;
     return connections_.set_deadline(connection, now + 4 * config_.dial_back_timeout);
@@ -126,13 +137,16 @@ bool PeerTable::has_inbound(const Peer& peer) const {
                              [&](ConnectionSlot slot) { return connections_.is_open(slot); });
 }
 
+ConnectionSlot PeerTable::best_connection(const Peer& peer) const {
+  if (connections_.is_open(peer.outbound)) return peer.outbound;
+  const auto at = std::ranges::find_if(
+      peer.inbound, [&](ConnectionSlot slot) { return connections_.is_open(slot); });
+  return at == peer.inbound.end() ? kNoSlot : *at;
+}
+
 ConnectionSlot PeerTable::best_connection(const PeerId& id) const {
   const Peer* peer = find(id);
-  if (peer == nullptr) return kNoSlot;
-  if (connections_.is_open(peer->outbound)) return peer->outbound;
-  const auto at = std::ranges::find_if(
-      peer->inbound, [&](ConnectionSlot slot) { return connections_.is_open(slot); });
-  return at == peer->inbound.end() ? kNoSlot : *at;
+  return peer == nullptr ? kNoSlot : best_connection(*peer);
 }
 
 void PeerTable::update_link(Instant now, Peer& peer) {
@@ -144,15 +158,20 @@ void PeerTable::update_link(Instant now, Peer& peer) {
   rearm(peer);
   const bool was_up = peer.up;
   if (!was_up) {
+    if (must_wait(now, peer)) return;
     peer.up = true;
     peer.up_since = now;
     ++links_up_;
-    queue_.post(LinkUp{.peer = peer.id, .role = peer.role, .address = peer.address});
+    if (peer.role == Role::node) take_name(peer);
+    if (is_named(peer)) {
+      queue_.post(LinkUp{.peer = peer.id, .role = peer.role, .address = peer.address});
+    }
+    refuse_rivals(peer);
   }
   if (peer.has_outbound()) {
     answer_requests(peer, std::exchange(connections_[peer.outbound].requested, {}), was_up);
   }
-  queue_.post(LinkReady{.peer = peer.id});
+  queue_.post(LinkReady{.peer = peer.key()});
 }
 
 // The LinkUp of a link that has just come up answers all but those who know another address only.
@@ -175,24 +194,29 @@ void PeerTable::hand_over_requests(Peer& peer, PeerConnection& connection) {
 void PeerTable::take_down(Peer& peer, const std::string& why, bool retry, bool we_ended) {
   if (!std::exchange(peer.up, false)) return;
   --links_up_;
-  queue_.post(LinkDown{.peer = peer.id, .why = why, .will_retry = retry});
+  if (is_named(peer)) {
+    queue_.post(LinkDown{.peer = peer.id, .why = why, .will_retry = retry});
+  }
   queue_.post(LinkWentDown{.peer = peer.id,
                            .address = peer.address,
                            .up_since = peer.up_since,
                            .we_dialled = peer.we_dialled,
                            .we_ended = we_ended});
+  post_place_free(peer);
 }
 
 void PeerTable::give_up(Peer& peer) {
   peer.retry_at = kNever;
   rearm(peer);
   take_down(peer, "we ended it", false, true);
-  queue_.post(PeerUnused{.peer = peer.id});
+  queue_.post(PeerUnused{.peer = peer.key()});
 }
 
 void PeerTable::on_direction_lost(Instant now, Peer& peer, const ConnectionEnd& end) {
   if (peer.has_outbound() && (has_inbound(peer) || config_.role == Role::client)) return;
   if (peer.role == Role::client && has_inbound(peer)) return;
+  if (peer.up && has_waiting_rival(peer)) return yield_place(now, peer, end.why);
+  peer.awaits_place = false;
   if (peer.up && now - peer.up_since >= kSettledTime) {
     peer.attempts = 0;
     peer.back_off.reset();
@@ -207,10 +231,10 @@ void PeerTable::on_direction_lost(Instant now, Peer& peer, const ConnectionEnd& 
     return rearm(peer);
   }
   if (!peer.inbound.empty() && peer.role == Role::node) {
-    return queue_.post(OutboundLost{.peer = peer.id});
+    return queue_.post(OutboundLost{.peer = peer.key()});
   }
   if (again) return schedule_retry(now, peer);
-  queue_.post(LinkAbandoned{.peer = peer.id});
+  queue_.post(LinkAbandoned{.peer = peer.key()});
 }
 
 // --- ends of connections -------------------------------------------------------------------------
@@ -226,20 +250,20 @@ void PeerTable::close(Instant now, PeerConnection& connection, ErrorCode code,
 }
 
 void PeerTable::close_directions(Instant now, Peer& peer, ErrorCode code, std::string_view reason,
-                                 ConnectionSlot kept) {
+                                 ConnectionSlot kept, std::string_view why) {
   std::vector<ConnectionSlot> all = peer.inbound;
   if (peer.has_outbound()) all.push_back(peer.outbound);
   for (const ConnectionSlot slot : all) {
     if (slot == kept) continue;
     detach(connections_[slot]);
-    close(now, connections_[slot], code, reason);
+    close(now, connections_[slot], code, reason, std::string(why.empty() ? reason : why));
   }
 }
 
 void PeerTable::retire(PeerConnection& connection, ConnectionEnd end) {
   ConnectionEnded event{.connection = connection.slot, .end = std::move(end)};
   event.had_owner = connection.owner != kNoSlot;
-  if (detach(connection)) event.missed_by = peers_[connection.owner].id;
+  if (detach(connection)) event.missed_by = peers_[connection.owner].key();
   connections_.end(connection);
   queue_.post(std::move(event));
 }
@@ -272,7 +296,7 @@ void PeerTable::on_deadline(Instant now) {
   if (peer.retry_at > now) return rearm(peer);
   peer.retry_at = kNever;
   rearm(peer);
-  queue_.post(RetryDue{.peer = peer.id});
+  queue_.post(RetryDue{.peer = peer.key()});
 }
 
 void PeerTable::schedule_retry(Instant now, Peer& peer) {
@@ -288,8 +312,10 @@ void PeerTable::on_retry_failed(Instant now, Peer& peer, const std::string& why)
   if (peer.attempts < config_.reconnect_attempts && !shutting_down_) {
     return schedule_retry(now, peer);
   }
-  queue_.post(LinkDown{.peer = peer.id, .why = why, .will_retry = false});
-  queue_.post(PeerUnused{.peer = peer.id});
+  if (is_named(peer)) {
+    queue_.post(LinkDown{.peer = peer.id, .why = why, .will_retry = false});
+  }
+  queue_.post(PeerUnused{.peer = peer.key()});
 }
 
 // --- assertions ----------------------------------------------------------------------------------
@@ -297,23 +323,27 @@ void PeerTable::on_retry_failed(Instant now, Peer& peer, const std::string& why)
 bool PeerTable::consistent() const {
   std::size_t up = 0;
   Instant earliest = kNever;
-  for (const auto& [id, slot] : by_id_) {
-    if (!peers_.contains(slot) || peers_[slot].id != id || peers_[slot].slot != slot) return false;
+  for (const auto& [key, slot] : by_key_) {
+    if (!peers_.contains(slot) || peers_[slot].key() != key || !is_consistent(slot)) return false;
     const Peer& peer = peers_[slot];
     up += peer.up ? 1 : 0;
     earliest = std::min({earliest, peer.retry_at, peer.drop_at});
-    const auto is_direction = [&](ConnectionSlot direction, bool dialled) {
-      const PeerConnection& connection = connections_[direction];
-      return !connection.has_ended() && connection.owner == slot && connection.peer == id &&
-             connection.dialled == dialled;
-    };
-    if (peer.inbound.size() > kMaxInbound) return false;
-    if (peer.has_outbound() && !is_direction(peer.outbound, true)) return false;
-    for (const ConnectionSlot inbound : peer.inbound) {
-      if (!is_direction(inbound, false)) return false;
-    }
   }
-  return up == links_up_ && by_id_.size() == peers_.size() && earliest == deadlines_.earliest();
+  return up == links_up_ && by_key_.size() == peers_.size() && earliest == deadlines_.earliest() &&
+         names_are_consistent();
+}
+
+bool PeerTable::is_consistent(PeerSlot slot) const {
+  const Peer& peer = peers_[slot];
+  if (peer.slot != slot || peer.inbound.size() > kMaxInbound) return false;
+  const auto is_direction = [&](ConnectionSlot direction, bool dialled) {
+    const PeerConnection& connection = connections_[direction];
+    return !connection.has_ended() && connection.owner == slot && connection.peer == peer.id &&
+           connection.dialled == dialled;
+  };
+  if (peer.has_outbound() && !is_direction(peer.outbound, true)) return false;
+  return std::ranges::all_of(peer.inbound,
+                             [&](ConnectionSlot inbound) { return is_direction(inbound, false); });
 }
 
 }  // namespace qpeer::p2p

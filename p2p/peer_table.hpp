@@ -2,14 +2,20 @@
 // The peers of a Node, the connections that are the directions of their links, and when a link is
 // up.
 //
-//   peers_   slot -> Peer     by_id_   PeerId -> slot
+//   peers_   slot -> Peer     by_key_   PeerKey -> slot     named_   PeerId -> slot
 //
 //   link between two nodes   up when `outbound` is open and one of `inbound` is
 //   any other link           up when either is
 //
-// Invariant: by_id_ names each peer once. A direction of a peer is a connection that has not ended
-// and whose owner is that peer; `outbound` we dialled, `inbound` (at most kMaxInbound, newest last)
-// the peer did. links_up() is the number of peers that are up.
+// Several processes may show one key: each that tells an instance of its own is a Peer (at most
+// kMaxInstances of an id). The id names one of them: the node that is linked, else the one that came
+// first; LinkUp and LinkDown are of that one. Clients are linked side by side. Of nodes one is linked: a
+// second one waits until the first is found to be gone, or is refused (peer_instances.cpp).
+//
+// Invariant: by_key_ names each peer once, named_ one of each id. No id has two nodes that are up. A
+// direction of a peer is a connection that has not ended and whose owner is that peer; `outbound` we
+// dialled, `inbound` (at most kMaxInbound, newest last) the peer did. links_up() is the number of
+// peers that are up.
 #pragma once
 
 #include <cstddef>
@@ -32,13 +38,16 @@ namespace qpeer::p2p {
 struct Peer {
   PeerSlot slot = kNoSlot;
   PeerId id{};
+  std::uint64_t instance = 0;  ///< Of its key: see PeerKey.
   Role role = Role::node;
   SocketAddress address{};                ///< Where we dial it, or see it from.
   ConnectionSlot outbound = kNoSlot;      ///< The connection that we dialled.
   std::vector<ConnectionSlot> inbound{};  ///< Those that it dialled. It closes what it needs not.
   bool up = false;
   bool we_dialled = false;
+  bool awaits_place = false;  ///< It could be up, were there not another node of its key.
   Instant up_since{};
+  std::optional<Instant> key_in_use_emitted{};  ///< The newest KeyInUse of its key.
   // Dialling again.
   std::optional<BackOff> back_off{};
   std::size_t attempts = 0;
@@ -46,11 +55,14 @@ struct Peer {
   Instant drop_at = kNever;  ///< With one direction only, and no help in sight.
 
   [[nodiscard]] bool has_outbound() const { return outbound != kNoSlot; }
+  [[nodiscard]] PeerKey key() const { return {id, instance}; }
 };
 
 class PeerTable {
  public:
   static constexpr std::size_t kMaxInbound = 4;
+  /// Processes of one key.
+  static constexpr std::size_t kMaxInstances = 8;
   /// A link that was up for less is no success: the wait before the next dial goes on growing.
   static constexpr Duration kSettledTime = 10s;
 
@@ -60,16 +72,22 @@ class PeerTable {
 
   // --- peers -----------------------------------------------------------------------------------
 
+  /// The one that the id names.
   [[nodiscard]] Peer* find(const PeerId& id);
   [[nodiscard]] const Peer* find(const PeerId& id) const;
+  [[nodiscard]] Peer* find(const PeerKey& key);
+  [[nodiscard]] bool is_named(const Peer& peer) const { return named_.at(peer.id) == peer.slot; }
+  /// All of one id.
+  [[nodiscard]] std::vector<PeerSlot> instances(const PeerId& id) const;
   [[nodiscard]] Peer& operator[](PeerSlot slot) { return peers_[slot]; }
   [[nodiscard]] bool has(PeerSlot slot) const { return peers_.contains(slot); }
   /// The peer, in this role from now on; null when there is no room for another.
-  [[nodiscard]] Peer* admit(Instant now, const PeerId& id, Role role);
+  [[nodiscard]] Peer* admit(Instant now, const PeerKey& key, Role role);
   /// Nothing keeps the peer any more.
   [[nodiscard]] bool is_unused(const Peer& peer) const;
+  /// Another of its id has the name from then on.
   void erase(const Peer& peer);
-  /// In the order of their ids.
+  /// In the order of their ids, of each id the one that it names first.
   [[nodiscard]] std::vector<const Peer*> all() const;
   template <class F>
   void for_each(F&& visit) {
@@ -84,6 +102,8 @@ class PeerTable {
   /// Whether one that the peer dialled is open.
   [[nodiscard]] bool has_inbound(const Peer& peer) const;
   /// The connection to send on, ours before the peer's; kNoSlot when none is open.
+  [[nodiscard]] ConnectionSlot best_connection(const Peer& peer) const;
+  /// The same of the one that the id names.
   [[nodiscard]] ConnectionSlot best_connection(const PeerId& id) const;
   /// The peer accepted us, or proved that it can be reached: is the link up by that?
   void update_link(Instant now, Peer& peer);
@@ -97,6 +117,19 @@ class PeerTable {
   void give_up(Peer& peer);
   [[nodiscard]] std::size_t links_up() const { return links_up_; }
 
+  // --- two nodes of one key --------------------------------------------------------------------
+
+  /// Another node of the key whose link is up.
+  [[nodiscard]] Peer* linked_rival(const Peer& peer);
+  /// Whether there is one, so that the peer has to wait: for PlaceFree or InstanceRefused.
+  [[nodiscard]] bool must_wait(Instant now, Peer& peer);
+  /// The peer answered: so others that want its place are refused.
+  void on_alive(const Peer& peer) {
+    if (peer.up) refuse_rivals(peer);
+  }
+  /// The peer was reached there, so that no other process of its key is there any more.
+  void on_reached_at(Instant now, const Peer& peer, const SocketAddress& address);
+
   // --- ends of connections ---------------------------------------------------------------------
 
   /// Closes the connection. `reason` is for the peer, `why` for those who wait for it here.
@@ -107,7 +140,7 @@ class PeerTable {
   }
   /// The same for all directions but `kept`, which the link does not miss.
   void close_directions(Instant now, Peer& peer, ErrorCode code, std::string_view reason,
-                        ConnectionSlot kept = kNoSlot);
+                        ConnectionSlot kept = kNoSlot, std::string_view why = {});
   /// The connection ended, by us or by the peer.
   void retire(PeerConnection& connection, ConnectionEnd end);
   /// From now on the connection is no direction of its owner's link, which does not miss it.
@@ -126,6 +159,20 @@ class PeerTable {
 
  private:
   void change_role(Instant now, Peer& peer, Role role);
+  [[nodiscard]] bool is_consistent(PeerSlot slot) const;
+
+  // peer_instances.cpp
+  void take_name(const Peer& peer);
+  void pass_name_on(const PeerId& id);
+  [[nodiscard]] Peer* replace_vacant(const PeerKey& key, Role role);
+  [[nodiscard]] bool has_room_for_instance(Instant now, const PeerId& id);
+  void check_liveness(Instant now, Peer& peer);
+  void refuse_rivals(const Peer& peer);
+  [[nodiscard]] bool has_waiting_rival(const Peer& peer) const;
+  void yield_place(Instant now, Peer& peer, const std::string& why);
+  void post_place_free(const Peer& peer);
+  [[nodiscard]] bool names_are_consistent() const;
+
   void answer_requests(const Peer& peer, const std::vector<Candidate>& requested, bool was_up);
   void schedule_retry(Instant now, Peer& peer);
   void rearm(const Peer& peer);
@@ -135,7 +182,8 @@ class PeerTable {
   ConnectionTable& connections_;
   EventQueue& queue_;
   Slab<Peer> peers_;
-  std::map<PeerId, PeerSlot> by_id_;
+  std::map<PeerKey, PeerSlot> by_key_;
+  std::map<PeerId, PeerSlot> named_;
   DeadlineHeap deadlines_;
   std::size_t links_up_ = 0;
   bool shutting_down_ = false;

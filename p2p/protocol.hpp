@@ -16,7 +16,9 @@ inline constexpr std::string_view kAlpn = "qpeer/1";
 /// Peers of different majors do not understand each other; a higher minor only adds.
 inline constexpr std::uint64_t kProtocolMajor = 1;
 /// Of this version of qpeer.
-inline constexpr std::uint64_t kProtocolMinor = 0;
+inline constexpr std::uint64_t kProtocolMinor = 1;
+/// From this minor on an introduction tells the instance.
+inline constexpr std::uint64_t kMinorOfInstance = 1;
 
 /// What a peer says that it is. A client uses bidirectional streams on the connection that it
 /// dialled and is never dialled back; a node uses unidirectional ones and must be reachable.
@@ -50,6 +52,7 @@ enum class ErrorCode : std::uint64_t {
   interrupted = 13,
   not_allowed = 14,
   timed_out = 15,
+  key_in_use = 16,
 };
 
 /// In words for people, without a full stop; "unknown …" for a value that has no name.
@@ -97,6 +100,7 @@ constexpr std::string_view to_string(ErrorCode code) {
       "interrupted",
       "not allowed",
       "timed out",
+      "another node uses the same key",
   });
   return word_of(code, kWords, "unknown error");
 }

@@ -54,7 +54,7 @@ std::optional<IncomingStream> RawStreams::next() {
   arrived_.erase(arrived_.begin());
   RawStream& raw = streams_.at(id);
   discharge(raw);
-  return IncomingStream{.id = id, .from = raw.peer};
+  return IncomingStream{.id = id, .from = raw.peer, .bidirectional = raw.stream.is_bidirectional()};
 }
 
 void RawStreams::discharge(RawStream& stream) {

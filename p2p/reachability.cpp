@@ -28,7 +28,11 @@ void Reachability::on_outbound_lost(Instant now, Peer& peer) {
   start(now, peer);
 }
 
-void Reachability::on_dial_back_introduced(PeerConnection& connection) {
+void Reachability::on_dial_back_introduced(Instant now, PeerConnection& connection) {
+  if (connection.key() != peers_[connection.dial_back_for].key()) {
+    return peers_.close(now, connection, ErrorCode::wrong_peer,
+                        "another process of your key was expected");
+  }
   connection.stage = Stage::awaiting_verdict;
   connections_.set_deadline(connection, checks_[connection.dial_back_for].deadline);
 }
@@ -45,8 +49,11 @@ void Reachability::on_proof(Instant now, PeerConnection& connection, const Proof
   check.dial_back = kNoSlot;
   check.reached = true;
   connections_.set_deadline(connection, kNever);
-  known_.on_reached(now, connection, connections_.transport(connection),
-                    cache::Evidence::dialled_back);
+  peers_.on_reached_at(now, peer, connection.remote);
+  if (peers_.linked_rival(peer) == nullptr) {
+    known_.on_reached(now, connection, connections_.transport(connection),
+                      cache::Evidence::dialled_back);
+  }
   peer.address = connection.remote;
   // Kept as the way to the peer, when there is no other.
   if (!peer.has_outbound() && connection.purpose == Purpose::link && !connection.rejected) {
@@ -54,7 +61,7 @@ void Reachability::on_proof(Instant now, PeerConnection& connection, const Proof
   } else {
     peers_.close(now, connection, ErrorCode::not_needed, "proved");
   }
-  queue_.post(DialBackProved{.peer = peer.id});
+  queue_.post(DialBackProved{.peer = peer.key()});
 }
 
 void Reachability::on_verdict(Instant now, PeerConnection& connection,
@@ -93,7 +100,7 @@ void Reachability::prove(const Peer& peer) {
   const auto& introduction = connections_[peer.outbound].control.peer_introduction();
   if (!introduction) return;
   connections_.for_each([&](PeerConnection& connection) {
-    if (connection.dialled || connection.peer != peer.id) return;
+    if (connection.dialled || connection.key() != peer.key()) return;
     if (!connection.control.peer_introduction() || connection.stage == Stage::closing) return;
     connection.control.send_proof(connections_.transport(connection), introduction->nonce);
   });
@@ -178,6 +185,7 @@ void Reachability::forget(Instant now, const Peer& peer) {
 void Reachability::finish(Instant now, Peer& peer, Verdict verdict) {
   cancel(now, peer);
   if (peer.inbound.empty()) return;
+  if (verdict == Verdict::reachable && !peer.up && peers_.must_wait(now, peer)) return;
   Check& check = checks_[peer.slot];
   if (!check.target.valid()) check.target = connections_[peer.inbound.back()].remote;
   queue_.emit(PeerJudged{.peer = peer.id, .verdict = verdict, .address = check.target});
@@ -201,10 +209,19 @@ void Reachability::finish(Instant now, Peer& peer, Verdict verdict) {
   }
 }
 
+void Reachability::on_place_free(Instant now, Peer& peer) {
+  peer.awaits_place = false;
+  if (checks_[peer.slot].reached && peer.has_outbound()) {
+    known_.on_reached(now, connections_[peer.outbound], connections_.transport(peer.outbound),
+                      peer.we_dialled ? cache::Evidence::dialled : cache::Evidence::dialled_back);
+  }
+  peer.inbound.empty() ? peers_.update_link(now, peer) : finish(now, peer, Verdict::reachable);
+}
+
 // The peer gets the verdict, and may come again as a client.
 void Reachability::reject_unreachable(Instant now, Peer& peer, Verdict verdict) {
   checks_[peer.slot].reached = false;
-  if (verdict != Verdict::try_again_later) known_.on_failed(peer.id);
+  if (verdict != Verdict::try_again_later && peers_.is_named(peer)) known_.on_failed(peer.id);
   for (const ConnectionSlot inbound : std::vector(peer.inbound)) {
     PeerConnection& connection = connections_[inbound];
     peers_.detach(connection);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Proof that a peer which says it is a node can be reached: we dial it, from another port than the
 // one it came to, at the address it advertises; it must answer with the key that it showed and the
-// nonce that we gave it. It does the same to us.
+// nonce that we gave it. It does the same to us. All of that is of one process: another one of the same
+// key is dialled for itself.
 //
 //   start --> request_dial_back --> start_dial_back --> on_proof --> finish(reachable)
 //               |  no address allowed, no room    |
@@ -47,7 +48,7 @@ class Reachability {
   /// We reached the peer, without its help unless `helped`.
   void on_dialled(const Peer& peer, bool helped) { checks_[peer.slot].reached |= !helped; }
   /// The connection of a dial-back was introduced by its acceptor: the proof is to follow.
-  void on_dial_back_introduced(PeerConnection& connection);
+  void on_dial_back_introduced(Instant now, PeerConnection& connection);
   void on_proof(Instant now, PeerConnection& connection, const Proof& message);
   /// What the peer of a connection that we dialled as a node found, when it dialled us back.
   void on_verdict(Instant now, PeerConnection& connection, const VerdictMessage& message);
@@ -56,6 +57,8 @@ class Reachability {
 
   /// The proof came, and what it brought about was worked off.
   void on_dial_back_proved(Instant now, Peer& peer) { finish(now, peer, Verdict::reachable); }
+  /// The other node of its key is gone, because of which the peer had to wait.
+  void on_place_free(Instant now, Peer& peer);
 
   /// Answers, on every connection of a peer that dials us back, with the nonce that it gave us on
   /// the connection that we dialled.

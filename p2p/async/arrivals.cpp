@@ -16,7 +16,8 @@ void NodeState::take(std::optional<IncomingRequest>& out) {
 
 void NodeState::take(std::optional<PeerStream>& out) {
   const auto stream = machine.next_stream(io::now());
-  if (stream) out = make_stream(stream->id, stream->from, false);
+  if (!stream) return;
+  out = make_stream(stream->id, stream->from, {.writes = stream->bidirectional, .reads = true});
 }
 
 void NodeState::take(std::optional<Datagram>& out) { out = machine.next_datagram(io::now()); }

@@ -121,18 +121,19 @@ async::Task<std::expected<PeerStream, PeerError>> NodeState::open_stream(
     if (self->ending) co_return std::unexpected(PeerError::shut_down);
     const auto opened = self->machine.open_stream(io::now(), peer);
     self->wake();
-    if (opened) co_return self->make_stream(*opened, peer, true);
+    if (opened) {
+      const bool client = self->machine.role() == Role::client;
+      co_return self->make_stream(*opened, peer, {.writes = true, .reads = client});
+    }
     if (opened.error() != PeerError::queue_full) co_return std::unexpected(opened.error());
     RoomWait wait(*self, peer);
     co_await wait;
   }
 }
 
-PeerStream NodeState::make_stream(OperationId id, const PeerId& peer, bool ours) {
-  const auto link = machine.link(peer);
-  const bool one_way = machine.role() == Role::node && link && link->role == Role::node;
+PeerStream NodeState::make_stream(OperationId id, const PeerId& peer, StreamSides sides) {
   const auto [at, added] =
-      streams.try_emplace(id.value, *this, id, peer, ours || !one_way, !ours || !one_way);
+      streams.try_emplace(id.value, *this, id, peer, sides.writes, sides.reads);
   return PeerStream{shared(), at->second};
 }
 

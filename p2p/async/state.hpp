@@ -122,8 +122,13 @@ struct NodeState final : async::detail::MachineRuntime<Node> {
   /// The AsyncNode is gone.
   void abandon();
 
+  /// What we do with a stream.
+  struct StreamSides {
+    bool writes = false;
+    bool reads = false;
+  };
   /// One that we opened, or that the peer did.
-  [[nodiscard]] PeerStream make_stream(OperationId id, const PeerId& peer, bool ours);
+  [[nodiscard]] PeerStream make_stream(OperationId id, const PeerId& peer, StreamSides sides);
   template <class Peer>
   [[nodiscard]] Peer make_peer(const PeerId& id) {
     return Peer{shared(), id};
@@ -188,6 +193,7 @@ struct NodeState final : async::detail::MachineRuntime<Node> {
   void on(const Drained&) { on_drained(); }
   static void on(const PeerJudged&) {}
   static void on(const WeWereJudged&) {}
+  static void on(const KeyInUse&) {}
   static void on(const IncomingInterrupted&) {}
   static void on(const OwnAddressChanged&) {}
 

@@ -61,7 +61,7 @@ void Reporter::link_up(const p2p::AsyncPeer& peer, const p2p::LinkUp& event) con
   p2p::LinkInfo link;
   link.role = event.role;
   for (const p2p::LinkInfo& one : peer.links()) {
-    if (one.peer == event.peer) link = one;
+    if (one.peer == event.peer && !one.further) link = one;
   }
   const std::string id = event.peer.to_string();
   const std::string address = event.address.to_string();
@@ -98,6 +98,8 @@ void Reporter::on_event(const p2p::AsyncPeer& peer, const p2p::NodeEvent& event)
     tell(verdict("peer_judged", them->peer, them->verdict, them->address),
          "verdict on {} at {}: {}", them->peer.to_string(), them->address.to_string(),
          to_string(them->verdict));
+  } else if (const auto* shared = std::get_if<p2p::KeyInUse>(&event)) {
+    key_in_use(*shared);
   } else if (const auto* joined = std::get_if<p2p::Bootstrapped>(&event)) {
     const std::string id = joined->peer.to_string();
     const std::string address = joined->address.to_string();
@@ -119,6 +121,20 @@ void Reporter::on_event(const p2p::AsyncPeer& peer, const p2p::NodeEvent& event)
     const std::string address = own->address ? own->address->to_string() : "unknown";
     tell(Json{"own_address"}.text("address", address), "others see us at {}", address);
   }
+}
+
+// That of our own key also when quiet: somebody has to do something about it.
+void Reporter::key_in_use(const p2p::KeyInUse& event) const {
+  const std::string id = event.peer.to_string();
+  const std::string address = event.address.to_string();
+  Json json{"key_in_use"};
+  json.text("peer", id).raw("ours", event.by ? "true" : "false").text("address", address);
+  if (!event.by) {
+    return tell(json, "another node, at {}, uses the key of {}: it is refused", address, id);
+  }
+  const std::string by = event.by->to_string();
+  complain("another node uses our key: {}@{} refuses us", by, address);
+  if (json_) print(json.text("by", by).end());
 }
 
 void Reporter::message(const p2p::Message& message) const {

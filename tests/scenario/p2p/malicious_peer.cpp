@@ -48,7 +48,8 @@ p2p::Introduction MaliciousPeer::introduction(Line& line) {
                         .purpose = line.purpose,
                         .nonce = line.nonce,
                         .max_message_size = config.max_message_size,
-                        .advertised = {}};
+                        .advertised = {},
+                        .instance = config.instance};
   if (config.advertised) {
     for (const SocketAddress& address : *config.advertised) out.advertised.push_back(address);
   } else if (config.role == p2p::Role::node) {

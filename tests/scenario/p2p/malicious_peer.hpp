@@ -24,6 +24,7 @@ struct MaliciousPeerConfig {
   p2p::Role role = p2p::Role::node;
   std::uint64_t major = p2p::kProtocolMajor;
   std::uint64_t minor = p2p::kProtocolMinor;
+  std::uint64_t instance = 0;
   /// Unset: the port that it listens on, at whatever host it is seen from.
   std::optional<std::vector<SocketAddress>> advertised{};
   bool introduces = true;  ///< By itself: at once when it dials, as an answer when it accepts.

@@ -32,6 +32,7 @@ PeerId peer(u8 seed) {
 Introduction introduction() {
   Introduction out{
       .role = Role::node, .purpose = Purpose::probe, .nonce = nonce(7), .max_message_size = 5'000};
+  out.instance = 0x0102'0304'0506'0708;
   out.advertised.push_back(kFour);
   out.advertised.push_back(kSix);
   out.advertised.push_back(SocketAddress::ipv4({0, 0, 0, 0}, 443));
@@ -82,6 +83,7 @@ void expect_no_truncation_and_no_tail(const Message& message) {
 
 TEST(ControlMessages, WhatEncodesDecodesToTheSame) {
   expect_round_trip(Introduction{});
+  expect_round_trip(Introduction{.minor = 0});
   expect_round_trip(introduction());
   expect_round_trip(Proof{.nonce = nonce(9)});
   for (u8 verdict = 0; verdict <= 5; ++verdict) {
@@ -114,7 +116,8 @@ TEST(ControlMessages, DecodeFailsOnEveryTruncationAndOnATail) {
   EXPECT_FALSE(decoded<VerdictMessage>(longer));
 }
 
-// The layout of an introduction: major, minor, role, purpose, nonce (16), count, addresses.
+// The layout of an introduction: major, minor, role, purpose, nonce (16), max message size, count,
+// addresses, instance (8).
 constexpr std::size_t kRoleAt = 2;
 constexpr std::size_t kPurposeAt = 3;
 constexpr std::size_t kNonceAt = 4;
@@ -135,6 +138,23 @@ TEST(Introduction, HasTheLayoutThatIsWrittenDown) {
   const Octets four{4, 5, 6, 7, 8, 443 >> 8, 443 & 0xff};
   EXPECT_TRUE(equal(Bytes(body).subspan(kFirstAddressAt, 7), four));
   EXPECT_EQ(body[kFirstAddressAt + 7], 6);
+  const Octets instance{1, 2, 3, 4, 5, 6, 7, 8};
+  EXPECT_TRUE(equal(Bytes(body).last(8), instance));
+}
+
+TEST(Introduction, TellsNoInstanceInTheFirstMinor) {
+  Introduction old = introduction();
+  old.minor = 0;
+  const Octets body = body_of(old);
+  EXPECT_EQ(body.size() + 8, body_of(introduction()).size());
+  const auto read = decoded<Introduction>(body);
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->instance, 0U);
+  Octets longer = body;
+  longer.insert(longer.end(), 8, 1);
+  EXPECT_FALSE(decoded<Introduction>(longer)) << "its minor has nothing there";
+  const Octets with = body_of(introduction());
+  EXPECT_FALSE(decoded<Introduction>({with.begin(), with.end() - 8})) << "its minor has one";
 }
 
 TEST(Introduction, RefusesWhatIsNoIntroduction) {
@@ -170,9 +190,9 @@ TEST(Introduction, RefusesIpv4InDisguise) {
   Octets body = body_of(Introduction{.max_message_size = 5'000});
   body[kCountAt] = 1;
   const Octets mapped{6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 5, 6, 7, 8, 1, 1};
-  body.insert(body.end(), mapped.begin(), mapped.end());
+  body.insert(body.end() - 8, mapped.begin(), mapped.end());
   EXPECT_FALSE(decoded<Introduction>(body));
-  body[body.size() - 8] = 0xfe;  // Another address, and none of IPv4.
+  body[body.size() - 8 - 8] = 0xfe;  // Another address, and none of IPv4.
   EXPECT_TRUE(decoded<Introduction>(body));
 }
 
@@ -270,8 +290,9 @@ TEST(Protocol, EveryValueHasWords) {
   EXPECT_EQ(to_string(Verdict{6}), "unknown verdict");
   EXPECT_EQ(to_string(ErrorCode::timed_out), "timed out");
   EXPECT_EQ(to_string(ErrorCode::wrong_peer), "another peer than was expected");
-  EXPECT_EQ(to_string(ErrorCode{16}), "unknown error");
-  for (std::uint64_t code = 0; code < 16; ++code) EXPECT_FALSE(to_string(ErrorCode{code}).empty());
+  EXPECT_EQ(to_string(ErrorCode::key_in_use), "another node uses the same key");
+  EXPECT_EQ(to_string(ErrorCode{17}), "unknown error");
+  for (std::uint64_t code = 0; code < 17; ++code) EXPECT_FALSE(to_string(ErrorCode{code}).empty());
 }
 
 }  // namespace

@@ -85,36 +85,39 @@ class OwnersFixture : public testing::Test {
   }
 
   /// A connection whose peer has introduced itself.
-  PeerConnection& connected(u8 peer, bool dialled, Role role = Role::node) {
+  PeerConnection& connected(u8 peer, bool dialled, Role role = Role::node,
+                            std::uint64_t instance = 0) {
     const Side side = dialled ? Side::client : Side::server;
     PeerConnection& out = connections.add(now, Port::first, source.make(Port::first, side));
     out.dialled = dialled;
     out.candidate = {.address = address_of(peer), .id = id_of(peer), .server_name = {}};
-    introduced(out, peer, role);
+    introduced(out, peer, role, instance);
     return out;
   }
-  void introduced(PeerConnection& connection, u8 peer, Role role = Role::node) {
+  void introduced(PeerConnection& connection, u8 peer, Role role = Role::node,
+                  std::uint64_t instance = 0) {
     connection.peer = id_of(peer);
     connection.remote = address_of(peer);
     connection.stage = PeerConnection::Stage::introducing;
     connection.control.open(kControl);
     Introduction introduction{.role = role, .nonce = {peer}, .max_message_size = 1 << 20};
+    introduction.instance = instance;
     introduction.advertised.push_back(SocketAddress::ipv4({0, 0, 0, 0}, 443));
     source.of(connection).receives(kControl, encoded(introduction));
     (void)connection.control.receive(source.of(connection));
   }
   /// A link that is up, to a node when we are a client, else whichever way.
-  Peer& linked(u8 number, Role role = Role::node) {
-    Peer& peer = *peers.admit(now, id_of(number), role);
+  Peer& linked(u8 number, Role role = Role::node, std::uint64_t instance = 0) {
+    Peer& peer = *peers.admit(now, PeerKey(id_of(number), instance), role);
     peer.address = address_of(number);
     if (role == Role::node) {
-      PeerConnection& outbound = connected(number, true);
+      PeerConnection& outbound = connected(number, true, role, instance);
       outbound.peer_reached_us = true;
       peer.we_dialled = true;
       peers.attach_outbound(now, peer, outbound);
     }
     if (config.role == Role::node) {
-      PeerConnection& inbound = connected(number, false, role);
+      PeerConnection& inbound = connected(number, false, role, instance);
       peers.attach_inbound(now, peer, inbound);
       inbound.stage = PeerConnection::Stage::open;
       peers.update_link(now, peer);

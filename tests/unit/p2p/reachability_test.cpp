@@ -39,7 +39,7 @@ class ReachabilityTest : public OwnersFixture {
   void proves(Peer& peer) {
     PeerConnection& dial_back = *dial_back_to(peer);
     introduced(dial_back, peer.id.bytes()[0]);
-    reachability.on_dial_back_introduced(dial_back);
+    reachability.on_dial_back_introduced(now, dial_back);
     const Nonce nonce = connections[peer.inbound.front()].control.nonce();
     reachability.on_proof(now, dial_back, {.nonce = nonce});
     if (!posted<DialBackProved>().empty()) reachability.on_dial_back_proved(now, peer);
