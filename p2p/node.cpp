@@ -306,6 +306,7 @@ NodeStats Node::stats() const {
           .dial_backs = node.reachability.stats().dial_backs,
           .dial_backs_failed = node.reachability.stats().failed,
           .violations = node.violations,
+          .refused = node.refusals.counts(),
           .inbox_bytes = node.mailbox.inbox_bytes(),
           .outbox_bytes = node.mailbox.outbox_bytes(),
           .candidates_learned = node.known.learned()};
@@ -319,8 +320,8 @@ bool Node::Implementation::consistent() const {
   const auto is_alive = [this](ConnectionSlot slot) { return connections.has(slot); };
   return !has_work() && connections.has_only_alive() && std::ranges::all_of(unread, is_alive) &&
          connections.consistent() && peers.consistent() && visitors.consistent() &&
-         known.consistent() && reachability.consistent() && discovery.consistent() &&
-         mailbox.consistent() && ports.consistent();
+         refusals.consistent() && known.consistent() && reachability.consistent() &&
+         discovery.consistent() && mailbox.consistent() && ports.consistent();
 }
 
 }  // namespace qpeer::p2p

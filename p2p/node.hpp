@@ -13,6 +13,7 @@
 // What it is made of is in p2p/node_state.hpp.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <expected>
 #include <memory>
@@ -41,7 +42,9 @@ struct NodeStats {
   std::uint64_t dial_backs = 0;         ///< Begun.
   std::uint64_t dial_backs_failed = 0;  ///< Of those: ended without a proof while one was needed.
   std::uint64_t violations = 0;         ///< Connections closed for what the peer did.
-  std::size_t inbox_bytes = 0;          ///< What arrives or waits to be taken.
+  std::array<std::uint64_t, kRefusals>
+      refused{};                       ///< Who dialled us and was turned away, by Refusal.
+  std::size_t inbox_bytes = 0;         ///< What arrives or waits to be taken.
   std::size_t outbox_bytes = 0;        ///< What peers do not have yet: messages, requests, answers.
   std::size_t candidates_learned = 0;  ///< Nodes that peers named, kept to be dialled.
 };

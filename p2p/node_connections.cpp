@@ -16,7 +16,10 @@ void Node::Implementation::on_endpoint_event(Port port, const transport::Endpoin
   const transport::ConnectionEvent& what = *event.event;
   if (what.kind == Kind::connected) return on_connected(port, event.connection, event.incoming);
   PeerConnection* const connection = connections.find(port, event.connection);
-  if (connection == nullptr) return;  // Of no use any more.
+  if (connection == nullptr) {  // Of no use any more, or not yet.
+    const bool refused = event.incoming && what.kind == Kind::closed;
+    return refused ? on_handshake_refused(port, event.connection, what.close) : void();
+  }
   switch (what.kind) {
     case Kind::stream:
       return on_stream_event(*connection, what.stream);
@@ -90,8 +93,9 @@ void Node::Implementation::on_accepted(PeerConnection& connection) {
     return peers.close(now, connection, ErrorCode::self, "you dialled yourself");
   }
   const auto& newcomers = connections.newcomers();
-  if (newcomers.total() >= config.max_unintroduced ||
-      newcomers.of(site_of(connection.remote)) >= config.max_unintroduced_network) {
+  const bool full = newcomers.total() >= config.max_unintroduced;
+  if (full || newcomers.of(site_of(connection.remote)) >= config.max_unintroduced_network) {
+    emit_refusal(connection, full ? Refusal::too_many_newcomers : Refusal::too_many_of_network, "");
     return peers.close(now, connection, ErrorCode::too_many_links, "too many newcomers");
   }
   visitors.on_visit(now, connection.remote);
@@ -181,6 +185,7 @@ void Node::Implementation::on_connection_deadline(PeerConnection& connection) {
     case Stage::closing:
       return time_out(connection.close_code, connection.close_reason);
     case Stage::introducing:
+      if (!connection.dialled) emit_refusal(connection, Refusal::no_introduction, "");
       if (connection.turned_away) return time_out(ErrorCode::timed_out, "it has no room for us");
       return time_out(ErrorCode::introduction_timeout, "no introduction in time");
     case Stage::awaiting_verdict:

@@ -31,6 +31,9 @@ bool Node::Implementation::read_control_message(PeerConnection& connection) {
   }
   if (const auto* fault = std::get_if<ControlChannel::Fault>(&received)) {
     if (fault->is_violation()) ++violations;
+    if (!fault->is_violation() && !connection.dialled) {
+      emit_refusal(connection, Refusal::wrong_protocol, fault->why);
+    }
     peers.close(now, connection, fault->code, fault->reason, fault->why);
     return false;
   }
@@ -129,6 +132,7 @@ void Node::Implementation::on_introduced_by_dialler(PeerConnection& connection) 
   }
   if (peer != nullptr) return peers.attach_inbound(now, *peer, connection);
   if (wants_link) {
+    emit_refusal(connection, Refusal::too_many_links, "");
     // Another node may have room.
     discovery.on_peers_request(now, connection, {.max = kMaxPeers});
     return connections.close_with_reason(now, connection, ErrorCode::too_many_links,

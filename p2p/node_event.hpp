@@ -3,6 +3,7 @@
 #pragma once
 
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -92,6 +93,31 @@ struct KeyInUse {
   SocketAddress address;       ///< Of the second; when we are it, of the peer that refused us.
   std::optional<PeerId> by{};  ///< Who refused us, when we are the second.
 };
+/// Why somebody who dialled us was turned away.
+enum class Refusal : u8 {
+  no_certificate,      ///< It showed none.
+  untrusted,           ///< Its certificate is of no authority that we trust, or not valid.
+  not_allowed,         ///< Its id is not among Trust::allowed.
+  wrong_protocol,      ///< It speaks another application protocol (ALPN), or major version of ours.
+  handshake_failed,    ///< Of other reasons.
+  no_introduction,     ///< None came in time.
+  too_many_links,      ///< NodeConfig::max_links, or too many processes of its key.
+  too_many_newcomers,  ///< NodeConfig::max_unintroduced.
+  too_many_of_network,  ///< NodeConfig::max_unintroduced_network.
+};
+inline constexpr std::size_t kRefusals = 9;
+/// The reason in words; a literal.
+std::string_view to_string(Refusal refusal);
+
+/// Somebody who dialled us was turned away. In ten seconds 20 are told of, and three of one network (a
+/// /24 or /48), so that a flood of dials is none of events; NodeStats::refused counts all.
+struct DialRefused {
+  Refusal reason = Refusal::handshake_failed;  ///< What was wrong.
+  SocketAddress address;  ///< From where; anybody may forge that before its handshake is complete.
+  std::optional<PeerId> peer{};  ///< Whom, once its handshake was complete.
+  std::string why{};             ///< For people.
+  std::uint64_t unreported = 0;  ///< That were not told of since the event before.
+};
 /// next_message() or next_request() or next_stream() or next_datagram() has something.
 struct Incoming {
   /// Which of the calls has something.
@@ -151,8 +177,8 @@ struct Drained {};
 /// What poll_event() gives.
 using NodeEvent =
     std::variant<Bootstrapped, BootstrapFailed, LinkUp, LinkDown, LinkFailed, PeerJudged,
-                 WeWereJudged, KeyInUse, Incoming, IncomingInterrupted, Sent, Response, Failed,
-                 Writable, StreamActivity, Pong, OwnAddressChanged, CacheChanged, Drained>;
+                 WeWereJudged, KeyInUse, DialRefused, Incoming, IncomingInterrupted, Sent, Response,
+                 Failed, Writable, StreamActivity, Pong, OwnAddressChanged, CacheChanged, Drained>;
 
 /// A message of a node.
 struct Message {

@@ -34,7 +34,25 @@ bool says(const transport::CloseReason& reason, ErrorCode code) {
   return reason.kind == Kind::peer_application && reason.code == std::to_underlying(code);
 }
 
+/// Why the peer refused our handshake, where its TLS alert says so. RFC 9001 §4.8.
+std::string_view refusal_of(const transport::CloseReason& reason) {
+  if (reason.kind != Kind::peer_transport) return {};
+  switch (refusal_of_alert(reason.code, false)) {
+    case Refusal::no_certificate:
+      return "it wants a certificate of us";
+    case Refusal::untrusted:
+      return "it does not trust our certificate";
+    case Refusal::wrong_protocol:
+      return "it does not speak our protocol";
+    default:
+      return {};
+  }
+}
+
 std::string why(const transport::CloseReason& reason) {
+  if (const auto refusal = refusal_of(reason); !refusal.empty()) {
+    return std::string(refusal) + " (" + to_string(reason) + ")";
+  }
   if (reason.kind != Kind::peer_application) return to_string(reason);
   const auto code = static_cast<ErrorCode>(reason.code);
   const std::string detail = to_string(reason);

@@ -32,6 +32,7 @@
 #include "qpeer/p2p/ports.hpp"
 #include "qpeer/p2p/raw_streams.hpp"
 #include "qpeer/p2p/reachability.hpp"
+#include "qpeer/p2p/refusal_log.hpp"
 #include "qpeer/p2p/stream_index.hpp"
 #include "qpeer/p2p/visitor_log.hpp"
 
@@ -73,6 +74,12 @@ struct Node::Implementation {
   void on_observed_address(const PeerConnection& connection, const SocketAddress& observed);
   void on_connection_deadline(PeerConnection& connection);
   void violate(PeerConnection& connection, ErrorCode code, std::string_view reason);
+
+  // --- node_refusals.cpp: whom we turn away ----------------------------------------------------
+
+  void on_handshake_refused(Port port, transport::ConnectionHandle handle,
+                            const transport::CloseReason& reason);
+  void emit_refusal(const PeerConnection& connection, Refusal reason, std::string_view why);
 
   // --- node_control.cpp: control messages ------------------------------------------------------
 
@@ -127,6 +134,7 @@ struct Node::Implementation {
   ConnectionTable connections;
   PeerTable peers;
   VisitorLog visitors;
+  RefusalLog refusals;
   OwnAddress own_address;
   KnownNodes known;
   Dialler dialler;

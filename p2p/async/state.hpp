@@ -194,6 +194,7 @@ struct NodeState final : async::detail::MachineRuntime<Node> {
   static void on(const PeerJudged&) {}
   static void on(const WeWereJudged&) {}
   static void on(const KeyInUse&) {}
+  static void on(const DialRefused&) {}
   static void on(const IncomingInterrupted&) {}
   static void on(const OwnAddressChanged&) {}
 

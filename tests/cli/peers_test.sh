@@ -65,6 +65,8 @@ expect 1 "$qpeer" client --contact "$other@${first#*@}"
 says "no link"
 start_node strict --allow "$other"
 expect 1 "$qpeer" request id --to "$peer" --timeout 3
+says "it does not trust our certificate"
+await strict.log "it is not allowed"
 stop_child "$node" 10 || fail "the strict node did not end well"
 free_udp_port
 start_node hidden --contact "$first" --advertise "127.0.0.1:$port" --key hidden.key

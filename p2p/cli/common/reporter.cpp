@@ -100,6 +100,8 @@ void Reporter::on_event(const p2p::AsyncPeer& peer, const p2p::NodeEvent& event)
          to_string(them->verdict));
   } else if (const auto* shared = std::get_if<p2p::KeyInUse>(&event)) {
     key_in_use(*shared);
+  } else if (const auto* refused = std::get_if<p2p::DialRefused>(&event)) {
+    dial_refused(*refused);
   } else if (const auto* joined = std::get_if<p2p::Bootstrapped>(&event)) {
     const std::string id = joined->peer.to_string();
     const std::string address = joined->address.to_string();
@@ -135,6 +137,18 @@ void Reporter::key_in_use(const p2p::KeyInUse& event) const {
   const std::string by = event.by->to_string();
   complain("another node uses our key: {}@{} refuses us", by, address);
   if (json_) print(json.text("by", by).end());
+}
+
+void Reporter::dial_refused(const p2p::DialRefused& event) const {
+  const std::string address = event.address.to_string();
+  const std::string id = event.peer ? event.peer->to_string() + '@' : "";
+  Json json{"dial_refused"};
+  json.text("address", address).text("reason", to_string(event.reason));
+  if (event.peer) json.text("peer", event.peer->to_string());
+  json.text("why", visible(event.why)).number("unreported", event.unreported);
+  tell(json, "refused {}{}: {}{}{}", id, address, to_string(event.reason),
+       event.why.empty() ? "" : " (" + visible(event.why) + ")",
+       event.unreported == 0 ? "" : fmt::format("; {} more before", event.unreported));
 }
 
 void Reporter::message(const p2p::Message& message) const {

@@ -70,6 +70,7 @@ class Reporter {
   void print(std::string_view line) const;
   void link_up(const p2p::AsyncPeer& peer, const p2p::LinkUp& event) const;
   void key_in_use(const p2p::KeyInUse& event) const;
+  void dial_refused(const p2p::DialRefused& event) const;
 
   bool json_;
   bool quiet_;

@@ -15,8 +15,9 @@ MaliciousPeer::MaliciousPeer(PeerWorld& world, MaliciousPeerConfig configuration
       random_(world.random().split()) {
   if (config.identity.empty()) config.identity = "attacker at " + address_.to_string();
   id_ = PeerId{test_certificate(config.identity).spki_sha256};
-  tls_ = make_test_tls(
-      random_, {.alpn = {std::string(p2p::kAlpn)}, .identity = config.identity, .tickets = 0});
+  tls_ = make_test_tls(random_, {.alpn = {config.alpn},
+                                 .identity = config.without_certificate ? "" : config.identity,
+                                 .tickets = 0});
   transport::EndpointConfig endpoint;
   endpoint.connection = config.connection;
   endpoint.server_tls = tls_;

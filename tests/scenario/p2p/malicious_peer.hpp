@@ -35,6 +35,8 @@ struct MaliciousPeerConfig {
   std::size_t max_connections = 1'000;
   SocketAddress address{};
   std::string identity{};
+  bool without_certificate = false;  ///< It shows none.
+  std::string alpn{p2p::kAlpn};
   transport::ConnectionConfig connection = p2p::NodeConfig::default_connection();
 };
 

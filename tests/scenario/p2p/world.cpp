@@ -39,12 +39,17 @@ void SimPeer::start() {
                     .identity = config.identity,
                     .tickets = 0,
                     .verify_peer = config.verify_peer};
+  if (!config.allowed.empty()) {
+    tls.verify_peer = [allowed = config.allowed](const crypto::PeerCertificate& certificate) {
+      return std::ranges::find(allowed, PeerId{certificate.spki_sha256}) != allowed.end();
+    };
+  }
   const auto context = make_test_tls(random_, tls);
   p2p::PeerTls peer_tls{.client = context,
                         .server = context,
                         .id = id_,
                         .mode = p2p::TrustMode::encrypt_only,
-                        .allowed = {}};
+                        .allowed = config.allowed};
   if (config.real_tls) peer_tls = p2p::make_peer_tls(real_identity_, p2p::Trust::pinned()).value();
   crypto::KeyFactory& keys = config.real_tls ? crypto::openssl_keys() : keys_;
   p2p::NodeConfig node = config.node;

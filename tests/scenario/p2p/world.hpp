@@ -42,6 +42,7 @@ struct SimPeerConfig {
   bool probes = true;                   ///< Dials back from a second port.
   UnixSeconds unix_start = kUnixStart;  ///< What its wall clock says at the beginning of time.
   std::function<bool(const crypto::PeerCertificate&)> verify_peer{};
+  std::vector<PeerId> allowed{};  ///< Nobody else, unless it is empty.
 };
 
 class PeerWorld;
