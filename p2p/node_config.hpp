@@ -38,7 +38,10 @@ struct NodeConfig {
   // --- links -----------------------------------------------------------------------------------
 
   std::size_t target_links = 3;  ///< Links to nodes that we keep up once bootstrapped.
-  std::size_t max_links = 512;   ///< Peers at once; beyond, newcomers are turned away.
+  /// Peers at once; beyond, newcomers are turned away. Those that dialled us leave an eighth of it to
+  /// those that we dial, and those of one network, a /24 or /48, have max_links_network at most.
+  std::size_t max_links = 512;
+  std::size_t max_links_network = 256;
   /// Accepted connections that have not introduced themselves; those of one network, a /24 or /48.
   std::size_t max_unintroduced = 256;
   std::size_t max_unintroduced_network = 64;

@@ -124,7 +124,9 @@ void Node::Implementation::on_introduced_by_dialler(PeerConnection& connection) 
   const Introduction& introduction = *connection.control.peer_introduction();
   const bool wants_link = introduction.purpose == Purpose::link;
   Peer* peer = nullptr;
-  if (wants_link && !shutting_down) peer = peers.admit(now, connection.key(), introduction.role);
+  if (wants_link && !shutting_down) {
+    peer = peers.admit_visitor(now, connection.key(), introduction.role, connection.remote);
+  }
   connection.purpose = peer != nullptr ? Purpose::link : Purpose::probe;
   dialler.introduce(connection);
   if (shutting_down) {
@@ -132,7 +134,9 @@ void Node::Implementation::on_introduced_by_dialler(PeerConnection& connection) 
   }
   if (peer != nullptr) return peers.attach_inbound(now, *peer, connection);
   if (wants_link) {
-    emit_refusal(connection, Refusal::too_many_links, "");
+    const bool of_network = peers.is_network_full(connection.remote);
+    emit_refusal(connection, of_network ? Refusal::too_many_of_network : Refusal::too_many_links,
+                 "");
     // Another node may have room.
     discovery.on_peers_request(now, connection, {.max = kMaxPeers});
     return connections.close_with_reason(now, connection, ErrorCode::too_many_links,

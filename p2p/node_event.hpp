@@ -103,7 +103,7 @@ enum class Refusal : u8 {
   no_introduction,     ///< None came in time.
   too_many_links,      ///< NodeConfig::max_links, or too many processes of its key.
   too_many_newcomers,  ///< NodeConfig::max_unintroduced.
-  too_many_of_network,  ///< NodeConfig::max_unintroduced_network.
+  too_many_of_network,  ///< NodeConfig::max_links_network or max_unintroduced_network.
 };
 inline constexpr std::size_t kRefusals = 9;
 /// The reason in words; a literal.

@@ -5,6 +5,8 @@
 #include <iterator>
 #include <utility>
 
+#include "qpeer/transport/base/address_kind.hpp"
+
 namespace qpeer::p2p {
 namespace {
 
@@ -50,6 +52,23 @@ Peer* PeerTable::admit(Instant now, const PeerKey& key, Role role) {
   return &peer;
 }
 
+Peer* PeerTable::admit_visitor(Instant now, const PeerKey& key, Role role,
+                               const SocketAddress& address) {
+  const std::size_t kept = config_.max_links / kShareOfDialled;
+  const bool full = visitors_.total() >= config_.max_links - kept || is_network_full(address);
+  if (full && find(key) == nullptr) return nullptr;
+  const std::size_t before = peers_.size();
+  Peer* const peer = admit(now, key, role);
+  if (peers_.size() == before) return peer;
+  peer->visitor_from = site_of(address);
+  visitors_.add(*peer->visitor_from);
+  return peer;
+}
+
+bool PeerTable::is_network_full(const SocketAddress& address) const {
+  return visitors_.of(site_of(address)) >= config_.max_links_network;
+}
+
 // Nothing of before holds.
 void PeerTable::change_role(Instant now, Peer& peer, Role role) {
   constexpr std::string_view kWhy = "it came in another role";
@@ -70,6 +89,7 @@ void PeerTable::erase(const Peer& peer) {
   const PeerSlot slot = peer.slot;
   const PeerId id = peer.id;
   deadlines_.set(slot, kNever);
+  if (peer.visitor_from) visitors_.remove(*peer.visitor_from);
   by_key_.erase(peer.key());
   if (named_.at(id) == slot) pass_name_on(id);
   peers_.erase(slot);
@@ -322,15 +342,17 @@ void PeerTable::on_retry_failed(Instant now, Peer& peer, const std::string& why)
 
 bool PeerTable::consistent() const {
   std::size_t up = 0;
+  std::size_t visitors = 0;
   Instant earliest = kNever;
   for (const auto& [key, slot] : by_key_) {
     if (!peers_.contains(slot) || peers_[slot].key() != key || !is_consistent(slot)) return false;
     const Peer& peer = peers_[slot];
     up += peer.up ? 1 : 0;
+    visitors += peer.visitor_from ? 1 : 0;
     earliest = std::min({earliest, peer.retry_at, peer.drop_at});
   }
   return up == links_up_ && by_key_.size() == peers_.size() && earliest == deadlines_.earliest() &&
-         names_are_consistent();
+         visitors == visitors_.total() && visitors_.consistent() && names_are_consistent();
 }
 
 bool PeerTable::is_consistent(PeerSlot slot) const {

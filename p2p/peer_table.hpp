@@ -29,6 +29,7 @@
 #include "qpeer/p2p/connection_table.hpp"
 #include "qpeer/p2p/event_queue.hpp"
 #include "qpeer/p2p/node_config.hpp"
+#include "qpeer/transport/base/counts.hpp"
 #include "qpeer/transport/base/deadline_heap.hpp"
 #include "qpeer/transport/base/random.hpp"
 #include "qpeer/transport/base/slab.hpp"
@@ -43,6 +44,8 @@ struct Peer {
   SocketAddress address{};                ///< Where we dial it, or see it from.
   ConnectionSlot outbound = kNoSlot;      ///< The connection that we dialled.
   std::vector<ConnectionSlot> inbound{};  ///< Those that it dialled. It closes what it needs not.
+  std::optional<SocketAddress>
+      visitor_from{};  ///< Its network, when it is here because it dialled us.
   bool up = false;
   bool we_dialled = false;
   bool awaits_place = false;  ///< It could be up, were there not another node of its key.
@@ -61,6 +64,8 @@ struct Peer {
 class PeerTable {
  public:
   static constexpr std::size_t kMaxInbound = 4;
+  /// One place of so many is kept for peers that we dial.
+  static constexpr std::size_t kShareOfDialled = 8;
   /// Processes of one key.
   static constexpr std::size_t kMaxInstances = 8;
   /// A link that was up for less is no success: the wait before the next dial goes on growing.
@@ -83,6 +88,12 @@ class PeerTable {
   [[nodiscard]] bool has(PeerSlot slot) const { return peers_.contains(slot); }
   /// The peer, in this role from now on; null when there is no room for another.
   [[nodiscard]] Peer* admit(Instant now, const PeerKey& key, Role role);
+  /// The same for one that dialled us from `address`. Those leave room to other networks, and to peers
+  /// that we dial.
+  [[nodiscard]] Peer* admit_visitor(Instant now, const PeerKey& key, Role role,
+                                    const SocketAddress& address);
+  /// Whether its network has all the places that it may.
+  [[nodiscard]] bool is_network_full(const SocketAddress& address) const;
   /// Nothing keeps the peer any more.
   [[nodiscard]] bool is_unused(const Peer& peer) const;
   /// Another of its id has the name from then on.
@@ -184,6 +195,7 @@ class PeerTable {
   Slab<Peer> peers_;
   std::map<PeerKey, PeerSlot> by_key_;
   std::map<PeerId, PeerSlot> named_;
+  Counts<SocketAddress> visitors_;  ///< By their networks: see site_of().
   DeadlineHeap deadlines_;
   std::size_t links_up_ = 0;
   bool shutting_down_ = false;

@@ -59,6 +59,29 @@ SIMULATE_PEERS(PeerLimits, NewcomersOfOneNetworkKeepNobodyElseOut) {
   EXPECT_FALSE(line.closed);
 }
 
+SIMULATE_PEERS(PeerLimits, LinksOfOneNetworkKeepNobodyElseOut) {
+  SimPeerConfig config;
+  config.node.max_links_network = 2;
+  auto& node = network.node(config);
+  const auto home = network.spread_address().octets();
+  std::deque<MaliciousPeer> hosts;
+  for (u8 host = 100; host < 103; ++host) {
+    MaliciousPeerConfig client;
+    client.role = Role::client;
+    client.address = SocketAddress::ipv4({home[0], home[1], home[2], host}, 4433);
+    hosts.emplace_back(network, client);
+  }
+  EXPECT_TRUE(hosts[0].links(node));
+  EXPECT_TRUE(hosts[1].links(node));
+  auto& third = hosts[2].dial(node);
+  EXPECT_TRUE(run_until(hosts[2].closed_with(third, ErrorCode::too_many_links), 5s));
+  MaliciousPeerConfig elsewhere;
+  elsewhere.role = Role::client;
+  elsewhere.address = network.spread_address();
+  MaliciousPeer other(network, elsewhere);
+  EXPECT_TRUE(other.links(node));
+}
+
 // A peer whose raw streams end with their first byte never has many open, so that no limit of the
 // transport holds it back.
 SIMULATE_PEERS(PeerLimits, RawStreamsThatTheApplicationDoesNotTakeAreNotReadWithoutEnd) {

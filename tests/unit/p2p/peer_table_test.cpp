@@ -234,6 +234,35 @@ TEST_F(PeerTableTest, HasRoomForSoManyPeers) {
   EXPECT_NE(peers.admit(now, id_of(3), Role::node), nullptr);
 }
 
+TEST_F(PeerTableTest, VisitorsOfOneNetworkHaveAShare) {
+  config.max_links_network = 2;
+  const auto visit = [this](u8 number, u8 network) {
+    const auto from = SocketAddress::ipv4({192, 0, network, number}, 1);
+    return peers.admit_visitor(now, id_of(number), Role::client, from);
+  };
+  EXPECT_NE(visit(1, 2), nullptr);
+  EXPECT_NE(visit(2, 2), nullptr);
+  EXPECT_EQ(visit(3, 2), nullptr);
+  EXPECT_NE(visit(2, 2), nullptr) << "it is there already";
+  EXPECT_NE(visit(4, 3), nullptr) << "another network";
+  EXPECT_NE(peers.admit(now, id_of(3), Role::node), nullptr) << "we dialled it";
+  EXPECT_TRUE(peers.consistent());
+  peers.erase(*peers.find(id_of(1)));
+  EXPECT_NE(visit(5, 2), nullptr);
+  EXPECT_TRUE(peers.consistent());
+}
+
+TEST_F(PeerTableTest, VisitorsLeavePlacesToThoseWhomWeDial) {
+  config.max_links = 8;
+  for (u8 number = 1; number <= 7; ++number) {
+    const auto from = SocketAddress::ipv4({192, 0, number, 1}, 1);
+    EXPECT_NE(peers.admit_visitor(now, id_of(number), Role::client, from), nullptr);
+  }
+  EXPECT_EQ(peers.admit_visitor(now, id_of(8), Role::client, address_of(8)), nullptr);
+  EXPECT_NE(peers.admit(now, id_of(8), Role::node), nullptr);
+  EXPECT_EQ(peers.admit(now, id_of(9), Role::node), nullptr);
+}
+
 TEST_F(PeerTableTest, ClosingTwiceEndsOnce) {
   Peer& peer = linked(1);
   PeerConnection& connection = connections[peer.outbound];
