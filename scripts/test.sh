@@ -9,7 +9,7 @@ Sets the machine up, then runs these stages; the last line is "N passed, N faile
   release   g++: all tests, the house rules (tidy), the installed package, interoperation
   asan      clang 19 with AddressSanitizer and UndefinedBehaviorSanitizer: all tests
   lint      clang-tidy over the library
-  fuzz      ten seconds of every fuzzer
+  fuzz      130 seconds of fuzzing, in equal parts for all harnesses
   debian13  g++ 14 in a root of Debian 13: everything compiles, tests and examples pass; left out where there can
             be no root
 and, only when named with --only:
@@ -91,9 +91,10 @@ run_step() { # run_step NAME COMMAND...: a stage that passes or fails as a whole
 }
 
 run_fuzz() {
-  local summary
-  say "fuzz: ten seconds of each harness"
-  summary=$(scripts/fuzz.sh all 10 2>&1)
+  local summary seconds
+  seconds=$((130 / $(scripts/fuzz.sh --list | wc -l)))
+  say "fuzz: $seconds seconds of each harness"
+  summary=$(scripts/fuzz.sh all "$seconds" 2>&1)
   local status=$?
   echo "$summary"
   set -- $(sed -n -E 's/^fuzz: ([0-9]+) harnesses without findings, ([0-9]+) with findings$/\1 \2/p' <<<"$summary")
