@@ -134,6 +134,7 @@ std::string trust_system(SSL_CTX* context) {
 }
 
 bool is_ip_literal(const std::string& name) {
+  if (name.find('\0') != std::string::npos) return false;  // OpenSSL would read what is before it.
   ASN1_OCTET_STRING* const address = a2i_IPADDRESS(name.c_str());
   ASN1_OCTET_STRING_free(address);
   ERR_clear_error();

@@ -55,7 +55,8 @@ constexpr const char* kDefaultGroups =
 
 std::string set_groups(SSL_CTX* context, const std::string& groups) {
   const char* const list = groups.empty() ? kDefaultGroups : groups.c_str();
-  if (SSL_CTX_set1_groups_list(context, list) == 1) return {};
+  const bool is_text = groups.find('\0') == std::string::npos;
+  if (is_text && SSL_CTX_set1_groups_list(context, list) == 1) return {};
   return "a key exchange group that OpenSSL does not know: " + groups;
 }
 

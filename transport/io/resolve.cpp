@@ -21,6 +21,7 @@ std::expected<std::vector<SocketAddress>, std::string> resolve(std::string_view 
   }
   const std::string name{host};
   if (name.empty()) return std::unexpected("no host is named");
+  if (name.find('\0') != std::string::npos) return std::unexpected("a host's name has no NUL");
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_DGRAM;

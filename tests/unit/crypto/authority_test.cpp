@@ -131,7 +131,8 @@ TEST(Authority, RefusesNamesThatNobodyCanDial) {
        {std::string(), std::string("a b"), std::string("a..b"), std::string(".a"),
         std::string("-a"), std::string("a-"), std::string("a,DNS:b"), std::string("a/b"),
         std::string("a.*"), std::string("*"), std::string("a*.b"), std::string("a\0b", 3),
-        std::string(64, 'a'), std::string("1:2"), std::string("b\xc3\xbc")}) {
+        std::string("192.0.2.1\0.a", 12), std::string("::1\0", 4), std::string(64, 'a'),
+        std::string("1:2"), std::string("b\xc3\xbc")}) {
     const auto made = issue_certificate(authority, std::vector{name}, KeyType::ed25519, 1);
     ASSERT_FALSE(made) << name;
     EXPECT_EQ(made.error(), "\"" + name + "\" is neither a DNS name nor an IP address");

@@ -262,6 +262,8 @@ TEST(TlsContext, NamesThePartOfAConfigurationThatIsWrong) {
   EXPECT_EQ(wrong([](auto& c) { c.cipher_suites = {CipherSuite{0x1304}}; }),
             ConfigPart::cipher_suites);
   EXPECT_EQ(wrong([](auto& c) { c.groups = "no-such-group"; }), ConfigPart::groups);
+  EXPECT_EQ(wrong([](auto& c) { c.groups = std::string("X25519\0:P-256", 13); }),
+            ConfigPart::groups);
   EXPECT_EQ(wrong([](auto& c) { c.credentials->certificate_pem = "nonsense"; }),
             ConfigPart::credentials);
   EXPECT_EQ(wrong([](auto& c) { c.credentials->private_key_pem = "nonsense"; }),

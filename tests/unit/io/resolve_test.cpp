@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <string_view>
+
 namespace qpeer::io {
 namespace {
 
@@ -19,7 +21,9 @@ TEST(Resolve, TakesLiteralsWithAndWithoutBrackets) {
 }
 
 TEST(Resolve, SaysWhyNot) {
-  for (const char* host : {"", "[]", "no such host", "999.1.1.1.1:3"}) {
+  for (const std::string_view host :
+       {std::string_view(""), std::string_view("[]"), std::string_view("no such host"),
+        std::string_view("999.1.1.1.1:3"), std::string_view("127.0.0.1\0.example", 18)}) {
     const auto none = resolve(host, 1);
     ASSERT_FALSE(none) << host;
     EXPECT_FALSE(none.error().empty());
