@@ -104,6 +104,23 @@ TEST(TlsLevels, RejectsTlsKeyUpdateByteByByte) {
   EXPECT_EQ(TlsPair::code(result), 0x10aU);
 }
 
+// A message of TLS 1.2 that no Finished covers: anybody could put it before the ServerHello.
+TEST(TlsLevels, RejectsHelloRequest) {
+  for (const std::size_t piece : {1U, 100'000U}) {
+    for (const bool to_client : {true, false}) {
+      TlsPair pair;
+      bool inserted = false;
+      pair.change = [&](const TlsPeer& from, Flight& flight) {
+        if (inserted || (&from == &pair.server) != to_client) return;
+        inserted = true;
+        flight.bytes.insert(flight.bytes.begin(), 4, 0);
+      };
+      pair.run(piece);
+      EXPECT_EQ(to_client ? pair.client_code() : pair.server_code(), 0x10aU);
+    }
+  }
+}
+
 // RFC 9001 §4.4 [rfc9001-4.4-5]
 TEST(TlsLevels, ClientRejectsPostHandshakeCertificateRequest) {
   TlsPair pair;
