@@ -21,11 +21,10 @@ if [ -z "${OPENSSL_ROOT_DIR-}" ]; then
   if [ ! -e "$OPENSSL_ROOT_DIR/lib/libssl.a" ]; then
     mkdir -p "$WORK/openssl-build"
     (
-      cd "$WORK/openssl-build"
+      cd "$WORK/openssl-build" || exit 1
       unset CFLAGS CXXFLAGS LDFLAGS
-      "$SRC/openssl/Configure" no-shared no-tests no-docs no-apps --libdir=lib --openssldir=/etc/ssl --prefix="$OPENSSL_ROOT_DIR"
-      make -j"$(nproc)"
-      make install_sw
+      "$SRC/openssl/Configure" no-shared no-tests no-docs no-apps --libdir=lib --openssldir=/etc/ssl \
+        --prefix="$OPENSSL_ROOT_DIR" && make -j"$(nproc)" && make install_sw
     ) >"$WORK/openssl.log" 2>&1 || { tail -n 40 "$WORK/openssl.log" >&2; exit 1; }
   fi
 fi
