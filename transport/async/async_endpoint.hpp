@@ -190,7 +190,7 @@ class EndpointGroup {
   /// Binds all, and starts the threads. The errors are those of AsyncEndpoint::open(), and the system's when
   /// it has no more threads.
   [[nodiscard]] static std::expected<EndpointGroup, std::error_code> open(const Options& options,
-                                                                          Serve serve);
+                                                                          const Serve& serve);
   EndpointGroup(EndpointGroup&&) noexcept = default;
   EndpointGroup& operator=(EndpointGroup&& other) noexcept;
   /// Closes all connections with error code 0, cancels `serve`, and waits until the threads have ended.

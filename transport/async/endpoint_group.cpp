@@ -18,7 +18,7 @@ using detail::GroupMember;
 using detail::PortMembers;
 
 struct EndpointGroup::State {
-  void shut_down(GroupEnd end);
+  void shut_down(const GroupEnd& end);
   void on_end(const std::exception_ptr& error);
 
   std::vector<std::unique_ptr<GroupMember>> members;  ///< Does not change after open().
@@ -80,7 +80,7 @@ std::expected<std::shared_ptr<PortMembers>, std::error_code> share_port(
 
 // --- the state -----------------------------------------------------------------------------------
 
-void EndpointGroup::State::shut_down(GroupEnd end) {
+void EndpointGroup::State::shut_down(const GroupEnd& end) {
   {
     const std::scoped_lock lock(mutex);
     if (std::exchange(is_shut_down, true)) return;
@@ -98,7 +98,7 @@ void EndpointGroup::State::on_end(const std::exception_ptr& failure) {
 // --- the group -----------------------------------------------------------------------------------
 
 std::expected<EndpointGroup, std::error_code> EndpointGroup::open(const Options& options,
-                                                                  Serve serve) {
+                                                                  const Serve& serve) {
   const std::size_t processors = std::max(1U, std::thread::hardware_concurrency());
   const std::size_t count =
       std::clamp<std::size_t>(options.threads == 0 ? processors : options.threads, 1,
