@@ -6,8 +6,8 @@
 namespace qpeer::cli {
 namespace {
 
+using async::StreamHandle;
 using async::Task;
-using p2p::PeerStream;
 
 std::vector<u8> with_name(RequestType type, std::string_view name, std::size_t rest) {
   std::vector<u8> out(2 + name.size() + rest);
@@ -30,7 +30,7 @@ std::vector<u8> with_text(bool good, std::string_view text, std::size_t rest) {
   return out;
 }
 
-Task<std::optional<std::string>> read_name(PeerStream& stream) {
+Task<std::optional<std::string>> read_name(StreamHandle& stream) {
   std::array<u8, 1> size{};
   bool whole = co_await read_exactly(stream, size);
   if (!whole) co_return std::nullopt;
@@ -46,7 +46,7 @@ struct Text {
   std::string text;
 };
 
-Task<std::optional<Text>> read_text(PeerStream& stream) {
+Task<std::optional<Text>> read_text(StreamHandle& stream) {
   std::array<u8, 3> head{};
   bool whole = co_await read_exactly(stream, head);
   if (!whole || head[0] > 1) co_return std::nullopt;
@@ -57,7 +57,7 @@ Task<std::optional<Text>> read_text(PeerStream& stream) {
   co_return out;
 }
 
-Task<std::optional<std::uint64_t>> read_u64(PeerStream& stream) {
+Task<std::optional<std::uint64_t>> read_u64(StreamHandle& stream) {
   std::array<u8, 8> bytes{};
   const bool whole = co_await read_exactly(stream, bytes);
   if (!whole) co_return std::nullopt;
@@ -86,19 +86,19 @@ std::vector<u8> GetAnswer::encode() const {
   return out;
 }
 
-Task<bool> read_exactly(PeerStream& stream, MutableBytes out) {
+Task<bool> read_exactly(StreamHandle& stream, MutableBytes out) {
   const auto size = co_await stream.read_full(out);
   co_return size && *size == out.size();
 }
 
-Task<std::optional<RequestType>> read_type(PeerStream& stream) {
+Task<std::optional<RequestType>> read_type(StreamHandle& stream) {
   std::array<u8, 1> type{};
   const bool whole = co_await read_exactly(stream, type);
   if (!whole || type[0] < 1 || type[0] > 2) co_return std::nullopt;
   co_return static_cast<RequestType>(type[0]);
 }
 
-Task<std::optional<PutRequest>> read_put(PeerStream& stream) {
+Task<std::optional<PutRequest>> read_put(StreamHandle& stream) {
   auto name = co_await read_name(stream);
   if (!name) co_return std::nullopt;
   const auto size = co_await read_u64(stream);
@@ -106,13 +106,13 @@ Task<std::optional<PutRequest>> read_put(PeerStream& stream) {
   co_return PutRequest{.name = std::move(*name), .size = *size};
 }
 
-Task<std::optional<GetRequest>> read_get(PeerStream& stream) {
+Task<std::optional<GetRequest>> read_get(StreamHandle& stream) {
   auto name = co_await read_name(stream);
   if (!name) co_return std::nullopt;
   co_return GetRequest{.name = std::move(*name)};
 }
 
-Task<std::optional<PutAnswer>> read_put_answer(PeerStream& stream) {
+Task<std::optional<PutAnswer>> read_put_answer(StreamHandle& stream) {
   auto text = co_await read_text(stream);
   if (!text) co_return std::nullopt;
   PutAnswer answer{.stored = text->good, .text = std::move(text->text)};
@@ -123,7 +123,7 @@ Task<std::optional<PutAnswer>> read_put_answer(PeerStream& stream) {
   co_return answer;
 }
 
-Task<std::optional<GetAnswer>> read_get_answer(PeerStream& stream) {
+Task<std::optional<GetAnswer>> read_get_answer(StreamHandle& stream) {
   auto text = co_await read_text(stream);
   if (!text) co_return std::nullopt;
   GetAnswer answer{.found = text->good, .text = std::move(text->text)};

@@ -21,7 +21,7 @@
 #include <string_view>
 #include <vector>
 
-#include "qpeer/p2p/async/peer_stream.hpp"
+#include "qpeer/transport/async/stream_handle.hpp"
 #include "qpeer/transport/async/task.hpp"
 #include "qpeer/transport/base/bytes.hpp"
 
@@ -65,12 +65,12 @@ struct GetAnswer {
 };
 
 /// Fills `out`; false when the stream ends before.
-async::Task<bool> read_exactly(p2p::PeerStream& stream, MutableBytes out);
+async::Task<bool> read_exactly(async::StreamHandle& stream, MutableBytes out);
 /// Reads one; nullopt when the peer broke off or sent something else.
-async::Task<std::optional<RequestType>> read_type(p2p::PeerStream& stream);
-async::Task<std::optional<PutRequest>> read_put(p2p::PeerStream& stream);  ///< After the type.
-async::Task<std::optional<GetRequest>> read_get(p2p::PeerStream& stream);  ///< After the type.
-async::Task<std::optional<PutAnswer>> read_put_answer(p2p::PeerStream& stream);
-async::Task<std::optional<GetAnswer>> read_get_answer(p2p::PeerStream& stream);
+async::Task<std::optional<RequestType>> read_type(async::StreamHandle& stream);
+async::Task<std::optional<PutRequest>> read_put(async::StreamHandle& stream);  ///< After the type.
+async::Task<std::optional<GetRequest>> read_get(async::StreamHandle& stream);  ///< After the type.
+async::Task<std::optional<PutAnswer>> read_put_answer(async::StreamHandle& stream);
+async::Task<std::optional<GetAnswer>> read_get_answer(async::StreamHandle& stream);
 
 }  // namespace qpeer::cli

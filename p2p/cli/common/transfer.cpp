@@ -60,8 +60,9 @@ std::expected<OpenFile, std::string> open_file_in(const std::string& folder,
 
 std::string base_name(const std::string& path) { return path.substr(path.find_last_of('/') + 1); }
 
-Task<std::expected<SentBody, std::string>> send_body(p2p::PeerStream& stream, const OpenFile& file,
-                                                     const std::string& what, Progress& progress) {
+Task<std::expected<SentBody, std::string>> send_body(async::StreamHandle& stream,
+                                                     const OpenFile& file, const std::string& what,
+                                                     Progress& progress) {
   constexpr std::size_t kBufferSize = 32 << 10;  // Progress is counted in such steps.
   const auto buffer = std::make_unique_for_overwrite<u8[]>(kBufferSize);
   crypto::Sha256 hash;
@@ -81,7 +82,7 @@ Task<std::expected<SentBody, std::string>> send_body(p2p::PeerStream& stream, co
   co_return SentBody{.sha256 = hash.finish()};
 }
 
-Task<std::expected<ReceivedBody, BodyFailure>> receive_body(p2p::PeerStream& stream,
+Task<std::expected<ReceivedBody, BodyFailure>> receive_body(async::StreamHandle& stream,
                                                             AtomicFile& file, std::uint64_t size,
                                                             Progress& progress) {
   crypto::Sha256 hash;

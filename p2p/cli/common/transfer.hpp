@@ -8,9 +8,9 @@
 #include <string>
 #include <string_view>
 
-#include "qpeer/p2p/async/peer_stream.hpp"
 #include "qpeer/p2p/cli/common/files.hpp"
 #include "qpeer/p2p/cli/common/program.hpp"
+#include "qpeer/transport/async/stream_handle.hpp"
 #include "qpeer/transport/async/task.hpp"
 #include "qpeer/transport/base/file.hpp"
 
@@ -37,7 +37,7 @@ struct SentBody {
   bool taken = true;  ///< The peer did not stop it. If it did, its answer may say why.
 };
 /// Writes the whole file; `what` names it when its size changes meanwhile.
-async::Task<std::expected<SentBody, std::string>> send_body(p2p::PeerStream& stream,
+async::Task<std::expected<SentBody, std::string>> send_body(async::StreamHandle& stream,
                                                             const OpenFile& file,
                                                             const std::string& what,
                                                             Progress& progress);
@@ -52,7 +52,7 @@ struct BodyFailure {
   std::string why{};
 };
 /// Reads exactly `size` bytes into `file`.
-async::Task<std::expected<ReceivedBody, BodyFailure>> receive_body(p2p::PeerStream& stream,
+async::Task<std::expected<ReceivedBody, BodyFailure>> receive_body(async::StreamHandle& stream,
                                                                    AtomicFile& file,
                                                                    std::uint64_t size,
                                                                    Progress& progress);
