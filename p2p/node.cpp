@@ -67,6 +67,11 @@ void Node::on_refused(Instant now, const Transmit& transmit, std::error_code err
   impl_->ports.on_refused(now, transmit, error);
 }
 
+void Node::on_local_address_gone(Instant now, const SocketAddress& local) {
+  impl_->now = now;
+  impl_->ports.on_local_address_gone(now, local);
+}
+
 std::optional<Transmit> Node::poll_transmit(Instant now, TransmitBuffer& out) {
   return impl_->ports.poll_transmit(now, out);
 }

@@ -63,6 +63,8 @@ class Node {
   /// The system refused to send this train, whatever its options: see Endpoint::on_refused(). A dial
   /// that cannot succeed fails at once.
   void on_refused(Instant now, const Transmit& transmit, std::error_code error);
+  /// This machine lost an IP address: see Endpoint::on_local_address_gone().
+  void on_local_address_gone(Instant now, const SocketAddress& local);
   /// What to send. `path.local` is probe_address for what must leave from there.
   std::optional<Transmit> poll_transmit(Instant now, TransmitBuffer& out);
   /// When to call on_deadline(); kNever when nothing is waited for.

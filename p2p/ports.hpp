@@ -61,6 +61,10 @@ class Ports final : public ConnectionSource {
   void on_datagram(Instant now, ReceivedDatagram datagram);
   /// Of the newest train that poll_transmit() gave.
   void on_refused(Instant now, Transmit transmit, std::error_code error);
+  void on_local_address_gone(Instant now, const SocketAddress& local) {
+    first_.on_local_address_gone(now, local);
+    if (probe_) probe_->on_local_address_gone(now, local);
+  }
   std::optional<Transmit> poll_transmit(Instant now, TransmitBuffer& out);
   [[nodiscard]] Instant next_deadline() const;
   void on_deadline(Instant now);

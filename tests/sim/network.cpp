@@ -84,7 +84,22 @@ void Network::change_address(Host& host, const SocketAddress& from, const Socket
   if (found == host.addresses_.end()) die(host, "gives up an address that it does not have");
   if (!routes_.emplace(to, &host).second) die(host, "two hosts have one address");
   routes_.erase(from);
-  *found = to;
+  const SocketAddress gone = std::exchange(*found, to);  // `from` may be that element.
+  on_address_gone(host, gone);
+}
+
+void Network::remove_address(Host& host, const SocketAddress& address) {
+  const SocketAddress gone = address;  // May be one of those that move up.
+  if (std::erase(host.addresses_, gone) == 0) die(host, "has no such address");
+  routes_.erase(gone);
+  on_address_gone(host, gone);
+}
+
+void Network::on_address_gone(Host& host, const SocketAddress& address) {
+  if (!host.reports_gone_addresses || !host.node_) return;
+  host.node_->on_local_address_gone(now_, address);
+  check(host);
+  wake(host);
 }
 
 void Network::rebind(Host& host, const SocketAddress& inside, const SocketAddress& outside) {
@@ -334,11 +349,13 @@ bool Network::transmit(Host& host) {
       (train->size + segment - 1) / segment > host.max_segments) {
     die(host, "made an impossible train of datagrams");
   }
-  SocketAddress from = train->path.local;
-  for (const SocketAddress& address : host.addresses_) {
-    if (from.valid()) break;
-    if (address.is_ipv4() == train->path.remote.is_ipv4()) from = address;
+  const auto source = source_of(host, train->path);
+  if (!source) {
+    host.node_->on_refused(now_, *train, source.error());
+    check(host);
+    return true;
   }
+  SocketAddress from = *source;
   if (const auto nat = outside_.find(from); nat != outside_.end()) from = nat->second;
   for (std::size_t position = 0; position < train->size; position += segment) {
     const std::size_t size = std::min(segment, train->size - position);
@@ -346,6 +363,22 @@ bool Network::transmit(Host& host) {
          MutableBytes(transmit_storage_).subspan(position, size));
   }
   return true;
+}
+
+std::expected<SocketAddress, std::error_code> Network::source_of(const Host& host,
+                                                                 const Path& path) const {
+  const auto refuse = [](std::errc why) { return std::unexpected(std::make_error_code(why)); };
+  const std::vector<SocketAddress>& own = host.addresses_;
+  if (path.local.valid()) {
+    const bool has_it = std::ranges::find(own, path.local) != own.end();
+    if (host.checks_source && !has_it) return refuse(std::errc::invalid_argument);
+    return path.local;
+  }
+  const auto chosen = std::ranges::find_if(
+      own, [&](const SocketAddress& each) { return each.is_ipv4() == path.remote.is_ipv4(); });
+  if (chosen != own.end()) return *chosen;
+  if (host.checks_source) return refuse(std::errc::network_unreachable);
+  return SocketAddress{};
 }
 
 // --- telling -----------------------------------------------------------------------------------

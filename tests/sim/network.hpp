@@ -7,9 +7,11 @@
 #pragma once
 
 #include <cstdint>
+#include <expected>
 #include <functional>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -30,6 +32,11 @@ class Node {
   virtual void on_deadline(Instant now) = 0;
   /// Handles one event; false when there was none.
   virtual bool poll_event() = 0;
+  /// The host's system refused to send the latest train.
+  virtual void on_refused(Instant /*now*/, const Transmit& /*transmit*/,
+                          std::error_code /*error*/) {}
+  /// The host has lost an address.
+  virtual void on_local_address_gone(Instant /*now*/, const SocketAddress& /*local*/) {}
   /// Whether the machine's invariants hold.
   [[nodiscard]] virtual bool consistent() const { return true; }
   /// How many connections consistent() looks at: with more of them, it is called less often.
@@ -51,6 +58,16 @@ class MachineNode final : public Node {
     auto event = machine_.poll_event();
     if (event) on_event_(*event);
     return static_cast<bool>(event);
+  }
+  void on_refused(Instant now, const Transmit& transmit, std::error_code error) override {
+    if constexpr (requires { machine_.on_refused(now, transmit, error); }) {
+      machine_.on_refused(now, transmit, error);
+    }
+  }
+  void on_local_address_gone(Instant now, const SocketAddress& local) override {
+    if constexpr (requires { machine_.on_local_address_gone(now, local); }) {
+      machine_.on_local_address_gone(now, local);
+    }
   }
   [[nodiscard]] bool consistent() const override {
     if constexpr (requires(const M& machine) { machine.consistent(); }) {
@@ -81,6 +98,9 @@ class Host {
   [[nodiscard]] const SocketAddress& address() const { return addresses_.front(); }
   [[nodiscard]] const std::vector<SocketAddress>& addresses() const { return addresses_; }
   std::size_t max_segments = kMaxTransmitSegments;  ///< 1: a socket that cannot segment.
+  /// Refuses to send from an address that it does not have, and without any, as Linux does.
+  bool checks_source = false;
+  bool reports_gone_addresses = false;  ///< To its machine.
 
  private:
   friend class Network;
@@ -124,6 +144,8 @@ class Network {
   void add_address(Host& host, const SocketAddress& address);
   /// Moves a host: from now on it sends from, and is reached at, `to` instead of `from`.
   void change_address(Host& host, const SocketAddress& from, const SocketAddress& to);
+  /// The host has this address no more.
+  void remove_address(Host& host, const SocketAddress& address);
   /// A NAT stands before a host: what the host sends from `inside`, one of its addresses, others see
   /// coming from `outside`, and reach it there only. Called again it is a rebinding.
   void rebind(Host& host, const SocketAddress& inside, const SocketAddress& outside);
@@ -184,6 +206,7 @@ class Network {
   };
   struct Later;
 
+  void on_address_gone(Host& host, const SocketAddress& address);
   void push(Instant at, EventKind kind, std::uint32_t index);
   void deliver(std::uint32_t index);
   void on_timer(Host& host, Instant armed);
@@ -191,6 +214,8 @@ class Network {
   void arm(Host& host);
   bool poll_event(Host& host);
   bool transmit(Host& host);
+  /// Where the train leaves from; an error where the system refuses to send it.
+  std::expected<SocketAddress, std::error_code> source_of(const Host& host, const Path& path) const;
   void send(Host& host, const SocketAddress& from, const SocketAddress& to, Ecn ecn,
             MutableBytes payload);
   void deliver_at(Instant at, const SocketAddress& from, const SocketAddress& to, Ecn ecn,

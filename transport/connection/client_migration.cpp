@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// The client's own moves: what the application asks for, and the address that the server prefers.
-// RFC 9000 §9.1, §9.2, §9.6.
+// The client's own moves: what the application asks for, what a local address that is gone demands,
+// and the address that the server prefers. RFC 9000 §9.1, §9.2, §9.6.
 #include "qpeer/transport/base/address_kind.hpp"
 #include "qpeer/transport/connection/paths.hpp"
 
@@ -54,6 +54,58 @@ std::expected<void, PathError> Paths::begin(Instant now, const SocketAddress& lo
   if (path->intent != Intent::migrate) path->intent = intent;
   if (!path->validator.is_active()) validate(now, *path);
   return {};
+}
+
+bool Paths::on_local_address_gone(Instant now, const Path& address) {
+  NetworkPath* const gone = table_.find_exactly(address);
+  if (side_ == Side::server || gone == nullptr) return false;
+  if (gone != &active()) {
+    if (gone != table_.fallback()) give_up(*gone);
+    return false;
+  }
+  // RFC 9000 §9 [rfc9000-9-1], [rfc9000-9-2]: the same rules as for a move on purpose.
+  if (!may_migrate()) return false;
+  NetworkPath* const next = make_path_from_elsewhere(now, address);
+  if (next == nullptr) return false;
+  gone_local_ = address.local;
+  change_to(now, *next);
+  // There is no way back to where nothing can be sent from.
+  table_.forget_fallback();
+  remove(*gone);
+  return true;
+}
+
+/// Another path to the same address of the server: one that is known to work, or a new one whose local
+/// address the system chooses. nullptr when there can be none.
+NetworkPath* Paths::make_path_from_elsewhere(Instant now, const Path& gone) {
+  for (const auto& path : table_.all()) {
+    const bool leads_there = path->validated && path->address.remote == gone.remote;
+    if (leads_there && !path->address.local.same_host(gone.local)) return path.get();
+  }
+  if (NetworkPath* const worst = table_.dispensable()) remove(*worst);
+  if (table_.full()) return nullptr;
+  // RFC 9000 §9.5 [rfc9000-9.5-2]: nobody on the way shall see that it is the same client.
+  const auto cid = remote_cids_.take();
+  return cid ? &add(now, {.local = {}, .remote = gone.remote}, *cid) : nullptr;
+}
+
+/// Whether a datagram with these addresses belongs to the path exactly. Where the system chooses the local
+/// address it does, unless it was on its way to the address that is gone.
+bool Paths::came_over(const NetworkPath& path, const Path& address) const {
+  if (path.address == address) return true;
+  return !path.address.local.valid() && path.address.remote == address.remote &&
+         (path.validated || address.local != gone_local_);
+}
+
+/// Client, of the path in use. Only what is authentic shows the address that the system chose.
+void Paths::on_packet_after_move(Instant now, NetworkPath& path, const Path& address) {
+  if (side_ == Side::server || !confirmed_) return;
+  if (!path.address.local.valid() && came_over(path, address)) {
+    path.address = address;
+    observer_.on_local_address_learned(path.address);
+  }
+  // RFC 9000 §8.2.4 [rfc9000-8.2.4-1]: there was no answer in time, and no other path to go back to.
+  if (!path.validated && !path.validator.is_active()) validate(now, path);
 }
 
 /// RFC 9000 §9.6.3 [rfc9000-9.6.3-2]: what goes to the preferred address goes nowhere else.

@@ -276,6 +276,11 @@ void ConnectionMachine::on_path_changed(Instant now, const Path& path) {
   // The peer follows a packet that is more than a probe.
   if (side() == Side::client) pings_.send();
   observed_addresses_.on_remote_address(now, path.remote);
+  if (path.local.valid()) on_local_address_learned(path);
+}
+
+/// The event waits until both addresses are known.
+void ConnectionMachine::on_local_address_learned(const Path& path) {
   events_.push_back({.kind = ConnectionEvent::Kind::path_changed, .path = path});
 }
 
@@ -301,6 +306,18 @@ void ConnectionMachine::on_datagram_too_large(Instant now, const Path& path, std
   called_at_ = now;
   if (!lifetime_.is_open() || !paths_.on_datagram_too_large(now, path, size)) return;
   recovery_.on_refused(now, *this);
+}
+
+void ConnectionMachine::on_local_address_gone(Instant now, const Path& path) {
+  const InvariantLatch::Scope scope(latch_);
+  called_at_ = now;
+  if (!lifetime_.is_open() || side() == Side::server) return;
+  if (!is_confirmed()) {
+    // RFC 9000 §9 [rfc9000-9-1].
+    if (path == paths_.active().address) close(now, 0, "the local address is gone");
+    return;
+  }
+  if (paths_.on_local_address_gone(now, path)) recovery_.on_refused(now, *this);
 }
 
 void ConnectionMachine::release_ids() {

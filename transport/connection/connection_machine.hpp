@@ -149,6 +149,9 @@ class ConnectionMachine final : public Connection,
   }
   /// The operating system refused a datagram of this size over this path, as too large. RFC 9000 §14.
   void on_datagram_too_large(Instant now, const Path& path, std::size_t size);
+  /// The operating system does not send from `path.local` any more. A client goes on from another address,
+  /// if it may; before the handshake is confirmed, when it may not, it ends. RFC 9000 §9.
+  void on_local_address_gone(Instant now, const Path& path);
   /// The endpoint matched a stateless reset of this peer. RFC 9000 §10.3.1.
   void on_stateless_reset(Instant now);
 
@@ -169,6 +172,7 @@ class ConnectionMachine final : public Connection,
   // PathObserver
   void on_path_result(const Path& path, bool validated) override;
   void on_path_changed(Instant now, const Path& path) override;
+  void on_local_address_learned(const Path& path) override;
   void on_new_address_validated(Instant now) override;
   // FateHandler
   void on_frame_fate(Instant now, PacketNumberSpace space, const SentFrame& frame,

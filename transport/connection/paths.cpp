@@ -164,7 +164,7 @@ std::optional<IncomingDatagram> Paths::on_datagram(const ReceivedDatagram& datag
     if (!accepts_unknown_path) return std::nullopt;
     return incoming;
   }
-  if (!path->address.local.valid()) path->address.local = datagram.path.local;
+  if (!confirmed_ && !path->address.local.valid()) path->address.local = datagram.path.local;
   path->on_received(incoming.size);
   incoming.path = path->id;
   return incoming;
@@ -191,7 +191,7 @@ void Paths::on_path_challenge(Instant now, IncomingDatagram& datagram,
                               const ConnectionId& destination,
                               const wire::PathChallengeFrame& frame) {
   NetworkPath* const path = find_or_add(now, datagram, destination);
-  if (path == nullptr || path->address != datagram.address) return;
+  if (path == nullptr || !came_over(*path, datagram.address)) return;
   path->responder.on_challenge(frame);
   path->idle_since = now;
   // RFC 9000 §9.6.2 [rfc9000-9.6.2-3], §9.6.3 [rfc9000-9.6.3-5]: who looks at a path may want it
@@ -201,9 +201,15 @@ void Paths::on_path_challenge(Instant now, IncomingDatagram& datagram,
   }
 }
 
-void Paths::on_packet(const IncomingDatagram& datagram, const ConnectionId& destination) {
+void Paths::on_packet(Instant now, const IncomingDatagram& datagram,
+                      const ConnectionId& destination) {
   if (!datagram.path) return;
-  if (NetworkPath* const path = table_.find(*datagram.path)) path->local_cid = destination;
+  NetworkPath* const path = table_.find(*datagram.path);
+  if (path == nullptr) return;
+  path->local_cid = destination;
+  if (path == &active() && (!path->validated || !path->address.local.valid())) {
+    on_packet_after_move(now, *path, datagram.address);
+  }
 }
 
 void Paths::on_peer_migrated(Instant now, IncomingDatagram& datagram,

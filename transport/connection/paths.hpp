@@ -40,6 +40,8 @@ class PathObserver {
   virtual void on_path_result(const Path& path, bool validated) = 0;
   /// The connection goes on over another path.
   virtual void on_path_changed(Instant now, const Path& path) = 0;
+  /// The system chose the local address of the path in use, and it is known now.
+  virtual void on_local_address_learned(const Path& path) = 0;
   /// The address in use, which is not the one of the handshake, is the peer's.
   virtual void on_new_address_validated(Instant now) = 0;
 
@@ -82,7 +84,7 @@ class Paths {
   /// The peer has retired IDs that we use: each path gets another one.
   void replace_retired_cids();
   /// A 1-RTT packet came over this path.
-  void on_packet(const IncomingDatagram& datagram, const ConnectionId& destination);
+  void on_packet(Instant now, const IncomingDatagram& datagram, const ConnectionId& destination);
   /// Whether the datagram came over the path in use.
   [[nodiscard]] bool is_active(const IncomingDatagram& datagram) const {
     return datagram.path == table_.active().id;
@@ -96,6 +98,11 @@ class Paths {
   /// Looks whether the peer can be reached from `local`; `intent` is probe or migrate.
   std::expected<void, PathError> begin(Instant now, const SocketAddress& local,
                                        NetworkPath::Intent intent);
+
+  /// The system does not send from `address.local` any more. A client whose path in use that was goes
+  /// on at once, over another path that works or from whatever address the system gives; true then. It
+  /// stays where it may not move, or has no connection ID for it: the address may come back.
+  bool on_local_address_gone(Instant now, const Path& address);
 
   // --- sending -----------------------------------------------------------------------------------
 
@@ -153,6 +160,9 @@ class Paths {
 
   // client_migration.cpp
   [[nodiscard]] std::expected<void, PathError> may_migrate() const;
+  [[nodiscard]] NetworkPath* make_path_from_elsewhere(Instant now, const Path& gone);
+  [[nodiscard]] bool came_over(const NetworkPath& path, const Path& address) const;
+  void on_packet_after_move(Instant now, NetworkPath& path, const Path& address);
   void abandon_migrations();
   void supersede_migrations(Instant now, const NetworkPath& wanted);
   void probe_preferred_address(Instant now);
@@ -166,6 +176,7 @@ class Paths {
   PathObserver& observer_;
   PathTable table_;
   bool confirmed_ = false;
+  SocketAddress gone_local_{};  ///< The latest local address that the system refused to send from.
 
   // Of the peer's transport parameters.
   std::uint16_t peer_max_datagram_size_;

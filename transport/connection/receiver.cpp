@@ -114,7 +114,7 @@ void ConnectionMachine::receive_packet(Instant now, Instant received_at,
   if (!result) return fail(now, result.error());
   if (number_space.discarded) return;
   const ConnectionId& destination = opened->destination_connection_id;
-  if (level == EncryptionLevel::one_rtt) paths_.on_packet(incoming, destination);
+  if (level == EncryptionLevel::one_rtt) paths_.on_packet(now, incoming, destination);
   if (newest && !frames.probing && !paths_.is_active(incoming) && lifetime_.is_open()) {
     paths_.on_peer_migrated(now, incoming, destination);  // RFC 9000 §9.3.
   }

@@ -22,23 +22,6 @@ crypto::ResetTokens::Key reset_key(const EndpointConfig& config, Random& random)
   return key;
 }
 
-std::size_t segment_size_of(const Transmit& transmit) {
-  return transmit.segment_size != 0 ? transmit.segment_size : transmit.size;
-}
-
-/// Why no attempt over the path of this train can succeed; empty when one may.
-std::string_view why_hopeless(const Transmit& transmit, std::error_code error) {
-  // RFC 9000 §14 [rfc9000-14-1].
-  if (error == std::errc::message_size &&
-      segment_size_of(transmit) <= wire::kMinInitialDatagramSize) {
-    return "datagrams of 1,200 bytes are too large for the network interface";
-  }
-  if (error == std::errc::address_family_not_supported) {
-    return "the socket does not reach addresses of this family";
-  }
-  return {};
-}
-
 bool speaks(const ConnectionConfig& config, Version version) {
   return std::ranges::find(config.versions, version) != config.versions.end();
 }
@@ -371,25 +354,6 @@ std::optional<EndpointEvent> Endpoint::poll_event() {
   impl.drained_emitted = idle();
   if (!impl.drained_emitted) return std::nullopt;
   return EndpointEvent{.kind = EndpointEvent::Kind::drained};
-}
-
-void Endpoint::on_refused(Instant now, const Transmit& transmit, std::error_code error) {
-  const std::string_view reason = why_hopeless(transmit, error);
-  if (reason.empty()) {
-    if (error == std::errc::message_size && impl_->last_transmit) {
-      Implementation::Entry& entry = *impl_->entries[*impl_->last_transmit];
-      entry.connection->on_datagram_too_large(now, transmit.path, segment_size_of(transmit));
-      impl_->touch(entry);
-    }
-    return;
-  }
-  if (impl_->attempts == 0) return;
-  for (const auto& entry : impl_->entries) {
-    if (!entry || entry->incoming || !entry->in_handshake) continue;
-    if (entry->connection->path() != transmit.path) continue;
-    entry->connection->close(now, 0, reason);
-    impl_->touch(*entry);
-  }
 }
 
 void Endpoint::shut_down(Instant now, std::uint64_t error_code, std::string_view reason) {

@@ -237,7 +237,13 @@ class Endpoint {
   /// attempts that can only wait in vain: where 1,200 bytes are too large, or the socket lacks the
   /// address family. A connection whose datagrams are larger, and too large, falls to 1,200 bytes at
   /// once and sends again; a size that it was looking for is known to be too large. RFC 9000 §14.
+  /// Where nothing leaves from the local address that the train names (it is gone, or its network is not
+  /// reached), a client's connection goes on at once from whatever address the system gives, unless the
+  /// server forbids it or gave no connection ID for it; an attempt whose address is gone ends. RFC 9000 §9.
   void on_refused(Instant now, const Transmit& transmit, std::error_code error);
+  /// This machine lost the IP address `local`, whose port does not matter. The same, for connections that
+  /// have nothing to send and would not learn so from a refusal.
+  void on_local_address_gone(Instant now, const SocketAddress& local);
 
   /// Closes every connection with this application error and refuses new ones. Each still gives its
   /// `closed` event; once all have drained, the event `drained` follows, and idle() is true.

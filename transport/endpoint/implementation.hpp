@@ -14,6 +14,8 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "qpeer/transport/base/deadline_heap.hpp"
@@ -101,6 +103,9 @@ struct Endpoint::Implementation {
   void reap(Slot slot);
   void reap_drained();
   void end_handshake(Entry& entry);
+  void end_attempts(Instant now, const Path& path, std::string_view reason);
+  void leave_local_address(Instant now, const Path& path, std::error_code error);
+  void leave_local_address(Instant now, const SocketAddress& local);
   [[nodiscard]] bool consistent() const;
   [[nodiscard]] bool queue_is_consistent(const Ring<Slot>& queue, bool Entry::* awaits) const;
   [[nodiscard]] ConnectionHandle handle_of(Slot slot) const;

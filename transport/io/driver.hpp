@@ -14,7 +14,8 @@
 // its way at a time: while a socket is full, the others send nothing either.
 //
 // A machine that has on_refused(Instant, const Transmit&, std::error_code) learns of each train of
-// which the operating system refused datagrams: they are gone, but not lost on their way.
+// which the operating system refused datagrams: they are gone, but not lost on their way. One that has
+// on_local_address_gone(Instant, const SocketAddress&) learns of IP addresses that this machine loses.
 //
 // Work per turn is bounded; what is left continues in the next. No allocation in steady state.
 // An event handler may throw: the exception leaves the loop's turn, and the driver continues in the
@@ -36,6 +37,7 @@
 #include <vector>
 
 #include "qpeer/transport/base/datagram.hpp"
+#include "qpeer/transport/io/address_monitor.hpp"
 #include "qpeer/transport/io/event_loop.hpp"
 #include "qpeer/transport/io/system_clock.hpp"
 #include "qpeer/transport/io/udp_socket.hpp"
@@ -84,6 +86,7 @@ class Driver {
       if (!watch) return std::unexpected(watch.error());
       port.watch = std::move(*watch);
     }
+    driver->monitor_addresses();
     driver->wake();
     return driver;
   }
@@ -133,6 +136,9 @@ class Driver {
   [[nodiscard]] bool is_blocked() const { return unsent_.has_value(); }
 
  private:
+  static constexpr bool kMindsAddresses =
+      requires(M& machine) { machine.on_local_address_gone(Instant{}, SocketAddress{}); };
+
   struct Port {
     UdpSocket socket;
     Watch watch{};
@@ -195,6 +201,30 @@ class Driver {
     end_turn(turn);
   }
 
+  // Where the system does not tell, refused datagrams have to do.
+  void monitor_addresses() {
+    if constexpr (kMindsAddresses) {
+      monitor_ = AddressMonitor::open();
+      if (!monitor_) return;
+      auto watch = loop_.watch(monitor_->fd(), Interest::read,
+                               [this](Ready, Instant) { on_addresses_changed(); });
+      if (watch) monitor_watch_ = std::move(*watch);
+    }
+  }
+
+  void on_addresses_changed() {
+    if constexpr (kMindsAddresses) {
+      const std::vector<SocketAddress> gone = monitor_->take_gone();
+      if (gone.empty()) return;
+      Turn turn{*this};
+      begin_turn();
+      const Instant now = io::now();
+      for (const SocketAddress& address : gone) machine_.on_local_address_gone(now, address);
+      pump(turn, now);
+      end_turn(turn);
+    }
+  }
+
   void begin_turn() {
     trains_left_ = options_.transmit_trains;
     has_more_ = false;
@@ -206,6 +236,7 @@ class Driver {
     if (!error_) return arm();
     timer_.cancel();
     for (Port& port : ports_) port.watch.reset();
+    monitor_watch_.reset();
     if (on_error_) std::exchange(on_error_, nullptr)(error_);
   }
 
@@ -325,6 +356,8 @@ class Driver {
   Timer timer_;
   std::vector<Port> ports_;  // Never grows: watches and `sender_` point into it.
   Port* sender_ = nullptr;   // Of the latest train.
+  std::optional<AddressMonitor> monitor_;
+  Watch monitor_watch_;
 };
 
 }  // namespace qpeer::io

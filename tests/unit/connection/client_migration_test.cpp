@@ -112,5 +112,97 @@ TEST(Paths, AClientMovesToThePreferredAddress) {
   EXPECT_FALSE(moved(address(5, 0), true));
 }
 
+/// A packet comes over the path in use, to this address of ours.
+void receive_at(PathsFixture& client, Instant now, const SocketAddress& local) {
+  const auto datagram = client.receive({.local = local, .remote = address(kPeer)});
+  ASSERT_TRUE(datagram);
+  client.paths.on_packet(now, *datagram, id_of(1));
+  client.check();
+}
+
+// [rfc9000-9.5-2], [rfc9000-8.2.4-1]
+TEST(Paths, AClientGoesOnWithoutAnAddressThatIsGone) {
+  PathsFixture client(Side::client);
+  const Path gone{.local = address(kHome), .remote = address(kPeer)};
+  ASSERT_TRUE(client.paths.on_local_address_gone(at(1s), gone));
+  client.check();
+  EXPECT_EQ(client.paths.active().address, (Path{.local = {}, .remote = address(kPeer)}));
+  EXPECT_EQ(client.paths.active().remote_cid, 1U) << "another connection ID";
+  EXPECT_EQ(client.paths.table().size(), 1U) << "no way back";
+  ASSERT_EQ(client.observer.changes.size(), 1U);
+  EXPECT_FALSE(client.paths.on_local_address_gone(at(1s), gone)) << "once";
+  // What was on its way to the old address says nothing.
+  receive_at(client, at(2s), address(kHome));
+  EXPECT_TRUE(client.observer.learned.empty());
+  const auto sent = client.frames(at(2s));
+  ASSERT_EQ(sent.challenges.size(), 1U);
+  // No answer in time: it is asked again as soon as something comes.
+  client.paths.on_deadline(at(60s));
+  EXPECT_FALSE(client.paths.active().validator.is_active());
+  receive_at(client, at(61s), address(9));
+  ASSERT_EQ(client.observer.learned.size(), 1U);
+  EXPECT_EQ(client.observer.learned[0].local, address(9));
+  const auto again = client.frames(at(61s));
+  ASSERT_EQ(again.challenges.size(), 1U);
+  client.respond(at(62s), again.challenges[0]);
+  EXPECT_TRUE(client.paths.active().validated);
+  receive_at(client, at(62s), address(9));
+  EXPECT_EQ(client.observer.learned.size(), 1U);
+}
+
+TEST(Paths, AnAddressThatCameBackIsKnownOnceItAnswers) {
+  PathsFixture client(Side::client);
+  ASSERT_TRUE(client.paths.on_local_address_gone(
+      at(1s), {.local = address(kHome), .remote = address(kPeer)}));
+  const auto sent = client.frames(at(1s));
+  ASSERT_EQ(sent.challenges.size(), 1U);
+  client.respond(at(2s), sent.challenges[0]);
+  receive_at(client, at(2s), address(kHome));
+  ASSERT_EQ(client.observer.learned.size(), 1U);
+  EXPECT_EQ(client.observer.learned[0].local, address(kHome));
+}
+
+TEST(Paths, APathThatIsKnownToWorkIsTheWayOut) {
+  PathsFixture client(Side::client);
+  ASSERT_TRUE(client.paths.begin(at(1s), address(9), Intent::probe));
+  const auto probe = client.probe(at(1s));
+  ASSERT_TRUE(probe);
+  client.respond(at(2s), probe->challenges.at(0));
+  ASSERT_TRUE(client.paths.on_local_address_gone(
+      at(3s), {.local = address(kHome), .remote = address(kPeer)}));
+  client.check();
+  EXPECT_EQ(client.paths.active().address.local, address(9));
+  EXPECT_EQ(client.paths.table().size(), 1U);
+}
+
+TEST(Paths, AProbeFromAnAddressThatIsGoneFails) {
+  PathsFixture client(Side::client);
+  ASSERT_TRUE(client.paths.begin(at(1s), address(9), Intent::probe));
+  EXPECT_FALSE(
+      client.paths.on_local_address_gone(at(1s), {.local = address(9), .remote = address(kPeer)}));
+  ASSERT_EQ(client.observer.failed.size(), 1U);
+  EXPECT_EQ(client.paths.active().address.local, address(kHome));
+}
+
+// [rfc9000-9-1], [rfc9000-9-2], [rfc9000-9.5-2], [rfc9000-9.5-5]: it waits for the address.
+TEST(Paths, NobodyLeavesAnAddressWhoMayNotMove) {
+  const auto stays = [](PathsFixture& fixture) {
+    const Path before = fixture.paths.active().address;
+    const bool moved = fixture.paths.on_local_address_gone(at(1s), before);
+    fixture.check();
+    return !moved && fixture.paths.active().address == before;
+  };
+  PathsFixture server(Side::server);
+  EXPECT_TRUE(stays(server));
+  PathsFixture fixed(Side::client);
+  fixed.paths.set_peer_parameters({.disable_active_migration = true});
+  EXPECT_TRUE(stays(fixed));
+  PathsFixture without(Side::client, {.zero_length_connection_id = true});
+  EXPECT_TRUE(stays(without));
+  PathsFixture few(Side::client);
+  while (few.cids.take()) continue;
+  EXPECT_TRUE(stays(few));
+}
+
 }  // namespace
 }  // namespace qpeer::transport::test

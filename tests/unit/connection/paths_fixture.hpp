@@ -31,9 +31,10 @@ struct PathRecord final : PathObserver {
     (works ? validated : failed).push_back(path);
   }
   void on_path_changed(Instant, const Path& path) override { changes.push_back(path); }
+  void on_local_address_learned(const Path& path) override { learned.push_back(path); }
   void on_new_address_validated(Instant) override { ++new_addresses; }
 
-  std::vector<Path> validated, failed, changes;
+  std::vector<Path> validated, failed, changes, learned;
   int new_addresses = 0;
 };
 
@@ -75,7 +76,7 @@ struct PathsFixture {
     auto datagram = receive(from, size);
     ASSERT_TRUE(datagram);
     if (!paths.is_active(*datagram)) paths.on_peer_migrated(now, *datagram, destination);
-    paths.on_packet(*datagram, destination);
+    paths.on_packet(now, *datagram, destination);
     check();
   }
 

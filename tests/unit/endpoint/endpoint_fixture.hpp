@@ -18,10 +18,12 @@ inline constexpr Instant kNow{1s};
 class EndpointFixture : public testing::Test {
  protected:
   ConnectionHandle connect(const SocketAddress& remote = SocketAddress::loopback4(4433),
-                           const ConnectionConfig& connection = {}) {
+                           const ConnectionConfig& connection = {},
+                           const SocketAddress& local = {}) {
     const auto tls = crypto::make_tls_context({.alpn = {"test/1"}});
     EXPECT_TRUE(tls);
-    const auto handle = endpoint.connect(kNow, remote, {.tls = *tls, .connection = connection});
+    const auto handle =
+        endpoint.connect(kNow, remote, {.tls = *tls, .connection = connection, .local = local});
     EXPECT_TRUE(handle);
     return *handle;
   }
@@ -29,6 +31,8 @@ class EndpointFixture : public testing::Test {
     TransmitBuffer out{.storage = storage_};
     return endpoint.poll_transmit(now, out);
   }
+  /// Begins with the latest train.
+  [[nodiscard]] Bytes storage() const { return storage_; }
   /// How many trains the endpoint has to send.
   int poll_all(Instant now = kNow) {
     int count = 0;

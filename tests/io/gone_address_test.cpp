@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
+// A client whose IP address the kernel takes away, in a network namespace of its own. RFC 9000 §9.
+#include <gtest/gtest.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <functional>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "qpeer/tests/unit/async/loopback.hpp"
+
+namespace qpeer::async {
+namespace {
+
+/// Of this process, from here on. Needs privileges, or namespaces for everybody.
+bool enter_network_namespace() {
+  return ::unshare(CLONE_NEWNET) == 0 || ::unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0;
+}
+
+/// Changes the loopback interface.
+class LoopbackInterface {
+ public:
+  LoopbackInterface() { set_flags("lo", IFF_UP); }
+  LoopbackInterface(const LoopbackInterface&) = delete;
+  LoopbackInterface& operator=(const LoopbackInterface&) = delete;
+  ~LoopbackInterface() { ::close(fd_); }
+
+  /// 10.99.0.`host`.
+  static SocketAddress address(u8 host, std::uint16_t port = 0) {
+    return SocketAddress::ipv4({10, 99, 0, host}, port);
+  }
+  void add(u8 host) {
+    const std::string alias = "lo:" + std::to_string(host);
+    set_address(SIOCSIFADDR, alias, address(host));
+    // With a shorter prefix all of its addresses would be those of this host.
+    set_address(SIOCSIFNETMASK, alias, SocketAddress::ipv4({255, 255, 255, 255}, 0));
+  }
+  void remove(u8 host) { set_flags("lo:" + std::to_string(host), 0); }
+
+ private:
+  static ifreq named(const std::string& name) {
+    ifreq out{};
+    name.copy(out.ifr_name, sizeof out.ifr_name - 1);
+    return out;
+  }
+  void set_address(unsigned long what, const std::string& name, const SocketAddress& value) {
+    ifreq request = named(name);
+    sockaddr_in in4{};
+    in4.sin_family = AF_INET;
+    std::memcpy(&in4.sin_addr, value.octets().data(), 4);
+    std::memcpy(&request.ifr_addr, &in4, sizeof in4);
+    call(what, request);
+  }
+  void set_flags(const std::string& name, short flags) {
+    ifreq request = named(name);
+    request.ifr_flags = flags;
+    call(SIOCSIFFLAGS, request);
+  }
+  void call(unsigned long what, ifreq& request) const {
+    if (::ioctl(fd_, what, &request) != 0) {
+      throw std::system_error(errno, std::system_category(), request.ifr_name);
+    }
+  }
+  int fd_ = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+};
+
+constexpr u8 kServer = 1;
+constexpr u8 kClient = 2;
+constexpr std::size_t kSize = 16 << 20;
+
+class GoneAddressTest : public Loopback {
+ protected:
+  void SetUp() override {}
+
+  /// A server at one address, and a client on a wildcard socket that uses the other one.
+  void open_both() {
+    interface->add(kServer);
+    interface->add(kClient);
+    const AsyncEndpointOptions options{.bind = LoopbackInterface::address(kServer),
+                                       .endpoint = {.server_tls = server_tls("test/1")}};
+    auto opened_server = AsyncEndpoint::open(loop, options);
+    ASSERT_TRUE(opened_server) << opened_server.error().message();
+    server.emplace(std::move(*opened_server));
+    auto opened_client = AsyncEndpoint::open(loop, {.bind = SocketAddress::ipv4({}, 0)});
+    ASSERT_TRUE(opened_client) << opened_client.error().message();
+    client.emplace(std::move(*opened_client));
+    connect_options.tls = client_tls("test/1");
+    connect_options.local = LoopbackInterface::address(kClient, client->local_address().port());
+  }
+
+  static Task<void> send_all(AsyncStream& stream) {
+    const std::vector<u8> data(kSize, 7);
+    EXPECT_TRUE(co_await stream.write(data));
+    (void)stream.finish();
+  }
+
+  Task<void> download() {
+    Both both = co_await connect();
+    (void)co_await both.client.confirmed();
+    EXPECT_TRUE(both.client.info().local.same_host(LoopbackInterface::address(kClient)));
+    BothStreams streams = co_await open_stream(both);
+    TaskGroup group;
+    group.spawn(send_all(streams.server));
+    std::vector<u8> part(1 << 20);
+    std::size_t size = 0;
+    const Instant begin = io::now();
+    while (true) {
+      const auto read = co_await streams.client.read(part);
+      if (!read || *read == 0) break;
+      if (size < kSize / 4 && size + *read >= kSize / 4) interface->remove(kClient);
+      size += *read;
+    }
+    co_await group.join();
+    EXPECT_EQ(size, kSize);
+    EXPECT_LT(io::now() - begin, 5s) << "an idle time-out takes 30";
+    EXPECT_FALSE(both.client.info().local.same_host(LoopbackInterface::address(kClient)));
+    EXPECT_TRUE(both.client.info().local.valid());
+    EXPECT_EQ(both.client.stats().path_changes, 1U);
+    EXPECT_EQ(both.server.stats().path_changes, 1U);
+  }
+
+  /// The client has nothing to send, so that nothing of it is refused.
+  Task<void> answer_later() {
+    Both both = co_await connect();
+    (void)co_await both.client.confirmed();
+    BothStreams streams = co_await open_stream(both);
+    co_await sleep_for(loop, 100ms);
+    interface->remove(kClient);
+    co_await sleep_for(loop, 100ms);
+    const Instant begin = io::now();
+    (void)co_await streams.server.write(as_bytes("answer"));
+    (void)streams.server.finish();
+    const auto read = co_await streams.client.read_all(100);
+    EXPECT_TRUE(read && as_text(*read) == "answer");
+    EXPECT_LT(io::now() - begin, 1s);
+  }
+
+  /// In a process and network namespace of its own.
+  void run_apart(const std::function<Task<void>()>& body) {
+    std::fflush(nullptr);
+    const pid_t child = ::fork();
+    if (child == 0) {
+      if (!enter_network_namespace()) ::_exit(kNoNamespace);
+      interface.emplace();
+      open_both();
+      if (!HasFatalFailure()) run(loop, body());
+      std::fflush(nullptr);
+      ::_exit(HasFailure() ? kFailed : 0);
+    }
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    ASSERT_TRUE(WIFEXITED(status));
+    if (WEXITSTATUS(status) == kNoNamespace) GTEST_SKIP() << "no network namespaces here";
+    EXPECT_EQ(WEXITSTATUS(status), 0);
+  }
+
+ private:
+  static constexpr int kFailed = 1;
+  static constexpr int kNoNamespace = 77;
+
+  std::optional<LoopbackInterface> interface;  // Of the child's namespace.
+};
+
+TEST_F(GoneAddressTest, ADownloadGoesOnFromAnother) {
+  run_apart([this] { return download(); });
+}
+
+TEST_F(GoneAddressTest, AnAnswerThatIsAwaitedComes) {
+  run_apart([this] { return answer_later(); });
+}
+
+}  // namespace
+}  // namespace qpeer::async

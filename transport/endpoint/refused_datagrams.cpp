@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
+// What the endpoint does about datagrams that the operating system refuses to send. A refusal is no
+// lost packet: what it shows of the network interface, of the socket or of the local address changes
+// what is done next. RFC 9000 §9, §14.
+#include <algorithm>
+#include <utility>
+
+#include "qpeer/transport/endpoint/endpoint.hpp"
+#include "qpeer/transport/endpoint/implementation.hpp"
+#include "qpeer/transport/wire/header.hpp"
+
+namespace qpeer::transport {
+namespace {
+
+std::size_t segment_size_of(const Transmit& transmit) {
+  return transmit.segment_size != 0 ? transmit.segment_size : transmit.size;
+}
+
+constexpr std::string_view kLocalAddressGone = "the local address is gone";
+
+/// Whether the connection, not the operating system, chose the address that the train leaves from.
+bool names_source(const Transmit& transmit) {
+  return transmit.path.local.valid() && !transmit.path.local.is_wildcard();
+}
+
+/// Why no attempt over the path of this train can succeed; empty when one may.
+std::string_view why_hopeless(const Transmit& transmit, std::error_code error) {
+  // RFC 9000 §14 [rfc9000-14-1].
+  if (error == std::errc::message_size &&
+      segment_size_of(transmit) <= wire::kMinInitialDatagramSize) {
+    return "datagrams of 1,200 bytes are too large for the network interface";
+  }
+  if (error == std::errc::address_family_not_supported) {
+    return "the socket does not reach addresses of this family";
+  }
+  if (error == std::errc::invalid_argument) {
+    return names_source(transmit) ? kLocalAddressGone
+                                  : "the operating system does not send to this address";
+  }
+  if (error == std::errc::address_not_available && names_source(transmit)) return kLocalAddressGone;
+  return {};
+}
+
+/// Whether nothing can be sent from the local address that the train names, as far as is known.
+bool is_source_refused(const Transmit& transmit, std::error_code error) {
+  return names_source(transmit) &&
+         (error == std::errc::invalid_argument || error == std::errc::address_not_available ||
+          error == std::errc::network_unreachable);
+}
+
+}  // namespace
+
+void Endpoint::on_refused(Instant now, const Transmit& transmit, std::error_code error) {
+  const std::string_view reason = why_hopeless(transmit, error);
+  if (!reason.empty()) {
+    impl_->end_attempts(now, transmit.path, reason);
+  } else if (error == std::errc::message_size && impl_->last_transmit) {
+    Implementation::Entry& entry = *impl_->entries[*impl_->last_transmit];
+    entry.connection->on_datagram_too_large(now, transmit.path, segment_size_of(transmit));
+    impl_->touch(entry);
+  }
+  if (is_source_refused(transmit, error)) impl_->leave_local_address(now, transmit.path, error);
+}
+
+void Endpoint::Implementation::end_attempts(Instant now, const Path& path,
+                                            std::string_view reason) {
+  if (attempts == 0) return;
+  for (const auto& entry : entries) {
+    if (!entry || entry->incoming || !entry->in_handshake) continue;
+    if (entry->connection->path() != path) continue;
+    entry->connection->close(now, 0, reason);
+    touch(*entry);
+  }
+}
+
+// An address that is gone is gone for all connections; a network that is not reached says nothing of
+// others. A handshake waits for the network, but not for an address.
+void Endpoint::Implementation::leave_local_address(Instant now, const Path& path,
+                                                   std::error_code error) {
+  if (last_transmit) {
+    Entry& entry = *entries[*last_transmit];
+    const bool waits = error == std::errc::network_unreachable && !entry.connection->is_confirmed();
+    if (!waits) entry.connection->on_local_address_gone(now, path);
+    touch(entry);
+  }
+  if (error != std::errc::network_unreachable) leave_local_address(now, path.local);
+}
+
+void Endpoint::Implementation::leave_local_address(Instant now, const SocketAddress& local) {
+  for (const auto& entry : entries) {
+    if (!entry || entry->incoming) continue;
+    const Path path = entry->connection->path();
+    if (!path.local.valid() || !path.local.same_host(local)) continue;
+    entry->connection->on_local_address_gone(now, path);
+    touch(*entry);
+  }
+}
+
+void Endpoint::on_local_address_gone(Instant now, const SocketAddress& local) {
+  impl_->leave_local_address(now, local);
+}
+
+}  // namespace qpeer::transport
