@@ -72,6 +72,11 @@ void Node::on_local_address_gone(Instant now, const SocketAddress& local) {
   impl_->ports.on_local_address_gone(now, local);
 }
 
+void Node::on_port_closed(Instant now, const SocketAddress& remote, Bytes quoted) {
+  impl_->now = now;
+  impl_->ports.on_port_closed(now, remote, quoted);
+}
+
 std::optional<Transmit> Node::poll_transmit(Instant now, TransmitBuffer& out) {
   return impl_->ports.poll_transmit(now, out);
 }

@@ -65,6 +65,8 @@ class Node {
   void on_refused(Instant now, const Transmit& transmit, std::error_code error);
   /// This machine lost an IP address: see Endpoint::on_local_address_gone().
   void on_local_address_gone(Instant now, const SocketAddress& local);
+  /// An ICMP message about a closed port: see Endpoint::on_port_closed(). A dial of that address fails.
+  void on_port_closed(Instant now, const SocketAddress& remote, Bytes quoted);
   /// What to send. `path.local` is probe_address for what must leave from there.
   std::optional<Transmit> poll_transmit(Instant now, TransmitBuffer& out);
   /// When to call on_deadline(); kNever when nothing is waited for.

@@ -65,6 +65,10 @@ class Ports final : public ConnectionSource {
     first_.on_local_address_gone(now, local);
     if (probe_) probe_->on_local_address_gone(now, local);
   }
+  void on_port_closed(Instant now, const SocketAddress& remote, Bytes quoted) {
+    first_.on_port_closed(now, remote, quoted);
+    if (probe_) probe_->on_port_closed(now, remote, quoted);
+  }
   std::optional<Transmit> poll_transmit(Instant now, TransmitBuffer& out);
   [[nodiscard]] Instant next_deadline() const;
   void on_deadline(Instant now);

@@ -341,5 +341,58 @@ TEST(UdpSocket, DropsWhatTheReceiveBufferCannotHoldWithoutAnError) {
   EXPECT_LT(count, 100U);
 }
 
+/// Waits until the socket has learned of a closed port.
+std::vector<ClosedPort> closed_ports_of(UdpSocket& socket) {
+  std::vector<u8> slab(UdpSocket::kRegionSize);
+  EventLoop loop;
+  auto watch = loop.watch(socket.fd(), Interest::read, [&](Ready, Instant) {
+    EXPECT_EQ(socket.receive(slab, [](const ReceivedDatagram&) {}), 0U);
+  });
+  EXPECT_TRUE(watch);
+  EXPECT_TRUE(loop.run_until([&] { return socket.has_closed_ports(); }, now() + kLong));
+  return socket.take_closed_ports();
+}
+
+TEST(UdpSocket, LearnsThatAPortIsClosed) {
+  for (const char* const host : {"127.0.0.1:0", "[::1]:0"}) {
+    if (host[0] == '[' && !has_ipv6()) continue;
+    const SocketAddress nobody = bind_to(host).local_address();
+    UdpSocket socket = bind_to(host);
+    EXPECT_TRUE(socket.capabilities().closed_ports);
+    const std::vector<u8> bytes = pattern(1200);
+    send(socket, nobody, bytes, 1200);
+    const auto closed = closed_ports_of(socket);
+    ASSERT_EQ(closed.size(), 1U);
+    EXPECT_EQ(closed[0].remote, nobody);
+    EXPECT_TRUE(equal(closed[0].quoted(), Bytes(bytes).first(ClosedPort::kMaxQuoted)));
+    EXPECT_FALSE(socket.has_closed_ports());
+  }
+}
+
+// The kernel fails the next call of the socket, whatever that sends and to whom.
+TEST(UdpSocket, AnErrorOfOneDatagramCostsNoOther) {
+  const SocketAddress nobody = bind_to("127.0.0.1:0").local_address();
+  UdpSocket socket = bind_to("127.0.0.1:0");
+  UdpSocket receiver = bind_to("127.0.0.1:0");
+  const std::vector<u8> bytes = pattern(48 * 1000);
+  for (int i = 0; i < 100; ++i) {
+    send(socket, nobody, Bytes(bytes).first(1000), 1000);
+    send(socket, receiver.local_address(), bytes, 1000, Ecn::ect0);
+    EXPECT_EQ(receive(receiver, 48).size(), 48U);
+  }
+  EXPECT_EQ(socket.stats().datagrams_lost, 0U);
+  EXPECT_EQ(socket.capabilities().gso, bind_to("127.0.0.1:0").capabilities().gso);
+  EXPECT_TRUE(socket.capabilities().ecn);
+  EXPECT_LE(socket.take_closed_ports().size(), UdpSocket::kMaxClosedPorts);
+}
+
+TEST(UdpSocket, KeepsFewClosedPorts) {
+  const SocketAddress nobody = bind_to("127.0.0.1:0").local_address();
+  UdpSocket socket = bind_to("127.0.0.1:0");
+  const std::vector<u8> bytes = pattern(100);
+  for (int i = 0; i < 200; ++i) send(socket, nobody, bytes, 100);
+  EXPECT_EQ(socket.take_closed_ports().size(), UdpSocket::kMaxClosedPorts);
+}
+
 }  // namespace
 }  // namespace qpeer::io

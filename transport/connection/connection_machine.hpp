@@ -143,6 +143,8 @@ class ConnectionMachine final : public Connection,
   [[nodiscard]] std::uint64_t send_buffered() const { return streams_.send_buffered(); }
   /// How many packets proved authentic.
   [[nodiscard]] std::uint64_t packets_received() const { return stats_.packets_received; }
+  /// The Destination Connection ID of what it sends.
+  [[nodiscard]] Bytes destination() const { return remote_cids_.current().bytes(); }
   /// Whether the peer is, or may be, at this address.
   [[nodiscard]] bool knows_remote(const SocketAddress& remote) const {
     return paths_.table().knows_remote(remote);

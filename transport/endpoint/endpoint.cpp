@@ -200,6 +200,7 @@ std::expected<ConnectionHandle, ConnectError> Endpoint::connect(Instant now,
     return std::unexpected(ConnectError::zero_length_in_use);
   }
   Implementation::Entry& entry = impl.add_entry();
+  entry.ends_at_closed_port = options.ends_at_closed_port;
   ConnectionSetup setup{.side = Side::client,
                         .version = options.connection.version,
                         .path = {.local = options.local, .remote = remote},

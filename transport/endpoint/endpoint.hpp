@@ -127,6 +127,9 @@ struct ConnectOptions {
   /// Of a `new_token` event of an earlier connection: spares the server a Retry. Use each once; one
   /// of another server, name or version is ignored. RFC 9000 §8.1.3.
   std::vector<u8> address_token{};
+  /// An ICMP message that the server's port is closed ends the attempt: see Endpoint::on_port_closed().
+  /// Without it the attempt goes on, for a server that is about to start.
+  bool ends_at_closed_port = true;
 };
 
 /// Why no connection was begun.
@@ -244,6 +247,10 @@ class Endpoint {
   /// This machine lost the IP address `local`, whose port does not matter. The same, for connections that
   /// have nothing to send and would not learn so from a refusal.
   void on_local_address_gone(Instant now, const SocketAddress& local);
+  /// An ICMP message says that nobody listens at `remote`, and quotes the beginning of a datagram of ours.
+  /// It ends the attempt that the datagram is of, if it names that attempt's connection ID, which is
+  /// random, and nothing has come from the server. Connections take no notice.
+  void on_port_closed(Instant now, const SocketAddress& remote, Bytes quoted);
 
   /// Closes every connection with this application error and refuses new ones. Each still gives its
   /// `closed` event; once all have drained, the event `drained` follows, and idle() is true.

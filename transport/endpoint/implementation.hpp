@@ -69,6 +69,7 @@ struct Endpoint::Implementation {
     Slot slot;
     bool incoming = false;
     bool in_handshake = true;
+    bool ends_at_closed_port = false;    ///< See ConnectOptions.
     HandshakeCounts::Prefix prefix = 0;  ///< Of the peer's first address.
     bool closed_emitted = false;
     bool awaits_transmit = false;

@@ -100,4 +100,19 @@ void Endpoint::on_local_address_gone(Instant now, const SocketAddress& local) {
   impl_->leave_local_address(now, local);
 }
 
+// Who is not on the way can forge ICMP, but cannot quote what was drawn at random.
+void Endpoint::on_port_closed(Instant now, const SocketAddress& remote, Bytes quoted) {
+  if (impl_->attempts == 0) return;
+  const auto header = wire::InvariantHeader::decode(quoted, Implementation::kCidSize);
+  if (!header || !header->long_form) return;
+  for (const auto& entry : impl_->entries) {
+    if (!entry || entry->incoming || !entry->in_handshake || !entry->ends_at_closed_port) continue;
+    ConnectionMachine& connection = *entry->connection;
+    if (connection.path().remote != remote || connection.packets_received() != 0) continue;
+    if (!equal(connection.destination(), header->destination_connection_id)) continue;
+    connection.close(now, 0, "nobody listens at this address: the port is closed");
+    impl_->touch(*entry);
+  }
+}
+
 }  // namespace qpeer::transport

@@ -15,7 +15,8 @@
 //
 // A machine that has on_refused(Instant, const Transmit&, std::error_code) learns of each train of
 // which the operating system refused datagrams: they are gone, but not lost on their way. One that has
-// on_local_address_gone(Instant, const SocketAddress&) learns of IP addresses that this machine loses.
+// on_local_address_gone(Instant, const SocketAddress&) learns of IP addresses that this machine loses, and
+// one that has on_port_closed(Instant, const SocketAddress&, Bytes) of ICMP messages about closed ports.
 //
 // Work per turn is bounded; what is left continues in the next. No allocation in steady state.
 // An event handler may throw: the exception leaves the loop's turn, and the driver continues in the
@@ -185,6 +186,7 @@ class Driver {
     bool more = ready.readable;
     for (std::size_t i = 0; more && i < options_.receive_batches && turn.alive(); ++i) {
       const Instant now = receive_batch(turn, port.socket, more);
+      report_closed_ports(now, port.socket);
       if (turn.alive()) pump(turn, now);
     }
     if (!ready.readable) pump(turn, io::now());
@@ -312,6 +314,7 @@ class Driver {
     const auto sent = socket.send(*unsent_, {storage_.get(), unsent_->size}, unsent_offset_);
     if (!sent) error_ = sent.error();
     if (socket.stats().datagrams_lost != lost_before) report_refused(now, socket);
+    report_closed_ports(now, socket);
     can_send_ = sent && *sent;
     if (can_send_) unsent_.reset();
     return can_send_;
@@ -320,6 +323,15 @@ class Driver {
   void report_refused(Instant now, const UdpSocket& socket) {
     if constexpr (requires { machine_.on_refused(now, *unsent_, std::error_code{}); }) {
       machine_.on_refused(now, *unsent_, socket.stats().last_send_error);
+    }
+  }
+
+  void report_closed_ports(Instant now, UdpSocket& socket) {
+    if constexpr (requires { machine_.on_port_closed(now, SocketAddress{}, Bytes{}); }) {
+      if (!socket.has_closed_ports()) return;
+      for (const ClosedPort& each : socket.take_closed_ports()) {
+        machine_.on_port_closed(now, each.remote, each.quoted());
+      }
     }
   }
 

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 #include "qpeer/transport/io/udp_cmsg.hpp"
 
+// Before the kernel's header, which needs its timespec.
+#include <ctime>
+
+#include <linux/errqueue.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <sys/socket.h>
@@ -137,6 +141,20 @@ ReceivedControl read_control(msghdr& message) {
     }
   }
   return out;
+}
+
+int read_icmp_error(msghdr& message) {
+  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
+       header = CMSG_NXTHDR(&message, header)) {
+    const bool is_error = (header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_RECVERR) ||
+                          (header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_RECVERR);
+    if (!is_error) continue;
+    const auto error = read_as<sock_extended_err>(header);
+    const bool is_icmp =
+        error.ee_origin == SO_EE_ORIGIN_ICMP || error.ee_origin == SO_EE_ORIGIN_ICMP6;
+    return is_icmp ? static_cast<int>(error.ee_errno) : 0;
+  }
+  return 0;
 }
 
 void write_control(const SendControl& control, ControlBuffer& buffer, msghdr& message) {

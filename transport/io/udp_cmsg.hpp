@@ -38,6 +38,9 @@ struct ReceivedControl {
 };
 [[nodiscard]] ReceivedControl read_control(msghdr& message);
 
+/// The errno of an ICMP error read from a socket's error queue; 0 when it is an error of another kind.
+[[nodiscard]] int read_icmp_error(msghdr& message);
+
 /// What the control messages of a sent datagram shall say.
 struct SendControl {
   SocketAddress source;  ///< Unspecified: the kernel chooses.

@@ -80,6 +80,8 @@ std::error_code configure(int fd, const SocketAddress& address, const UdpOptions
   out.packet_info = !address.is_wildcard() ||
                     (options.packet_info && (is_ipv6 ? set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
                                                      : set(fd, IPPROTO_IP, IP_PKTINFO, 1)));
+  out.closed_ports =
+      options.closed_ports && set_both(fd, is_ipv6, out.dual_stack, IP_RECVERR, 1, IPV6_RECVERR, 1);
   out.gro = options.gro && set(fd, IPPROTO_UDP, UDP_GRO, 1);
   out.gso = options.gso && set(fd, IPPROTO_UDP, UDP_SEGMENT, 0);  // Off, but known to the kernel.
   return {};

@@ -127,7 +127,8 @@ UdpSocket::UdpSocket(UdpSocket&& other) noexcept
       fd_(std::exchange(other.fd_, -1)),
       is_ipv6_(other.is_ipv6_),
       gso_refusals_(other.gso_refusals_),
-      ecn_refusals_(other.ecn_refusals_) {}
+      ecn_refusals_(other.ecn_refusals_),
+      closed_ports_(std::move(other.closed_ports_)) {}
 
 UdpSocket& UdpSocket::operator=(UdpSocket&& other) noexcept {
   if (this == &other) return *this;
@@ -139,6 +140,7 @@ UdpSocket& UdpSocket::operator=(UdpSocket&& other) noexcept {
   is_ipv6_ = other.is_ipv6_;
   gso_refusals_ = other.gso_refusals_;
   ecn_refusals_ = other.ecn_refusals_;
+  closed_ports_ = std::move(other.closed_ports_);
   return *this;
 }
 
@@ -171,6 +173,8 @@ std::expected<std::size_t, std::error_code> UdpSocket::receive_trains(
   if (received < 0) {
     if (is_fatal(errno)) return std::unexpected(system_error(errno));
     if (!would_block(errno)) ++stats_.receive_errors;
+    // Errors that wait make the descriptor readable until they are read.
+    drain_errors();
     return 0;
   }
   std::size_t count = 0;
@@ -256,6 +260,52 @@ UdpSocket::StepResult UdpSocket::refused(Departure& departure, std::size_t size,
   return Step::on;
 }
 
+// The kernel tells of an ICMP error by failing whatever call comes next, which has nothing to do with
+// it: that call is made again.
+template <class F>
+auto UdpSocket::send_call(F&& call) {
+  constexpr int kMaxRepeats = 3;
+  for (int repeats = 0;; ++repeats) {
+    const auto sent = uninterrupted([&] {
+      ++stats_.send_calls;
+      return call();
+    });
+    const int error = errno;
+    const bool repeat = sent < 0 && !would_block(error) && !is_fatal(error) &&
+                        repeats < kMaxRepeats && drain_errors();
+    errno = error;
+    if (!repeat) return sent;
+  }
+}
+
+// Reads the ICMP errors that wait. Whether there were any.
+bool UdpSocket::drain_errors() {
+  constexpr int kMaxErrors = 64;
+  bool any = false;
+  for (int i = 0; capabilities_.closed_ports && i < kMaxErrors; ++i) {
+    ClosedPort closed;
+    sockaddr_storage name{};
+    ControlBuffer control;
+    iovec io{closed.storage.data(), closed.storage.size()};
+    msghdr message{};
+    message.msg_name = &name;
+    message.msg_namelen = sizeof name;
+    message.msg_iov = &io;
+    message.msg_iovlen = 1;
+    message.msg_control = control.bytes;
+    message.msg_controllen = sizeof control.bytes;
+    const auto size = ::recvmsg(fd_, &message, MSG_ERRQUEUE | MSG_DONTWAIT);
+    if (size < 0) break;
+    const int error = read_icmp_error(message);
+    any |= error != 0;
+    if (error != ECONNREFUSED || closed_ports_.size() >= kMaxClosedPorts) continue;
+    closed.remote = from_sockaddr(name);
+    closed.size = static_cast<std::size_t>(size);
+    closed_ports_.push_back(closed);
+  }
+  return any;
+}
+
 UdpSocket::StepResult UdpSocket::send_segmented(Departure& departure) {
   const std::size_t segments =
       std::min(kMaxTransmitSegments, kMaxTransmitSize / departure.segment_size);
@@ -264,10 +314,8 @@ UdpSocket::StepResult UdpSocket::send_segmented(Departure& departure) {
   ControlBuffer buffer;
   iovec io = io_of(train);
   const msghdr message = departure.message(buffer, departure.segment_size, io);
-  const auto sent = uninterrupted([&] {
-    ++stats_.send_calls;
-    return ::sendmsg(fd_, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-  });
+  const auto sent =
+      send_call([&] { return ::sendmsg(fd_, &message, MSG_DONTWAIT | MSG_NOSIGNAL); });
   if (sent < 0) return send_degraded(departure, train.size(), errno);
   gso_refusals_ = 0;
   gone(departure, train.size());
@@ -291,8 +339,7 @@ UdpSocket::StepResult UdpSocket::send_singly(Departure& departure) {
     }
     rest = rest.subspan(datagram.size());
   }
-  const int sent = uninterrupted([&] {
-    ++stats_.send_calls;
+  const int sent = send_call([&] {
     return ::sendmmsg(fd_, messages.data(), static_cast<unsigned>(count),
                       MSG_DONTWAIT | MSG_NOSIGNAL);
   });
@@ -314,10 +361,8 @@ UdpSocket::StepResult UdpSocket::send_degraded(Departure& departure, std::size_t
     ControlBuffer buffer;
     iovec io = io_of(datagram);
     const msghdr message = departure.message(buffer, 0, io);
-    const auto sent = uninterrupted([&] {
-      ++stats_.send_calls;
-      return ::sendmsg(fd_, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-    });
+    const auto sent =
+        send_call([&] { return ::sendmsg(fd_, &message, MSG_DONTWAIT | MSG_NOSIGNAL); });
     if (sent < 0) error = errno;
     return sent >= 0;
   };

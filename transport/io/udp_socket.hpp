@@ -16,6 +16,7 @@
 #include <span>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "qpeer/transport/base/datagram.hpp"
 
@@ -31,6 +32,7 @@ struct UdpOptions {
   bool packet_info = true;    ///< Learn and choose local addresses when bound to a wildcard.
   bool dont_fragment = true;  ///< Set DF, and ignore the kernel's idea of the path MTU.
   bool dual_stack = true;     ///< A socket bound to [::] speaks IPv4 too.
+  bool closed_ports = true;   ///< Learn, by ICMP, that a port at the other end is closed.
   bool reuse_port = false;    ///< SO_REUSEPORT: several loops share one port.
   std::size_t buffer_size = 4 << 20;  ///< Bytes asked for in each direction; 0 keeps the default.
 };
@@ -42,9 +44,24 @@ struct UdpCapabilities {
   bool ecn = false;             ///< ECN marks are sent and received.
   bool packet_info = false;     ///< The local address of each datagram is known and can be chosen.
   bool dont_fragment = false;   ///< DF is set.
+  bool closed_ports = false;    ///< Ports that are closed at the other end are told.
   bool dual_stack = false;      ///< An IPv6 socket that speaks IPv4 too.
   std::size_t send_buffer = 0;  ///< Bytes granted, as the kernel counts them.
   std::size_t receive_buffer = 0;  ///< Bytes granted, as the kernel counts them.
+};
+
+/// An ICMP message says that no socket is bound to `remote`, or somebody who forges it does: it proves no
+/// more than the quotation shows that its sender has seen.
+struct ClosedPort {
+  /// Of a datagram of ours: enough for the longest connection IDs of a long header.
+  static constexpr std::size_t kMaxQuoted = 64;
+
+  SocketAddress remote;
+  std::array<u8, kMaxQuoted> storage{};
+  std::size_t size = 0;
+
+  /// How the payload of the datagram began that found the port closed; some senders quote none.
+  [[nodiscard]] Bytes quoted() const { return Bytes(storage).first(size); }
 };
 
 /// Counts of one socket since it was bound.
@@ -142,6 +159,14 @@ class UdpSocket {
   [[nodiscard]] std::expected<std::size_t, std::error_code> receive_trains(
       MutableBytes slab, std::span<ReceivedTrain> trains);
 
+  /// Whether take_closed_ports() has some.
+  [[nodiscard]] bool has_closed_ports() const { return !closed_ports_.empty(); }
+  /// What a call of receive_trains() or send() has learned of closed ports: the first kMaxClosedPorts.
+  [[nodiscard]] std::vector<ClosedPort> take_closed_ports() {
+    return std::exchange(closed_ports_, {});
+  }
+  static constexpr std::size_t kMaxClosedPorts = 16;
+
   /// Sends a train whose bytes are the first transmit.size of `bytes`, at most
   /// kMaxTransmitSegments datagrams. True: it is gone; the storage may be reused. False: it would
   /// block; keep it, and call again with the same when the socket is writable.
@@ -173,6 +198,9 @@ class UdpSocket {
   StepResult send_degraded(Departure& departure, std::size_t size, int error);
   StepResult refused(Departure& departure, std::size_t size, int error);
   void gone(Departure& departure, std::size_t size);
+  template <class F>
+  auto send_call(F&& call);
+  bool drain_errors();
   static void give_up(bool& ability, u8& refusals, int error);
   [[nodiscard]] SocketFamily family() const;
   [[nodiscard]] SocketAddress source_for(const Path& path) const;
@@ -184,6 +212,7 @@ class UdpSocket {
   bool is_ipv6_ = false;
   u8 gso_refusals_ = 0;  // In a row, of those that may pass.
   u8 ecn_refusals_ = 0;
+  std::vector<ClosedPort> closed_ports_;
 };
 
 }  // namespace qpeer::io

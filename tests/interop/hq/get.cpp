@@ -229,6 +229,8 @@ Task<std::size_t> fetch_host(AsyncEndpoint& endpoint, const GetOptions& options,
                                  .connection = options.transport.connection()};
   connect_options.connection.handshake_timeout = options.timeout;
   connect_options.connection.max_idle_timeout = options.idle_timeout;
+  // A server of a test may start after its client.
+  connect_options.ends_at_closed_port = false;
   if (options.upgrade) connect_options.connection.preferred_version = Version::v2;
   if (options.window != 0) {
     connect_options.connection.streams.stream_receive_window = options.window;

@@ -76,6 +76,8 @@ class Loopback : public testing::Test {
   }
 
   io::EventLoop loop;
+  /// Never answers.
+  io::UdpSocket mute = *io::UdpSocket::bind(SocketAddress::loopback4(0));
   std::optional<AsyncEndpoint> server;
   std::optional<AsyncEndpoint> client;
   transport::ConnectOptions connect_options;

@@ -32,6 +32,30 @@ TEST_F(AsyncRefusals, AnAddressThatTheSocketCannotReachFailsAtOnce) {
   EXPECT_EQ(both.client.info().remote, server->local_address());
 }
 
+TEST_F(AsyncRefusals, AClosedPortFailsAtOnce) {
+  const SocketAddress nobody = server->local_address();
+  server.reset();
+  const auto body = [&]() -> Task<void> {
+    const Instant begin = io::now();
+    const auto failed = co_await client->connect(nobody, connect_options);
+    if (failed) co_return ADD_FAILURE() << "connected";
+    EXPECT_NE(to_string(failed.error()).find("closed"), std::string::npos);
+    EXPECT_LT(io::now() - begin, 1s);
+  };
+  run(loop, body());
+}
+
+// What has a connection ID of a server's is no attempt any more.
+TEST_F(AsyncRefusals, AServerThatIsGoneEndsNoConnection) {
+  Both both = run(loop, connect());
+  io::testing_support::break_socket(server->local_address().port());
+  const auto body = [&]() -> Task<void> {
+    (void)co_await with_timeout(loop, 300ms, both.client.ping());
+    EXPECT_FALSE(both.client.is_closed());
+  };
+  run(loop, body());
+}
+
 TEST_F(AsyncRefusals, ASocketThatFailsEndsAllAndLetsNobodyWait) {
   Both both = run(loop, connect());
   io::testing_support::break_socket(client->local_address().port());

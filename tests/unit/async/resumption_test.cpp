@@ -130,7 +130,7 @@ TEST_F(AsyncResumptionTest, AnEarlyDatagramIsToldFromOthers) {
 TEST_F(AsyncResumptionTest, EarlyConnectionsEndAsOthersDo) {
   auto body = [this]() -> Task<void> {
     connect_options.connection.handshake_timeout = 50ms;
-    const auto nobody = SocketAddress::loopback4(9);
+    const SocketAddress nobody = mute.local_address();
     auto connection = client->connect_early(nobody, connect_options);
     EXPECT_FALSE((co_await connection->open_early_stream()).has_value());
     EXPECT_FALSE((co_await connection->established()).has_value());

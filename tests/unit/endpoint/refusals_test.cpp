@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <optional>
+#include <string>
 #include <system_error>
+#include <vector>
 
 #include "qpeer/tests/unit/endpoint/endpoint_fixture.hpp"
 
@@ -102,6 +104,97 @@ TEST_F(Refusals, AttemptsAreCountedWhileTheyAreInFlight) {
   EXPECT_TRUE(closed());
   EXPECT_FALSE(closed());
   EXPECT_EQ(endpoint.stats().attempts, 1U);
+}
+
+const std::error_code kInvalid{EINVAL, std::system_category()};
+const std::error_code kNoAddress{EADDRNOTAVAIL, std::system_category()};
+
+// As of a link-local address without its zone.
+TEST_F(Refusals, AnAddressThatTheSystemTakesForWrongEndsTheAttempt) {
+  (void)connect(server);
+  const auto transmit = poll_transmit();
+  ASSERT_TRUE(transmit);
+  ASSERT_FALSE(transmit->path.local.valid());
+  endpoint.on_refused(kNow, *transmit, kInvalid);
+  EXPECT_TRUE(closed());
+}
+
+// RFC 9000 §9 [rfc9000-9-1].
+TEST_F(Refusals, AnAttemptFromALocalAddressThatIsGoneEnds) {
+  const SocketAddress local = SocketAddress::ipv4({10, 0, 0, 1}, 1);
+  for (const std::error_code error : {kInvalid, kNoAddress}) {
+    (void)connect(server, {}, local);
+    const auto transmit = poll_transmit();
+    ASSERT_TRUE(transmit);
+    ASSERT_EQ(transmit->path.local, local);
+    endpoint.on_refused(kNow, *transmit, error);
+    const auto event = closed();
+    ASSERT_TRUE(event);
+    EXPECT_NE(to_string(event->event->close).find("address is gone"), std::string::npos);
+    (void)poll_all();
+  }
+  (void)connect(server, {}, local);
+  (void)connect(server);
+  endpoint.on_local_address_gone(kNow, local.with_port(0));
+  EXPECT_TRUE(closed());
+  EXPECT_FALSE(closed()) << "the other one names no local address";
+}
+
+// The system has no address yet for the one that it would choose.
+TEST_F(Refusals, AnAddressThatIsToComeIsWaitedFor) {
+  (void)connect(server);
+  const auto transmit = poll_transmit();
+  ASSERT_TRUE(transmit);
+  endpoint.on_refused(kNow, *transmit, kNoAddress);
+  EXPECT_FALSE(closed());
+}
+
+/// How a datagram begins that was refused.
+class ClosedPorts : public Refusals {
+ protected:
+  std::vector<u8> first_datagram() {
+    const auto transmit = poll_transmit();
+    EXPECT_TRUE(transmit);
+    const Bytes sent = storage();
+    return {sent.begin(), sent.begin() + 64};
+  }
+};
+
+TEST_F(ClosedPorts, EndTheAttemptThatTheQuotationIsOf) {
+  const auto first = connect(server);
+  const auto quoted = first_datagram();
+  (void)connect(server);
+  endpoint.on_port_closed(kNow, server, quoted);
+  const auto event = closed();
+  ASSERT_TRUE(event);
+  EXPECT_EQ(event->connection, first);
+  EXPECT_NE(to_string(event->event->close).find("closed"), std::string::npos);
+  EXPECT_FALSE(closed());
+}
+
+// Who is not on the way knows no connection ID.
+TEST_F(ClosedPorts, ForgedOnesEndNothing) {
+  (void)connect(server);
+  auto quoted = first_datagram();
+  endpoint.on_port_closed(kNow, server.with_port(4434), quoted);
+  endpoint.on_port_closed(kNow, server, {});
+  for (std::size_t size = 0; size < 14; ++size) {
+    endpoint.on_port_closed(kNow, server, Bytes(quoted).first(size));
+  }
+  quoted[10] ^= 1;
+  endpoint.on_port_closed(kNow, server, quoted);
+  quoted[10] ^= 1;
+  quoted[0] &= 0x7f;
+  endpoint.on_port_closed(kNow, server, quoted);
+  EXPECT_FALSE(closed());
+}
+
+TEST_F(ClosedPorts, EndNoAttemptThatWaitsForItsServer) {
+  const auto tls = crypto::make_tls_context({.alpn = {"test/1"}});
+  ASSERT_TRUE(tls);
+  ASSERT_TRUE(endpoint.connect(kNow, server, {.tls = *tls, .ends_at_closed_port = false}));
+  endpoint.on_port_closed(kNow, server, first_datagram());
+  EXPECT_FALSE(closed());
 }
 
 // A larger one is no reason to end; a network may come back, and memory be free again.

@@ -49,7 +49,7 @@ TEST_F(AsyncNodeTest, ShutDownEndsEveryWait) {
     ++ended;
   };
   auto join = [&]() -> async::Task<void> {
-    const PeerAddress dead{.id = make_identity().id, .host = "127.0.0.1", .port = 9};
+    const PeerAddress dead = mute_contact();
     const auto peer = co_await a.bootstrap(dead);
     EXPECT_FALSE(peer);
     ++ended;

@@ -53,9 +53,16 @@ class PeersFixture : public testing::Test {
   NodePeer link(AsyncNode& from, const AsyncNode& to) { return link<NodePeer>(from, to); }
   ServerPeer link(AsyncClient& from, const AsyncNode& to) { return link<ServerPeer>(from, to); }
 
+  /// Somebody who never answers.
+  [[nodiscard]] PeerAddress mute_contact() const {
+    return {.id = make_identity().id, .host = "127.0.0.1", .port = mute_.local_address().port()};
+  }
+
   io::EventLoop loop;
 
  private:
+  io::UdpSocket mute_ = *io::UdpSocket::bind(SocketAddress::loopback4(0));
+
   template <class Peer, class From>
   Peer link(From& from, const AsyncNode& to) {
     std::optional<Peer> out;
