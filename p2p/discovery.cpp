@@ -30,6 +30,26 @@ void Discovery::cancel_bootstrap(Instant now) {
   if (plan_) end_bootstrap(now, nullptr);
 }
 
+// A name that leads elsewhere is a reason to try at once, and not to wait for those of before.
+void Discovery::update_contacts(Instant now, std::vector<Candidate> contacts) {
+  const auto address = &Candidate::address;
+  const bool is_news = !std::ranges::equal(contacts, contacts_, {}, address, address);
+  contacts_ = std::move(contacts);
+  if (!is_news || !keeps_links_) return;
+  if (plan_ && !bootstrap_requested_) end_bootstrap(now, nullptr);
+  maintain_at_ = std::min(maintain_at_, now);
+}
+
+bool Discovery::lacks_links() const {
+  return keeps_links_ && linked_nodes() < config_.target_links;
+}
+
+std::size_t Discovery::linked_nodes() const {
+  std::size_t nodes = 0;
+  for (const Peer* peer : peers_.all()) nodes += peer->up && peer->role == Role::node ? 1 : 0;
+  return nodes;
+}
+
 void Discovery::start_bootstrap(Instant now) {
   BootstrapConfig timing = config_.bootstrap;
   // A node is with us when it has dialled us back.
@@ -235,8 +255,7 @@ std::size_t Discovery::dialling() {
 void Discovery::maintain(Instant now) {
   maintain_at_ = keeps_links_ ? now + kMaintainInterval : kNever;
   if (!keeps_links_ || plan_) return;
-  std::size_t nodes = 0;
-  peers_.for_each([&](const Peer& peer) { nodes += peer.up && peer.role == Role::node ? 1 : 0; });
+  const std::size_t nodes = linked_nodes();
   // Not one at a time when none is left: most of what we know may be gone.
   if (nodes == 0) return start_bootstrap(now);
   if (nodes + dialling() >= config_.target_links) return;

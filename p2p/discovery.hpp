@@ -34,6 +34,10 @@ class Discovery {
   /// For the application, which gets an answer.
   void bootstrap(Instant now, std::vector<Candidate> contacts);
   void cancel_bootstrap(Instant now);
+  /// The contacts have other addresses than before.
+  void update_contacts(Instant now, std::vector<Candidate> contacts);
+  /// Whether more links are wanted than there are.
+  [[nodiscard]] bool lacks_links() const;
   [[nodiscard]] bool is_bootstrapping() const { return plan_.has_value(); }
   /// Gives up what takes too long and dials what is next; after everything that happened.
   void continue_bootstrap(Instant now);
@@ -77,6 +81,7 @@ class Discovery {
   void explore(Instant now);
   void ask_for_peers(Instant now);
   [[nodiscard]] bool is_unlinked(const Candidate& candidate) const;
+  [[nodiscard]] std::size_t linked_nodes() const;
   [[nodiscard]] std::size_t dialling();
 
   const NodeConfig& config_;

@@ -191,6 +191,32 @@ void Node::connect(Instant now, const Candidate& candidate) {
   node.pump(now);
 }
 
+void Node::cancel_connect(Instant now, const Candidate& candidate) {
+  Implementation& node = *impl_;
+  node.now = now;
+  const auto is_it = [&](const Candidate& each) {
+    return each.address == candidate.address && each.id == candidate.id;
+  };
+  bool found = false;
+  node.connections.for_each([&](PeerConnection& connection) {
+    const auto at = std::ranges::find_if(connection.requested, is_it);
+    if (found || at == connection.requested.end()) return;
+    found = true;
+    connection.requested.erase(at);
+    if (!connection.requested.empty() || connection.owner != kNoSlot) return;
+    node.peers.close(now, connection, ErrorCode::not_needed, "");
+  });
+  node.work_off();
+}
+
+void Node::update_contacts(Instant now, std::vector<Candidate> contacts) {
+  impl_->now = now;
+  impl_->discovery.update_contacts(now, std::move(contacts));
+  impl_->pump(now);
+}
+
+bool Node::lacks_links() const { return impl_->discovery.lacks_links(); }
+
 void Node::disconnect(Instant now, const PeerId& id) {
   Implementation& node = *impl_;
   node.now = now;

@@ -83,9 +83,15 @@ class Node {
   void bootstrap(Instant now, std::vector<Candidate> contacts);
   /// Gives up a bootstrap() that is under way; no event follows.
   void cancel_bootstrap(Instant now);
+  /// The contacts of bootstrap() have these addresses now: names may have others than before.
+  void update_contacts(Instant now, std::vector<Candidate> contacts);
+  /// Whether there are fewer links than NodeConfig::target_links, and more are wanted.
+  [[nodiscard]] bool lacks_links() const;
   /// Makes a link to one node, and keeps it: LinkUp or LinkFailed. When there is one already, LinkUp
   /// comes again, with the address of the candidate if that names no id.
   void connect(Instant now, const Candidate& candidate);
+  /// Gives up a connect() that has no link yet; no event follows.
+  void cancel_connect(Instant now, const Candidate& candidate);
   /// Ends the link without another try.
   void disconnect(Instant now, const PeerId& peer);
   /// All peers that are known now, linked or being linked.

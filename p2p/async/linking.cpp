@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Links in the making, and the end of a node.
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "qpeer/p2p/async/lookup.hpp"
 #include "qpeer/p2p/async/state.hpp"
 #include "qpeer/transport/async/combinators.hpp"
+#include "qpeer/transport/async/staggered.hpp"
 #include "qpeer/transport/io/system_clock.hpp"
 
 namespace qpeer::p2p {
@@ -49,8 +51,12 @@ LinkWait::LinkWait(NodeState& node, const Candidate* candidate)
 
 LinkWait::~LinkWait() {
   node_.linking.remove(this);
-  if (result_ || candidate_ != nullptr) return;
-  node_.machine.cancel_bootstrap(io::now());
+  if (result_) return;
+  if (candidate_ == nullptr) {
+    node_.machine.cancel_bootstrap(io::now());
+  } else {
+    node_.machine.cancel_connect(io::now(), *candidate_);
+  }
   node_.wake();
 }
 
@@ -76,6 +82,7 @@ async::Task<std::expected<PeerId, BootstrapError>> NodeState::bootstrap(
     NodeState& node;
   };
   const Guard guard(*self);
+  self->names.watch(contacts);
   Lookup lookup(self->loop, std::move(contacts), kLookupPatience);
   Lookup::Found found = co_await lookup;
   if (self->ending) co_return std::unexpected(because(to_string(PeerError::shut_down)));
@@ -94,21 +101,34 @@ async::Task<std::expected<PeerId, BootstrapError>> NodeState::bootstrap(
   co_return std::unexpected(std::move(error));
 }
 
+namespace {
+
+// One attempt of a connect().
+async::Task<std::expected<PeerId, BootstrapError>> link_to(std::shared_ptr<NodeState> self,
+                                                           const Candidate& candidate) {
+  if (self->ending) co_return std::unexpected(because(to_string(PeerError::shut_down)));
+  self->machine.connect(io::now(), candidate);
+  self->wake();
+  LinkWait wait(*self, &candidate);
+  auto result = co_await wait;
+  co_return std::move(result);
+}
+
+}  // namespace
+
 async::Task<std::expected<PeerId, BootstrapError>> NodeState::connect(
     std::shared_ptr<NodeState> self, PeerAddress contact) {
   std::vector<PeerAddress> contacts;
   contacts.push_back(std::move(contact));
   Lookup lookup(self->loop, std::move(contacts), kLookupPatience);
   Lookup::Found found = co_await lookup;
+  const std::vector<Candidate>& candidates = found.candidates;
+  const auto begin = [&](std::size_t index) { return link_to(self, candidates[index]); };
+  auto linked = co_await async::detail::staggered<PeerId, BootstrapError>(self->loop,
+                                                                          candidates.size(), begin);
+  if (linked) co_return *linked;
   BootstrapError failed{.attempts = std::move(found.failures), .why = {}};
-  for (const Candidate& candidate : found.candidates) {
-    if (self->ending) co_return std::unexpected(because(to_string(PeerError::shut_down)));
-    self->machine.connect(io::now(), candidate);
-    self->wake();
-    LinkWait wait(*self, &candidate);
-    auto result = co_await wait;
-    if (result) co_return *result;
-    BootstrapError& error = result.error();
+  for (BootstrapError& error : linked.error()) {
     if (!error.why.empty()) failed.why = std::move(error.why);
     std::move(error.attempts.begin(), error.attempts.end(), std::back_inserter(failed.attempts));
   }
@@ -141,6 +161,7 @@ PeerStream NodeState::make_stream(OperationId id, const PeerId& peer, StreamSide
 
 void NodeState::begin_shut_down(Duration drain_time) {
   ending = true;
+  names.stop();
   schedule(arriving);
   const Instant now = io::now();
   machine.shut_down(now, drain_time);

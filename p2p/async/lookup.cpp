@@ -2,8 +2,10 @@
 #include "qpeer/p2p/async/lookup.hpp"
 
 #include <memory>
+#include <optional>
 #include <utility>
 
+#include "qpeer/transport/async/staggered.hpp"
 #include "qpeer/transport/base/address.hpp"
 #include "qpeer/transport/base/host_port.hpp"
 #include "qpeer/transport/io/resolve.hpp"
@@ -11,14 +13,24 @@
 
 namespace qpeer::p2p::detail {
 
+namespace {
+
+std::optional<SocketAddress> ip_address_of(const PeerAddress& contact) {
+  return SocketAddress::parse(HostPort{.host = contact.host, .port = contact.port}.to_string());
+}
+
+}  // namespace
+
+bool is_ip_address(const PeerAddress& contact) { return ip_address_of(contact).has_value(); }
+
 Lookup::Lookup(io::EventLoop& loop, std::vector<PeerAddress> contacts, Duration patience)
     : loop_(loop),
       patience_(patience),
       timer_(loop, [this](Instant) { async::Trampoline::resume(waiter_); }) {
   for (PeerAddress& contact : contacts) {
-    const HostPort host{.host = contact.host, .port = contact.port};
+    const auto address = ip_address_of(contact);
     Entry& entry = entries_.emplace_back(Entry{.contact = std::move(contact)});
-    if (const auto address = SocketAddress::parse(host.to_string())) {
+    if (address) {
       entry.result->push_back(*address);
       entry.done = true;
     } else {
@@ -65,7 +77,8 @@ Lookup::Found Lookup::await_resume() {
       out.failures.push_back({.candidate = entry.contact.to_string(), .why = entry.result.error()});
       continue;
     }
-    for (const SocketAddress& address : *entry.result) {
+    for (const SocketAddress& address :
+         async::detail::interleave_families(std::move(*entry.result))) {
       out.candidates.push_back({.address = address,
                                 .id = entry.contact.id,
                                 .server_name = entry.contact.host,

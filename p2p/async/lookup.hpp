@@ -18,11 +18,14 @@
 
 namespace qpeer::p2p::detail {
 
+/// Whether the contact's host is an IP address rather than a name.
+[[nodiscard]] bool is_ip_address(const PeerAddress& contact);
+
 /// Awaitable, of the loop's thread. IP addresses need no time; names that have not answered within `patience` failed.
 class [[nodiscard]] Lookup {
  public:
   struct Found {
-    std::vector<Candidate> candidates;              ///< In the order of the contacts.
+    std::vector<Candidate> candidates;              ///< In the order of the contacts; RFC 8305 §4.
     std::vector<BootstrapError::Attempt> failures;  ///< Names without an address.
   };
   static constexpr std::size_t kMaxAtOnce = 8;

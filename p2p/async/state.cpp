@@ -61,7 +61,13 @@ NodeState::NodeState(io::EventLoop& event_loop, NodeConfig config, PeerTls tls,
                      std::unique_ptr<CacheSaver> cache_saver)
     : MachineRuntime(event_loop, io::now(), std::move(config), std::move(tls),
                      crypto::openssl_keys(), crypto::system_random()),
-      saver(std::move(cache_saver)) {}
+      saver(std::move(cache_saver)),
+      names(
+          event_loop, [this] { return machine.lacks_links(); },
+          [this](std::vector<Candidate> contacts) {
+            machine.update_contacts(io::now(), std::move(contacts));
+            wake();
+          }) {}
 
 std::expected<std::shared_ptr<NodeState>, ConfigError> NodeState::open(io::EventLoop& loop,
                                                                        NodeOptions options,
@@ -130,6 +136,7 @@ void NodeState::on(const LinkUp& event) {
 }
 
 void NodeState::on(const LinkDown& event) {
+  names.on_link_lost();
   end_pings(event.peer, PeerError::link_lost);
   release_room(event.peer);
 }

@@ -24,6 +24,7 @@
 
 #include "qpeer/p2p/async/async_node.hpp"
 #include "qpeer/p2p/async/cache_saver.hpp"
+#include "qpeer/p2p/async/contact_names.hpp"
 #include "qpeer/p2p/async/node_options.hpp"
 #include "qpeer/p2p/async/operations.hpp"
 #include "qpeer/p2p/async/peer_stream.hpp"
@@ -170,6 +171,7 @@ struct NodeState final : async::detail::MachineRuntime<Node> {
   std::unordered_map<std::uint64_t, PeerStreamState> streams;    ///< By OperationId.
   std::list<LinkWait*> linking;
   bool bootstrapping = false;
+  ContactNames names;
 
  private:
   void handle(NodeEvent&& event) override;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "qpeer/transport/async/combinators.hpp"
+#include "qpeer/transport/async/staggered.hpp"
 #include "qpeer/transport/async/state.hpp"
 
 namespace qpeer::async {
@@ -50,6 +51,33 @@ ConnectOperation AsyncEndpoint::connect(const SocketAddress& remote,
   const transport::ConnectOptions options{.tls = std::move(tls),
                                           .server_name = std::string(server_name)};
   return connect(remote, options);
+}
+
+namespace {
+
+Task<std::expected<AsyncConnection, ConnectFailure>> connect_to(
+    std::shared_ptr<EndpointState> state, SocketAddress remote,
+    const transport::ConnectOptions& options) {
+  ConnectOperation connecting(std::make_shared<ConnectionState>(state), remote, options);
+  auto result = co_await connecting;
+  if (!result) result.error().remote = remote;
+  co_return std::move(result);
+}
+
+Task<std::expected<AsyncConnection, std::vector<ConnectFailure>>> connect_to_any(
+    std::shared_ptr<EndpointState> state, std::vector<SocketAddress> remotes,
+    transport::ConnectOptions options) {
+  const auto begin = [&](std::size_t index) { return connect_to(state, remotes[index], options); };
+  auto result = co_await detail::staggered<AsyncConnection, ConnectFailure>(state->loop,
+                                                                            remotes.size(), begin);
+  co_return std::move(result);
+}
+
+}  // namespace
+
+Task<std::expected<AsyncConnection, std::vector<ConnectFailure>>> AsyncEndpoint::connect_any(
+    const std::vector<SocketAddress>& remotes, const transport::ConnectOptions& options) {
+  return connect_to_any(state_, detail::interleave_families(remotes), options);
 }
 
 std::expected<AsyncConnection, transport::ConnectError> AsyncEndpoint::connect_early(

@@ -51,6 +51,7 @@ struct ConnectFailure {
   /// Why no handshake was begun; nullopt when one was.
   std::optional<transport::ConnectError> refused{};
   CloseReason reason = CloseReason();  ///< When not `refused`.
+  SocketAddress remote{};              ///< Of whom; set by connect_any().
 };
 /// One readable line.
 std::string to_string(const ConnectFailure& failure);
@@ -119,6 +120,12 @@ class AsyncEndpoint {
   [[nodiscard]] detail::ConnectOperation connect(const SocketAddress& remote,
                                                  std::shared_ptr<crypto::TlsContext> tls,
                                                  std::string_view server_name = {});
+  /// co_await: a connection to one of the addresses of a name, best first. The families take turns, an
+  /// attempt begins 250 ms after the one before or when one has failed, and the first that completes its
+  /// handshake wins; the others are cancelled. Else why not, of each address, in the order in which they
+  /// failed. RFC 8305 §4, §5.
+  [[nodiscard]] Task<std::expected<AsyncConnection, std::vector<ConnectFailure>>> connect_any(
+      const std::vector<SocketAddress>& remotes, const transport::ConnectOptions& options);
   /// The connection before its handshake is complete: to send on its early streams what may be
   /// replayed, as options.early_data and options.session_ticket allow. What a server rejects is sent
   /// again by the library; with EarlyDataPolicy::report it is not, but the early streams say `closed`,

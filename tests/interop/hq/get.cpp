@@ -126,12 +126,12 @@ Task<std::expected<AsyncConnection, std::string>> connect(AsyncEndpoint& endpoin
     if (!connection) co_return Error(std::string(transport::to_string(connection.error())));
     co_return std::move(*connection);
   }
+  auto connection = co_await endpoint.connect_any(peer->addresses, options);
+  if (connection) co_return std::move(*connection);
   std::string tried;
-  for (const SocketAddress& address : peer->addresses) {
-    auto connection = co_await endpoint.connect(address, options);
-    if (connection) co_return std::move(*connection);
+  for (const ConnectFailure& failure : connection.error()) {
     if (!tried.empty()) tried += "; ";
-    tried += address.to_string() + ": " + to_string(connection.error());
+    tried += failure.remote.to_string() + ": " + to_string(failure);
   }
   co_return Error(tried);
 }

@@ -170,6 +170,8 @@ TEST_F(ClosedPorts, EndTheAttemptThatTheQuotationIsOf) {
   EXPECT_EQ(event->connection, first);
   EXPECT_NE(to_string(event->event->close).find("closed"), std::string::npos);
   EXPECT_FALSE(closed());
+  (void)poll_all();
+  EXPECT_EQ(endpoint.stats().connections, 1U) << "it has nobody to take leave of";
 }
 
 // Who is not on the way knows no connection ID.

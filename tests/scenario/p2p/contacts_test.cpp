@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
+// Contacts that get other addresses, and attempts to reach them that are given up.
+#include "qpeer/tests/scenario/p2p/world.hpp"
+
+namespace qpeer::sim {
+namespace {
+
+SIMULATE_PEERS(Contacts, ThatHaveOtherAddressesNowAreDialledAtOnce) {
+  SimPeerConfig alone;
+  alone.node.exchange_peers = false;
+  auto& seed = network.node(alone);
+  auto& client = network.client(alone);
+  client.bootstraps({seed});
+  ASSERT_TRUE(run_until(client.linked(seed), 5s));
+  const SocketAddress elsewhere = network.new_address();
+  network.change_address(seed.host(), seed.address(), elsewhere);
+  ASSERT_TRUE(run_until([&] { return !client.is_linked(); }, 120s));
+  run_for(60s);
+  EXPECT_FALSE(client.is_linked());
+  EXPECT_TRUE(client.node().lacks_links());
+  p2p::Candidate moved = seed.candidate();
+  moved.address = elsewhere;
+  client.node().update_contacts(network.now(), {moved});
+  client.wake();
+  EXPECT_TRUE(run_until(client.linked(seed), 2s));
+}
+
+SIMULATE_PEERS(Contacts, OfWhichNoneIsNewCauseNoDials) {
+  SimPeerConfig alone;
+  alone.node.exchange_peers = false;
+  alone.node.target_links = 1;
+  auto& seed = network.node(alone);
+  auto& client = network.client(alone);
+  EXPECT_FALSE(client.node().lacks_links()) << "nobody wants any";
+  client.bootstraps({seed});
+  ASSERT_TRUE(run_until(client.linked(seed), 5s));
+  run_for(1s);
+  EXPECT_FALSE(client.node().lacks_links());
+  client.node().update_contacts(network.now(), {seed.candidate()});
+  client.wake();
+  run_for(5s);
+  EXPECT_EQ(client.node().stats().connections, 1U);
+}
+
+SIMULATE_PEERS(Contacts, AnAttemptThatIsCancelledLeavesNothingAndEmitsNothing) {
+  auto& seed = network.node();
+  auto& client = network.client();
+  const p2p::Candidate dead{.address = network.new_address(), .id = seed.id()};
+  client.node().connect(network.now(), dead);
+  client.node().connect(network.now(), seed.candidate());
+  client.wake();
+  run_for(5ms);
+  EXPECT_EQ(client.node().stats().connections, 2U);
+  client.node().cancel_connect(network.now(), dead);
+  client.node().cancel_connect(network.now(), dead);
+  client.wake();
+  EXPECT_TRUE(run_until(client.linked(seed), 5s));
+  run_for(5s);
+  EXPECT_EQ(client.node().stats().connections, 1U);
+  EXPECT_TRUE(client.all<p2p::LinkFailed>().empty());
+}
+
+}  // namespace
+}  // namespace qpeer::sim
