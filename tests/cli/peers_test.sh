@@ -38,25 +38,6 @@ wait "$child" || fail "a client whose input ends has status $?"
 says '"event":"reply"' asked.log
 says '"text":"two"' asked.log
 
-# --- one key, several processes -----------------------------------------------------------------
-start_node keyed --key shared.key --contact "$first"
-keyed=$peer keyed_pid=$node
-await keyed.log "joined through $first"
-for word in one two; do
-  expect 0 "$qpeer" request "echo $word" --key shared.key --to "$first"
-done
-start_child copy.log "$qpeer" node --listen 127.0.0.1:0 --key shared.key --contact "$first" --json
-await copy.log '"event":"key_in_use"'
-says "\"peer\":\"${keyed%@*}\",\"ours\":true,\"address\":\"${first#*@}\",\"by\":\"${first%@*}\"" copy.log
-says "another node uses our key: $first refuses us" copy.log
-await first.log "uses the key of ${keyed%@*}: it is refused"
-stop_child "$child" 10 || fail "a node whose key is in use did not end well"
-if grep -q "link down" keyed.log; then
-  fail "others of its key took a node's link down"
-  cat keyed.log
-fi
-stop_child "$keyed_pid" 10 || fail "the node with the shared key did not end well"
-
 # --- who is not believed, or not reached --------------------------------------------------------
 other=$("$qpeer" id 2>/dev/null)
 expect 1 "$qpeer" request id --to "$other@${first#*@}"
@@ -119,6 +100,25 @@ start_node again --cache second.cache --json
 await again.log '"event":"bootstrapped"'
 kill -INT "$node"
 await_child "$node" 10 || fail "SIGINT does not end a node with status 0"
+
+# --- one key, several processes -----------------------------------------------------------------
+start_node keyed --key shared.key --contact "$first"
+keyed=$peer keyed_pid=$node
+await keyed.log "joined through $first"
+for word in one two; do
+  expect 0 "$qpeer" request "echo $word" --key shared.key --to "$first"
+done
+start_child copy.log "$qpeer" node --listen 127.0.0.1:0 --key shared.key --contact "$first" --json
+await copy.log '"event":"key_in_use"'
+says "\"peer\":\"${keyed%@*}\",\"ours\":true,\"address\":\"${first#*@}\",\"by\":\"${first%@*}\"" copy.log
+says "another node uses our key: $first refuses us" copy.log
+await first.log "uses the key of ${keyed%@*}: it is refused"
+stop_child "$child" 10 || fail "a node whose key is in use did not end well"
+if grep -q "link down" keyed.log; then
+  fail "others of its key took a node's link down"
+  cat keyed.log
+fi
+stop_child "$keyed_pid" 10 || fail "the node with the shared key did not end well"
 stop_child "$first_pid" 10 || fail "the first node did not end well"
 
 end_test
