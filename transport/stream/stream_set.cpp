@@ -93,6 +93,7 @@ std::expected<void, StreamError> StreamSet::stop_sending(StreamId id, std::uint6
   const auto stream = find_part(id, Part::receiving);
   if (!stream) return std::unexpected(stream.error());
   auto result = (*stream)->recv.stop(error_code, receive_window_.credit());
+  receive_window_.settle();
   refresh(**stream);
   return result;
 }
@@ -116,6 +117,7 @@ void StreamSet::consume(StreamId id, std::size_t size) {
   const auto stream = find_part(id, Part::receiving);
   if (!stream) return;
   (*stream)->recv.consume(size, receive_window_.credit());
+  receive_window_.settle();
   refresh(**stream);
 }
 
@@ -198,7 +200,6 @@ void StreamSet::post(Stream& stream, StreamEvent::Kind event) {
 /// stream may be gone afterwards.
 void StreamSet::refresh(Stream& stream) {
   if (stream.receives && stream.recv.take_readable()) post(stream, StreamEvent::Kind::readable);
-  receive_window_.settle();
   if (stream.sends && send_room_.settle(stream, send_credit_.available())) {
     stream.send.on_writable();
     post(stream, StreamEvent::Kind::writable);

@@ -103,6 +103,7 @@ Result StreamSet::on_frame(const wire::StreamFrame& frame) {
   if (*stream == nullptr) return {};
   if (auto result = (*stream)->recv.on_stream(frame, receive_window_.credit()); !result)
     return result;
+  receive_window_.settle();
   refresh(**stream);
   return {};
 }
@@ -117,6 +118,7 @@ Result StreamSet::on_frame(const wire::ResetStreamFrame& frame) {
   if (*stream == nullptr) return {};
   if (auto result = (*stream)->recv.on_reset(frame, receive_window_.credit()); !result)
     return result;
+  receive_window_.settle();
   refresh(**stream);
   return {};
 }

@@ -30,10 +30,10 @@ struct StreamConfig {
   /// data is read, where EndpointConfig::receive_credit allows it.
   std::uint64_t receive_window = 16 << 20;
   std::uint64_t stream_receive_window = 8 << 20;  ///< Of each stream, bytes.
-  std::uint64_t initial_receive_window = 128
-                                         << 10;  ///< Of the connection, until something is read.
-  std::uint64_t max_streams_bidi = 100;          ///< Of the peer's, open at once.
-  std::uint64_t max_streams_uni = 100;           ///< The same of unidirectional ones.
+  /// Of the connection, until something is read.
+  std::uint64_t initial_receive_window = 128 << 10;
+  std::uint64_t max_streams_bidi = 100;  ///< Of the peer's, open at once.
+  std::uint64_t max_streams_uni = 100;   ///< The same of unidirectional ones.
   /// Of each stream, bytes not yet acknowledged: the most. What the peer's limits do not let us send
   /// yet is at most 128 KiB of that.
   std::size_t send_buffer = 8 << 20;
