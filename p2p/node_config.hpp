@@ -41,10 +41,10 @@ struct NodeConfig {
   /// Peers at once; beyond, newcomers are turned away. Those that dialled us leave an eighth of it to
   /// those that we dial, and those of one network, a /24 or /48, have max_links_network at most.
   std::size_t max_links = 512;
-  std::size_t max_links_network = 256;
+  std::size_t max_links_network = 256;  ///< Of those that dialled us: see max_links.
   /// Accepted connections that have not introduced themselves; those of one network, a /24 or /48.
   std::size_t max_unintroduced = 256;
-  std::size_t max_unintroduced_network = 64;
+  std::size_t max_unintroduced_network = 64;  ///< See max_unintroduced.
   Duration introduction_timeout = 5s;  ///< From the end of the handshake to the introduction.
   Duration dial_back_timeout = 5s;     ///< For handshake, introduction and proof together.
   Duration recheck_interval = 5min;    ///< Between proofs that a node can still be reached.

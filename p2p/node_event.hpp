@@ -105,7 +105,7 @@ enum class Refusal : u8 {
   too_many_newcomers,  ///< NodeConfig::max_unintroduced.
   too_many_of_network,  ///< NodeConfig::max_links_network or max_unintroduced_network.
 };
-inline constexpr std::size_t kRefusals = 9;
+inline constexpr std::size_t kRefusals = 9;  ///< How many reasons there are.
 /// The reason in words; a literal.
 std::string_view to_string(Refusal refusal);
 

@@ -13,6 +13,7 @@ bool may_retry(const transport::CloseReason& reason) {
     case Kind::idle_timeout:
     case Kind::handshake_timeout:
     case Kind::stateless_reset:
+    case Kind::port_closed:
       return true;
     default:
       return false;

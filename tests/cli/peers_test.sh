@@ -51,7 +51,7 @@ await strict.log "it is not allowed"
 stop_child "$node" 10 || fail "the strict node did not end well"
 free_udp_port
 start_node hidden --contact "$first" --advertise "127.0.0.1:$port" --key hidden.key
-await hidden.log "verdict on us at 127.0.0.1:$port: the dial-back was not answered, says ${first%@*}"
+await hidden.log "verdict on us at 127.0.0.1:$port: the dial-back was refused, says ${first%@*}"
 await hidden.log "going on as a client"
 await hidden.log "link up: node $first, as client"
 stop_child "$node" 10 || fail "a node that went on as a client did not end well"

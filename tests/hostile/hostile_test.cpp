@@ -100,7 +100,11 @@ void expect_service(PeerNetwork& network, Peer& server) {
 }
 
 SIMULATE(Hostile, AMillionDatagramsHurtNobody) {
-  auto [client, server] = network.quiet_pair(Link{.delay = 10ms, .rate = 4_mbit, .queue = 32'000});
+  PeerConfig config;  // With the window of a transfer that has gone on for long.
+  auto& streams = config.endpoint.connection.streams;
+  streams.initial_receive_window = streams.receive_window;
+  auto [client, server] =
+      network.quiet_pair(Link{.delay = 10ms, .rate = 4_mbit, .queue = 32'000}, {}, config);
   FloodFixture flood{network, client, server};
   collect_initials(network, server, flood.attacker);
   client.connect(server).sends(1'000_MiB);

@@ -58,8 +58,8 @@ std::string to_string(const ConnectFailure& failure);
 
 /// A client that dialled us and got no connection.
 struct RejectedClient {
-  SocketAddress remote{};  ///< From where.
-  transport::Rejection why = transport::Rejection::other;
+  SocketAddress remote{};                                  ///< From where.
+  transport::Rejection why = transport::Rejection::other;  ///< What was wrong.
   CloseReason reason = CloseReason();  ///< The same in full; a peer's words are not to be trusted.
 };
 

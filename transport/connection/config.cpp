@@ -59,6 +59,9 @@ std::string to_string(const CloseReason& reason) {
     case Kind::version_negotiation:
       out = "no common version";
       break;
+    case Kind::port_closed:
+      out = "the port is closed";
+      break;
   }
   if (reason.reason.empty()) return out;
   out += ": ";

@@ -135,6 +135,7 @@ struct CloseReason {
     handshake_timeout,
     stateless_reset,
     version_negotiation,  ///< The server speaks none of our versions.
+    port_closed,          ///< An ICMP message said so of the address that we dialled.
   };
   Kind kind = Kind::local_application;  ///< Who ended it, and how.
   /// An application error code or a TransportErrorCode, as `kind` says.

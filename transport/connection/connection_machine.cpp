@@ -308,9 +308,9 @@ void ConnectionMachine::on_datagram_too_large(Instant now, const Path& path, std
   recovery_.on_refused(now, *this);
 }
 
-void ConnectionMachine::abandon(Instant now, std::string_view reason) {
+void ConnectionMachine::abandon(Instant now, const CloseReason& reason) {
   called_at_ = now;
-  if (lifetime_.is_open() && lifetime_.end_silently(application_close(0, reason))) emit_closed();
+  if (lifetime_.is_open() && lifetime_.end_silently(reason)) emit_closed();
 }
 
 void ConnectionMachine::on_local_address_gone(Instant now, const Path& path) {
@@ -319,7 +319,8 @@ void ConnectionMachine::on_local_address_gone(Instant now, const Path& path) {
   if (!lifetime_.is_open() || side() == Side::server) return;
   if (!is_confirmed()) {
     // RFC 9000 §9 [rfc9000-9-1].
-    if (path == paths_.active().address) abandon(now, "the local address is gone");
+    if (path == paths_.active().address)
+      abandon(now, application_close(0, "the local address is gone"));
     return;
   }
   if (paths_.on_local_address_gone(now, path)) recovery_.on_refused(now, *this);

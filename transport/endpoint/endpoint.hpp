@@ -82,8 +82,8 @@ struct EndpointConfig {
   /// In both directions; beyond, newcomers are refused. Clients take all but a sixteenth of it, so that
   /// strangers do not keep us from dialling.
   std::size_t max_connections = 100'000;
-  std::size_t max_connections_per_prefix = 50'000;  ///< Of clients of one network.
-  static constexpr std::size_t kShareOfDialled = 16;
+  std::size_t max_connections_per_prefix = 50'000;    ///< Of clients of one network.
+  static constexpr std::size_t kShareOfDialled = 16;  ///< See max_connections.
   /// Credit that connections grant their peers and that is not read yet: what peers can make us keep.
   /// Networks are 24 bits of IPv4, 56 of IPv6.
   PoolLimits receive_credit{};

@@ -68,7 +68,7 @@ void Endpoint::Implementation::end_attempts(Instant now, const Path& path,
   for (const auto& entry : entries) {
     if (!entry || entry->incoming || !entry->in_handshake) continue;
     if (entry->connection->path() != path) continue;
-    entry->connection->abandon(now, reason);
+    entry->connection->abandon(now, application_close(0, reason));
     touch(*entry);
   }
 }
@@ -110,7 +110,7 @@ void Endpoint::on_port_closed(Instant now, const SocketAddress& remote, Bytes qu
     ConnectionMachine& connection = *entry->connection;
     if (connection.path().remote != remote || connection.packets_received() != 0) continue;
     if (!equal(connection.destination(), header->destination_connection_id)) continue;
-    connection.abandon(now, "nobody listens at this address: the port is closed");
+    connection.abandon(now, {.kind = CloseReason::Kind::port_closed, .reason = {}});
     impl_->touch(*entry);
   }
 }

@@ -11,7 +11,7 @@
 
 namespace qpeer::io {
 
-/// Move-only. Closes its descriptor when destroyed. Never blocks.
+/// Move-only. Closes its descriptor when destroyed. Never blocks. Of one thread at a time.
 class AddressMonitor {
  public:
   /// nullopt where the system gives none: then a refused datagram has to show it.

@@ -21,7 +21,7 @@
 
 namespace qpeer::io {
 
-/// Must outlive the loop that attach() is given.
+/// add() may be called from any thread, all else in that of the loop. Must outlive the loop that attach() is given.
 class HandoverQueue {
  public:
   /// The most that wait, of each kind: what goes beyond is refused.

@@ -56,9 +56,9 @@ struct ClosedPort {
   /// Of a datagram of ours: enough for the longest connection IDs of a long header.
   static constexpr std::size_t kMaxQuoted = 64;
 
-  SocketAddress remote;
-  std::array<u8, kMaxQuoted> storage{};
-  std::size_t size = 0;
+  SocketAddress remote;                  ///< Where we sent to.
+  std::array<u8, kMaxQuoted> storage{};  ///< See quoted().
+  std::size_t size = 0;                  ///< Of what is quoted.
 
   /// How the payload of the datagram began that found the port closed; some senders quote none.
   [[nodiscard]] Bytes quoted() const { return Bytes(storage).first(size); }
@@ -165,7 +165,7 @@ class UdpSocket {
   [[nodiscard]] std::vector<ClosedPort> take_closed_ports() {
     return std::exchange(closed_ports_, {});
   }
-  static constexpr std::size_t kMaxClosedPorts = 16;
+  static constexpr std::size_t kMaxClosedPorts = 16;  ///< See take_closed_ports().
 
   /// Sends a train whose bytes are the first transmit.size of `bytes`, at most
   /// kMaxTransmitSegments datagrams. True: it is gone; the storage may be reused. False: it would

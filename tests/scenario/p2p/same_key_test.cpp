@@ -2,6 +2,7 @@
 // Processes that show one key: clients are linked side by side, of two nodes the first is.
 #include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "qpeer/p2p/peer_table.hpp"
@@ -92,9 +93,9 @@ SIMULATE_PEERS(SameKey, AnswersGoToTheClientThatAsked) {
   while (auto request = contact.node().next_request(network.now())) requests.push_back(*request);
   ASSERT_EQ(requests.size(), 3U);
   std::ranges::reverse(requests);
-  for (const p2p::Request& request : requests) {
+  for (p2p::Request& request : requests) {
     EXPECT_EQ(request.from, clients[0]->id());
-    ASSERT_TRUE(contact.node().reply(network.now(), request.id, request.data));
+    ASSERT_TRUE(contact.node().reply(network.now(), request.id, std::move(request.data)));
   }
   contact.wake();
   for (std::size_t i = 0; i < 3; ++i) {
