@@ -63,7 +63,8 @@ SIMULATE_PEERS(PeerLimits, LinksOfOneNetworkKeepNobodyElseOut) {
   SimPeerConfig config;
   config.node.max_links_network = 2;
   auto& node = network.node(config);
-  const auto home = network.spread_address().octets();
+  const SocketAddress first = network.spread_address();
+  const Bytes home = first.octets();
   std::deque<MaliciousPeer> hosts;
   for (u8 host = 100; host < 103; ++host) {
     MaliciousPeerConfig client;
