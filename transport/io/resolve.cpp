@@ -14,6 +14,19 @@
 
 namespace qpeer::io {
 
+std::vector<SocketAddress> first_of_each_family(const std::vector<SocketAddress>& all) {
+  std::vector<SocketAddress> out;
+  std::size_t ipv4 = 0;
+  std::size_t ipv6 = 0;
+  for (const SocketAddress& address : all) {
+    std::size_t& count = address.is_ipv4() ? ipv4 : ipv6;
+    if (count >= kMaxAddressesOfFamily || std::ranges::find(out, address) != out.end()) continue;
+    ++count;
+    out.push_back(address);
+  }
+  return out;
+}
+
 std::expected<std::vector<SocketAddress>, std::string> resolve(std::string_view host,
                                                                std::uint16_t port) {
   if (host.size() >= 2 && host.front() == '[' && host.back() == ']') {
@@ -38,8 +51,9 @@ std::expected<std::vector<SocketAddress>, std::string> resolve(std::string_view 
     sockaddr_storage storage{};
     std::memcpy(&storage, entry->ai_addr, std::min<std::size_t>(entry->ai_addrlen, sizeof storage));
     const SocketAddress address = from_sockaddr(storage).with_port(port);
-    if (address.valid() && std::ranges::find(out, address) == out.end()) out.push_back(address);
+    if (address.valid()) out.push_back(address);
   }
+  out = first_of_each_family(out);
   if (out.empty()) return std::unexpected("cannot resolve " + name + ": no IP address");
   return out;
 }

@@ -4,7 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <string_view>
+#include <vector>
 
 namespace qpeer::io {
 namespace {
@@ -18,6 +20,24 @@ TEST(Resolve, TakesLiteralsWithAndWithoutBrackets) {
     ASSERT_TRUE(v6) << v6.error();
     EXPECT_EQ(*v6, std::vector{*SocketAddress::parse("[2001:db8::1]:443")});
   }
+}
+
+SocketAddress loopback6(std::uint16_t port) {
+  return SocketAddress::parse("[::1]:1")->with_port(port);
+}
+
+// Who owns a name must not make us dial thousands of hosts, nor hide one family behind the other.
+TEST(Resolve, TakesSoManyAddressesOfEachFamily) {
+  std::vector<SocketAddress> all;
+  for (std::uint16_t port = 1; port <= 1'000; ++port) {
+    all.push_back(SocketAddress::loopback4(port));
+    all.push_back(SocketAddress::loopback4(port));
+  }
+  for (std::uint16_t port = 1; port <= 20; ++port) all.push_back(loopback6(port));
+  const auto taken = first_of_each_family(all);
+  ASSERT_EQ(taken.size(), 2 * kMaxAddressesOfFamily);
+  EXPECT_EQ(taken[1], SocketAddress::loopback4(2)) << "without repetition";
+  EXPECT_EQ(taken[kMaxAddressesOfFamily], loopback6(1));
 }
 
 TEST(Resolve, SaysWhyNot) {
