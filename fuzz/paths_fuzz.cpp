@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A client with several addresses and a server that may prefer another: moves, probes, NATs that
-// rebind, links that fall silent, datagrams that somebody sends again from elsewhere, in any order.
-// Invariants hold throughout, and where nobody forged a packet the two are in contact once the links
+// rebind, links that fall silent, datagrams that are sent again from elsewhere, in any order.
+// Invariants hold throughout, and where no packet was forged the two are in contact once the links
 // work again, or one of them was silent for longer than the idle timeout.
 //
 // The input is a byte of options, then steps:

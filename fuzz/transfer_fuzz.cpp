@@ -152,7 +152,7 @@ Outcome read(u8 what, Bytes bytes, std::size_t piece, End end) {
               : what == 1 ? read_put_answer(stream, out)
                           : read_get_answer(stream, out));
   while (tasks.size() > 0 && !memory.has_ended()) memory.arrive(piece);
-  check(tasks.size() == 0);  // With the end of the stream nobody waits any more.
+  check(tasks.size() == 0);  // With the end of the stream no task waits any more.
   out.taken = memory.taken();
   if (out.written) {
     check(out.written->size() <= bytes.size() && out.taken >= out.written->size());

@@ -59,7 +59,7 @@ struct Introduction {
   /// The longest message, request or answer that it takes; what is longer is not sent.
   std::uint64_t max_message_size = kMaxVarint;
   AdvertisedAddresses advertised{};
-  /// Which process of its key the sender is: see PeerKey. Not told by a minor below kMinorOfInstance.
+  /// Which process of its key the sender is: see PeerKey. Not sent by a minor below kMinorOfInstance.
   std::uint64_t instance = 0;
 
   /// Of another major only the version is meant: its body is not read, and nothing else is set.

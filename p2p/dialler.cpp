@@ -66,7 +66,7 @@ void Dialler::introduce_early(PeerConnection& connection) {
   introduce(connection);
 }
 
-// Not zero, which would say that we tell none.
+// Not zero, which would say that we send none.
 std::uint64_t Dialler::draw_instance(Random& random) {
   std::array<u8, 8> bytes{};
   random.fill_private(bytes);

@@ -86,7 +86,7 @@ class Mailbox {
   void want_writable(const PeerId& peer) { queues_[peer].was_full = true; }
   /// All that waits for a stream to the peer comes to nothing.
   void fail_waiting(const PeerId& peer, PeerError error);
-  /// The id names no node any more, and nobody comes in its place.
+  /// The id names no node any more, and none comes in its place.
   void on_node_gone(const PeerId& peer);
   /// Nor anybody else.
   void on_peer_erased(const PeerId& peer);

@@ -86,14 +86,14 @@ struct WeWereJudged {
   SocketAddress address;                 ///< That it tried.
 };
 /// Two nodes use one key. Whoever has a link to the first refuses the second, as long as the first
-/// answers; the second is told, and dials again with growing pauses. At most once a minute for a key.
-/// Clients beside another process of their key are no trouble, and not told of.
+/// answers; the second learns it, and dials again with growing pauses. At most once a minute for a key.
+/// Clients beside another process of their key are no trouble, and not reported.
 struct KeyInUse {
   PeerId peer;                 ///< Whose key; ours, when we are the second.
   SocketAddress address;       ///< Of the second; when we are it, of the peer that refused us.
   std::optional<PeerId> by{};  ///< Who refused us, when we are the second.
 };
-/// Why somebody who dialled us was turned away.
+/// Why a peer that dialled us was turned away.
 enum class Refusal : u8 {
   no_certificate,      ///< It showed none.
   untrusted,           ///< Its certificate is of no authority that we trust, or not valid.
@@ -109,14 +109,14 @@ inline constexpr std::size_t kRefusals = 9;  ///< How many reasons there are.
 /// The reason in words; a literal.
 std::string_view to_string(Refusal refusal);
 
-/// Somebody who dialled us was turned away. In ten seconds 20 are told of, and three of one network (a
+/// A peer that dialled us was turned away. In ten seconds 20 are reported, and three of one network (a
 /// /24 or /48), so that a flood of dials is none of events; NodeStats::refused counts all.
 struct DialRefused {
   Refusal reason = Refusal::handshake_failed;  ///< What was wrong.
   SocketAddress address;  ///< From where; anybody may forge that before its handshake is complete.
   std::optional<PeerId> peer{};  ///< Whom, once its handshake was complete.
   std::string why{};             ///< For people.
-  std::uint64_t unreported = 0;  ///< That were not told of since the event before.
+  std::uint64_t unreported = 0;  ///< That were not reported since the event before.
 };
 /// next_message() or next_request() or next_stream() or next_datagram() has something.
 struct Incoming {

@@ -209,7 +209,7 @@ void Node::Implementation::on_owner_event(const LinkAbandoned& event) {
 
 void Node::Implementation::on_owner_event(const PeerUnused& event) { erase_if_unused(event.peer); }
 
-// What waits for a node of that id has nobody to wait for, unless another one has the name now.
+// What waits for a node of that id waits in vain, unless another one has the name now.
 void Node::Implementation::erase_if_unused(const PeerKey& key) {
   const Peer* peer = peers.find(key);
   if (peer == nullptr || !peers.is_unused(*peer)) return;

@@ -9,11 +9,11 @@
 
 namespace qpeer::p2p {
 
-/// The instance is drawn when a Node is made, and its introductions tell it. It is zero for peers of a
-/// minor version that tells none: all processes of such a peer count as one.
+/// The instance is drawn when a Node is made, and its introductions carry it. It is zero for peers of a
+/// minor version without one: all processes of such a peer count as one.
 struct PeerKey {
   PeerKey() = default;
-  // NOLINTNEXTLINE(google-explicit-constructor): an id alone is that of a peer that tells no instance.
+  // NOLINTNEXTLINE(google-explicit-constructor): an id alone is that of a peer that sends no instance.
   PeerKey(const PeerId& peer, std::uint64_t number = 0) : id(peer), instance(number) {}
 
   PeerId id{};

@@ -7,7 +7,7 @@
 //   link between two nodes   up when `outbound` is open and one of `inbound` is
 //   any other link           up when either is
 //
-// Several processes may show one key: each that tells an instance of its own is a Peer (at most
+// Several processes may show one key: each that sends an instance of its own is a Peer (at most
 // kMaxInstances of an id). The id names one of them: the node that is linked, else the one that came
 // first; LinkUp and LinkDown are of that one. Clients are linked side by side. Of nodes one is linked: a
 // second one waits until the first is found to be gone, or is refused (peer_instances.cpp).

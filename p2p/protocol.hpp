@@ -17,7 +17,7 @@ inline constexpr std::string_view kAlpn = "qpeer/1";
 inline constexpr std::uint64_t kProtocolMajor = 1;
 /// Of this version of qpeer.
 inline constexpr std::uint64_t kProtocolMinor = 1;
-/// From this minor on an introduction tells the instance.
+/// From this minor on an introduction carries the instance.
 inline constexpr std::uint64_t kMinorOfInstance = 1;
 
 /// What a peer says that it is. A client uses bidirectional streams on the connection that it

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// Whom we turned away: all are counted, few are told of, so that a flood of dials is none of events.
+// Whom we turned away: all are counted, few are reported, so that a flood of dials is none of events.
 //
-// Invariant: in a window of kWindow at most kMaxTold are told of, and of one network (a /24 or /48) at
+// Invariant: in a window of kWindow at most kMaxTold are reported, and of one network (a /24 or /48) at
 // most kMaxOfNetwork.
 #pragma once
 
@@ -26,7 +26,7 @@ class RefusalLog {
   static constexpr std::size_t kMaxTold = 20;
   static constexpr std::size_t kMaxOfNetwork = 3;
 
-  /// Counts it, and gives it back when it is to be told of.
+  /// Counts it, and gives it back when it is to be reported.
   [[nodiscard]] std::optional<DialRefused> on_refused(Instant now, DialRefused refused);
   [[nodiscard]] const std::array<std::uint64_t, kRefusals>& counts() const { return counts_; }
   [[nodiscard]] bool consistent() const;

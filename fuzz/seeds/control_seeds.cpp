@@ -35,7 +35,7 @@ void add_seeds(Corpus& corpus) {
     std::visit([&out](const auto& each) { each.encode(out); }, message);
     corpus.add(join({std::array<u8, 1>{255}, out.written()}));
     all.insert(all.end(), out.written().begin(), out.written().end());
-    all.insert(all.end(), {40, 3, 1, 2, 3});  // Of a type that nobody knows.
+    all.insert(all.end(), {40, 3, 1, 2, 3});  // Of an unknown type.
   }
   corpus.add(all);
 }

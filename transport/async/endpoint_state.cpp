@@ -56,7 +56,7 @@ void EndpointState::handle(transport::EndpointEvent&& event) {
     on_incoming(event.connection, kind == Kind::connected);
   } else if (event.incoming && kind == Kind::closed) {
     const CloseReason& reason = event.event->close;
-    // One that we closed was reported, or is nobody's business: we are shutting down.
+    // One that we closed was reported, or need not be: we are shutting down.
     if (reason.kind == CloseReason::Kind::local_application) return;
     report_rejected(event.connection, transport::rejection_of(reason), reason);
   }

@@ -84,7 +84,7 @@ NetworkPath* Paths::make_path_from_elsewhere(Instant now, const Path& gone) {
   }
   if (NetworkPath* const worst = table_.dispensable()) remove(*worst);
   if (table_.full()) return nullptr;
-  // RFC 9000 §9.5 [rfc9000-9.5-2]: nobody on the way shall see that it is the same client.
+  // RFC 9000 §9.5 [rfc9000-9.5-2]: an observer on the path shall not see that it is the same client.
   const auto cid = remote_cids_.take();
   return cid ? &add(now, {.local = {}, .remote = gone.remote}, *cid) : nullptr;
 }

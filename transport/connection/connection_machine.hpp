@@ -151,7 +151,7 @@ class ConnectionMachine final : public Connection,
   }
   /// The operating system refused a datagram of this size over this path, as too large. RFC 9000 §14.
   void on_datagram_too_large(Instant now, const Path& path, std::size_t size);
-  /// Ends an attempt in silence and at once: nobody is there to read that it ends.
+  /// Ends an attempt in silence and at once: no peer is there to read that it ends.
   void abandon(Instant now, const CloseReason& reason);
   /// The operating system does not send from `path.local` any more. A client goes on from another address,
   /// if it may; before the handshake is confirmed, when it may not, it ends. RFC 9000 §9.

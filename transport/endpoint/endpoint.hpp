@@ -247,7 +247,7 @@ class Endpoint {
   /// This machine lost the IP address `local`, whose port does not matter. The same, for connections that
   /// have nothing to send and would not learn so from a refusal.
   void on_local_address_gone(Instant now, const SocketAddress& local);
-  /// An ICMP message says that nobody listens at `remote`, and quotes the beginning of a datagram of ours.
+  /// An ICMP message says that no socket listens at `remote`, and quotes the beginning of a datagram of ours.
   /// It ends the attempt that the datagram is of, if it names that attempt's connection ID, which is
   /// random, and nothing has come from the server. Connections take no notice.
   void on_port_closed(Instant now, const SocketAddress& remote, Bytes quoted);

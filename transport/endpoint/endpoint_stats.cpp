@@ -7,7 +7,7 @@
 namespace qpeer::transport {
 namespace {
 
-// The alerts of TLS that tell whose fault it was, RFC 8446 §6.2.
+// The alerts of TLS that show whose fault it was, RFC 8446 §6.2.
 constexpr u8 kFirstOfCertificate =
     42;  // bad_certificate, and those up to unknown_ca but for illegal_parameter.
 constexpr u8 kIllegalParameter = 47;

@@ -7,7 +7,7 @@
 
 namespace qpeer::transport {
 
-/// For whom a datagram is that no connection of ours knows; nullopt when it is for nobody else. Our IDs say it. Those
+/// For whom a datagram is that no connection of ours knows; nullopt when it is for no other. Our IDs say it. Those
 /// that a client chose, which only long headers have, are known to who serves it.
 std::optional<std::size_t> Endpoint::Implementation::other_member(
     const wire::InvariantHeader& header) const {

@@ -203,7 +203,7 @@ class Driver {
     end_turn(turn);
   }
 
-  // Where the system does not tell, refused datagrams have to do.
+  // Where the system does not report it, refused datagrams have to do.
   void monitor_addresses() {
     if constexpr (kMindsAddresses) {
       monitor_ = AddressMonitor::open();

@@ -32,7 +32,7 @@ class HandoverQueue {
   /// Called in the loop's thread. The bytes are lent for the call, and may be changed.
   using Receiver = std::move_only_function<void(Instant now, const ReceivedDatagram&)>;
 
-  /// `seed` is random: nobody outside can choose networks that share their part.
+  /// `seed` is random: an attacker cannot choose networks that share their part.
   explicit HandoverQueue(std::uint64_t seed);
   HandoverQueue(const HandoverQueue&) = delete;
   HandoverQueue& operator=(const HandoverQueue&) = delete;
@@ -44,7 +44,7 @@ class HandoverQueue {
   void detach();
 
   /// Copies the datagram, which came from that network, and wakes the loop. False when there is no room, or
-  /// nobody is attached. Any thread.
+  /// no loop is attached. Any thread.
   bool add(const ReceivedDatagram& datagram, std::uint64_t network);
 
  private:

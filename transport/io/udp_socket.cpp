@@ -260,7 +260,7 @@ UdpSocket::StepResult UdpSocket::refused(Departure& departure, std::size_t size,
   return Step::on;
 }
 
-// The kernel tells of an ICMP error by failing whatever call comes next, which has nothing to do with
+// The kernel reports an ICMP error by failing whatever call comes next, which has nothing to do with
 // it: that call is made again.
 template <class F>
 auto UdpSocket::send_call(F&& call) {

@@ -44,13 +44,13 @@ struct UdpCapabilities {
   bool ecn = false;             ///< ECN marks are sent and received.
   bool packet_info = false;     ///< The local address of each datagram is known and can be chosen.
   bool dont_fragment = false;   ///< DF is set.
-  bool closed_ports = false;    ///< Ports that are closed at the other end are told.
+  bool closed_ports = false;    ///< Ports that are closed at the other end are reported.
   bool dual_stack = false;      ///< An IPv6 socket that speaks IPv4 too.
   std::size_t send_buffer = 0;  ///< Bytes granted, as the kernel counts them.
   std::size_t receive_buffer = 0;  ///< Bytes granted, as the kernel counts them.
 };
 
-/// An ICMP message says that no socket is bound to `remote`, or somebody who forges it does: it proves no
+/// An ICMP message says that no socket is bound to `remote`, or an attacker who forges it does: it proves no
 /// more than the quotation shows that its sender has seen.
 struct ClosedPort {
   /// Of a datagram of ours: enough for the longest connection IDs of a long header.

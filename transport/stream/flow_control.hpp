@@ -57,7 +57,7 @@ class RecvCredit {
   }
   /// A frame that told `limit` was lost. Older ones do not matter any more. RFC 9000 §13.3.
   void on_lost(std::uint64_t limit) { pending_ = pending_ || limit == limit_; }
-  /// From now on the limits are so far ahead of what is consumed; no limit that was told goes down.
+  /// From now on the limits are so far ahead of what is consumed; no limit that was sent goes down.
   void set_window(std::uint64_t window) {
     window_ = std::max(std::min(window, kMaxVarint), limit_ - consumed_);
   }

@@ -2,7 +2,7 @@
 // How much credit a connection grants its peer for all streams together. RFC 9000 §4.1, §4.2.
 //
 // The window begins small and is kGrowth times what was read, up to its most: a sender that doubles
-// its rate each round trip does not meet it, and a peer whose data nobody reads is granted little. What
+// its rate each round trip does not meet it, and a peer whose data is not read is granted little. What
 // is granted and not read is held from the account, so the pool may allow less than that.
 //
 // Invariant: the account holds what is granted and not read; after stop(), what arrived and is not read.
@@ -32,7 +32,7 @@ class ReceiveWindow {
     const std::uint64_t granted = owed();
     if (account_.held() > granted) account_.give_back(account_.held() - granted);
   }
-  /// The limit to tell now; on_told() follows if that was done.
+  /// The limit to send now; on_told() follows if that was done.
   [[nodiscard]] std::uint64_t next_limit() {
     const std::uint64_t allowed = account_.is_bounded() ? account_.held() + account_.room() : most_;
     credit_.set_window(std::min(wanted(), allowed));

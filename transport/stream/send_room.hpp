@@ -4,7 +4,7 @@
 //
 //   a stream       send_buffer, of which at most kUncredited may lie beyond the peer's limits
 //   a connection   connection_send_buffer; what lies beyond the peer's limits is taken only into its
-//                  lower half, so that streams that nobody reads leave the rest to those that move
+//                  lower half, so that streams that are not read leave the rest to those that move
 //   an endpoint    what the account of its pool allows
 //
 // A writer that found no room waits for its own stream alone, or for the connection. The latter stand in

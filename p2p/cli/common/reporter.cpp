@@ -125,7 +125,7 @@ void Reporter::on_event(const p2p::AsyncPeer& peer, const p2p::NodeEvent& event)
   }
 }
 
-// That of our own key also when quiet: somebody has to do something about it.
+// That of our own key also when quiet: the user has to do something about it.
 void Reporter::key_in_use(const p2p::KeyInUse& event) const {
   const std::string id = event.peer.to_string();
   const std::string address = event.address.to_string();

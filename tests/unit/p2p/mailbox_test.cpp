@@ -293,7 +293,7 @@ TEST_F(MailboxTest, ShutDownFailsWhatIsNotSent) {
   EXPECT_EQ(emitted<Failed>().at(0).error, PeerError::shut_down);
 }
 
-// So that nobody has to copy what has to wait.
+// So that the caller need not copy what has to wait.
 TEST_F(MailboxTest, WhatIsRefusedStaysWithTheCaller) {
   Octets data(100, 7);
   EXPECT_FALSE(mailbox.send(now, id_of(9), static_cast<Octets&&>(data)));
