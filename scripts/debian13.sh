@@ -121,7 +121,7 @@ main() {
   say "compiling with $(inside g++ --version | head -n 1)"
   inside sh -ec '
     cmake -G Ninja -S /qpeer -B /build -DCMAKE_BUILD_TYPE=Release -DQPEER_DEV=ON \
-      -DQPEER_TESTS=ON -DQPEER_BENCH=ON -DQPEER_EXAMPLES=ON -DQPEER_TEST_OPTIONS=-Og -DQPEER_PCH=tests
+      -DQPEER_TESTS=ON -DQPEER_BENCH=ON -DQPEER_EXAMPLES=ON -DQPEER_TEST_OPTIONS=-O0 -DQPEER_PCH=tests
     cmake --build /build -- -k 0
     ctest --test-dir /build -j "$(nproc)" --no-tests=error --output-on-failure -LE "tidy|setup|package|interop"' >"$folder/log" 2>&1 || {
     grep -E -m 20 'error:|FAILED|\*\*\*' "$folder/log" || tail -n 20 "$folder/log"

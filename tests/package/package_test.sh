@@ -112,10 +112,11 @@ front_door() {
   while read -r header; do
     name=qpeer/${header#transport/qpeer/}
     [ -e "$prefix/include/$name" ] || fail "$name is not installed"
-    echo "#include <$name>"$'\n'"#include <$name>" >"$work/out/alone.cpp"
-    stranger "$cxx" -std=c++23 -Wall -Wextra -Wpedantic -Werror -fsyntax-only -I "$prefix/include" alone.cpp ||
-      fail "$name does not compile alone"
+    echo "#include <$name>"$'\n'"#include <$name>" >"$work/out/alone_${name//\//_}.cpp"
   done < <(public_headers)
+  (cd "$work/out" && printf '%s\n' alone_*.cpp) >"$work/alone"
+  stranger xargs -P "$(nproc)" -n 1 "$cxx" -std=c++23 -Wall -Wextra -Wpedantic -Werror -fsyntax-only -I "$prefix/include" \
+    <"$work/alone" || fail "a public header does not compile alone (see above)"
   if grep -r -n -E '#include <(fmt|openssl)/' "$prefix/include"; then fail "a public header wants more than qpeer"; fi
   echo "$count public headers"
 }
