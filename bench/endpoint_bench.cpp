@@ -3,6 +3,7 @@
 // What remains against the bare AEAD (crypto_bench) is the cost of the transport itself.
 #include <array>
 #include <memory>
+#include <variant>
 #include <vector>
 
 #include <benchmark/benchmark.h>
@@ -85,9 +86,9 @@ class Pair {
 
   void drain(Endpoint& endpoint) {
     while (const auto event = endpoint.poll_event()) {
-      if (event->incoming && event->event->kind == transport::ConnectionEvent::Kind::connected) {
-        to_ = event->connection;
-      }
+      const auto* activity = std::get_if<transport::ConnectionActivity>(&*event);
+      if (activity == nullptr || !activity->incoming) continue;
+      if (std::holds_alternative<transport::Connected>(activity->event)) to_ = activity->connection;
     }
   }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <variant>
 
 #include "qpeer/p2p/node_state.hpp"
 
@@ -109,8 +110,10 @@ std::optional<NodeEvent> Node::poll_event() {
 
 void Node::Implementation::pump(Instant time) {
   now = time;
+  // That a port has drained is no event here, for both count: see Node::is_idle().
   const auto on_event = [this](Port port, const transport::EndpointEvent& event) {
-    on_endpoint_event(port, event);
+    const auto* const activity = std::get_if<transport::ConnectionActivity>(&event);
+    if (activity != nullptr) on_connection_activity(port, *activity);
     work_off();
   };
   while (ports.poll_event(on_event)) continue;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Events of the transport, and deadlines, of the connections of a Node.
 #include <utility>
+#include <variant>
 
 #include "qpeer/p2p/node_state.hpp"
 #include "qpeer/transport/base/address_kind.hpp"
@@ -9,42 +10,37 @@ namespace qpeer::p2p {
 
 using Stage = PeerConnection::Stage;
 
-void Node::Implementation::on_endpoint_event(Port port, const transport::EndpointEvent& event) {
-  using Kind = transport::ConnectionEvent::Kind;
-  // Both ports count: see Node::is_idle().
-  if (!event.event) return;
-  const transport::ConnectionEvent& what = *event.event;
-  if (what.kind == Kind::connected) return on_connected(port, event.connection, event.incoming);
-  PeerConnection* const connection = connections.find(port, event.connection);
-  if (connection == nullptr) {  // Of no use any more, or not yet.
-    const bool refused = event.incoming && what.kind == Kind::closed;
-    return refused ? on_handshake_refused(port, event.connection, what.close) : void();
+void Node::Implementation::on_connection_activity(Port port,
+                                                  const transport::ConnectionActivity& activity) {
+  const transport::ConnectionHandle handle = activity.connection;
+  if (std::holds_alternative<transport::Connected>(activity.event)) {
+    return on_connected(port, handle, activity.incoming);
   }
-  switch (what.kind) {
-    case Kind::stream:
-      return on_stream_event(*connection, what.stream);
-    case Kind::pong:
-      return on_pong(*connection);
-    case Kind::observed_address:
-      return on_observed_address(*connection, what.observed_address);
-    case Kind::datagram:
-      return mailbox.on_datagrams(*connection);
-    case Kind::closed:
-      connection->control.begin_turn();
-      return queue.post(TransportClosed{.connection = connection->slot, .reason = what.close});
-    case Kind::session_ticket:
-      return known.on_session_ticket(*connection, what.session_ticket);
-    case Kind::new_token:
-      return known.on_new_token(*connection, what.address_token);
-    case Kind::early_data_accepted:
-    case Kind::early_data_rejected:
-    case Kind::connected:
-    case Kind::confirmed:
-    case Kind::path_validated:
-    case Kind::path_failed:
-    case Kind::path_changed:
-      return;
+  PeerConnection* const connection = connections.find(port, handle);
+  if (connection != nullptr) {
+    return std::visit([&](const auto& event) { on(*connection, event); }, activity.event);
   }
+  // Of no use any more, or not yet.
+  const auto* const closed = std::get_if<transport::Closed>(&activity.event);
+  if (closed != nullptr && activity.incoming) on_handshake_refused(port, handle, closed->reason);
+}
+
+void Node::Implementation::on(PeerConnection& connection, const transport::Closed& event) {
+  connection.control.begin_turn();
+  queue.post(TransportClosed{.connection = connection.slot, .reason = event.reason});
+}
+
+void Node::Implementation::on(PeerConnection& connection,
+                              const transport::DatagramReadable& /*event*/) {
+  mailbox.on_datagrams(connection);
+}
+
+void Node::Implementation::on(PeerConnection& connection, const transport::TicketReceived& event) {
+  known.on_session_ticket(connection, event.session_ticket);
+}
+
+void Node::Implementation::on(PeerConnection& connection, const transport::TokenReceived& event) {
+  known.on_new_token(connection, event.address_token);
 }
 
 // --- the end of the handshake --------------------------------------------------------------------
@@ -107,8 +103,7 @@ void Node::Implementation::on_accepted(PeerConnection& connection) {
 
 // --- streams -------------------------------------------------------------------------------------
 
-void Node::Implementation::on_stream_event(PeerConnection& connection,
-                                           const transport::StreamEvent& event) {
+void Node::Implementation::on(PeerConnection& connection, const transport::StreamEvent& event) {
   using Kind = transport::StreamEvent::Kind;
   if (event.kind == Kind::opened) {
     return on_streams_opened(connection, event.stream_id.is_bidirectional());
@@ -155,7 +150,7 @@ void Node::Implementation::on_streams_opened(PeerConnection& connection, bool bi
 
 // --- pings, addresses, deadlines -----------------------------------------------------------------
 
-void Node::Implementation::on_pong(PeerConnection& connection) {
+void Node::Implementation::on(PeerConnection& connection, const transport::Pong& /*event*/) {
   if (std::exchange(connection.liveness_check_pending, false)) {
     connections.set_deadline(connection, kNever);
     if (connection.owner != kNoSlot) peers.on_alive(peers[connection.owner]);
@@ -165,12 +160,11 @@ void Node::Implementation::on_pong(PeerConnection& connection) {
   connection.pings.pop_front();
 }
 
-void Node::Implementation::on_observed_address(const PeerConnection& connection,
-                                               const SocketAddress& observed) {
+void Node::Implementation::on(PeerConnection& connection, const transport::AddressObserved& event) {
   // A NAT may map the second port to another address than the first.
   if (connection.port != Port::first || connection.owner == kNoSlot) return;
   const auto before = own_address.current();
-  if (!own_address.on_observed(now, connection.peer, connection.remote, observed)) return;
+  if (!own_address.on_observed(now, connection.peer, connection.remote, event.address)) return;
   queue.emit(OwnAddressChanged{.address = own_address.current(), .before = before});
 }
 

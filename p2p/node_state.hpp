@@ -64,14 +64,23 @@ struct Node::Implementation {
 
   // --- node_connections.cpp: events of the transport, deadlines --------------------------------
 
-  void on_endpoint_event(Port port, const transport::EndpointEvent& event);
+  void on_connection_activity(Port port, const transport::ConnectionActivity& activity);
   void on_connected(Port port, transport::ConnectionHandle handle, bool incoming);
   void on_dialled(PeerConnection& connection);
   void on_accepted(PeerConnection& connection);
-  void on_stream_event(PeerConnection& connection, const transport::StreamEvent& event);
+  void on(PeerConnection& connection, const transport::StreamEvent& event);
+  void on(PeerConnection& connection, const transport::Pong& event);
+  void on(PeerConnection& connection, const transport::AddressObserved& event);
+  void on(PeerConnection& connection, const transport::DatagramReadable& event);
+  void on(PeerConnection& connection, const transport::TicketReceived& event);
+  void on(PeerConnection& connection, const transport::TokenReceived& event);
+  void on(PeerConnection& connection, const transport::Closed& event);
+  /// Of no use to a node.
+  void on(PeerConnection& /*connection*/, const transport::Connected& /*event*/) {}
+  void on(PeerConnection& /*connection*/, const transport::Confirmed& /*event*/) {}
+  void on(PeerConnection& /*connection*/, const transport::EarlyDataDecided& /*event*/) {}
+  void on(PeerConnection& /*connection*/, const transport::PathActivity& /*event*/) {}
   void on_streams_opened(PeerConnection& connection, bool bidirectional);
-  void on_pong(PeerConnection& connection);
-  void on_observed_address(const PeerConnection& connection, const SocketAddress& observed);
   void on_connection_deadline(PeerConnection& connection);
   void violate(PeerConnection& connection, ErrorCode code, std::string_view reason);
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <utility>
+#include <variant>
 
 #include <gtest/gtest.h>
 
@@ -92,14 +93,16 @@ Session& Peer::add_session(transport::ConnectionHandle handle, bool incoming) {
 }
 
 void Peer::on_event(const transport::EndpointEvent& event) {
-  EXPECT_FALSE(drained) << "an event after `drained`";
-  drained = event.kind == transport::EndpointEvent::Kind::drained;
+  EXPECT_FALSE(drained) << "an event after Drained";
+  drained = std::holds_alternative<transport::Drained>(event);
   if (drained) return;
-  const auto found = by_handle_.find(event.connection.value);
-  Session& session =
-      found != by_handle_.end() ? *found->second : add_session(event.connection, event.incoming);
-  EXPECT_EQ(session.incoming(), event.incoming);
-  session.on_event(network_.now(), *event.event);
+  const auto& activity = std::get<transport::ConnectionActivity>(event);
+  const auto found = by_handle_.find(activity.connection.value);
+  Session& session = found != by_handle_.end()
+                         ? *found->second
+                         : add_session(activity.connection, activity.incoming);
+  EXPECT_EQ(session.incoming(), activity.incoming);
+  session.on_event(network_.now(), activity.event);
 }
 
 Predicate Peer::connected() const {

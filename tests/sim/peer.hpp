@@ -117,7 +117,17 @@ class Session {
   };
 
   void on_event(Instant now, const transport::ConnectionEvent& event);
-  void on_stream(const transport::StreamEvent& event);
+  void on(Instant now, const transport::Connected& event);
+  void on(Instant now, const transport::Confirmed& event);
+  void on(Instant now, const transport::StreamEvent& event);
+  void on(Instant now, const transport::Pong& event);
+  void on(Instant now, const transport::DatagramReadable& event);
+  void on(Instant now, const transport::AddressObserved& event);
+  void on(Instant now, const transport::TokenReceived& event);
+  void on(Instant now, const transport::TicketReceived& event);
+  void on(Instant now, const transport::EarlyDataDecided& event);
+  void on(Instant now, const transport::PathActivity& event);
+  void on(Instant now, const transport::Closed& event);
   void start_jobs();
   void accept_streams(bool bidirectional);
   void write_more(StreamId id, StreamRecord& stream);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <utility>
+#include <variant>
 
 #include <gtest/gtest.h>
 
@@ -119,61 +120,62 @@ void Session::changed() { peer_.wake(); }
 // --- session: what happens ---------------------------------------------------------------------
 
 void Session::on_event(Instant now, const ConnectionEvent& event) {
-  EXPECT_FALSE(closed()) << "an event after `closed`";
-  switch (event.kind) {
-    case ConnectionEvent::Kind::connected:
-      EXPECT_FALSE(connected()) << "connected twice";
-      connected_at = now;
-      start_jobs();
-      break;
-    case ConnectionEvent::Kind::confirmed:
-      EXPECT_TRUE(connected()) << "confirmed before connected";
-      EXPECT_FALSE(confirmed_at.has_value()) << "confirmed twice";
-      confirmed_at = now;
-      break;
-    case ConnectionEvent::Kind::stream:
-      on_stream(event.stream);
-      break;
-    case ConnectionEvent::Kind::pong:
-      ++pongs;
-      break;
-    case ConnectionEvent::Kind::datagram:
-      ++datagram_events;
-      if (peer_.reads) reads_datagrams();
-      break;
-    case ConnectionEvent::Kind::observed_address:
-      observed.push_back(event.observed_address);
-      break;
-    case ConnectionEvent::Kind::new_token:
-      EXPECT_FALSE(incoming());
-      tokens.push_back(event.address_token);
-      break;
-    case ConnectionEvent::Kind::session_ticket:
-      tickets.push_back(event.session_ticket);
-      break;
-    case ConnectionEvent::Kind::early_data_accepted:
-    case ConnectionEvent::Kind::early_data_rejected:
-      EXPECT_FALSE(connected()) << "early data settled late";
-      EXPECT_FALSE(early_data_accepted.has_value()) << "early data settled twice";
-      early_data_accepted = event.kind == ConnectionEvent::Kind::early_data_accepted;
-      break;
-    case ConnectionEvent::Kind::path_validated:
-      validated_paths.push_back(event.path);
-      break;
-    case ConnectionEvent::Kind::path_failed:
-      failed_paths.push_back(event.path);
-      break;
-    case ConnectionEvent::Kind::path_changed:
-      paths.push_back(event.path);
-      break;
-    case ConnectionEvent::Kind::closed:
-      closed_at = now;
-      close = event.close;
-      break;
-  }
+  EXPECT_FALSE(closed()) << "an event after Closed";
+  std::visit([&](const auto& what) { on(now, what); }, event);
 }
 
-void Session::on_stream(const StreamEvent& event) {
+void Session::on(Instant now, const transport::Connected& /*event*/) {
+  EXPECT_FALSE(connected()) << "connected twice";
+  connected_at = now;
+  start_jobs();
+}
+
+void Session::on(Instant now, const transport::Confirmed& /*event*/) {
+  EXPECT_TRUE(connected()) << "confirmed before connected";
+  EXPECT_FALSE(confirmed_at.has_value()) << "confirmed twice";
+  confirmed_at = now;
+}
+
+void Session::on(Instant /*now*/, const transport::Pong& /*event*/) { ++pongs; }
+
+void Session::on(Instant /*now*/, const transport::DatagramReadable& /*event*/) {
+  ++datagram_events;
+  if (peer_.reads) reads_datagrams();
+}
+
+void Session::on(Instant /*now*/, const transport::AddressObserved& event) {
+  observed.push_back(event.address);
+}
+
+void Session::on(Instant /*now*/, const transport::TokenReceived& event) {
+  EXPECT_FALSE(incoming());
+  tokens.push_back(event.address_token);
+}
+
+void Session::on(Instant /*now*/, const transport::TicketReceived& event) {
+  tickets.push_back(event.session_ticket);
+}
+
+void Session::on(Instant /*now*/, const transport::EarlyDataDecided& event) {
+  EXPECT_FALSE(connected()) << "early data settled late";
+  EXPECT_FALSE(early_data_accepted.has_value()) << "early data settled twice";
+  early_data_accepted = event.accepted;
+}
+
+void Session::on(Instant /*now*/, const transport::PathActivity& event) {
+  using Kind = transport::PathActivity::Kind;
+  auto& list = event.kind == Kind::validated ? validated_paths
+               : event.kind == Kind::failed  ? failed_paths
+                                             : paths;
+  list.push_back(event.path);
+}
+
+void Session::on(Instant now, const transport::Closed& event) {
+  closed_at = now;
+  close = event.reason;
+}
+
+void Session::on(Instant /*now*/, const StreamEvent& event) {
   const StreamId id = event.stream_id;
   switch (event.kind) {
     case StreamEvent::Kind::opened:

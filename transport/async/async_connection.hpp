@@ -128,7 +128,7 @@ class [[nodiscard]] PathOperation final : public Operation {
   friend ConnectionState;
   bool attempt() override;
   void begin();
-  void on_path_event(transport::ConnectionEvent::Kind event, const SocketAddress& local);
+  void on_activity(const transport::PathActivity& event);
   std::shared_ptr<ConnectionState> connection_;
   Kind kind_;
   SocketAddress local_;

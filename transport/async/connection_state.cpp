@@ -15,54 +15,36 @@ ConnectionState::~ConnectionState() {
   endpoint->wake();
 }
 
-void ConnectionState::on_event(transport::ConnectionEvent&& event) {
-  using Kind = transport::ConnectionEvent::Kind;
-  switch (event.kind) {
-    case Kind::connected:
-      on_connected();
-      break;
-    case Kind::confirmed:
-      confirmed = true;
-      schedule(confirming);
-      schedule(moving);
-      break;
-    case Kind::stream:
-      on_stream_event(event.stream);
-      break;
-    case Kind::pong:
-      ++pongs;
-      schedule(pinging);
-      break;
-    case Kind::datagram:
-      schedule(receiving);
-      break;
-    case Kind::observed_address:
-      observed_address = event.observed_address;
-      break;
-    case Kind::new_token:
-      address_token = std::move(event.address_token);
-      break;
-    case Kind::session_ticket:
-      if (tickets.size() == kMaxTickets) tickets.pop_front();
-      tickets.push_back(std::move(event.session_ticket));
-      schedule(ticketing);
-      break;
-    case Kind::early_data_accepted:
-    case Kind::early_data_rejected:
-      on_early_data(event.kind == Kind::early_data_accepted);
-      break;
-    case Kind::path_validated:
-    case Kind::path_failed:
-    case Kind::path_changed:
-      on_path_event(event);
-      break;
-    case Kind::closed:
-      on_closed(std::move(event.close));
-      break;
-  }
+// --- events --------------------------------------------------------------------------------------
+
+void ConnectionState::on(const transport::Confirmed& /*event*/) {
+  confirmed = true;
+  schedule(confirming);
+  schedule(moving);
 }
 
-void ConnectionState::on_connected() {
+void ConnectionState::on(const transport::Pong& /*event*/) {
+  ++pongs;
+  schedule(pinging);
+}
+
+void ConnectionState::on(const transport::DatagramReadable& /*event*/) { schedule(receiving); }
+
+void ConnectionState::on(const transport::AddressObserved& event) {
+  observed_address = event.address;
+}
+
+void ConnectionState::on(transport::TokenReceived&& event) {
+  address_token = std::move(event.address_token);
+}
+
+void ConnectionState::on(transport::TicketReceived&& event) {
+  if (tickets.size() == kMaxTickets) tickets.pop_front();
+  tickets.push_back(std::move(event.session_ticket));
+  schedule(ticketing);
+}
+
+void ConnectionState::on(const transport::Connected& /*event*/) {
   connected = true;
   if (const auto* connection = find()) {
     info = {.local = connection->path().local,
@@ -80,9 +62,9 @@ void ConnectionState::on_connected() {
   for (WaitList& each : opening) schedule(each);
 }
 
-void ConnectionState::on_early_data(bool accepted) {
-  early_data_accepted = accepted;
-  if (accepted || !reports_rejection) return;
+void ConnectionState::on(const transport::EarlyDataDecided& event) {
+  early_data_accepted = event.accepted;
+  if (event.accepted || !reports_rejection) return;
   // Their IDs are free for others now; their handles say `closed`.
   while (!streams.empty()) {
     rejected_streams.push_back(streams.extract(streams.begin()));
@@ -92,18 +74,16 @@ void ConnectionState::on_early_data(bool accepted) {
   }
 }
 
-void ConnectionState::on_path_event(const transport::ConnectionEvent& event) {
-  if (event.kind == transport::ConnectionEvent::Kind::path_changed) {
+void ConnectionState::on(const transport::PathActivity& event) {
+  if (event.kind == transport::PathActivity::Kind::changed) {
     info.local = event.path.local;
     info.remote = event.path.remote;
   }
-  for (PathOperation* operation : path_operations) {
-    operation->on_path_event(event.kind, event.path.local);
-  }
+  for (PathOperation* operation : path_operations) operation->on_activity(event);
   schedule(moving);
 }
 
-void ConnectionState::on_stream_event(const transport::StreamEvent& event) {
+void ConnectionState::on(const transport::StreamEvent& event) {
   using Kind = transport::StreamEvent::Kind;
   const bool bidirectional = event.stream_id.is_bidirectional();
   switch (event.kind) {
@@ -121,10 +101,10 @@ void ConnectionState::on_stream_event(const transport::StreamEvent& event) {
   }
 }
 
-void ConnectionState::on_closed(CloseReason reason) {
+void ConnectionState::on(const transport::Closed& event) {
   if (closed) return;
   if (const auto* connection = find()) last_stats = connection->stats();
-  closed = std::move(reason);
+  closed = event.reason;
   for (WaitList* list : {&connecting, &confirming, &closing, &moving, &pinging, &receiving,
                          &ticketing, &opening[0], &opening[1], &accepting[0], &accepting[1]}) {
     schedule(*list);
@@ -297,13 +277,12 @@ void PathOperation::begin() {
   if (!begun_ && begun.error() != PathError::not_confirmed) result_ = begun;
 }
 
-void PathOperation::on_path_event(transport::ConnectionEvent::Kind event,
-                                  const SocketAddress& local) {
-  using Event = transport::ConnectionEvent::Kind;
-  if (!begun_ || result_ || local != local_) return;
-  if (event == Event::path_failed) {
+void PathOperation::on_activity(const transport::PathActivity& event) {
+  using Kind = transport::PathActivity::Kind;
+  if (!begun_ || result_ || event.path.local != local_) return;
+  if (event.kind == Kind::failed) {
     result_ = std::unexpected(PathError::no_answer);
-  } else if (event == Event::path_changed || kind_ == Kind::probe) {
+  } else if (event.kind == Kind::changed || kind_ == PathOperation::Kind::probe) {
     result_.emplace();
   } else {
     result_ = std::unexpected(PathError::superseded);  // The newest wish counts.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "qpeer/crypto/identity.hpp"
@@ -46,19 +47,20 @@ std::expected<std::shared_ptr<EndpointState>, std::error_code> EndpointState::op
 // --- events --------------------------------------------------------------------------------------
 
 void EndpointState::handle(transport::EndpointEvent&& event) {
-  using Kind = transport::ConnectionEvent::Kind;
-  if (!event.event) return on_drained();
-  const Kind kind = event.event->kind;
-  const auto known = connections.find(event.connection.value);
-  if (known != connections.end()) {
-    known->second->on_event(std::move(*event.event));
-  } else if (event.incoming && (kind == Kind::connected || kind == Kind::early_data_accepted)) {
-    on_incoming(event.connection, kind == Kind::connected);
-  } else if (event.incoming && kind == Kind::closed) {
-    const CloseReason& reason = event.event->close;
+  auto* const activity = std::get_if<transport::ConnectionActivity>(&event);
+  if (activity == nullptr) return on_drained();
+  const transport::ConnectionHandle handle = activity->connection;
+  const auto known = connections.find(handle.value);
+  if (known != connections.end()) return known->second->on_event(std::move(activity->event));
+  if (!activity->incoming) return;
+  const bool established = std::holds_alternative<transport::Connected>(activity->event);
+  if (established || std::holds_alternative<transport::EarlyDataDecided>(activity->event)) {
+    return on_incoming(handle, established);
+  }
+  if (const auto* closed = std::get_if<transport::Closed>(&activity->event)) {
     // One that we closed was reported, or need not be: we are shutting down.
-    if (reason.kind == CloseReason::Kind::local_application) return;
-    report_rejected(event.connection, transport::rejection_of(reason), reason);
+    if (closed->reason.kind == CloseReason::Kind::local_application) return;
+    report_rejected(handle, transport::rejection_of(closed->reason), closed->reason);
   }
 }
 
@@ -82,7 +84,7 @@ void EndpointState::on_incoming(transport::ConnectionHandle handle, bool establi
   auto connection = std::make_shared<ConnectionState>(self);
   add(*connection, handle);
   if (established) {
-    connection->on_connected();
+    connection->on(transport::Connected{});
   } else {
     connection->early_data_accepted = true;
   }
@@ -109,7 +111,7 @@ std::expected<void, transport::ConnectError> EndpointState::connect(
     ConnectionState& connection, const SocketAddress& remote,
     const transport::ConnectOptions& options) {
   if (error()) {
-    connection.on_closed(end_reason());
+    connection.on(transport::Closed{.reason = end_reason()});
     return {};
   }
   const auto dialled = machine.connect(io::now(), remote, options);
@@ -151,7 +153,7 @@ void EndpointState::on_sockets_gone() {
     open.push_back(connection->shared_from_this());
   }
   for (const auto& connection : open) {
-    connection->on_closed(reason);
+    connection->on(transport::Closed{.reason = reason});
     if (has_ended()) connection->cancel_calls();
   }
 }

@@ -5,7 +5,7 @@
 //   Driver --event--> MachineRuntime --handle()--> the state that derives from it --schedule()--+
 //                                    <-- drain(): those who waited for the event go on <--------+
 //
-// The end: shut_down() of the machine --> its `drained` event --> who waits in DrainedWait goes on.
+// The end: shut_down() of the machine --> its Drained event --> who waits in DrainedWait goes on.
 // Or all at once: end() cancels the tasks, sends the last words, and closes the sockets.
 #pragma once
 

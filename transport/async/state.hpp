@@ -63,12 +63,11 @@ struct ConnectionState : std::enable_shared_from_this<ConnectionState> {
   ConnectionState(const ConnectionState&) = delete;
   ConnectionState& operator=(const ConnectionState&) = delete;
 
-  void on_event(transport::ConnectionEvent&& event);
-  void on_stream_event(const transport::StreamEvent& event);
-  void on_connected();
-  void on_early_data(bool accepted);
-  void on_path_event(const transport::ConnectionEvent& event);
-  void on_closed(CloseReason reason);
+  void on_event(transport::ConnectionEvent&& event) {
+    std::visit([this](auto&& what) { on(std::move(what)); }, std::move(event));
+  }
+  void on(const transport::Connected& event);
+  void on(const transport::Closed& event);
   /// Cancels what callback users wait for.
   void cancel_calls();
   /// The connection while it can still be asked anything, else nullptr: to look at, or to change.
@@ -109,6 +108,17 @@ struct ConnectionState : std::enable_shared_from_this<ConnectionState> {
   WaitList receiving;   ///< Datagrams.
   WaitList opening[2];  ///< By whether bidirectional.
   WaitList accepting[2];
+
+ private:
+  void on(const transport::Confirmed& event);
+  void on(const transport::StreamEvent& event);
+  void on(const transport::Pong& event);
+  void on(const transport::DatagramReadable& event);
+  void on(const transport::AddressObserved& event);
+  void on(transport::TokenReceived&& event);
+  void on(transport::TicketReceived&& event);
+  void on(const transport::EarlyDataDecided& event);
+  void on(const transport::PathActivity& event);
 };
 
 struct EndpointState final : MachineRuntime<transport::Endpoint> {

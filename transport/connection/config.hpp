@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "qpeer/transport/base/address.hpp"
@@ -114,7 +115,7 @@ struct ConnectionConfig {
   /// Server: how many address tokens a client is given for its next connections, once the handshake
   /// is confirmed; 4 at most, 0 is none. RFC 9000 §8.1.3.
   std::size_t new_tokens = 1;
-  /// Client: how many of the server's tokens are told as `new_token` events; more are ignored.
+  /// Client: how many of the server's tokens are told as TokenReceived; more are ignored.
   std::size_t max_new_tokens = 8;
   /// Out-of-order handshake bytes kept a level, 4096 at least; of Initials no more than 16 KiB.
   /// RFC 9000 §7.5.
@@ -152,7 +153,7 @@ std::string to_string(const CloseReason& reason);
 enum class PathError : u8 {
   closed,
   not_client,
-  not_confirmed,     ///< Too early: wait for the `confirmed` event.
+  not_confirmed,     ///< Too early: wait for Confirmed.
   disabled,          ///< The peer said disable_active_migration.
   no_connection_id,  ///< The peer gave none that is unused; or one side has zero-length IDs.
   too_many_paths,
@@ -164,39 +165,56 @@ enum class PathError : u8 {
 /// The error in words; a literal.
 std::string_view to_string(PathError error);
 
-/// What happened to a connection. Which members mean something depends on `kind`.
-struct ConnectionEvent {
-  /// What happened.
-  enum class Kind : u8 {
-    connected,         ///< The handshake is complete: the peer is authenticated, streams can open.
-    confirmed,         ///< RFC 9001 §4.1.2.
-    stream,            ///< See `stream`.
-    pong,              ///< What ping() sent is acknowledged; once for each call.
-    datagram,          ///< next_datagram() gives one, which it did not before.
-    observed_address,  ///< The peer sees us at another address: see `observed_address`.
-    new_token,         ///< Client: see `address_token`.
-    session_ticket,    ///< Client: see `session_ticket`. Several may come, each for one connection.
-    /// Before `connected`. Client: the server took what was sent early. Server: what comes from now
-    /// until `connected` may be a replay; Connection::is_early() tells which streams.
-    early_data_accepted,
-    early_data_rejected,  ///< Client: see EarlyDataPolicy.
-    path_validated,       ///< What probe_path() asked for works: see `path`.
-    path_failed,          ///< What probe_path(), migrate() or the server wanted does not.
-    path_changed,         ///< The connection goes on over `path`, because we or the peer moved.
-    closed,               ///< See `close`. The last event.
-  };
-  Kind kind = Kind::connected;       ///< What happened.
-  StreamEvent stream{};              ///< Of `stream`.
-  SocketAddress observed_address{};  ///< Ours, as the peer sees it.
+/// The handshake is complete: the peer is authenticated, streams can open.
+struct Connected {};
+/// The handshake is confirmed. RFC 9001 §4.1.2.
+struct Confirmed {};
+/// What ping() sent is acknowledged; once for each call.
+struct Pong {};
+/// next_datagram() gives one, which it did not before.
+struct DatagramReadable {};
+/// The peer sees us at another address than before.
+struct AddressObserved {
+  SocketAddress address;  ///< Ours, as the peer sees it.
+};
+/// Client: the server gave an address token.
+struct TokenReceived {
   /// For ConnectOptions::address_token of one later connection to the same server: opaque bytes, a
   /// secret, to be stored and given back as they are.
-  std::vector<u8> address_token{};
-  Path path{};                        ///< Of `path_validated`, `path_failed` and `path_changed`.
-  CloseReason close = CloseReason();  ///< Of `closed`.
+  std::vector<u8> address_token;
+};
+/// Client: the server gave a ticket. Several may come, each for one connection.
+struct TicketReceived {
   /// For ConnectOptions::session_ticket of the next connection to this server. Opaque, a secret, at
   /// most SessionTicket::kMaxSize bytes.
-  std::vector<u8> session_ticket{};
+  std::vector<u8> session_ticket;
 };
+/// Before Connected. Client: whether the server took what was sent early; if not, see EarlyDataPolicy.
+/// Server, always accepted: what comes from now until Connected may be a replay; Connection::is_early()
+/// tells which streams.
+struct EarlyDataDecided {
+  bool accepted = false;  ///< Whether it counts.
+};
+/// What became of a path.
+struct PathActivity {
+  /// What happened.
+  enum class Kind : u8 {
+    validated,  ///< What probe_path() asked for works.
+    failed,     ///< What probe_path(), migrate() or the server wanted does not.
+    changed,    ///< The connection goes on over it, because we or the peer moved.
+  };
+  Kind kind = Kind::validated;  ///< What happened.
+  Path path{};                  ///< To which path.
+};
+/// The connection has ended. Its last event.
+struct Closed {
+  CloseReason reason;  ///< Why.
+};
+
+/// What happened to a connection.
+using ConnectionEvent =
+    std::variant<Connected, Confirmed, StreamEvent, Pong, DatagramReadable, AddressObserved,
+                 TokenReceived, TicketReceived, EarlyDataDecided, PathActivity, Closed>;
 
 /// What a client may send before the handshake is complete, and what becomes of it when the server
 /// rejects it. RFC 9001 §4.6.2.
@@ -226,7 +244,7 @@ struct ConnectionStats {
   DatagramStats datagrams{};            ///< Of DATAGRAM frames.
   Duration smoothed_rtt{};              ///< RFC 9002 §5.3.
   Duration min_rtt{};                   ///< RFC 9002 §5.2.
-  Duration handshake_time{};            ///< From creation to `connected`; 0 before.
+  Duration handshake_time{};            ///< From creation to Connected; 0 before.
 };
 
 }  // namespace qpeer::transport

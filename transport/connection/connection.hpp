@@ -34,11 +34,11 @@ class Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  /// Streams; opening and writing work from `connected` on (StreamError::closed after the end).
+  /// Streams; opening and writing work from Connected on (StreamError::closed after the end).
   virtual std::expected<StreamId, StreamError> open_stream(bool bidirectional) = 0;
   /// Client: the same, and what is written on it may leave before the handshake is complete, within
   /// what the server allowed last time: an attacker can make the server see it again. Where no early
-  /// data is possible, StreamError::closed until `connected`. RFC 9001 §4.6, §9.2.
+  /// data is possible, StreamError::closed until Connected. RFC 9001 §4.6, §9.2.
   virtual std::expected<StreamId, StreamError> open_early_stream(bool bidirectional) = 0;
   /// Whether some of what the peer sent on a stream came in early data.
   [[nodiscard]] virtual bool is_early(StreamId id) const = 0;
@@ -83,10 +83,10 @@ class Connection {
   /// calls before it leaves share it, and have an event each.
   virtual void ping() = 0;
   /// Client: asks whether the peer can be reached from `local`, an address (and port) that one of
-  /// the sockets has. A `path_validated` or `path_failed` event answers; nothing else changes.
+  /// the sockets has. A PathActivity event answers; nothing else changes.
   /// RFC 9000 §9.1.
   virtual std::expected<void, PathError> probe_path(Instant now, const SocketAddress& local) = 0;
-  /// Client: the same, and goes over to that path when it works: `path_changed`. At once, when that
+  /// Client: the same, and goes over to that path when it works: PathActivity `changed`. At once, when that
   /// is known from probe_path(). RFC 9000 §9.2.
   virtual std::expected<void, PathError> migrate(Instant now, const SocketAddress& local) = 0;
   /// Gives the peer new connection IDs and asks it to retire all others. False when it is not

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What an application does with a connection: events, streams, datagrams, figures.
 #include <utility>
+#include <variant>
 
 #include "qpeer/transport/base/assert.hpp"
 #include "qpeer/transport/connection/connection_machine.hpp"
@@ -10,17 +11,12 @@ namespace qpeer::transport {
 std::optional<ConnectionEvent> ConnectionMachine::poll_event() {
   const InvariantLatch::Scope scope(latch_);
   // Events of streams come before the end of the connection that took the streams.
-  const bool at_end = !events_.empty() && events_.front().kind == ConnectionEvent::Kind::closed;
+  const bool at_end = !events_.empty() && std::holds_alternative<Closed>(events_.front());
   if (events_.empty() || at_end) {
-    if (auto event = streams_.poll_event()) {
-      return ConnectionEvent{.kind = ConnectionEvent::Kind::stream, .stream = *event};
-    }
-    if (datagrams_.poll_readable()) {
-      return ConnectionEvent{.kind = ConnectionEvent::Kind::datagram};
-    }
+    if (const auto event = streams_.poll_event()) return *event;
+    if (datagrams_.poll_readable()) return DatagramReadable{};
     if (const auto address = observed_addresses_.poll_event()) {
-      return ConnectionEvent{.kind = ConnectionEvent::Kind::observed_address,
-                             .observed_address = *address};
+      return AddressObserved{.address = *address};
     }
     if (!at_end) return std::nullopt;
   }

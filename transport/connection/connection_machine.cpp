@@ -260,15 +260,15 @@ void ConnectionMachine::emit_closed() {
     drop(DropReason::keys_unavailable);
   undecryptable_packets_.clear();
   streams_.close();
-  events_.push_back({.kind = ConnectionEvent::Kind::closed, .close = *lifetime_.close_reason()});
+  events_.emplace_back(Closed{.reason = *lifetime_.close_reason()});
 }
 
 // --- paths ---------------------------------------------------------------------------------------
 
 void ConnectionMachine::on_path_result(const Path& path, bool validated) {
-  events_.push_back({.kind = validated ? ConnectionEvent::Kind::path_validated
-                                       : ConnectionEvent::Kind::path_failed,
-                     .path = path});
+  events_.emplace_back(
+      PathActivity{.kind = validated ? PathActivity::Kind::validated : PathActivity::Kind::failed,
+                   .path = path});
 }
 
 void ConnectionMachine::on_path_changed(Instant now, const Path& path) {
@@ -281,7 +281,7 @@ void ConnectionMachine::on_path_changed(Instant now, const Path& path) {
 
 /// The event waits until both addresses are known.
 void ConnectionMachine::on_local_address_learned(const Path& path) {
-  events_.push_back({.kind = ConnectionEvent::Kind::path_changed, .path = path});
+  events_.emplace_back(PathActivity{.kind = PathActivity::Kind::changed, .path = path});
 }
 
 void ConnectionMachine::on_new_address_validated(Instant now) { give_new_tokens(now); }

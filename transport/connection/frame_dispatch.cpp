@@ -150,7 +150,7 @@ void ConnectionMachine::on_new_token(Instant now, const wire::NewTokenFrame& fra
       .server = handshake_.setup().path.remote,
       .server_name = handshake_.setup().server_name,
       .token = {frame.token.begin(), frame.token.end()}};
-  events_.push_back({.kind = ConnectionEvent::Kind::new_token, .address_token = stored.encode()});
+  events_.emplace_back(TokenReceived{.address_token = stored.encode()});
 }
 
 void ConnectionMachine::on_frame_fate(Instant now, PacketNumberSpace which, const SentFrame& frame,
@@ -164,7 +164,7 @@ void ConnectionMachine::on_frame_fate(Instant now, PacketNumberSpace which, cons
       break;
     case FrameOwner::ping:
       for (auto pongs = pings_.on_fate(frame, fate); pongs != 0; --pongs) {
-        events_.push_back({.kind = ConnectionEvent::Kind::pong});
+        events_.emplace_back(Pong{});
       }
       break;
     case FrameOwner::handshake:

@@ -61,28 +61,28 @@ void ConnectionMachine::on_space_discarded(Instant now, PacketNumberSpace space)
 }
 
 void ConnectionMachine::on_early_data_accepted() {
-  events_.push_back({.kind = ConnectionEvent::Kind::early_data_accepted});
+  events_.emplace_back(EarlyDataDecided{.accepted = true});
 }
 
 void ConnectionMachine::on_early_data_rejected(Instant now) {
   recovery_.reset_space(now, PacketNumberSpace::application, *this);
   if (handshake_.setup().early_data == EarlyDataPolicy::report) streams_.abandon();
-  events_.push_back({.kind = ConnectionEvent::Kind::early_data_rejected});
+  events_.emplace_back(EarlyDataDecided{.accepted = false});
 }
 
 void ConnectionMachine::on_session_ticket(std::vector<u8> ticket) {
   // Events that are not polled must not pile up, however many tickets the server sends.
   constexpr std::ptrdiff_t kMaxPendingTickets = 8;
-  const auto pending =
-      std::ranges::count(events_, ConnectionEvent::Kind::session_ticket, &ConnectionEvent::kind);
+  const auto pending = std::ranges::count_if(events_, [](const ConnectionEvent& each) {
+    return std::holds_alternative<TicketReceived>(each);
+  });
   if (!lifetime_.is_open() || pending >= kMaxPendingTickets) return;
-  events_.push_back(
-      {.kind = ConnectionEvent::Kind::session_ticket, .session_ticket = std::move(ticket)});
+  events_.emplace_back(TicketReceived{.session_ticket = std::move(ticket)});
 }
 
 void ConnectionMachine::on_handshake_complete(Instant now) {
   stats_.handshake_time = now - created_at_;
-  events_.push_back({.kind = ConnectionEvent::Kind::connected});
+  events_.emplace_back(Connected{});
   local_cids_.set_peer_limit(peer_parameters().active_connection_id_limit);
   // [draft-ietf-quic-address-discovery-5-2]: in the first packets that may carry it.
   observed_addresses_.on_remote_address(now, path().remote);
@@ -93,7 +93,7 @@ void ConnectionMachine::on_handshake_confirmed(Instant now) {
   recovery_.on_handshake_confirmed(now);
   recovery_.on_address_validated_by_peer(now);
   paths_.on_handshake_confirmed(now);
-  events_.push_back({.kind = ConnectionEvent::Kind::confirmed});
+  events_.emplace_back(Confirmed{});
   give_new_tokens(now);
 }
 

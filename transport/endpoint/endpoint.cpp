@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <variant>
 
 #include "qpeer/transport/endpoint/implementation.hpp"
 #include "qpeer/transport/wire/stateless.hpp"
@@ -148,7 +149,7 @@ void Endpoint::Implementation::reap(Slot slot) {
   --open_entries;
 }
 
-// Those that only wait to be polled for datagrams, of which they have none: so that the event `drained`
+// Those that only wait to be polled for datagrams, of which they have none: so that the event Drained
 // need not wait for a poll_transmit().
 void Endpoint::Implementation::reap_drained() {
   while (!to_transmit.empty()) {
@@ -334,27 +335,27 @@ std::optional<EndpointEvent> Endpoint::poll_event() {
       impl.reap(slot);
       continue;
     }
-    if (event->kind == ConnectionEvent::Kind::connected) {
+    if (std::holds_alternative<Connected>(*event)) {
       ++impl.stats.connected;
       impl.end_handshake(entry);
     }
-    entry.closed_emitted = event->kind == ConnectionEvent::Kind::closed;
-    if (entry.closed_emitted) {
+    if (const auto* closed = std::get_if<Closed>(&*event)) {
+      entry.closed_emitted = true;
       if (entry.incoming && entry.in_handshake &&
-          event->close.kind != CloseReason::Kind::local_application) {
-        impl.reject(rejection_of(event->close));
+          closed->reason.kind != CloseReason::Kind::local_application) {
+        impl.reject(rejection_of(closed->reason));
       }
       // One that ended before it was complete drains without counting against newcomers.
       impl.end_handshake(entry);
     }
-    return EndpointEvent{
-        .connection = impl.handle_of(slot), .incoming = entry.incoming, .event = std::move(event)};
+    return ConnectionActivity{
+        .connection = impl.handle_of(slot), .incoming = entry.incoming, .event = *std::move(event)};
   }
   if (!impl.shut_down || impl.drained_emitted) return std::nullopt;
   impl.reap_drained();
   impl.drained_emitted = idle();
   if (!impl.drained_emitted) return std::nullopt;
-  return EndpointEvent{.kind = EndpointEvent::Kind::drained};
+  return Drained{};
 }
 
 void Endpoint::shut_down(Instant now, std::uint64_t error_code, std::string_view reason) {

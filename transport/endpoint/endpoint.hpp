@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <system_error>
+#include <variant>
 #include <vector>
 
 #include "qpeer/crypto/address_token.hpp"
@@ -124,7 +125,7 @@ struct ConnectOptions {
   EarlyDataPolicy early_data = EarlyDataPolicy::none;
   /// Source address where several are possible; unspecified lets the socket choose.
   SocketAddress local{};
-  /// Of a `new_token` event of an earlier connection: spares the server a Retry. Use each once; one
+  /// Of a TokenReceived event of an earlier connection: spares the server a Retry. Use each once; one
   /// of another server, name or version is ignored. RFC 9000 §8.1.3.
   std::vector<u8> address_token{};
   /// An ICMP message that the server's port is closed ends the attempt: see Endpoint::on_port_closed().
@@ -143,18 +144,17 @@ enum class ConnectError : u8 {
 /// The error in words; a literal.
 std::string_view to_string(ConnectError error);
 
-/// What happened to one of the connections, or to the endpoint.
-struct EndpointEvent {
-  /// Whether it is of one connection or of the endpoint.
-  enum class Kind : u8 {
-    connection,  ///< `event` happened to `connection`.
-    drained,     ///< After shut_down() no connection is left. The last event, once.
-  };
-  Kind kind = Kind::connection;            ///< The members below are of `connection` alone.
-  ConnectionHandle connection{};           ///< To which.
-  bool incoming = false;                   ///< Accepted by us rather than dialled.
-  std::optional<ConnectionEvent> event{};  ///< What; nullopt with `drained`.
+/// Something happened to one of the connections.
+struct ConnectionActivity {
+  ConnectionHandle connection;  ///< To which.
+  bool incoming = false;        ///< Accepted by us rather than dialled.
+  ConnectionEvent event;        ///< What.
 };
+/// After shut_down() no connection is left. The last event, once.
+struct Drained {};
+
+/// What happened to one of the connections, or to the endpoint.
+using EndpointEvent = std::variant<ConnectionActivity, Drained>;
 
 /// Why a client that dialled us got no connection.
 enum class Rejection : u8 {
@@ -204,11 +204,11 @@ class Endpoint {
   Endpoint(EndpointConfig config, crypto::KeyFactory& keys, Random& random);
   ~Endpoint();
 
-  /// Begins a connection; `connected` or `closed` follows.
+  /// Begins a connection; Connected or Closed follows.
   std::expected<ConnectionHandle, ConnectError> connect(Instant now, const SocketAddress& remote,
                                                         const ConnectOptions& options);
 
-  /// The connection, to look at, or nullptr once it is gone: that is when its `closed` event was
+  /// The connection, to look at, or nullptr once it is gone: that is when its Closed event was
   /// polled and it has drained (three PTOs after a close, at once after a time-out); until then what
   /// arrived can be read. The pointer is good until the next call that is not const.
   [[nodiscard]] const Connection* find(ConnectionHandle handle) const;
@@ -253,7 +253,7 @@ class Endpoint {
   void on_port_closed(Instant now, const SocketAddress& remote, Bytes quoted);
 
   /// Closes every connection with this application error and refuses new ones. Each still gives its
-  /// `closed` event; once all have drained, the event `drained` follows, and idle() is true.
+  /// Closed event; once all have drained, Drained follows, and idle() is true.
   void shut_down(Instant now, std::uint64_t error_code, std::string_view reason);
   /// Whether there is no connection that has not drained. Those of keep_unread() may be left.
   [[nodiscard]] bool idle() const;

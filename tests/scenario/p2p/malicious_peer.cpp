@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <variant>
 
 #include "qpeer/tests/unit/p2p/encoded_control.hpp"
 
@@ -115,29 +116,24 @@ MaliciousPeer::Line* MaliciousPeer::find(transport::ConnectionHandle handle) {
 }
 
 void MaliciousPeer::on_event(const transport::EndpointEvent& event) {
-  using Kind = transport::ConnectionEvent::Kind;
-  if (!event.event) return;  // The endpoint has drained.
-  Line* known = find(event.connection);
+  const auto* const activity = std::get_if<transport::ConnectionActivity>(&event);
+  if (activity == nullptr) return;  // The endpoint has drained.
+  Line* known = find(activity->connection);
   if (known == nullptr) {
     lines.emplace_back();
     known = &lines.back();
-    known->handle = event.connection;
+    known->handle = activity->connection;
   }
   Line& line = *known;
-  switch (event.event->kind) {
-    case Kind::connected:
-      line.connected = true;
-      if (on_connected) return on_connected(line);
-      if (line.dialled && config.introduces) send_control(line, introduction(line));
-      return;
-    case Kind::stream:
-      return on_stream(line, event.event->stream);
-    case Kind::closed:
-      if (line.control) read_control(line);
-      line.closed = event.event->close;
-      return;
-    default:
-      return;
+  if (std::holds_alternative<transport::Connected>(activity->event)) {
+    line.connected = true;
+    if (on_connected) return on_connected(line);
+    if (line.dialled && config.introduces) send_control(line, introduction(line));
+  } else if (const auto* stream = std::get_if<transport::StreamEvent>(&activity->event)) {
+    on_stream(line, *stream);
+  } else if (const auto* closed = std::get_if<transport::Closed>(&activity->event)) {
+    if (line.control) read_control(line);
+    line.closed = closed->reason;
   }
 }
 

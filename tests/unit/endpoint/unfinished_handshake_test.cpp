@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <variant>
 #include <vector>
 
 #include "qpeer/crypto/identity.hpp"
@@ -85,8 +86,9 @@ TEST_F(UnfinishedHandshake, AServerWithHalfAClientHelloAnswersEveryQuestion) {
     closed = server.poll_event();
   }
   ASSERT_TRUE(closed);
-  ASSERT_EQ(closed->event->kind, ConnectionEvent::Kind::closed);
-  const Connection* const connection = server.find(closed->connection);
+  const auto& activity = std::get<ConnectionActivity>(*closed);
+  ASSERT_TRUE(std::holds_alternative<Closed>(activity.event));
+  const Connection* const connection = server.find(activity.connection);
   ASSERT_NE(connection, nullptr);
   EXPECT_TRUE(connection->is_closed());
   ask_everything(*connection, Side::server);

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <optional>
 #include <system_error>
+#include <variant>
 
 #include "qpeer/crypto/identity.hpp"
 
@@ -42,7 +43,8 @@ class PortsTest : public testing::Test {
   std::optional<Port> closed() {
     std::optional<Port> out;
     const auto look = [&](Port port, const transport::EndpointEvent& event) {
-      if (event.event->kind == transport::ConnectionEvent::Kind::closed) out = port;
+      const auto& activity = std::get<transport::ConnectionActivity>(event);
+      if (std::holds_alternative<transport::Closed>(activity.event)) out = port;
     };
     while (!out && ports->poll_event(look)) continue;
     return out;
