@@ -7,7 +7,6 @@
 
 #include "qpeer/bench/perf/perf.hpp"
 #include "qpeer/p2p/cli/common/program.hpp"
-#include "qpeer/transport/recovery/congestion.hpp"
 
 namespace qpeer::perf {
 
@@ -28,7 +27,6 @@ void CommonOptions::declare(cli::Arguments& arguments) {
 
 ConnectionConfig CommonOptions::connection() const {
   ConnectionConfig config = transport.connection();
-  config.congestion_controller = transport::make_new_reno;
   config.streams.max_streams_bidi = 10'000;
   if (window > 0) {
     config.streams.receive_window = window;

@@ -123,7 +123,7 @@ SIMULATE(Datagrams, TheLargestFitsEvenWhileAcksAndStreamsWantRoom) {
 class OnePacket final : public transport::CongestionController {
  public:
   void on_packet_sent(Instant, std::uint64_t, std::uint64_t) override {}
-  void on_ack(const transport::AckSample&, const transport::RttEstimator&) override {}
+  void on_ack(const transport::AckSample&) override {}
   void on_loss(const transport::LossSample&) override {}
   void on_ecn_ce(Instant, Instant) override {}
   void on_mtu_changed(std::uint16_t) override {}

@@ -18,7 +18,7 @@ class BrokenController final : public transport::CongestionController {
   explicit BrokenController(unsigned after) : left_(after) {}
 
   void on_packet_sent(Instant, std::uint64_t, std::uint64_t) override {}
-  void on_ack(const transport::AckSample&, const transport::RttEstimator&) override {
+  void on_ack(const transport::AckSample&) override {
     QPEER_INVARIANT(left_ != 0, return);
     --left_;
   }

@@ -120,7 +120,10 @@ struct ConnectionConfig {
   /// Out-of-order handshake bytes kept a level, 4096 at least; of Initials no more than 16 KiB.
   /// RFC 9000 §7.5.
   std::size_t crypto_buffer = 64 << 10;
-  /// Called with max_datagram_size, for each path; unset, or a null pointer, means NewReno.
+  /// What limits how much is in flight. Each path has a controller of its own. RFC 9002 §7.
+  CongestionAlgorithm congestion_algorithm = CongestionAlgorithm::new_reno;
+  /// Makes a controller of your own for each path, and is called with the path's max_datagram_size.
+  /// Unset, or where it gives a null pointer, congestion_algorithm decides.
   std::function<std::unique_ptr<CongestionController>(std::uint16_t)> congestion_controller{};
 };
 

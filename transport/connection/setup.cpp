@@ -20,7 +20,7 @@ std::unique_ptr<CongestionController> make_controller(const ConnectionConfig& co
   if (config.congestion_controller) {
     if (auto controller = config.congestion_controller(max_datagram_size)) return controller;
   }
-  return make_new_reno(max_datagram_size);
+  return make_congestion_controller(config.congestion_algorithm, max_datagram_size);
 }
 
 ConnectionConfig sanitized(ConnectionConfig config) {

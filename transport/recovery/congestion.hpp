@@ -1,54 +1,93 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What a congestion controller is told and what it answers. RFC 9002 §7.
+//
+// A controller needs three functions: on_ack(), on_loss() and window(). Each path of a connection has
+// one of its own.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string_view>
 
 #include "qpeer/transport/base/ids.hpp"
 #include "qpeer/transport/base/time.hpp"
 
 namespace qpeer::transport {
 
-class RttEstimator;
-
 /// What one ACK frame newly acknowledged of the bytes in flight.
 struct AckSample {
-  Instant now;                        ///< When the ACK frame was processed.
+  Instant now{};                      ///< When the ACK frame was processed.
   std::uint64_t acked_bytes = 0;      ///< In UDP payload.
-  Instant largest_acked_sent_at;      ///< When the newest of the newly acknowledged was sent.
+  Instant largest_acked_sent_at{};    ///< When the newest of the newly acknowledged was sent.
   std::uint64_t bytes_in_flight = 0;  ///< Before this ACK was taken off.
   bool application_limited = false;   ///< The window was not what held us back, RFC 9002 §7.8.
+  Duration rtt_sample{};              ///< What this ACK measured; 0 when it measured nothing.
+  Duration smoothed_rtt{};            ///< RFC 9002 §5.3, with this ACK.
+  Duration min_rtt{};                 ///< RFC 9002 §5.2, with this ACK; 0 before the first sample.
 };
 
 /// What was declared lost in one go.
 struct LossSample {
-  Instant now;                         ///< When the loss was noticed.
-  std::uint64_t lost_bytes = 0;        ///< In UDP payload.
-  Instant largest_lost_sent_at;        ///< When the newest of the lost packets was sent.
+  Instant now{};                       ///< When the loss was noticed.
+  std::uint64_t lost_bytes = 0;        ///< In UDP payload; 0 where CE marks are told as a loss.
+  Instant largest_lost_sent_at{};      ///< When the newest of the lost packets was sent.
   bool persistent_congestion = false;  ///< RFC 9002 §7.6.
+};
+
+/// All packets whose loss made the latest congestion event were acknowledged after all.
+struct SpuriousLoss {
+  Instant now{};                   ///< When the last of them was acknowledged.
+  std::uint64_t bytes = 0;         ///< All of them, in UDP payload.
+  Instant largest_lost_sent_at{};  ///< When the newest of them was sent.
 };
 
 /// Users may plug in their own. Single-threaded; must not throw.
 class CongestionController {
  public:
   virtual ~CongestionController() = default;
-  /// A packet of `size` bytes that counts as in flight was sent; `bytes_in_flight` is with it.
-  virtual void on_packet_sent(Instant now, std::uint64_t size, std::uint64_t bytes_in_flight) = 0;
-  virtual void on_ack(const AckSample& sample,
-                      const RttEstimator& rtt) = 0;  ///< Once per ACK frame.
+
+  /// Once per ACK frame that acknowledged bytes in flight.
+  virtual void on_ack(const AckSample& sample) = 0;
   /// Once for each time that packets are declared lost.
   virtual void on_loss(const LossSample& sample) = 0;
-  /// The peer reported more CE marks. RFC 9002 §7.1.
-  virtual void on_ecn_ce(Instant now, Instant largest_acked_sent_at) = 0;
-  /// The size of full datagrams on the path is another now, in bytes of UDP payload.
-  virtual void on_mtu_changed(std::uint16_t max_datagram_size) = 0;
-  /// Bytes. One datagram may be on its way even if this is less.
+  /// Bytes that may be in flight. One datagram may be on its way even if this is less.
   [[nodiscard]] virtual std::uint64_t window() const = 0;
+
+  /// A packet of `size` bytes that counts as in flight was sent; `bytes_in_flight` is with it.
+  virtual void on_packet_sent(Instant now, std::uint64_t size, std::uint64_t bytes_in_flight);
+  /// The peer reported more CE marks. RFC 9002 §7.1. Unless overridden it is a loss.
+  virtual void on_ecn_ce(Instant now, Instant largest_acked_sent_at);
+  /// What the latest congestion event reduced may be restored. Comes before the on_ack() of the same
+  /// ACK frame, and at most once for each congestion event. Unless overridden it changes nothing.
+  virtual void on_spurious_loss(const SpuriousLoss& spurious);
+  /// The size of full datagrams on the path is another now, in bytes of UDP payload.
+  virtual void on_mtu_changed(std::uint16_t max_datagram_size);
   /// Bytes a second; nullopt lets the pacer derive it from window and RTT (RFC 9002 §7.7).
-  [[nodiscard]] virtual std::optional<std::uint64_t> pacing_rate() const = 0;
+  [[nodiscard]] virtual std::optional<std::uint64_t> pacing_rate() const;
+
+  /// For logs. Bytes; nullopt when there is none, or none yet.
+  [[nodiscard]] virtual std::optional<std::uint64_t> slow_start_threshold() const;
+  /// For logs: such as "slow_start", "recovery" or "congestion_avoidance"; a literal.
+  [[nodiscard]] virtual std::string_view state() const;
 };
+
+/// The controllers of the library.
+enum class CongestionAlgorithm : u8 {
+  new_reno,  ///< RFC 9002 §7, Appendix B.
+};
+
+/// All of them, for those who offer a choice.
+inline constexpr std::array kCongestionAlgorithms{CongestionAlgorithm::new_reno};
+
+/// "newreno": how programs name it.
+[[nodiscard]] std::string_view to_string(CongestionAlgorithm algorithm);
+/// The algorithm of that name, if there is one.
+[[nodiscard]] std::optional<CongestionAlgorithm> parse_congestion_algorithm(std::string_view name);
+/// A controller for a path whose full datagrams have this size, in bytes of UDP payload.
+[[nodiscard]] std::unique_ptr<CongestionController> make_congestion_controller(
+    CongestionAlgorithm algorithm, std::uint16_t max_datagram_size);
 
 /// RFC 9002 §7, Appendix B.
 std::unique_ptr<CongestionController> make_new_reno(std::uint16_t max_datagram_size);

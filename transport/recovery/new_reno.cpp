@@ -5,10 +5,6 @@
 
 namespace qpeer::transport {
 
-std::unique_ptr<CongestionController> make_new_reno(std::uint16_t max_datagram_size) {
-  return std::make_unique<NewReno>(max_datagram_size);
-}
-
 std::uint64_t NewReno::initial_window(std::uint16_t max_datagram_size) {
   // RFC 9002 §7.2 [rfc9002-7.2-1].
   const std::uint64_t size = max_datagram_size;
@@ -22,10 +18,8 @@ std::uint64_t NewReno::minimum_window(std::uint16_t max_datagram_size) {
 NewReno::NewReno(std::uint16_t max_datagram_size)
     : max_datagram_size_(max_datagram_size), window_(initial_window(max_datagram_size)) {}
 
-void NewReno::on_packet_sent(Instant /*now*/, std::uint64_t /*size*/,
-                             std::uint64_t /*bytes_in_flight*/) {}
-
-void NewReno::on_ack(const AckSample& sample, const RttEstimator& /*rtt*/) {
+void NewReno::on_ack(const AckSample& sample) {
+  if (sample.largest_acked_sent_at > recovery_start_) in_recovery_ = false;
   // RFC 9002 §7.8 [rfc9002-7.8-1]: a window that was not used proves nothing.
   if (sample.application_limited) return;
   // RFC 9002 §7.3.2: nothing grows until a packet sent after the reduction is acknowledged.
@@ -58,11 +52,36 @@ void NewReno::on_loss(const LossSample& sample) {
 
 void NewReno::on_ecn_ce(Instant now, Instant largest_acked_sent_at) {
   on_congestion_event(now, largest_acked_sent_at);
+  before_.reset();  // Marks are never spurious, so there is nothing to undo.
+}
+
+void NewReno::on_spurious_loss(const SpuriousLoss& /*spurious*/) {
+  if (!before_) return;
+  window_ = std::max(window_, before_->window);
+  slow_start_threshold_ = std::max(slow_start_threshold_, before_->slow_start_threshold);
+  recovery_start_ = before_->recovery_start;
+  in_recovery_ = false;
+  acked_in_avoidance_ = 0;
+  before_.reset();
+}
+
+std::optional<std::uint64_t> NewReno::slow_start_threshold() const {
+  if (slow_start_threshold_ == kNoThreshold) return std::nullopt;
+  return slow_start_threshold_;
+}
+
+std::string_view NewReno::state() const {
+  if (in_recovery_) return "recovery";
+  return in_slow_start() ? "slow_start" : "congestion_avoidance";
 }
 
 void NewReno::on_congestion_event(Instant now, Instant sent_at) {
   if (sent_at <= recovery_start_) return;
+  before_ = {.window = window_,
+             .slow_start_threshold = slow_start_threshold_,
+             .recovery_start = recovery_start_};
   untouched_ = false;
+  in_recovery_ = true;
   recovery_start_ = now;
   // RFC 9002 §7.3.2 [rfc9002-7.3.2-1], [rfc9002-7.3.2-2]: at once, not gradually.
   slow_start_threshold_ = window_ / 2;

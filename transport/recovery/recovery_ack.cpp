@@ -85,9 +85,9 @@ std::expected<AckOutcome, TransportError> Recovery::on_ack(Instant now, PacketNu
       std::max(space.newest_acknowledged_sent_at, newly.largest_sent_at);
 
   // RFC 9002 §5.1 [rfc9002-5.1-1], [rfc9002-5.1-2].
-  if (newly.largest == ack.largest_acknowledged && newly.ack_eliciting && newly.largest_on_path) {
-    update_rtt(now, id, newly.largest_sent_at, ack_delay);
-  }
+  const bool measures =
+      newly.largest == ack.largest_acknowledged && newly.ack_eliciting && newly.largest_on_path;
+  if (measures) update_rtt(now, id, newly.largest_sent_at, ack_delay);
   // RFC 9000 §13.4.2.1 [rfc9000-13.4.2.1-1]: older ACKs say nothing of ECN.
   // RFC 9000 §9.4 [rfc9000-9.4-1]: where nothing of this path was acknowledged, another was congested.
   if (rises && path_->ecn.on_ack(id, newly.marked, ack.ecn) && newly.marked != 0) {
@@ -96,12 +96,15 @@ std::expected<AckOutcome, TransportError> Recovery::on_ack(Instant now, PacketNu
   space.sent.forget_resolved();
   detect_losses(now, id, fates);
   if (newly.bytes != 0) {
+    const RttEstimator& rtt = path_->rtt;
     path_->controller->on_ack({.now = now,
                                .acked_bytes = newly.bytes,
                                .largest_acked_sent_at = newly.largest_sent_at,
                                .bytes_in_flight = flight,
-                               .application_limited = path_->application_limited},
-                              path_->rtt);
+                               .application_limited = path_->application_limited,
+                               .rtt_sample = measures ? rtt.latest() : Duration::zero(),
+                               .smoothed_rtt = rtt.smoothed(),
+                               .min_rtt = rtt.min()});
   }
   if (id == PacketNumberSpace::handshake) peer_validated_address_ = true;
   // RFC 9002 §6.2.1: a client that may still have to unblock the server keeps its back-off.

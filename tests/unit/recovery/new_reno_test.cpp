@@ -18,8 +18,7 @@ class NewRenoTest : public testing::Test {
                  .acked_bytes = bytes,
                  .largest_acked_sent_at = sent_at,
                  .bytes_in_flight = bytes,
-                 .application_limited = application_limited},
-                rtt);
+                 .application_limited = application_limited});
   }
   void lose(Instant now, Instant sent_at, bool persistent = false) {
     reno.on_loss({.now = now,
@@ -29,7 +28,6 @@ class NewRenoTest : public testing::Test {
   }
 
   NewReno reno{kSize};
-  RttEstimator rtt{100ms};
 };
 
 // RFC 9002 §7.2 [rfc9002-7.2-1], [rfc9002-7.2-4].
@@ -106,6 +104,35 @@ TEST_F(NewRenoTest, DoesNotGrowWhenTheApplicationIsTheLimit) {
   lose(at(2s), at(1s));
   for (int i = 0; i < 50; ++i) ack(at(4s), at(3s), 1200, true);
   EXPECT_EQ(reno.window(), 6000U);
+}
+
+TEST_F(NewRenoTest, RestoresTheWindowAfterASpuriousLoss) {
+  lose(at(2s), at(1s));
+  ASSERT_EQ(reno.window(), 6000U);
+  reno.on_spurious_loss({.now = at(2100ms), .bytes = kSize, .largest_lost_sent_at = at(1s)});
+  EXPECT_EQ(reno.window(), 12'000U);
+  EXPECT_EQ(reno.slow_start_threshold(), std::nullopt);
+  EXPECT_EQ(reno.state(), "slow_start");
+  reno.on_spurious_loss({.now = at(2200ms), .bytes = kSize, .largest_lost_sent_at = at(1s)});
+  EXPECT_EQ(reno.window(), 12'000U) << "once for each event";
+  lose(at(2300ms), at(1900ms));
+  EXPECT_EQ(reno.window(), 6000U) << "the event that was undone began no recovery period";
+}
+
+TEST_F(NewRenoTest, KeepsTheReductionThatMarksConfirmed) {
+  lose(at(2s), at(1s));
+  reno.on_ecn_ce(at(2050ms), at(1500ms));
+  reno.on_spurious_loss({.now = at(2100ms), .bytes = kSize, .largest_lost_sent_at = at(1s)});
+  EXPECT_EQ(reno.window(), 6000U);
+}
+
+TEST_F(NewRenoTest, NamesItsStateForTheLog) {
+  EXPECT_EQ(reno.state(), "slow_start");
+  EXPECT_EQ(reno.slow_start_threshold(), std::nullopt);
+  lose(at(2s), at(1s));
+  EXPECT_EQ(reno.state(), "recovery");
+  ack(at(3s), at(2500ms), kSize);
+  EXPECT_EQ(reno.state(), "congestion_avoidance");
 }
 
 // RFC 9002 §7.2 [rfc9002-7.2-2], [rfc9002-7.2-3].

@@ -51,7 +51,7 @@ class Fixed final : public CongestionController {
  public:
   Fixed(std::uint64_t window, std::optional<std::uint64_t> rate) : window_(window), rate_(rate) {}
   void on_packet_sent(Instant, std::uint64_t, std::uint64_t) override {}
-  void on_ack(const AckSample&, const RttEstimator&) override {}
+  void on_ack(const AckSample&) override {}
   void on_loss(const LossSample&) override {}
   void on_ecn_ce(Instant, Instant) override {}
   void on_mtu_changed(std::uint16_t) override {}
