@@ -17,6 +17,12 @@ void CongestionController::on_spurious_loss(const SpuriousLoss& /*spurious*/) {}
 
 void CongestionController::on_mtu_changed(std::uint16_t /*max_datagram_size*/) {}
 
+bool CongestionController::wants_rate_samples() const { return false; }
+
+void CongestionController::on_packet_lost(const LostPacket& /*packet*/) {}
+
+void CongestionController::on_restart_from_idle(Instant /*now*/) {}
+
 std::optional<std::uint64_t> CongestionController::pacing_rate() const { return std::nullopt; }
 
 std::optional<std::uint64_t> CongestionController::slow_start_threshold() const {

@@ -16,6 +16,36 @@
 
 namespace qpeer::transport {
 
+/// What an ACK shows of how fast the path delivers, drawn from the newest packet P among those that
+/// it newly acknowledged. Bytes are UDP payload. draft-ietf-ccwg-bbr §2.3, §4.1.
+struct RateSample {
+  std::uint64_t delivery_rate = 0;    ///< Bytes a second; 0 where the ACK shows none.
+  std::uint64_t delivered = 0;        ///< What arrived since P was sent.
+  Duration interval{};                ///< In so much time.
+  Duration rtt = Duration{-1};        ///< Of P; negative where there is no P.
+  bool is_app_limited = false;        ///< When P was sent, there was not always something to send.
+  std::uint64_t tx_in_flight = 0;     ///< When P was sent, with P.
+  std::uint64_t lost = 0;             ///< What was declared lost since P was sent.
+  std::uint64_t marked = 0;           ///< What arrived with CE since then, about.
+  std::uint64_t newly_acked = 0;      ///< By this ACK.
+  std::uint64_t newly_lost = 0;       ///< Since the last sample.
+  std::uint64_t newly_marked = 0;     ///< Since the last sample.
+  std::uint64_t prior_delivered = 0;  ///< What had arrived over the path when P was sent.
+  std::uint64_t total_delivered = 0;  ///< What has by now.
+};
+
+/// One packet that was declared lost. draft-ietf-ccwg-bbr §5.5.10.2.
+struct LostPacket {
+  Instant now;
+  std::uint64_t size = 0;
+  std::uint64_t tx_in_flight = 0;     ///< When it was sent, with it.
+  std::uint64_t lost = 0;             ///< What was declared lost since it was sent, with it.
+  std::uint64_t marked = 0;           ///< What arrived with CE since it was sent, about.
+  std::uint64_t prior_delivered = 0;  ///< What had arrived over the path when it was sent.
+  std::uint64_t delivered = 0;        ///< What has by now.
+  bool is_app_limited = false;        ///< When it was sent, there was not always something to send.
+};
+
 /// What one ACK frame newly acknowledged of the bytes in flight.
 struct AckSample {
   Instant now{};                      ///< When the ACK frame was processed.
@@ -26,6 +56,7 @@ struct AckSample {
   Duration rtt_sample{};              ///< What this ACK measured; 0 when it measured nothing.
   Duration smoothed_rtt{};            ///< RFC 9002 §5.3, with this ACK.
   Duration min_rtt{};                 ///< RFC 9002 §5.2, with this ACK; 0 before the first sample.
+  const RateSample* rate = nullptr;   ///< For a controller that wants_rate_samples().
 };
 
 /// What was declared lost in one go.
@@ -64,6 +95,13 @@ class CongestionController {
   virtual void on_spurious_loss(const SpuriousLoss& spurious);
   /// The size of full datagrams on the path is another now, in bytes of UDP payload.
   virtual void on_mtu_changed(std::uint16_t max_datagram_size);
+  /// Asked once: whether AckSample::rate is filled in, and the two calls that follow here are made.
+  /// That costs 64 bytes for each packet in flight.
+  [[nodiscard]] virtual bool wants_rate_samples() const;
+  /// Once for each packet that is declared lost, before on_loss().
+  virtual void on_packet_lost(const LostPacket& packet);
+  /// Before the first packet that leaves after a time without anything to send or in flight.
+  virtual void on_restart_from_idle(Instant now);
   /// Bytes a second; nullopt lets the pacer derive it from window and RTT (RFC 9002 §7.7).
   [[nodiscard]] virtual std::optional<std::uint64_t> pacing_rate() const;
 

@@ -22,23 +22,24 @@ bool EcnValidator::plausible(const Space& space, std::uint64_t newly_marked,
   return counts.ect0 - before.ect0 + (counts.ce - before.ce) >= newly_marked;
 }
 
-bool EcnValidator::on_ack(PacketNumberSpace space, std::uint64_t newly_marked,
-                          const std::optional<wire::EcnCounts>& counts) {
+std::uint64_t EcnValidator::on_ack(PacketNumberSpace space, std::uint64_t newly_marked,
+                                   const std::optional<wire::EcnCounts>& counts) {
   Space& counted = spaces_[static_cast<std::size_t>(space)];
   if (state_ == State::failed) {
     if (counts) counted.counts = *counts;  // For the path that comes after this one.
-    return false;
+    return 0;
   }
   // RFC 9000 §13.4.2.2 [rfc9000-13.4.2.2-1], [rfc9000-13.4.2.2-4]: no marks from here on.
   if (!counts) {
     if (newly_marked != 0) state_ = State::failed;
-    return false;
+    return 0;
   }
   if (!plausible(counted, newly_marked, *counts)) {
     state_ = State::failed;
-    return false;
+    return 0;
   }
-  const bool congestion = counts->ce > counted.counts.ce;
+  const std::uint64_t congestion =
+      counts->ce > counted.counts.ce ? counts->ce - counted.counts.ce : 0;
   counted.counts = *counts;
   if (newly_marked != 0) state_ = State::capable;
   return congestion;

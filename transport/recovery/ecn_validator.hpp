@@ -31,10 +31,10 @@ class EcnValidator {
 
   void on_sent(PacketNumberSpace space, Ecn ecn);
   /// Only for an ACK that raises the largest acknowledged number of the space. `newly_marked` is
-  /// how many of the newly acknowledged packets left with ECT(0). Returns whether congestion was
-  /// experienced since the last such ACK.
-  [[nodiscard]] bool on_ack(PacketNumberSpace space, std::uint64_t newly_marked,
-                            const std::optional<wire::EcnCounts>& counts);
+  /// how many of the newly acknowledged packets left with ECT(0). Returns how many packets
+  /// experienced congestion since the last such ACK.
+  [[nodiscard]] std::uint64_t on_ack(PacketNumberSpace space, std::uint64_t newly_marked,
+                                     const std::optional<wire::EcnCounts>& counts);
   /// A path comes into use after another one: the peer counts marks over both. RFC 9000 §13.4.2.1.
   void continue_counts_of(const EcnValidator& other) { spaces_ = other.spaces_; }
   /// Marked packets that were lost.

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "qpeer/transport/recovery/path_state.hpp"
+
 namespace qpeer::transport {
 namespace {
 
@@ -75,6 +77,11 @@ LossFindings detect_lost(SentPackets& packets, const LossQuery& query, const Rtt
       found.bytes += packet.size;
       found.largest_sent_at = std::max(found.largest_sent_at, packet.sent_at);
       if (packet.ecn != Ecn::not_ect) ++found.marked;
+      if (query.sampled_path != nullptr) {
+        PathState& path = *query.sampled_path;
+        path.controller->on_packet_lost(
+            path.rate->on_packet_lost(query.now, packet.size, packets.snapshot(at)));
+      }
       if (packet.size > query.large_above && packet.number > query.newest_large_acknowledged) {
         ++found.large;
       }

@@ -23,6 +23,8 @@ Duration loss_delay(const RttEstimator& rtt);
 /// How long all must be lost for the congestion to be persistent.
 Duration persistent_congestion_duration(const RttEstimator& rtt, Duration max_ack_delay);
 
+struct PathState;
+
 struct LossQuery {
   Instant now;
   PacketNumberSpace space = PacketNumberSpace::initial;
@@ -32,6 +34,8 @@ struct LossQuery {
   Duration max_ack_delay{};
   /// When the newest packet acknowledged in any other space was sent.
   Instant acknowledged_elsewhere = Instant::min();
+  /// The path in use, where rates of delivery are sampled: learns of each packet it lost.
+  PathState* sampled_path = nullptr;
 };
 
 struct LossFindings {

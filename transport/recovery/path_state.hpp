@@ -10,6 +10,7 @@
 
 #include "qpeer/transport/base/ids.hpp"
 #include "qpeer/transport/recovery/congestion.hpp"
+#include "qpeer/transport/recovery/delivery_rate.hpp"
 #include "qpeer/transport/recovery/ecn_validator.hpp"
 #include "qpeer/transport/recovery/pacer.hpp"
 #include "qpeer/transport/recovery/rtt.hpp"
@@ -29,6 +30,7 @@ struct PathState {
 
   PathState(const RecoveryConfig& config, std::unique_ptr<CongestionController> congestion)
       : controller(std::move(congestion)),
+        rate(controller->wants_rate_samples() ? std::make_unique<DeliveryRate>() : nullptr),
         rtt(config.initial_rtt),
         ecn(config.ecn),
         max_datagram_size(config.max_datagram_size) {}
@@ -36,10 +38,11 @@ struct PathState {
   /// For assertions.
   [[nodiscard]] bool consistent() const {
     return controller != nullptr && tag != kNoTag && max_datagram_size != 0 && rtt.consistent() &&
-           ecn.consistent();
+           ecn.consistent() && (rate == nullptr || rate->consistent());
   }
 
   std::unique_ptr<CongestionController> controller;
+  std::unique_ptr<DeliveryRate> rate;  ///< Null unless the controller wants samples.
   RttEstimator rtt;
   Pacer pacer;
   EcnValidator ecn;

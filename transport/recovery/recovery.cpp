@@ -21,7 +21,10 @@ Recovery::Recovery(Side side, const RecoveryConfig& config,
       pacing_enabled_(config.pacing),
       peer_validated_address_(side == Side::server),
       path_(make_path(config, std::move(controller))) {
-  for (Space& space : spaces_) space.sent.set_path(path_->tag);
+  for (Space& space : spaces_) {
+    space.sent.set_path(path_->tag);
+    if (path_->rate) space.sent.keep_snapshots();
+  }
 }
 
 Recovery::~Recovery() = default;
@@ -85,6 +88,7 @@ void Recovery::on_packet_sent(Instant now, PacketNumberSpace id, const SentPacke
   path_->ecn.on_sent(id, packet.ecn);
   // RFC 9002 §7.7 [rfc9002-7.7-5]: ACKs alone are neither counted nor paced.
   if (!packet.in_flight) return;
+  if (path_->rate) sample_sent(now, id, packet.size);
   // RFC 9002 §7.5 [rfc9002-7.5-2]: probes count like all others.
   if (pacing_enabled_) {
     if (path_->pacer.must_refill(now)) path_->pacer.refill(now, pacing());
@@ -107,7 +111,21 @@ Ecn Recovery::ecn_mark() const {
   return path_->ecn.mark();
 }
 
-void Recovery::set_application_limited(bool limited) { path_->application_limited = limited; }
+void Recovery::sample_sent(Instant now, PacketNumberSpace id, std::uint16_t size) {
+  const std::uint64_t flight = bytes_in_flight();
+  DeliveryRate& rate = *path_->rate;
+  if (flight <= size && rate.is_application_limited()) path_->controller->on_restart_from_idle(now);
+  // A handshake never fills the path.
+  if (id != PacketNumberSpace::application) rate.mark_application_limited(flight);
+  at(id).sent.set_snapshot(rate.on_packet_sent(now, size, flight));
+}
+
+void Recovery::set_application_limited(bool limited) {
+  path_->application_limited = limited;
+  if (limited && path_->rate && bytes_in_flight() < window()) {
+    path_->rate->mark_application_limited(bytes_in_flight());
+  }
+}
 
 // --- time --------------------------------------------------------------------------------------
 
@@ -268,7 +286,10 @@ std::unique_ptr<PathState> Recovery::change_path(Instant now, std::unique_ptr<Pa
   path->ecn.continue_counts_of(path_->ecn);
   std::swap(path_, path);
   // RFC 9000 §9.4 [rfc9000-9.4-1]: what left over another path is in flight there.
-  for (Space& space : spaces_) space.sent.set_path(path_->tag);
+  for (Space& space : spaces_) {
+    space.sent.set_path(path_->tag);
+    if (path_->rate) space.sent.keep_snapshots();
+  }
   // Failures of the old path do not make the new one wait.
   pto_.reset();
   set_timer(now);
@@ -310,6 +331,7 @@ bool Recovery::consistent() const {
          std::all_of(spaces_.begin(), spaces_.end(), [this](const Space& space) {
            const bool timed = space.loss_time != kNever;
            return space.sent.consistent() && space.sent.path() == path_->tag &&
+                  (path_->rate == nullptr || space.sent.keeps_snapshots()) &&
                   space.probes <= kMaxProbes && (!timed || space.largest_acknowledged) &&
                   (!timed || !space.sent.empty());
          });

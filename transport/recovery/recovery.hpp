@@ -169,6 +169,8 @@ class Recovery {
   [[nodiscard]] std::uint64_t window_allowance() const;
   void acknowledge(Instant now, PacketNumberSpace space, PacketNumber smallest,
                    PacketNumber largest, Acknowledged& newly, FateHandler& fates);
+  /// Of a packet that was just added, on a path whose controller wants rate samples.
+  void sample_sent(Instant now, PacketNumberSpace space, std::uint16_t size);
   void update_rtt(Instant now, PacketNumberSpace space, Instant sent_at, Duration ack_delay);
   void detect_losses(Instant now, PacketNumberSpace space, FateHandler& fates);
   void arm_probes(Instant now, PacketNumberSpace space, unsigned count, FateHandler& fates);

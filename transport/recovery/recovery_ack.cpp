@@ -22,6 +22,7 @@ void Recovery::acknowledge(Instant now, PacketNumberSpace id, PacketNumber small
                            PacketNumber largest, Acknowledged& newly, FateHandler& fates) {
   SentPackets& sent = at(id).sent;
   const std::uint16_t path = path_->tag;
+  DeliveryRate* const rate = path_->rate.get();
   const auto end = sent.end_index();
   for (auto i = sent.lower_bound(smallest); i != end; ++i) {
     const SentPacket& packet = sent[i];
@@ -32,7 +33,11 @@ void Recovery::acknowledge(Instant now, PacketNumberSpace id, PacketNumber small
     newly.ack_eliciting = newly.ack_eliciting || packet.ack_eliciting;
     // RFC 9000 §9.4 [rfc9000-9.4-1].
     const bool on_path = packet.path == path;
-    if (on_path && packet.in_flight) newly.bytes += packet.size;
+    if (on_path && packet.in_flight) {
+      newly.bytes += packet.size;
+      if (rate != nullptr)
+        rate->on_packet_acked(now, packet.sent_at, packet.size, sent.snapshot(i));
+    }
     if (on_path && packet.ecn == Ecn::ect0) ++newly.marked;
     if (on_path && packet.size > kLargeAbove && packet.number >= path_->newest_large_acknowledged) {
       path_->newest_large_acknowledged = packet.number;
@@ -90,13 +95,17 @@ std::expected<AckOutcome, TransportError> Recovery::on_ack(Instant now, PacketNu
   if (measures) update_rtt(now, id, newly.largest_sent_at, ack_delay);
   // RFC 9000 §13.4.2.1 [rfc9000-13.4.2.1-1]: older ACKs say nothing of ECN.
   // RFC 9000 §9.4 [rfc9000-9.4-1]: where nothing of this path was acknowledged, another was congested.
-  if (rises && path_->ecn.on_ack(id, newly.marked, ack.ecn) && newly.marked != 0) {
+  const std::uint64_t ce = rises ? path_->ecn.on_ack(id, newly.marked, ack.ecn) : 0;
+  if (ce != 0 && newly.marked != 0) {
+    if (path_->rate) path_->rate->on_marked(std::min(ce * path_->max_datagram_size, newly.bytes));
     path_->controller->on_ecn_ce(now, newly.largest_sent_at);
   }
   space.sent.forget_resolved();
   detect_losses(now, id, fates);
   if (newly.bytes != 0) {
     const RttEstimator& rtt = path_->rtt;
+    const RateSample* const rate =
+        path_->rate ? &path_->rate->take_sample(now, rtt.min()) : nullptr;
     path_->controller->on_ack({.now = now,
                                .acked_bytes = newly.bytes,
                                .largest_acked_sent_at = newly.largest_sent_at,
@@ -104,7 +113,8 @@ std::expected<AckOutcome, TransportError> Recovery::on_ack(Instant now, PacketNu
                                .application_limited = path_->application_limited,
                                .rtt_sample = measures ? rtt.latest() : Duration::zero(),
                                .smoothed_rtt = rtt.smoothed(),
-                               .min_rtt = rtt.min()});
+                               .min_rtt = rtt.min(),
+                               .rate = rate});
   }
   if (id == PacketNumberSpace::handshake) peer_validated_address_ = true;
   // RFC 9002 §6.2.1: a client that may still have to unblock the server keeps its back-off.
@@ -124,7 +134,8 @@ void Recovery::detect_losses(Instant now, PacketNumberSpace id, FateHandler& fat
                   .largest_acknowledged = *space.largest_acknowledged,
                   .newest_large_acknowledged = path_->newest_large_acknowledged,
                   .large_above = kLargeAbove,
-                  .max_ack_delay = max_ack_delay_};
+                  .max_ack_delay = max_ack_delay_,
+                  .sampled_path = path_->rate ? path_.get() : nullptr};
   for (const Space& other : spaces_) {
     if (&other == &space) continue;
     query.acknowledged_elsewhere =

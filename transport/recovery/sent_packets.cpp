@@ -33,8 +33,16 @@ void SentPackets::add(Instant now, const SentPacketInfo& info, std::span<const S
                     .ecn = info.ecn};
   for (const SentFrame& frame : frames) frames_.push_back(frame);
   packets_.push_back(packet);
+  if (keeps_snapshots_) snapshots_.push_back({});
   if (info.in_flight) bytes_in_flight_ += info.size;
   if (packet.ack_eliciting) ++ack_eliciting_;
+}
+
+void SentPackets::keep_snapshots() {
+  if (keeps_snapshots_) return;
+  keeps_snapshots_ = true;
+  first_snapshot_ = packets_.begin_index();
+  for (std::size_t i = 0; i < packets_.size(); ++i) snapshots_.push_back({});
 }
 
 void SentPackets::set_path(std::uint16_t tag) {
@@ -103,6 +111,7 @@ void SentPackets::forget_resolved() {
 void SentPackets::clear() {
   packets_.clear();
   frames_.clear();
+  snapshots_.clear();
   bytes_in_flight_ = 0;
   ack_eliciting_ = 0;
 }
@@ -111,6 +120,7 @@ void SentPackets::pop_front() {
   const SentPacket& packet = packets_.front();
   frames_.pop_front_until(packet.first_frame + packet.frame_count);
   packets_.pop_front();
+  if (keeps_snapshots_) snapshots_.pop_front();
 }
 
 bool SentPackets::consistent() const {
@@ -129,7 +139,8 @@ bool SentPackets::consistent() const {
     if (packet.ack_eliciting) ++ack_eliciting;
   }
   return bytes == bytes_in_flight_ && ack_eliciting == ack_eliciting_ &&
-         frame == frames_.end_index();
+         frame == frames_.end_index() &&
+         snapshots_.size() == (keeps_snapshots_ ? packets_.size() : 0);
 }
 
 }  // namespace qpeer::transport

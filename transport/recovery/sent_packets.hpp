@@ -7,7 +7,8 @@
 //   frames:   | a b | c d | e | f | ...               each packet's lie together
 //
 // The front is always a packet without fate: resolved ones go as soon as nothing older is left.
-// Both rings grow to the size of the flight and stay there.
+// Both rings grow to the size of the flight and stay there. A third one lies beside them where rates
+// of delivery are sampled.
 #pragma once
 
 #include <array>
@@ -18,6 +19,7 @@
 #include "qpeer/transport/base/ids.hpp"
 #include "qpeer/transport/base/ring.hpp"
 #include "qpeer/transport/base/time.hpp"
+#include "qpeer/transport/recovery/delivery_rate.hpp"
 #include "qpeer/transport/recovery/sent_frame.hpp"
 #include "qpeer/transport/wire/ack_frame.hpp"
 
@@ -59,6 +61,15 @@ class SentPackets {
   static constexpr std::size_t kMaxSkips = 8;
 
   void add(Instant now, const SentPacketInfo& info, std::span<const SentFrame> frames);
+
+  /// From now on a DeliverySnapshot is kept of each packet.
+  void keep_snapshots();
+  [[nodiscard]] bool keeps_snapshots() const { return keeps_snapshots_; }
+  /// Of the packet added last.
+  void set_snapshot(const DeliverySnapshot& snapshot) { snapshots_.back() = snapshot; }
+  [[nodiscard]] const DeliverySnapshot& snapshot(Index at) const {
+    return snapshots_[at - first_snapshot_];
+  }
 
   /// The path that packets leave over from now on; the sums below are of its packets alone.
   void set_path(std::uint16_t tag);
@@ -102,6 +113,9 @@ class SentPackets {
 
   Ring<SentPacket> packets_;
   Ring<SentFrame> frames_;
+  Ring<DeliverySnapshot> snapshots_;  ///< Empty unless they are kept; else one a packet.
+  Index first_snapshot_ = 0;          ///< The index of the packet that has the first snapshot.
+  bool keeps_snapshots_ = false;
   PacketNumber next_ = 0;                                   ///< One past the last sent.
   std::array<wire::PacketNumberRange, kMaxSkips> skips_{};  ///< The newest overwrite the oldest.
   std::size_t skip_count_ = 0;

@@ -35,9 +35,9 @@ class Ignore final : public FateHandler {
   void on_frame_fate(Instant, PacketNumberSpace, const SentFrame&, Fate) override {}
 };
 
-TEST(RecoveryAllocation, IsNoneOverTenThousandPackets) {
+void count_allocations(Sender sender) {
   constexpr PacketNumber kTrain = 20;
-  Sender sender = Sender::established(Side::client, {.pacing = false});
+  sender.recovery.on_handshake_confirmed(sender.now);
   AckTracker peer{25ms};
   Ignore fates;
   const auto round = [&](PacketNumber lost) {
@@ -55,6 +55,14 @@ TEST(RecoveryAllocation, IsNoneOverTenThousandPackets) {
   const std::size_t before = allocations;
   for (int i = 0; i < 500; ++i) round(static_cast<PacketNumber>(i % 3));
   EXPECT_EQ(allocations, before);
+}
+
+TEST(RecoveryAllocation, IsNoneOverTenThousandPackets) {
+  count_allocations(Sender{Side::client, {.pacing = false}});
+}
+
+TEST(RecoveryAllocation, IsNoneWhereRatesAreSampled) {
+  count_allocations(Sender{Side::client, {.pacing = false}, std::make_unique<RateRecorder>()});
 }
 
 }  // namespace

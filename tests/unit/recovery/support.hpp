@@ -69,11 +69,36 @@ class FateRecord final : public FateHandler {
 
 using Offsets = std::vector<std::uint64_t>;
 
+/// Has a window without end, and keeps the samples that it gets.
+class RateRecorder final : public CongestionController {
+ public:
+  void on_ack(const AckSample& sample) override {
+    ++acks;
+    if (sample.rate != nullptr) last = *sample.rate;
+  }
+  void on_loss(const LossSample&) override {}
+  [[nodiscard]] std::uint64_t window() const override { return 1 << 30; }
+  [[nodiscard]] bool wants_rate_samples() const override { return true; }
+  void on_packet_lost(const LostPacket& packet) override {
+    ++losses;
+    lost = packet;
+  }
+  void on_restart_from_idle(Instant) override { ++restarts; }
+
+  RateSample last;
+  LostPacket lost;
+  int acks = 0;
+  int losses = 0;
+  int restarts = 0;
+};
+
 /// Sends packets of one frame each, whose offset is the packet's number.
 class Sender {
  public:
   explicit Sender(Side side = Side::client, RecoveryConfig config = {})
-      : recovery(side, config, make_new_reno(config.max_datagram_size)) {}
+      : Sender(side, config, make_new_reno(config.max_datagram_size)) {}
+  Sender(Side side, RecoveryConfig config, std::unique_ptr<CongestionController> controller)
+      : recovery(side, config, std::move(controller)) {}
 
   /// A client or server past its handshake.
   static Sender established(Side side = Side::client, RecoveryConfig config = {}) {
