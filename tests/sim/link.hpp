@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A link between two machines: what it does to the datagrams that enter it.
 //
-//   enter -> filter -> mtu -> queue (tail drop, CE) -> wire (loss, corruption, copies) -> delay
+//   enter -> filter -> mtu -> stages -> queue (tail drop, CE) -> wire (loss, corruption, copies) -> delay
+//
+// Stages are models of what else a path does (bottleneck.hpp, link_models.hpp). One stage in several links
+// is what they share.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <memory>
 #include <set>
+#include <utility>
+#include <vector>
 
 #include "qpeer/tests/sim/seeded_random.hpp"
 #include "qpeer/tests/sim/units.hpp"
@@ -23,8 +29,9 @@ struct Link {
   Rate rate{};
   std::size_t queue = 256 << 10;  ///< Bytes that wait at most where `rate` is limited.
   double loss = 0;
-  double reorder = 0;        ///< Held back by `reorder_delay`, so that others overtake.
-  Duration reorder_delay{};  ///< 0 stands for half of `delay` and one millisecond.
+  double reorder = 0;           ///< Held back by `reorder_delay`, so that others overtake.
+  Duration reorder_delay{};     ///< 0 stands for half of `delay` and one millisecond.
+  bool reorder_evenly = false;  ///< Held back by a random time up to `reorder_delay` instead.
   double duplicate = 0;
   double corrupt = 0;  ///< Bits of one byte flip.
   double ce = 0;       ///< CE instead of ECT, at random ...
@@ -66,6 +73,17 @@ inline Filter drop_if(std::function<bool(const Passing&)> condition) {
   };
 }
 
+/// One thing that a path does to the datagrams that pass it.
+class LinkStage {
+ public:
+  virtual ~LinkStage() = default;
+  /// A datagram reaches the stage at `at`, which never goes back. Returns when it leaves, kNever when the
+  /// stage drops it. May change the payload and the mark.
+  virtual Instant pass(Instant at, Passing& datagram) = 0;
+};
+
+using LinkStages = std::vector<std::shared_ptr<LinkStage>>;
+
 struct PipeStats {
   std::uint64_t entered = 0;
   std::uint64_t entered_bytes = 0;
@@ -73,12 +91,18 @@ struct PipeStats {
   std::uint64_t dropped_filter = 0;
   std::uint64_t dropped_blocked = 0;
   std::uint64_t dropped_mtu = 0;
+  std::uint64_t dropped_stage = 0;
   std::uint64_t dropped_queue = 0;
   std::uint64_t dropped_loss = 0;
   std::uint64_t reordered = 0;
   std::uint64_t duplicated = 0;
   std::uint64_t corrupted = 0;
-  std::uint64_t ce_marked = 0;
+  std::uint64_t ce_marked = 0;  ///< Without those that a stage marked.
+
+  [[nodiscard]] std::uint64_t dropped() const {
+    return dropped_filter + dropped_blocked + dropped_mtu + dropped_stage + dropped_queue +
+           dropped_loss;
+  }
 };
 
 /// One direction of a link.
@@ -96,14 +120,16 @@ class Pipe {
   /// Takes a datagram in and says when it comes out. May change payload and mark.
   Outcome enter(Passing& datagram);
 
-  Link link;      ///< May be changed at any time.
+  Link link;  ///< May be changed at any time.
+  LinkStages stages;
   Filter filter;  ///< Comes first; empty lets everything pass.
   PipeStats stats;
 
  private:
   [[nodiscard]] Instant arrival(Instant departure);
+  [[nodiscard]] Duration up_to(Duration most);
   void corrupt(MutableBytes payload);
-  void mark(Instant now, Ecn& ecn);
+  void mark(Instant at, Ecn& ecn);
 
   SeededRandom random_;
   Instant busy_until_{};    ///< When the last datagram in the queue has left it.

@@ -8,7 +8,6 @@
 
 #include <fmt/format.h>
 
-#include "qpeer/tests/sim/packets.hpp"
 #include "qpeer/transport/base/assert.hpp"
 
 namespace qpeer::sim {
@@ -18,14 +17,6 @@ namespace {
 constexpr std::uint32_t kMaxSpins = 100'000;
 /// Datagrams that arrive at one instant are given at once, as a batch of recvmmsg would be.
 constexpr std::size_t kMaxBatch = 64;
-/// The buffer of a pooled datagram, and what is given back rather than kept.
-constexpr std::size_t kUsualSize = 1'536;
-constexpr std::size_t kKeptSize = 16'384;
-
-constexpr std::uint64_t pair_key(std::uint32_t from, std::uint32_t to) {
-  return std::uint64_t{from} << 32 | to;
-}
-
 bool environment_says_yes(const char* name) {
   const char* value = std::getenv(name);
   return value != nullptr && std::strcmp(value, "") != 0 && std::strcmp(value, "0") != 0;
@@ -131,78 +122,6 @@ void Network::wake(Host& host) {
   push(now_, EventKind::wake, host.index_);
 }
 
-// --- links -------------------------------------------------------------------------------------
-
-void Network::connect(const Host& a, const Host& b, const Link& forward, const Link& back) {
-  pipe(a, b).link = forward;
-  pipe(b, a).link = back;
-}
-
-Pipe& Network::pipe(const Host& from, const Host& to) {
-  auto& slot = pipes_[pair_key(from.index_, to.index_)];
-  if (!slot) slot = std::make_unique<Pipe>(default_link_, link_random_.split());
-  return *slot;
-}
-
-void Network::inject(const SocketAddress& from, const SocketAddress& to, Bytes payload, Ecn ecn) {
-  trace(from, to, ecn, payload, "injected");
-  deliver_at(now_, from, to, ecn, payload);
-}
-
-Host* Network::route(const SocketAddress& to) const {
-  const auto found = routes_.find(to);
-  return found == routes_.end() ? nullptr : found->second;
-}
-
-void Network::send(Host& host, const SocketAddress& from, const SocketAddress& to, Ecn ecn,
-                   MutableBytes payload) {
-  ++stats_.sent;
-  Passing datagram{.now = now_, .from = from, .to = to, .payload = payload, .ecn = ecn};
-  for (const Tap& tap : taps_) tap(datagram);
-  const Host* const destination = route(to);
-  const Host* const source = route(from);
-  if (destination == nullptr || source != &host) {
-    ++stats_.unroutable;
-    trace(from, to, ecn, payload, "unroutable");
-    return;
-  }
-  const auto outcome = pipe(host, *destination).enter(datagram);
-  trace(from, to, ecn, payload, outcome.fate);
-  if (outcome.arrival != kNever) deliver_at(outcome.arrival, from, to, ecn, payload);
-  if (outcome.copy_arrival != kNever) deliver_at(outcome.copy_arrival, from, to, ecn, payload);
-}
-
-void Network::deliver_at(Instant at, const SocketAddress& from, const SocketAddress& to, Ecn ecn,
-                         Bytes payload) {
-  const std::uint32_t index = take_packet(payload.size());
-  Packet& packet = *packets_[index];
-  packet.from = from;
-  packet.to = to;
-  packet.ecn = ecn;
-  copy(payload, packet.storage);
-  push(at, EventKind::deliver, index);
-}
-
-void Network::reserve_packets(std::size_t count) {
-  free_packets_.reserve(count);
-  heap_.reserve(2 * count);
-  while (packets_.size() < count) {
-    free_packets_.push_back(static_cast<std::uint32_t>(packets_.size()));
-    packets_.push_back(std::make_unique<Packet>());
-    packets_.back()->storage.resize(kUsualSize);
-  }
-}
-
-std::uint32_t Network::take_packet(std::size_t size) {
-  if (free_packets_.empty()) reserve_packets(2 * packets_.size() + 64);
-  const std::uint32_t index = free_packets_.back();
-  free_packets_.pop_back();
-  Packet& packet = *packets_[index];
-  if (packet.storage.size() < size) packet.storage.resize(size);
-  packet.size = size;
-  return index;
-}
-
 // --- time --------------------------------------------------------------------------------------
 
 void Network::push(Instant at, EventKind kind, std::uint32_t index) {
@@ -288,8 +207,7 @@ void Network::deliver(std::uint32_t index) {
                                       .payload = datagram.payload});
       check(*host);
     }
-    if (packet.storage.size() > kKeptSize) packet.storage = std::vector<u8>(kUsualSize);
-    free_packets_.push_back(index);
+    free_packet(index);
     if (batch == kMaxBatch || heap_.empty()) break;
     const Event& next = heap_.front();
     if (next.kind != EventKind::deliver || next.at > now_) break;
@@ -381,16 +299,7 @@ std::expected<SocketAddress, std::error_code> Network::source_of(const Host& hos
   return SocketAddress{};
 }
 
-// --- telling -----------------------------------------------------------------------------------
-
-void Network::trace(const SocketAddress& from, const SocketAddress& to, Ecn ecn, Bytes payload,
-                    const char* fate) const {
-  if (!trace_) return;
-  constexpr const char* kMarks[] = {"", " ect1", " ect0", " ce"};
-  const double time = static_cast<double>(now_.time_since_epoch().count()) * 1e-9;
-  fmt::print(stderr, "[{:12.6f}] {} > {} {:5} {}{} {}\n", time, from.to_string(), to.to_string(),
-             payload.size(), packet_kinds(payload), kMarks[static_cast<std::size_t>(ecn)], fate);
-}
+// --- assertions ---------------------------------------------------------------------------------
 
 void Network::check(Host& host) const {
   if constexpr (!kAssertions) return;

@@ -221,6 +221,7 @@ class Network {
   void deliver_at(Instant at, const SocketAddress& from, const SocketAddress& to, Ecn ecn,
                   Bytes payload);
   std::uint32_t take_packet(std::size_t size);
+  void free_packet(std::uint32_t index);
   void trace(const SocketAddress& from, const SocketAddress& to, Ecn ecn, Bytes payload,
              const char* fate) const;
   /// In builds with assertions, after each call of a machine: its invariants must hold.
