@@ -69,6 +69,8 @@ class Session {
   void sends_on(StreamId id, std::uint64_t size);
   /// Opens a stream and writes without finishing; nullopt when it cannot be opened now.
   std::optional<StreamId> opens(std::uint64_t size, StreamKind kind = StreamKind::bidirectional);
+  /// Writes no more on a stream that opens() opened, and finishes it.
+  void finishes(StreamId id);
   /// Reads up to this much of what has come, over all streams; for a Peer that does not read.
   std::uint64_t reads(std::uint64_t most);
   void resets(StreamId id, std::uint64_t code);

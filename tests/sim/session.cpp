@@ -62,6 +62,14 @@ std::optional<StreamId> Session::opens(std::uint64_t size, StreamKind kind) {
   return *id;
 }
 
+void Session::finishes(StreamId id) {
+  ++unacknowledged;
+  StreamRecord& stream = streams[id];
+  stream.finish_called = true;
+  stream.to_send = stream.written;
+  write_more(id, stream);
+}
+
 std::uint64_t Session::reads(std::uint64_t most) {
   std::uint64_t total = 0;
   for (const auto& [id, stream] : streams) {

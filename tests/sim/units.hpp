@@ -32,6 +32,7 @@ consteval Rate operator""_mbit(unsigned long long n) { return {n * 1'000'000 / 8
 consteval Rate operator""_gbit(unsigned long long n) { return {n * 1'000'000'000 / 8}; }
 consteval std::uint64_t operator""_KiB(unsigned long long n) { return n << 10; }
 consteval std::uint64_t operator""_MiB(unsigned long long n) { return n << 20; }
+consteval std::uint64_t operator""_GiB(unsigned long long n) { return n << 30; }
 
 }  // namespace literals
 }  // namespace qpeer::sim

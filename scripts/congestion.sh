@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT OR BSD-3-Clause
+# congestion.sh: congestion control on the link zoo of tests/links. Its last line is "links: H hold, F fall short".
+set -euo pipefail
+usage() {
+  cat <<'HELP'
+usage: scripts/congestion.sh [--seeds N] [--link NAME] [--cc NAME]
+Builds qpeer-links (preset release), runs the cells of the link zoo in virtual time, two at once, and writes
+docs/congestion.md when all of them ran. Results are kept in build/links/, one file a cell.
+  --seeds N    runs of each cell, each with a seed of its own: 1, 2, ... (30)
+  --link NAME  only this link; the page is then build/links/congestion.md
+  --cc NAME    only flows with this controller; the same
+  --list       the cells, one a line, and no more
+  --help       this text
+The last line is "links: H hold, F fall short". Exit: 0 when every cell ran, 1 when the build or a cell failed, 2 when
+called wrongly.
+HELP
+}
+misuse() {
+  echo "congestion.sh: $1" >&2
+  usage >&2
+  exit 2
+}
+cd "$(dirname "$0")/.."
+seeds=30
+filter=()
+list=
+while [ $# -gt 0 ]; do
+  case $1 in
+    --seeds)
+      [[ ${2-} =~ ^[1-9][0-9]*$ ]] || misuse "--seeds needs a number"
+      seeds=$2
+      shift ;;
+    --link | --cc)
+      [ -n "${2-}" ] || misuse "$1 needs a name"
+      filter+=("$1" "$2")
+      shift ;;
+    --list) list=1 ;;
+    -h | --help) usage; exit 0 ;;
+    *) misuse "unknown argument '$1'" ;;
+  esac
+  shift
+done
+
+out=build/links
+mkdir -p "$out"
+program=build/release/bin/qpeer-links
+{ cmake --preset release && cmake --build --preset release --target qpeer-links; } >"$out/build.log" 2>&1 ||
+  { tail -n 40 "$out/build.log" >&2; echo "congestion.sh: the build failed" >&2; exit 1; }
+cells=$("$program" cells "${filter[@]}") || exit 2
+[ -n "$cells" ] || misuse "no cell has that link and that controller"
+if [ -n "$list" ]; then echo "$cells"; exit 0; fi
+
+run_cell() { # run_cell LINK FLOWS: its lines go to a file; .failed when it ends badly
+  local file=$out/$1.$2 start=$SECONDS
+  rm -f "$file" "$file.failed"
+  if ! "$program" run "$1" "$2" --seeds "$seeds" >"$file.part" 2>"$file.log"; then touch "$file.failed"; fi
+  mv "$file.part" "$file"
+  echo "congestion: $1 $2, $((SECONDS - start)) s$([ -e "$file.failed" ] && echo ': FAILED')"
+}
+export -f run_cell
+export out program seeds
+echo "congestion: $(wc -l <<<"$cells") cells, $seeds seeds each" >&2
+xargs -P2 -L1 bash -c 'run_cell "$1" "$2"' run_cell <<<"$cells" >&2
+
+failed=0
+while read -r link flows; do
+  cat "$out/$link.$flows"
+  if [ -e "$out/$link.$flows.failed" ]; then
+    echo "congestion.sh: $link $flows failed; see $out/$link.$flows.log" >&2
+    failed=1
+  fi
+done <<<"$cells" >"$out/results"
+page=docs/congestion.md
+if [ ${#filter[@]} -gt 0 ]; then page=$out/congestion.md; fi
+"$program" report "$out/results" >"$page"
+echo "congestion: $page" >&2
+tail -n 1 "$page"
+exit $failed

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
+// Each link of the zoo with each controller: it ends, nothing is lost or altered.
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "qpeer/tests/links/report.hpp"
+
+namespace qpeer::links {
+namespace {
+
+class Zoo : public testing::TestWithParam<CellName> {};
+
+TEST_P(Zoo, AllThatWasWrittenArrives) {
+  const auto& [link, flows] = GetParam();
+  const CellRun run = run_cell(*find_link(link), parse_flows(flows), 1, CellOptions{.brief = true});
+  EXPECT_EQ(at(run.result, Metric::finished), 1.0) << run.trouble;
+}
+
+/// The requirements that hold, each with one seed. docs/congestion.md shows all, over many.
+struct Held {
+  std::string_view link;
+  std::string_view flows;
+  Metric metric;
+};
+constexpr Held kHeld[] = {
+    {"cable", "newreno", Metric::utilisation},
+    {"outage", "newreno", Metric::resumed_s},
+    {"shared", "2xnewreno", Metric::jain},
+};
+
+TEST(Requirements, ThoseThatHoldStillDo) {
+  for (const Held& held : kHeld) {
+    const auto wanted = std::ranges::find_if(requirements(), [&](const Requirement& each) {
+      return each.link == held.link && each.flows == held.flows && each.metric == held.metric;
+    });
+    ASSERT_NE(wanted, requirements().end());
+    const CellRun run = run_cell(*find_link(held.link), parse_flows(held.flows), 1);
+    EXPECT_TRUE(holds(*wanted, {run.result}))
+        << held.link << " " << held.flows << " " << to_string(held.metric) << ": "
+        << at(run.result, held.metric).value_or(0);
+  }
+}
+
+CellResult with(Metric metric, double value) {
+  CellResult result{};
+  at(result, metric) = value;
+  return result;
+}
+
+TEST(Requirements, HoldByTheMedianAndTheWorstTwentieth) {
+  constexpr Requirement kUsed{.link = "cable",
+                              .flows = "newreno",
+                              .metric = Metric::utilisation,
+                              .at_least = true,
+                              .bound = 0.9};
+  Results results(30, with(Metric::utilisation, 0.95));
+  EXPECT_TRUE(holds(kUsed, results));
+  results[3] = with(Metric::utilisation, 0.1);
+  EXPECT_TRUE(holds(kUsed, results)) << "one of 30 may be worse";
+  results[4] = with(Metric::utilisation, 0.75);
+  EXPECT_FALSE(holds(kUsed, results)) << "0.75 is less than 80 % of 0.95";
+  EXPECT_FALSE(holds(kUsed, Results(30, with(Metric::utilisation, 0.89))));
+  EXPECT_FALSE(holds(kUsed, Results(30, CellResult{}))) << "nothing was measured";
+  EXPECT_FALSE(holds(kUsed, {}));
+
+  constexpr Requirement kDone{.link = "short-30",
+                              .flows = "newreno",
+                              .metric = Metric::seconds,
+                              .at_least = false,
+                              .bound = 4};
+  Results times(30, with(Metric::seconds, 3.9));
+  times[0] = times[1] = with(Metric::seconds, 5.1);
+  EXPECT_FALSE(holds(kDone, times));
+  Requirement median_only = kDone;
+  median_only.median_only = true;
+  EXPECT_TRUE(holds(median_only, times));
+}
+
+TEST(Report, LinesAreReadAsTheyWereWritten) {
+  CellResult result = with(Metric::utilisation, 0.976331);
+  at(result, Metric::finished) = 1;
+  const std::string line = to_line({"cable", "newreno"}, 7, result);
+  EXPECT_EQ(line, "cable newreno 7 utilisation=0.976331 finished=1");
+  ResultTable table;
+  ASSERT_TRUE(add_line(table, line));
+  const auto& [cell, results] = *table.begin();
+  EXPECT_EQ(cell.flows, "newreno");
+  EXPECT_EQ(results, Results{result});
+  for (const auto* wrong : {"", "cable", "cable newreno", "cable newreno x", "cable newreno 1 a=1",
+                            "cable newreno 1 finished", "cable newreno 1 finished=x"}) {
+    EXPECT_FALSE(add_line(table, wrong)) << wrong;
+  }
+  const std::string page = make_page(table);
+  EXPECT_TRUE(page.ends_with(" fall short\n")) << page;
+}
+
+TEST(Flows, AreReadFromTheirNames) {
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(parse_flows("newreno"), Names{"newreno"});
+  EXPECT_EQ(parse_flows("2xnewreno"), (Names{"newreno", "newreno"}));
+  EXPECT_EQ(parse_flows("newreno+newreno"), (Names{"newreno", "newreno"}));
+  for (const auto* wrong :
+       {"", "x", "reno", "2x", "0xnewreno", "newreno+", "+newreno", "newreno+x"}) {
+    EXPECT_TRUE(parse_flows(wrong).empty()) << wrong;
+  }
+}
+
+std::string test_name(const testing::TestParamInfo<CellName>& info) {
+  std::string name = info.param.link + "_" + info.param.flows;
+  for (char& each : name) {
+    if (each == '-') each = '_';
+    if (each == '+') each = 'w';
+  }
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Cells, Zoo, testing::ValuesIn(cells()), test_name);
+
+}  // namespace
+}  // namespace qpeer::links
