@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// What must hold, stated where it must.
+// Assertions of the library's own code.
 //
-//                       with assertions            without
-//   QPEER_ASSERT        ends the process           is no code          a caller of ours is wrong
-//   QPEER_INVARIANT     ends the process           ends the connection     the machine is wrong
+//                       with assertions     without assertions     what a breach shows
+//   QPEER_ASSERT        ends the process    no code                a caller in the library is wrong
+//   QPEER_INVARIANT     ends the process    ends the connection    the machine itself is wrong
 //
 // Only the library's own build defines QPEER_ASSERTIONS: in debug builds, which the simulator and
 // the fuzzers are. NDEBUG does not matter. This header is not installed: see precondition.hpp.
@@ -20,7 +20,7 @@ inline constexpr bool kAssertions = true;
 inline constexpr bool kAssertions = false;
 #endif
 
-/// Where a machine notes the first invariant of it that did not hold. The core throws nothing, so
+/// Where a machine notes the first of its invariants that did not hold. The core throws nothing, so
 /// code deep inside a machine notes the breach here, goes on in a way that does no harm, and the
 /// machine looks at its latch at the end of each call.
 class InvariantLatch {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// How many of something there are: in all, and of each of those who have them, such as peers or
-// networks, so that one of them cannot take the places of all others.
+// Counts in all and for each key, such as a peer or a network: for limits that keep one of them from
+// taking the places of all others.
 //
-// Invariant: total() is the sum of what is counted for each; none is counted zero times.
+// Invariant: total() is the sum over all keys; no key is kept with the count zero.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,7 @@
 
 namespace qpeer {
 
-/// A tree: who chooses the keys cannot slow it down.
+/// A tree rather than a hash table, so that a peer which chooses the keys cannot slow it down.
 template <class Key>
 class Counts {
  public:

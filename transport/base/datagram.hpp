@@ -44,7 +44,7 @@ struct Transmit {
   std::size_t segment_size = 0;  ///< Bytes of each but the last.
 };
 
-/// A state machine that no clock, socket or thread is known to. Call poll_transmit until nullopt
+/// A state machine that knows no clock, socket or thread. Call poll_transmit until nullopt
 /// and poll_event until empty after each input; then arm a timer for next_deadline().
 template <class M>
 concept Machine = requires(M m, const M c, Instant now, ReceivedDatagram in, TransmitBuffer& out) {

@@ -61,23 +61,23 @@ constexpr std::unexpected<TransportError> fail(TransportErrorCode code, std::str
   return std::unexpected(TransportError{code, reason, frame_type});
 }
 
-/// Why a datagram or packet was discarded without a word. Counted, never an error.
+/// Why a datagram or packet was discarded without an error. Counted, never an error of a connection.
 enum class DropReason : std::uint8_t {
-  malformed_header,
-  unsupported_version,
-  unknown_connection,
-  too_small,
-  too_large,
-  wrong_address,
-  keys_unavailable,
-  undecryptable,
-  duplicate,
-  invalid_token,
-  connection_limit,
-  rate_limited,
-  unexpected_packet,
-  handover_full,  ///< The thread that it is for has too many of them: see SharedPort.
-  count_,         ///< How many reasons there are.
+  malformed_header,     ///< The header cannot be decoded.
+  unsupported_version,  ///< Of a version that we do not speak; a server may have answered.
+  unknown_connection,  ///< No connection has this connection ID; a stateless reset may have answered.
+  too_small,           ///< An Initial packet in less than 1,200 bytes.
+  too_large,           ///< Kept for its number: nothing is dropped for it now.
+  wrong_address,       ///< From, or to, an address that this connection does not use.
+  keys_unavailable,    ///< The keys are not there yet, or not any more.
+  undecryptable,       ///< The packet is not authentic.
+  duplicate,           ///< The packet number was received before.
+  invalid_token,       ///< The token of a Retry is not valid.
+  connection_limit,    ///< There are too many connections or handshakes.
+  rate_limited,        ///< Too many stateless answers in the last second.
+  unexpected_packet,  ///< A type of packet that cannot come here or now.
+  handover_full,      ///< The queue of the thread that it is for is full: see SharedPort.
+  count_,             ///< How many reasons there are.
 };
 
 /// The reason in words, such as "keys unavailable"; a literal.

@@ -144,8 +144,8 @@ std::expected<TemporaryFile, std::string> TemporaryFile::create(const std::strin
     Descriptor file{::openat(at.get(), name.c_str(), kFlags, static_cast<mode_t>(mode))};
     if (!file && errno == EEXIST) continue;
     if (!file) return std::unexpected(error_text(folder));
-    // Somebody who tidies up may have come between. A file system without locks has no such
-    // somebody: remove_stale() needs the lock too.
+    // Before it was locked, remove_stale() of another process may have removed it. Not where the file
+    // system has no locks: remove_stale() needs the lock, too.
     if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) continue;
     struct stat status{};
     if (::fstat(file.get(), &status) != 0 || status.st_nlink == 0) continue;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// Small files that appear whole or not at all, and locks between processes. What goes wrong is
-// told in a sentence that names the file and the system's reason.
+// Small files that appear whole or not at all, and locks between processes. An error is a sentence
+// that names the file and the system's reason.
 //
 // A file is written under a temporary name in its own folder, made durable, and then renamed:
 // whoever opens the name sees all of the old bytes or all of the new, after a crash as well. A
@@ -59,13 +59,13 @@ using FileResult = std::expected<void, std::string>;
                                                                    std::string_view contents);
 
 /// Gives `path` these contents, durably; what was there before stays until the new is whole, and
-/// when this fails. `mode` is what open(2) takes. A symbolic link is replaced, not followed; what
-/// is no file (a folder, a device, a pipe), or a link to such, is left and told.
+/// when this fails. `mode` is what open(2) takes. A symbolic link is replaced, not followed. A path
+/// to a folder, a device or a pipe, or to a link to one, is an error, and is left as it is.
 [[nodiscard]] FileResult replace_file(const std::string& path, Bytes contents,
                                       unsigned mode = 0600);
 
-/// A file in the making, under a name that begins with kPrefix, in the folder where it is to stay.
-/// Goes with this object unless it was given its name. Errors do not name the file.
+/// A file that is being written, under a name that begins with kPrefix, in the folder where it is to
+/// stay. The destructor removes it unless name_it() has named it. Errors do not name the file.
 class TemporaryFile {
  public:
   /// How the names of such files begin.
@@ -80,16 +80,16 @@ class TemporaryFile {
 
   /// Where to write the contents; valid while this object is.
   [[nodiscard]] int fd() const { return file_.get(); }
-  /// How a name is taken that may be another's: whoever has it loses it, or the call says false.
+  /// What name_it() does where a file has the name already: replaces that file, or returns false.
   enum class Taken : u8 { replace, refuse };
   /// Whether name_it() with Taken::replace would take this name: not from a folder, a device, a
   /// pipe, nor from a link to one.
   [[nodiscard]] FileResult can_replace(const std::string& name) const;
-  /// Gives the file its name, which is in the same folder. False when the name is taken.
+  /// Gives the file its name, which is in the same folder. False with Taken::refuse when a file has it.
   [[nodiscard]] std::expected<bool, std::string> name_it(const std::string& name, Taken taken);
-  /// Makes the contents durable, before name_it(); or the name, after it.
+  /// Makes the contents durable. To be called before name_it().
   [[nodiscard]] FileResult sync_contents() const;
-  /// Makes the name durable, after name_it().
+  /// Makes the name durable. To be called after name_it().
   [[nodiscard]] FileResult sync_name() const;
 
   /// Removes what processes that were killed left in `folder`. Returns how many.
@@ -103,12 +103,12 @@ class TemporaryFile {
   Descriptor file_;
 };
 
-/// Keeps other processes, and other locks of this one, from what a file stands for. The file is
-/// made when it is missing and never removed, for somebody may be waiting at it. A lock ends with
-/// its object or its process, however that ends.
+/// An exclusive lock, among all processes and within this one, on what the file at a path stands for.
+/// The file is made when it is missing and never removed, for another process may be waiting for it.
+/// A lock ends with its object or its process, however that ends.
 class FileLock {
  public:
-  /// Tries again for about `wait_ms`; 0 tries once.
+  /// Tries again for about `wait_ms`, and blocks meanwhile; 0 tries once.
   [[nodiscard]] static std::expected<FileLock, std::string> acquire(const std::string& path,
                                                                     unsigned wait_ms = 0);
 
@@ -117,7 +117,7 @@ class FileLock {
   Descriptor file_;
 };
 
-/// The folder of a path ("." when it names none), and what is behind it.
+/// The folder of a path; "." when it names none.
 [[nodiscard]] std::string folder_of(const std::string& path);
 /// What follows the last slash of a path.
 [[nodiscard]] std::string name_in_folder(const std::string& path);

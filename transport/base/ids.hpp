@@ -57,7 +57,7 @@ constexpr PacketNumberSpace space_of(EncryptionLevel level) {
   }
 }
 
-/// A packet number, RFC 9000 §12.3..
+/// A packet number, RFC 9000 §12.3.
 using PacketNumber = std::uint64_t;
 /// The largest packet number.
 inline constexpr PacketNumber kMaxPacketNumber = (std::uint64_t{1} << 62) - 1;
@@ -77,7 +77,7 @@ class ConnectionId {
   }
   /// The view is valid while this object is.
   [[nodiscard]] constexpr Bytes bytes() const { return Bytes(octets_).first(size_); }
-  /// Bytes.
+  /// Its length in bytes.
   [[nodiscard]] constexpr std::size_t size() const { return size_; }
   /// Whether it has zero length.
   [[nodiscard]] constexpr bool empty() const { return size_ == 0; }

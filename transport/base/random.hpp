@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// The only way in for randomness. Production fills from OpenSSL's generators, tests from a seed.
+// The only source of randomness. Production fills from OpenSSL's generators, tests from a seed.
 #pragma once
 
 #include <array>
