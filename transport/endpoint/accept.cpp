@@ -61,7 +61,8 @@ void Endpoint::Implementation::on_unknown_short(Instant now, const ReceivedDatag
   }
 }
 
-/// Clients leave places to other networks, and to the connections that we dial.
+/// Whether one more client of this network fits. Clients leave places for other networks, and for the
+/// connections that we dial.
 bool Endpoint::Implementation::has_room_for_client(HandshakeCounts::Prefix prefix) const {
   const std::size_t kept = config.max_connections / EndpointConfig::kShareOfDialled;
   return open_entries < config.max_connections &&
@@ -90,7 +91,7 @@ void Endpoint::Implementation::on_initial(Instant now, ReceivedDatagram& datagra
     reject(Rejection::full);
     return drop(DropReason::connection_limit);
   }
-  // Noise that looks like an Initial must not cost a connection.
+  // A forgery that looks like an Initial must not cost the state of a connection.
   if (!is_authentic(header, Bytes(datagram.payload).first(header.size))) {
     return drop(DropReason::undecryptable);
   }
@@ -105,20 +106,21 @@ void Endpoint::Implementation::on_initial(Instant now, ReceivedDatagram& datagra
   entry.connection->on_datagram(now, datagram);
 }
 
-/// RFC 9000 §8.1.2, §8.1.3: what the token says, and whether one is asked for. False when the
-/// datagram is dealt with.
+/// RFC 9000 §8.1.2, §8.1.3: reads the token, or asks for one with a Retry. False when the client gets
+/// no connection for this datagram: it was answered or dropped.
 bool Endpoint::Implementation::check_address(Instant now, const Path& path,
                                              const wire::ProtectedHeader& header,
                                              ConnectionSetup& setup) {
-  // RFC 9000 §8.1.3 [rfc9000-8.1.3-14], [rfc9000-8.1.3-15]: what is no token of ours, or no good one,
-  // leaves the client where it would be without.
+  // RFC 9000 §8.1.3 [rfc9000-8.1.3-14], [rfc9000-8.1.3-15]: with a token that is not ours, or not valid,
+  // a client is treated as one without a token.
   const auto kind = crypto::AddressTokens::kind_of(header.token);
   if (kind == crypto::TokenKind::retry) return check_retry_token(now, path, header, setup);
   if (kind == crypto::TokenKind::new_token && is_good_new_token(now, path, header)) {
     setup.address_validated = true;
     return true;
   }
-  // RFC 9000 §21.6 [rfc9000-21.6-1]: a network that begins much and ends little pays for it alone.
+  // RFC 9000 §21.6 [rfc9000-21.6-1]: of a network with many unfinished handshakes a Retry is asked, also
+  // when there are few in all.
   const bool loaded = handshakes.total() >= config.retry_above_handshakes ||
                       handshakes.of(HandshakeCounts::prefix_of(path.remote)) >=
                           config.retry_above_handshakes_per_prefix;
@@ -133,8 +135,8 @@ bool Endpoint::Implementation::check_address(Instant now, const Path& path,
   return false;
 }
 
-/// RFC 9000 §8.1.2 [rfc9000-8.1.2-2]: a client heeds one Retry, so with a bad token of one it gets no
-/// further: it is told rather than left waiting.
+/// RFC 9000 §8.1.2 [rfc9000-8.1.2-2]: a client accepts one Retry only, so that one with a bad Retry token
+/// can never connect: it gets a CONNECTION_CLOSE rather than wait in vain.
 bool Endpoint::Implementation::check_retry_token(Instant now, const Path& path,
                                                  const wire::ProtectedHeader& header,
                                                  ConnectionSetup& setup) {
@@ -167,18 +169,18 @@ bool Endpoint::Implementation::is_good_new_token(Instant now, const Path& path,
   return used_new_tokens.look(now, id) == UsedTokens::Use::first;
 }
 
-/// The client is let in, so its token is spent: on whoever shows it again it proves nothing.
+/// The client is accepted, so its token is used: when it is shown again it proves nothing.
 /// RFC 9000 §8.1.4 [rfc9000-8.1.4-6].
 void Endpoint::Implementation::spend_token(Instant now, Bytes token, ConnectionSetup& setup) {
   if (!setup.address_validated) return;
   const std::uint64_t id = crypto::AddressTokens::id_of(token);
   if (setup.retried) {
-    // Its ID names us, so that no other endpoint of the port takes it.
+    // Its connection ID names this endpoint, so that no other endpoint of the port accepts the token.
     used_retry_tokens.use(now, id);
     return;
   }
   if (config.shared_port) {
-    // Another endpoint may have taken it since it was looked at.
+    // Another endpoint may have used it since is_good_new_token().
     setup.address_validated = config.shared_port->port->use_token(now, id);
     if (!setup.address_validated) return;
   } else {

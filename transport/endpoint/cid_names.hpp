@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// Connection IDs that name the endpoint which issued them, among those that share a UDP port. Only who
-// has the key sees the name: to all others an ID is as random as without one. RFC 9000 §5.1.
+// Connection IDs that name the endpoint which issued them, among those that share a UDP port. The name is
+// encrypted: without the key an ID looks as random as any other. RFC 9000 §5.1.
 //
 //   48 bits | 16 bits
 //   random  | the member's number, xor what AES makes of the random bits
@@ -27,10 +27,10 @@ class CidNames {
 
   /// A new ID that names us. RFC 9000 §5.1 [rfc9000-5.1-1]: others see no link between two of them.
   [[nodiscard]] ConnectionId make(Random& random) const;
-  /// Whom it names; nullopt when it names nobody. One that a peer made up names somebody by chance, with a
-  /// probability of members / 65,536.
+  /// The number of the endpoint that the ID names; nullopt when it names none. An ID that a peer made up
+  /// names an endpoint by chance, with a probability of members / 65,536.
   [[nodiscard]] std::optional<std::size_t> member_of(Bytes id) const;
-  /// Our own number.
+  /// The number of this endpoint.
   [[nodiscard]] std::size_t self() const { return self_; }
 
  private:

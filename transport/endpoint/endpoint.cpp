@@ -149,8 +149,8 @@ void Endpoint::Implementation::reap(Slot slot) {
   --open_entries;
 }
 
-// Those that only wait to be polled for datagrams, of which they have none: so that the event Drained
-// need not wait for a poll_transmit().
+// Erases drained connections that are only in to_transmit, where they have nothing to send: the event
+// Drained must not wait for a poll_transmit().
 void Endpoint::Implementation::reap_drained() {
   while (!to_transmit.empty()) {
     const Slot slot = to_transmit.front();
@@ -221,8 +221,8 @@ std::expected<ConnectionHandle, ConnectError> Endpoint::connect(Instant now,
   }
   if (auto stored = StoredToken::decode(options.address_token);
       stored && stored->applies_to(remote, options.server_name, setup.version)) {
-    // RFC 9287 §3.1 [rfc9287-3.1-2], [rfc9287-3.1-3]. Compared in whole seconds: what a file says may
-    // be no time that a Duration can tell.
+    // RFC 9287 §3.1 [rfc9287-3.1-2], [rfc9287-3.1-3]. Compared in whole seconds: a time from a file may
+    // be outside the range of a Duration.
     const auto unix_time =
         std::chrono::floor<std::chrono::seconds>(now.time_since_epoch() + impl.config.clock_offset);
     setup.token_greases_quic_bit =
@@ -269,8 +269,9 @@ void Endpoint::Implementation::on_datagram(Instant now, ReceivedDatagram& datagr
   if (!header) return drop(DropReason::malformed_header);
   if (const auto slot = route(*header, datagram.path.remote)) {
     ConnectionMachine& connection = *entries[*slot]->connection;
-    // RFC 9000 §10.3.1 [rfc9000-10.3.1-2]: what nothing of opens may be a reset that happens to begin
-    // with an ID of ours. Its token is read before the bytes are decrypted in place.
+    // RFC 9000 §10.3.1 [rfc9000-10.3.1-2]: a datagram of which no packet is authentic may be a stateless
+    // reset whose random bytes begin with an ID of ours. Its token is read before the bytes are
+    // decrypted in place.
     const auto token = wire::reset_token_of(datagram.payload);
     const std::uint64_t opened_before = connection.packets_received();
     connection.on_datagram(now, datagram);
@@ -345,7 +346,7 @@ std::optional<EndpointEvent> Endpoint::poll_event() {
           closed->reason.kind != CloseReason::Kind::local_application) {
         impl.reject(rejection_of(closed->reason));
       }
-      // One that ended before it was complete drains without counting against newcomers.
+      // A handshake that failed does not count against new clients while its connection drains.
       impl.end_handshake(entry);
     }
     return ConnectionActivity{

@@ -35,36 +35,39 @@ struct ConnectionHandle {
 /// When to make a client prove its address before any state is kept. RFC 9000 §8.1.2.
 enum class RetryPolicy : u8 { never, always, under_load };
 
-/// What the endpoints of one UDP port have in common, each in a thread of its own: by it a datagram that the
-/// operating system gave to the wrong one finds the right one. Called by each of them in its thread, so
-/// that all calls must be safe from any thread. Only a datagram of no connection of ours leads to one.
+/// What the endpoints of one UDP port share, each endpoint in a thread of its own. Through it a datagram that
+/// the operating system gave to the wrong endpoint reaches the right one. Each endpoint calls it from its own
+/// thread, so that all functions must be safe from any thread. An endpoint calls it only for a datagram
+/// that belongs to none of its connections, and when a connection of a client begins or ends.
 class SharedPort {
  public:
   virtual ~SharedPort() = default;
-  /// A copy goes to the endpoint of that number, which gets it by Endpoint::on_handed_over(). False when
-  /// there is no room, or no such endpoint.
+  /// Copies the datagram for the endpoint with the number `member`, which gets it by
+  /// Endpoint::on_handed_over(). False when there is no room, or no such endpoint.
   virtual bool hand_over(std::size_t member, const ReceivedDatagram& datagram) = 0;
-  /// Who serves the client whose first datagrams go to this ID, which it chose.
+  /// The number of the endpoint that serves the client which chose `id` for its first datagrams; nullopt
+  /// when none does.
   [[nodiscard]] virtual std::optional<std::size_t> find(const ConnectionId& id) = 0;
-  /// `member` serves it from now on, unless another does. Returns who does.
+  /// Makes `member` the endpoint that serves this client, unless another endpoint does already. Returns the
+  /// number of the one that serves it.
   virtual std::size_t claim(const ConnectionId& id, std::size_t member) = 0;
-  /// `member` no longer serves it.
+  /// Undoes claim(): `member` no longer serves this client.
   virtual void release(const ConnectionId& id, std::size_t member) = 0;
-  /// Whether a NEW_TOKEN token of this AddressTokens::id_of() was used at none of the endpoints.
+  /// Whether no endpoint has used the NEW_TOKEN token whose AddressTokens::id_of() is `id`.
   [[nodiscard]] virtual bool is_unused_token(Instant now, std::uint64_t id) = 0;
-  /// The same, and it is used now.
+  /// The same; from now on the token is used.
   virtual bool use_token(Instant now, std::uint64_t id) = 0;
 };
 
-/// One of the endpoints of a port. All of a port have the same `port`, `count` and `id_key`, and the same
-/// EndpointConfig::token_key and reset_key.
+/// Which of the endpoints that share a port an endpoint is. They all have the same `port`, `count` and
+/// `id_key`, and the same EndpointConfig::token_key and reset_key.
 struct SharedPortMember {
   /// The most endpoints of a port.
   static constexpr std::size_t kMaxCount = 256;
   std::shared_ptr<SharedPort> port{};  ///< Needed.
-  std::size_t index = 0;               ///< Our number, below `count`.
-  std::size_t count = 1;               ///< How many there are.
-  /// Hides in our connection IDs which endpoint they are of. A secret.
+  std::size_t index = 0;               ///< The number of this endpoint, below `count`.
+  std::size_t count = 1;               ///< How many endpoints there are.
+  /// Encrypts the number of the endpoint in the connection IDs that it issues. A secret.
   std::array<u8, 32> id_key{};
 };
 
@@ -76,12 +79,12 @@ struct EndpointConfig {
   /// When to send Retry.
   RetryPolicy retry = RetryPolicy::under_load;
   std::size_t retry_above_handshakes = 100;  ///< under_load: more handshakes in flight than this.
-  /// under_load: the same within one network (24 bits of IPv4, 56 of IPv6), for its clients alone.
+  /// under_load: the same for the clients of one network (24 bits of IPv4, 56 of IPv6).
   std::size_t retry_above_handshakes_per_prefix = 50;
-  std::size_t max_handshakes = 1'000;  ///< Of clients, in flight; beyond, Initials are dropped.
+  std::size_t max_handshakes = 1'000;  ///< Of clients, in flight; beyond, new clients are refused.
   std::size_t max_handshakes_per_prefix = 500;  ///< The same of one network.
-  /// In both directions; beyond, newcomers are refused. Clients take all but a sixteenth of it, so that
-  /// strangers do not keep us from dialling.
+  /// Connections, accepted and dialled; beyond, new clients are refused and connect() fails. Clients get
+  /// all but a sixteenth of them, so that they cannot keep us from dialling.
   std::size_t max_connections = 100'000;
   std::size_t max_connections_per_prefix = 50'000;    ///< Of clients of one network.
   static constexpr std::size_t kShareOfDialled = 16;  ///< See max_connections.
@@ -94,16 +97,16 @@ struct EndpointConfig {
   Duration retry_token_lifetime = 15s;
   /// How long a token of a NEW_TOKEN frame proves an address.
   Duration new_token_lifetime = std::chrono::hours(24);
-  /// Master key of address tokens. Processes that share it, and `clock_offset`, take each other's
-  /// tokens, and so does one that was started again; all zero draws a random one.
+  /// Master key of address tokens. Processes that share it, and `clock_offset`, accept each other's
+  /// tokens; a process that was started again with it accepts its own. All zero draws a random one.
   crypto::AddressTokens::Key token_key{};
-  /// What an Instant lacks to Unix time: for tokens that outlive the process or cross to another.
-  /// Zero says that nobody knows; AsyncEndpoint fills it in.
+  /// Unix time minus Instant: for tokens that outlive the process or are shown to another one. Zero
+  /// means that it is not known; AsyncEndpoint sets it.
   Duration clock_offset{};
-  /// Bytes for remembering which tokens were used, so that each counts once. One whose use cannot be
-  /// remembered any more proves nothing: its client is served as if it had shown none.
+  /// Bytes of memory for the tokens that were used, so that each counts once. When it is full a token
+  /// proves nothing: its client is served like one without a token.
   std::size_t used_token_memory = 1 << 20;
-  /// Key of stateless reset tokens; all zero draws a random one, so tokens die with the process.
+  /// Key of stateless reset tokens; all zero draws a random one, so that they end with the process.
   crypto::ResetTokens::Key reset_key{};
   /// Stateless answers a second at most (resets, Version Negotiations, Retries), each kind.
   std::uint32_t stateless_answers_per_second = 10'000;
@@ -117,16 +120,17 @@ struct ConnectOptions {
   std::shared_ptr<crypto::TlsContext> tls{};  ///< Needed.
   std::string server_name{};                  ///< SNI, and the name that CA trust modes check.
   ConnectionConfig connection = ConnectionConfig();  ///< Of this connection alone.
-  /// What the event `session_ticket` gave on an earlier connection to this server (empty: none),
-  /// possibly from a file. Use each once: who sees one twice knows that it is the same client. What
-  /// is not usable is left aside, and the handshake is a full one. RFC 9001 §4.5.
+  /// The ticket of a TicketReceived event of an earlier connection to this server, possibly from a file;
+  /// empty for none. Use each once: an observer who sees one twice knows that both connections are of
+  /// one client. One that cannot be used is ignored, and the handshake is a full one. RFC 9001 §4.5.
   std::vector<u8> session_ticket{};
   /// Whether early streams may be sent before the handshake is complete. RFC 9001 §4.6.
   EarlyDataPolicy early_data = EarlyDataPolicy::none;
   /// Source address where several are possible; unspecified lets the socket choose.
   SocketAddress local{};
-  /// Of a TokenReceived event of an earlier connection: spares the server a Retry. Use each once; one
-  /// of another server, name or version is ignored. RFC 9000 §8.1.3.
+  /// The token of a TokenReceived event of an earlier connection: it proves our address, so that the
+  /// server need not send a Retry. Use each once; one of another server, name or version is ignored.
+  /// RFC 9000 §8.1.3.
   std::vector<u8> address_token{};
   /// An ICMP message that the server's port is closed ends the attempt: see Endpoint::on_port_closed().
   /// Without it the attempt goes on, for a server that is about to start.
@@ -158,18 +162,18 @@ using EndpointEvent = std::variant<ConnectionActivity, Drained>;
 
 /// Why a client that dialled us got no connection.
 enum class Rejection : u8 {
-  full,             ///< A limit of EndpointConfig, or of those that wait for accept().
-  no_certificate,   ///< It showed none where one is asked for.
-  bad_certificate,  ///< We do not trust the one that it showed: of another CA, expired, not its own.
-  server_not_trusted,       ///< It does not trust the one that we showed.
-  no_application_protocol,  ///< ALPN: it speaks none of ours.
-  timed_out,                ///< It did not go on.
-  other,                    ///< It gave up, or broke the protocol.
+  full,             ///< A limit of EndpointConfig, or too many connections wait for accept().
+  no_certificate,   ///< The client showed no certificate where one is asked for.
+  bad_certificate,  ///< We do not trust the client's certificate: another CA, expired, not its key.
+  server_not_trusted,       ///< The client does not trust our certificate.
+  no_application_protocol,  ///< ALPN: the client speaks no protocol of ours.
+  timed_out,                ///< The client did not complete the handshake in time.
+  other,                    ///< The client gave up, or broke the protocol.
   count_,                   ///< How many reasons there are.
 };
 /// The reason in words, such as "no certificate"; a literal.
 std::string_view to_string(Rejection rejection);
-/// What the end of a handshake means, as the server sees it.
+/// The Rejection that the end of a handshake amounts to, as the server sees it.
 [[nodiscard]] Rejection rejection_of(const CloseReason& reason);
 /// How many clients were rejected, by Rejection.
 using RejectionCounts = std::array<std::uint64_t, static_cast<std::size_t>(Rejection::count_)>;
@@ -185,11 +189,11 @@ struct EndpointStats {
   std::uint64_t tokens_accepted = 0;            ///< Of NEW_TOKEN frames.
   std::uint64_t version_negotiations_sent = 0;  ///< RFC 9000 §6.
   std::uint64_t stateless_resets_sent = 0;      ///< RFC 9000 §10.3.
-  std::uint64_t handed_over = 0;                ///< Datagrams, to others of the SharedPort.
-  std::uint64_t taken_over = 0;                 ///< Datagrams, from others: on_handed_over().
-  std::size_t connections = 0;                  ///< Now.
-  std::size_t handshakes = 0;                   ///< Of clients, in flight now.
-  std::size_t attempts = 0;                     ///< Handshakes of our own, in flight now.
+  std::uint64_t handed_over = 0;     ///< Datagrams, to other endpoints of the SharedPort.
+  std::uint64_t taken_over = 0;      ///< Datagrams, from others: on_handed_over().
+  std::size_t connections = 0;       ///< Now.
+  std::size_t handshakes = 0;        ///< Of clients, in flight now.
+  std::size_t attempts = 0;          ///< Handshakes of our own, in flight now.
   std::uint64_t receive_credit = 0;  ///< Granted by all connections and not read, bytes, now.
   std::uint64_t send_buffered = 0;   ///< Written to all and not acknowledged, bytes, now.
 
@@ -200,27 +204,27 @@ struct EndpointStats {
 /// A Machine. Single-threaded. `keys` and `random` must outlive it.
 class Endpoint {
  public:
-  /// Binds nothing: its owner drives it.
+  /// Opens no socket: its owner drives it. See Machine.
   Endpoint(EndpointConfig config, crypto::KeyFactory& keys, Random& random);
   ~Endpoint();
 
-  /// Begins a connection; Connected or Closed follows.
+  /// Begins a connection; the event Connected or Closed follows. After an error nothing has changed.
   std::expected<ConnectionHandle, ConnectError> connect(Instant now, const SocketAddress& remote,
                                                         const ConnectOptions& options);
 
-  /// The connection, to look at, or nullptr once it is gone: that is when its Closed event was
+  /// The connection, to look at, or nullptr once it is gone. It is gone when its Closed event was
   /// polled and it has drained (three PTOs after a close, at once after a time-out); until then what
-  /// arrived can be read. The pointer is good until the next call that is not const.
+  /// arrived can be read. The pointer is valid until the next call that is not const.
   [[nodiscard]] const Connection* find(ConnectionHandle handle) const;
   /// The same connection, to call what changes it: it is polled for datagrams and events in the next
   /// poll_transmit and poll_event, whether it was changed or not.
   [[nodiscard]] Connection* edit(ConnectionHandle handle);
 
   /// From now on the connection stays after it has drained, for as long as it has streams to accept or
-  /// data to read: what its peer knows to have arrived is not lost. It counts against
-  /// EndpointConfig::max_connections, and release() ends it. No effect on one that is gone.
+  /// data to read, so that data which its peer knows to have arrived is not lost. It counts against
+  /// EndpointConfig::max_connections until release(). No effect on a connection that is gone.
   void keep_unread(ConnectionHandle handle);
-  /// The connection is not read any more: as before keep_unread().
+  /// Undoes keep_unread(): nobody reads the connection any more.
   void release(ConnectionHandle handle);
 
   /// A datagram has arrived. Its bytes are changed, and not needed after the call.
@@ -255,7 +259,7 @@ class Endpoint {
   /// Closes every connection with this application error and refuses new ones. Each still gives its
   /// Closed event; once all have drained, Drained follows, and idle() is true.
   void shut_down(Instant now, std::uint64_t error_code, std::string_view reason);
-  /// Whether there is no connection that has not drained. Those of keep_unread() may be left.
+  /// Whether all connections have drained. Those that keep_unread() keeps may be left.
   [[nodiscard]] bool idle() const;
 
   /// Figures, as of now.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// The figures of an Endpoint, and whom it rejected for what. RFC 9001 §4.8; RFC 8446 §6.
+// The figures of an Endpoint, and why it rejected clients. RFC 9001 §4.8; RFC 8446 §6.
 #include <utility>
 
 #include "qpeer/transport/endpoint/implementation.hpp"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// How many clients are in their handshake, in all and by network, so that one network's cannot take
-// the places of all others'. RFC 9000 §21.6.
+// How many clients are in their handshake, in all and by network, so that the clients of one network
+// cannot take the places of all others. RFC 9000 §21.6.
 #pragma once
 
 #include <cstdint>

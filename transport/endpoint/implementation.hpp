@@ -5,9 +5,10 @@
 //   router    connection ID -> slot          deadlines                slot -> next deadline
 //
 // touch() queues the slot of a connection twice: to be polled for datagrams, which also renews its
-// deadline, and for events. A connection goes when it has drained, its events were polled, its slot is in
-// neither queue, and nothing of it that is kept is unread. Invariant: an entry stands in a queue once,
-// exactly while it says so; a connection ID leads to a live entry; a deadline is that of a live entry.
+// deadline, and for events. reap() erases a connection when it has drained, its events were polled, its
+// slot is in neither queue, and it has no unread data for which keep_unread() keeps it. Invariant: an
+// entry is in a queue once, exactly while its flag says so; a connection ID leads to a live entry; a
+// deadline is that of a live entry.
 #pragma once
 
 #include <array>
@@ -39,7 +40,7 @@ struct Endpoint::Implementation {
   /// RFC 9000 §7.2 [rfc9000-7.2-1]: the least that a client may draw for its server.
   static constexpr std::size_t kMinInitialDcidSize = 8;
 
-  /// A connection with its ends of the router.
+  /// A connection, and what it registers at the router: its IDs and reset tokens.
   struct Entry final : CidIssuer, NewTokenSource {
     Entry(Implementation& owner, Slot slot) : owner(owner), slot(slot) {}
     ConnectionId issue() override;
@@ -75,10 +76,10 @@ struct Endpoint::Implementation {
     bool awaits_transmit = false;
     bool awaits_events = false;
     bool keeps_unread = false;  ///< See Endpoint::keep_unread().
-    bool is_kept = false;       ///< Has drained, and stays.
-    bool is_claimed = false;    ///< The SharedPort knows `initial_destination` for ours.
-    /// The client's first choice: routed to us for life, so that a late copy of its first datagram
-    /// makes no second connection.
+    bool is_kept = false;       ///< Has drained, and stays for its unread data.
+    bool is_claimed = false;    ///< `initial_destination` is claimed at the SharedPort.
+    /// The Destination Connection ID of the client's first datagram. It leads here until the connection
+    /// has drained, so that a late copy of that datagram makes no second connection.
     ConnectionId initial_destination;
     std::optional<ConnectionMachine>
         connection;  ///< Last: its parts use the members above until it goes.
@@ -97,7 +98,7 @@ struct Endpoint::Implementation {
   Entry& add_entry();
   void start(Entry& entry, Instant now, const ConnectionConfig& config, ConnectionSetup setup);
   void touch(Entry& entry);
-  /// Has the connections polled whose writers wait for room that others have made since.
+  /// Queues the connections whose writers wait for room in send_buffers, where there is room now.
   void wake_writers() {
     while (const auto slot = send_buffers.next_to_wake()) touch(*entries[*slot]);
   }
@@ -159,7 +160,7 @@ struct Endpoint::Implementation {
   /// The connection whose datagrams have no connection ID: they are known by their address.
   std::optional<Slot> zero_length;
   StatelessAnswers answers;
-  BytePool receive_credit;  ///< Before the connections, which have accounts.
+  BytePool receive_credit;  ///< Declared before the connections, whose accounts refer to it.
   BytePool send_buffers;    ///< The same.
 
   std::vector<std::unique_ptr<Entry>> entries;  ///< By slot; null where free.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// What the endpoint does about datagrams that the operating system refuses to send. A refusal is no
-// lost packet: what it shows of the network interface, of the socket or of the local address changes
-// what is done next. RFC 9000 §9, §14.
+// What the endpoint does about datagrams that the operating system refuses to send. A refusal is not a
+// lost packet: it shows something of the network interface, of the socket or of the local address, and
+// the endpoint acts on that at once. RFC 9000 §9, §14.
 #include <algorithm>
 #include <utility>
 
@@ -73,8 +73,8 @@ void Endpoint::Implementation::end_attempts(Instant now, const Path& path,
   }
 }
 
-// An address that is gone is gone for all connections; a network that is not reached says nothing of
-// others. A handshake waits for the network, but not for an address.
+// A local address that is gone concerns all connections; an unreachable network concerns only the one that
+// reported it. A handshake waits for the network to come back, but not for an address.
 void Endpoint::Implementation::leave_local_address(Instant now, const Path& path,
                                                    std::error_code error) {
   if (last_transmit) {
@@ -100,7 +100,7 @@ void Endpoint::on_local_address_gone(Instant now, const SocketAddress& local) {
   impl_->leave_local_address(now, local);
 }
 
-// Who is not on the way can forge ICMP, but cannot quote what was drawn at random.
+// Anybody can forge an ICMP message, but only a host on the path can quote our random connection ID.
 void Endpoint::on_port_closed(Instant now, const SocketAddress& remote, Bytes quoted) {
   if (impl_->attempts == 0) return;
   const auto header = wire::InvariantHeader::decode(quoted, Implementation::kCidSize);

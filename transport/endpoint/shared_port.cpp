@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// Datagrams that the operating system gave to us, and that are for another endpoint on our port: those of a
-// client that moved. RFC 9000 §5.2, §9.
+// Datagrams that the operating system gave to this endpoint, and that are for another endpoint on the same
+// port: those of a client that has moved to another address. RFC 9000 §5.2, §9.
 #include <utility>
 
 #include "qpeer/transport/endpoint/implementation.hpp"
 
 namespace qpeer::transport {
 
-/// For whom a datagram is that no connection of ours knows; nullopt when it is for no other. Our IDs say it. Those
-/// that a client chose, which only long headers have, are known to who serves it.
+/// The number of the other endpoint that a datagram of an unknown connection is for; nullopt when it is for
+/// none. A connection ID that an endpoint issued names it. One that a client chose, which only long headers
+/// have, is known to the SharedPort.
 std::optional<std::size_t> Endpoint::Implementation::other_member(
     const wire::InvariantHeader& header) const {
   const Bytes id = header.destination_connection_id;
@@ -20,8 +21,8 @@ std::optional<std::size_t> Endpoint::Implementation::other_member(
   return member;
 }
 
-/// A client is to be accepted: false when another endpoint has done so since other_member(), and the
-/// datagram is dealt with.
+/// Claims a client that is about to be accepted. False when another endpoint has accepted it since
+/// other_member(): the datagram was handed over to that one, or dropped.
 bool Endpoint::Implementation::claim(const ConnectionId& initial_destination,
                                      const ReceivedDatagram& datagram, ReceivedBy receiver) {
   const std::size_t member = config.shared_port->port->claim(initial_destination, names->self());
@@ -29,7 +30,8 @@ bool Endpoint::Implementation::claim(const ConnectionId& initial_destination,
   if (receiver == ReceivedBy::us) {
     hand_over(member, datagram);
   } else {
-    drop(DropReason::unknown_connection);  // It would go round in circles.
+    drop(DropReason::
+             unknown_connection);  // A datagram is handed over once: two endpoints could loop.
   }
   return false;
 }

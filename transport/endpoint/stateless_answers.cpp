@@ -38,7 +38,7 @@ bool StatelessAnswers::negotiate_version(Instant now, const Path& path,
   // RFC 9368 §2.1 [rfc9368-2.1-1], [rfc9368-2.1-2].
   InlineVector<Version, VersionOrder::capacity() + 1> versions;
   for (const Version each : config.versions) versions.push_back(each);
-  // RFC 9000 §6.3 [rfc9000-6.3-1]: one version that does not exist keeps clients honest.
+  // RFC 9000 §6.3 [rfc9000-6.3-1]: a reserved version, so that clients keep ignoring unknown ones.
   if (config.grease.versions) {
     versions.push_back(Version{0x0a0a0a0aU | static_cast<std::uint32_t>(random[0] & 0xf0) << 24});
   }
@@ -113,8 +113,8 @@ bool StatelessAnswers::reset(Instant now, const Path& path, std::size_t received
   if (received <= wire::kMinStatelessResetSize) return false;
   Answer* answer = open(now, path, resets_);
   if (answer == nullptr) return false;
-  // What may be a reset itself gets the smallest, which nobody answers: so a loop between two
-  // endpoints ends at once, rather than after a reset for each byte.
+  // A datagram that may be a reset itself gets the smallest reset, which is never answered: so a loop
+  // between two endpoints ends at once, rather than after one reset for each byte of the first.
   answer->size = received > kUsualSize ? kUsualSize : wire::kMinStatelessResetSize;
   const MutableBytes packet = MutableBytes(answer->bytes).first(answer->size);
   random_.fill_public(packet);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What an endpoint answers without keeping state: Version Negotiation, Retry, refusals and
-// stateless resets. Few, small, limited in rate: none of them can be made to flood anyone.
+// stateless resets. They are small and limited in rate, so that nobody can be flooded with them.
 // RFC 9000 §6.1, §8.1.2, §10.3, §21.
 #pragma once
 
@@ -19,7 +19,7 @@
 
 namespace qpeer::transport {
 
-/// Allows so many a second, with a burst of a tenth of that.
+/// Allows `per_second` answers a second, with a burst of a tenth of that.
 class RateLimiter {
  public:
   explicit RateLimiter(std::uint32_t per_second) : per_second_(per_second) {}
@@ -27,12 +27,12 @@ class RateLimiter {
 
  private:
   std::uint32_t per_second_;
-  Instant full_at_{};  ///< When the bucket would be full again.
+  Instant full_at_{};  ///< When the token bucket would be full again.
 };
 
 class StatelessAnswers {
  public:
-  /// Answers wait here until they are sent; more are dropped.
+  /// So many answers wait to be sent at most; further ones are dropped.
   static constexpr std::size_t kMaxPending = 64;
 
   StatelessAnswers(crypto::KeyFactory& keys, Random& random, std::uint32_t per_second)

@@ -24,7 +24,8 @@ std::size_t UsedTokens::memory() const {
   return (current_.slots.capacity() + previous_.slots.capacity()) * sizeof(std::uint64_t);
 }
 
-/// What was used in the generation before the last one has expired since.
+/// Begins a new generation when the current one is as old as a token lives: all that the generation
+/// before it holds has expired.
 void UsedTokens::rotate(Instant now) {
   if (now - began_ < lifetime_) return;
   previous_ = now - began_ < 2 * lifetime_ ? std::move(current_) : Generation{};

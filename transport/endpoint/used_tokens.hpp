@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Which address tokens were used, so that none is good for a second connection. RFC 9000 §8.1.4.
 //
-// Two generations of a table, each for one lifetime: who is in neither was never used or has expired.
-// The tables grow up to a bound; a full one says so rather than forget.
+// Two generations of a table, each for one lifetime: a token in neither was never used or has expired.
+// The tables grow up to a bound. When the current one is full, look() gives `unknown`; no token is forgotten.
 #pragma once
 
 #include <array>
@@ -28,10 +28,10 @@ class UsedTokens {
 
   /// What use() would say of the token of this ID, which has not expired.
   [[nodiscard]] Use look(Instant now, std::uint64_t id);
-  /// Notes that it is used now.
+  /// Marks the token as used. Returns what look() gave before.
   Use use(Instant now, std::uint64_t id);
 
-  /// How many are certainly remembered for their whole lifetime.
+  /// How many used tokens are certainly remembered until they expire.
   [[nodiscard]] std::size_t capacity() const { return capacity_; }
   /// Bytes held now.
   [[nodiscard]] std::size_t memory() const;
@@ -55,7 +55,7 @@ class UsedTokens {
 
   Duration lifetime_;
   std::size_t capacity_;
-  Instant began_{};  ///< When the current generation did.
+  Instant began_{};  ///< When the current generation began.
   Generation current_;
   Generation previous_;
 };
