@@ -53,6 +53,30 @@ BENCHMARK(recovery_train);
 void recovery_train_with_losses(benchmark::State& state) { send_trains(state, 5); }
 BENCHMARK(recovery_train_with_losses);
 
+/// An ACK of a train in congestion avoidance, through the controller alone; at times a loss, so that
+/// the window stays what it is on a real path.
+void controller_ack(benchmark::State& state, CongestionAlgorithm algorithm) {
+  const auto controller = make_congestion_controller(algorithm, 1200);
+  Instant now{1s};
+  std::uint64_t acks = 0;
+  for (auto _ : state) {
+    now += 1ms;
+    if (++acks % 4096 == 0) {
+      controller->on_loss({.now = now, .lost_bytes = 1200, .largest_lost_sent_at = now - 1us});
+    }
+    controller->on_ack({.now = now,
+                        .acked_bytes = kTrain * 1200,
+                        .largest_acked_sent_at = now - 500us,
+                        .bytes_in_flight = controller->window(),
+                        .rtt_sample = 50ms,
+                        .smoothed_rtt = 50ms,
+                        .min_rtt = 50ms});
+    benchmark::DoNotOptimize(controller->window());
+  }
+}
+BENCHMARK_CAPTURE(controller_ack, newreno, CongestionAlgorithm::new_reno);
+BENCHMARK_CAPTURE(controller_ack, cubic, CongestionAlgorithm::cubic);
+
 void ack_tracker_in_order(benchmark::State& state) {
   AckTracker tracker{25ms};
   Instant now{1s};

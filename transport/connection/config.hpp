@@ -121,7 +121,7 @@ struct ConnectionConfig {
   /// RFC 9000 §7.5.
   std::size_t crypto_buffer = 64 << 10;
   /// What limits how much is in flight. Each path has a controller of its own. RFC 9002 §7.
-  CongestionAlgorithm congestion_algorithm = CongestionAlgorithm::new_reno;
+  CongestionAlgorithm congestion_algorithm = CongestionAlgorithm::cubic;
   /// Makes a controller of your own for each path, and is called with the path's max_datagram_size.
   /// Unset, or where it gives a null pointer, congestion_algorithm decides.
   std::function<std::unique_ptr<CongestionController>(std::uint16_t)> congestion_controller{};

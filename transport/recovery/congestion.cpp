@@ -2,6 +2,7 @@
 // What a controller does that overrides no more than it must, and the choice of one by its name.
 #include "qpeer/transport/recovery/congestion.hpp"
 
+#include "qpeer/transport/recovery/cubic.hpp"
 #include "qpeer/transport/recovery/new_reno.hpp"
 
 namespace qpeer::transport {
@@ -35,6 +36,8 @@ std::string_view to_string(CongestionAlgorithm algorithm) {
   switch (algorithm) {
     case CongestionAlgorithm::new_reno:
       return "newreno";
+    case CongestionAlgorithm::cubic:
+      return "cubic";
   }
   return "unknown";
 }
@@ -50,9 +53,11 @@ std::unique_ptr<CongestionController> make_congestion_controller(CongestionAlgor
                                                                  std::uint16_t max_datagram_size) {
   switch (algorithm) {
     case CongestionAlgorithm::new_reno:
+      return std::make_unique<NewReno>(max_datagram_size);
+    case CongestionAlgorithm::cubic:
       break;
   }
-  return std::make_unique<NewReno>(max_datagram_size);
+  return std::make_unique<Cubic>(max_datagram_size);
 }
 
 std::unique_ptr<CongestionController> make_new_reno(std::uint16_t max_datagram_size) {

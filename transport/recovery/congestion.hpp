@@ -114,12 +114,14 @@ class CongestionController {
 /// The controllers of the library.
 enum class CongestionAlgorithm : u8 {
   new_reno,  ///< RFC 9002 §7, Appendix B.
+  cubic,     ///< RFC 9438.
 };
 
 /// All of them, for those who offer a choice.
-inline constexpr std::array kCongestionAlgorithms{CongestionAlgorithm::new_reno};
+inline constexpr std::array kCongestionAlgorithms{CongestionAlgorithm::new_reno,
+                                                  CongestionAlgorithm::cubic};
 
-/// "newreno": how programs name it.
+/// "newreno", "cubic": how programs name it.
 [[nodiscard]] std::string_view to_string(CongestionAlgorithm algorithm);
 /// The algorithm of that name, if there is one.
 [[nodiscard]] std::optional<CongestionAlgorithm> parse_congestion_algorithm(std::string_view name);

@@ -45,6 +45,7 @@ TEST(CongestionAlgorithm, IsFoundByItsName) {
     EXPECT_NE(controller->state(), "");
   }
   EXPECT_EQ(parse_congestion_algorithm("newreno"), CongestionAlgorithm::new_reno);
+  EXPECT_EQ(parse_congestion_algorithm("cubic"), CongestionAlgorithm::cubic);
   EXPECT_EQ(parse_congestion_algorithm("vegas"), std::nullopt);
   EXPECT_EQ(parse_congestion_algorithm(""), std::nullopt);
 }

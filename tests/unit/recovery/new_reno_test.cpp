@@ -71,6 +71,15 @@ TEST_F(NewRenoTest, TakesCongestionExperiencedAsALoss) {
   EXPECT_EQ(reno.window(), 6000U);
 }
 
+// RFC 8511 §3.1, §4.
+TEST_F(NewRenoTest, KeepsMoreAtAMarkInAvoidance) {
+  lose(at(2s), at(1s));
+  ASSERT_EQ(reno.window(), 6000U);
+  reno.on_ecn_ce(at(4s), at(3s));
+  EXPECT_EQ(reno.window(), 4800U);
+  EXPECT_EQ(reno.slow_start_threshold(), 4800U);
+}
+
 // RFC 9002 §7.3.3 [rfc9002-7.3.3-1].
 TEST_F(NewRenoTest, GrowsByOneDatagramAWindowInAvoidance) {
   lose(at(2s), at(1s));

@@ -167,7 +167,7 @@ TEST(Recovery, IgnoresTheAckDelayOfInitialPackets) {
   EXPECT_EQ(sender.recovery.rtt().smoothed(), (7 * Duration{20ms} + Duration{100ms}) / 8);
 }
 
-// RFC 9002 §7 [rfc9002-7-3].
+// RFC 9002 §7 [rfc9002-7-3], RFC 9406 §3 [rfc9406-3-1].
 TEST(Recovery, AllowsAWindowAndNoMore) {
   Sender sender = Sender::established(Side::client, {.pacing = false});
   EXPECT_EQ(sender.recovery.congestion_window(), 12'000U);
