@@ -16,8 +16,7 @@ void CommonOptions::declare(cli::Arguments& arguments) {
   transport.declare_cipher(arguments);
   transport.declare_mtu(arguments);
   transport.declare_version(arguments);
-  arguments.choice<std::string>("--cc", {{"newreno", "newreno"}, {"reno", "newreno"}}, controller,
-                                "congestion controller (default: newreno)");
+  transport.declare_congestion(arguments);
   arguments.text("--group", "LIST", group, "key exchange groups, as OpenSSL writes them");
   arguments.size("--window", "SIZE", window, "flow control window (default: the library's)");
   arguments.toggle("--no-gso", transport.no_gso, "neither GSO nor GRO");
@@ -95,7 +94,7 @@ void Result::add_transport(const AsyncEndpoint& endpoint, const AsyncConnection&
   add("mtu", static_cast<double>(options.transport.mtu), 0, "B");
   add("cipher", cli::to_string(connection.info().cipher_suite));
   add("group", connection.info().key_exchange_group);
-  add("cc", options.controller);
+  add("cc", transport::to_string(options.transport.congestion));
   add("gso", endpoint.capabilities().gso ? "yes" : "no");
   add("gro", endpoint.capabilities().gro ? "yes" : "no");
 }

@@ -26,7 +26,6 @@ inline constexpr std::uint64_t kEndless = std::uint64_t{1} << 62;
 struct CommonOptions {
   std::string address = "127.0.0.1";
   std::uint16_t port = 4478;
-  std::string controller = "newreno";
   std::string group;
   std::uint64_t window = 0;  ///< Flow control; 0 keeps the default.
   bool json = false;

@@ -45,6 +45,8 @@ misuse "$bin/qpeer" node --listen nonsense:port
 misuse "$bin/qpeer" node --advertise nonsense:port
 misuse "$bin/qpeer" node --retry sometimes
 misuse "$bin/qpeer" node --mtu 500
+misuse "$bin/qpeer" node --cc vegas
+misuse "$bin/qpeer-hq" serve --cc vegas
 misuse "$bin/qpeer" node --max-size much
 misuse "$bin/qpeer" node --trust me
 misuse "$bin/qpeer" node --trust ca

@@ -45,6 +45,7 @@ void PeerOptions::declare(Arguments& arguments) {
   arguments.seconds("--timeout", "S", timeout, "give up a handshake after this long (default: 10)");
   transport.declare_cipher(arguments);
   transport.declare_mtu(arguments);
+  transport.declare_congestion(arguments);
 }
 
 std::string PeerOptions::why_wrong() const {
@@ -100,6 +101,7 @@ std::expected<p2p::NodeOptions, std::string> PeerOptions::make() const {
   out.tls.cipher_suites = std::move(tls.cipher_suites);
   out.tls.key_log = std::move(tls.key_log);
   out.config.connection.max_datagram_size = transport.mtu;
+  out.config.connection.congestion_algorithm = transport.congestion;
   out.config.connection.handshake_timeout = timeout;
   out.config.endpoint.retry = transport.retry;
   out.config.bootstrap.attempt_timeout = std::max(timeout, out.config.bootstrap.attempt_timeout);

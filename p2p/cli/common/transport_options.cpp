@@ -52,6 +52,20 @@ void TransportOptions::declare_mtu(Arguments& arguments) {
       "UDP payload sent at first; more where it fits (default: " + std::to_string(mtu) + ")");
 }
 
+void TransportOptions::declare_congestion(Arguments& arguments) {
+  std::string names;
+  for (const auto algorithm : transport::kCongestionAlgorithms) {
+    names += (names.empty() ? "" : "|") + std::string(to_string(algorithm));
+  }
+  arguments.custom("--cc", names, "congestion controller (default: cubic)",
+                   [this, names](std::string_view name) -> std::expected<void, std::string> {
+                     const auto algorithm = transport::parse_congestion_algorithm(name);
+                     if (!algorithm) return std::unexpected("is not one of " + names);
+                     congestion = *algorithm;
+                     return {};
+                   });
+}
+
 void TransportOptions::declare_version(Arguments& arguments) {
   arguments.choice<Version>("--version", {{"v1", Version::v1}, {"v2", Version::v2}}, version,
                             "QUIC version to start with (default: v1)");
@@ -70,6 +84,7 @@ transport::ConnectionConfig TransportOptions::connection() const {
   transport::ConnectionConfig config;
   config.version = version;
   config.max_datagram_size = mtu;
+  config.congestion_algorithm = congestion;
   config.pacing = !no_pacing;
   return config;
 }

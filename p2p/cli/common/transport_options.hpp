@@ -16,6 +16,7 @@
 #include "qpeer/transport/connection/config.hpp"
 #include "qpeer/transport/endpoint/endpoint.hpp"
 #include "qpeer/transport/io/udp_socket.hpp"
+#include "qpeer/transport/recovery/congestion.hpp"
 
 namespace qpeer::cli {
 
@@ -24,11 +25,13 @@ struct TransportOptions {
   Version version = Version::v1;
   std::uint16_t mtu = 1200;
   transport::RetryPolicy retry = transport::RetryPolicy::under_load;
+  transport::CongestionAlgorithm congestion = transport::CongestionAlgorithm::cubic;
   bool no_gso = false;
   bool no_pacing = false;
 
   void declare_cipher(Arguments& arguments);
   void declare_mtu(Arguments& arguments);
+  void declare_congestion(Arguments& arguments);
   void declare_version(Arguments& arguments);
   void declare_retry(Arguments& arguments);
 

@@ -323,6 +323,7 @@ int get_command(std::span<char* const> words) {
   arguments.toggle("--upgrade", options.upgrade, "say that v2 would be better than that");
   options.transport.declare_cipher(arguments);
   options.transport.declare_mtu(arguments);
+  options.transport.declare_congestion(arguments);
   arguments.toggle("--quiet", options.quiet, "print nothing but failures");
   if (const auto status = arguments.parse(words)) return *status;
 

@@ -218,6 +218,7 @@ int serve_command(std::span<char* const> words) {
                             options.only_version, "speak no other QUIC version");
   options.transport.declare_cipher(arguments);
   options.transport.declare_mtu(arguments);
+  options.transport.declare_congestion(arguments);
   arguments.toggle("--quiet", options.quiet, "do not tell what is asked for");
   if (const auto status = arguments.parse(words)) return *status;
   return run_server(options);
