@@ -88,6 +88,38 @@ SIMULATE(MtuDiscovery, ABlackHoleIsFoundAndLeft) {
   EXPECT_EQ(client.session().stats().max_datagram_size, 1'472U);
 }
 
+// [rfc8899-4.3-1]: and soon; the search for what still passes goes on at once.
+SIMULATE(MtuDiscovery, ABlackHoleInTheMidstOfATransferIsFoundWithinASecond) {
+  const PeerConfig config = discovering();
+  auto [client, server] =
+      network.pair(Link{.delay = 20ms, .rate = 50_mbit, .queue = 250'000}, config, config);
+  client.sends(200_MiB);
+  run_for(3s);
+  ASSERT_EQ(client.session().stats().max_datagram_size, 1'472U);
+  network.pipe(client, server).link.mtu = 1'300;
+  EXPECT_TRUE(
+      run_until([&] { return client.session().stats().max_datagram_size <= 1'300; }, 1'500ms));
+  EXPECT_TRUE(run_until([&] { return client.session().stats().max_datagram_size > 1'280; }, 5s));
+  const std::uint64_t received = server.received_bytes();
+  run_for(5s);
+  EXPECT_GT(server.received_bytes() - received, 10'000'000U);
+}
+
+// Random loss takes large and small packets alike.
+SIMULATE(MtuDiscovery, ThirtyPercentLossIsNoBlackHole) {
+  const PeerConfig config = discovering();
+  auto [client, server] = network.pair(Link{.delay = 10ms, .rate = 50_mbit}, config, config);
+  client.sends(1_MiB);
+  ASSERT_TRUE(run_until(client.acknowledged(), 10s));
+  ASSERT_EQ(client.session().stats().max_datagram_size, 1'472U);
+  network.pipe(client, server).link.loss = network.pipe(server, client).link.loss = 0.3;
+  client.sends(100_MiB);
+  for (int i = 0; i < 600; ++i) {
+    run_for(100ms);
+    ASSERT_EQ(client.session().stats().max_datagram_size, 1'472U) << i;
+  }
+}
+
 // Loss alone is no black hole.
 SIMULATE(MtuDiscovery, LossDoesNotShrinkDatagrams) {
   const PeerConfig config = discovering();

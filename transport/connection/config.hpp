@@ -235,6 +235,7 @@ struct ConnectionStats {
   std::uint64_t packets_sent = 0;       ///< QUIC packets; a datagram may carry several.
   std::uint64_t packets_received = 0;   ///< Those that could be decrypted.
   std::uint64_t packets_lost = 0;       ///< Of those sent: declared lost. RFC 9002 §6.1.
+  std::uint64_t spurious_losses = 0;    ///< Of those: acknowledged later, so they were only late.
   std::uint64_t packets_dropped = 0;    ///< Received and discarded, whatever the reason.
   std::uint64_t bytes_sent = 0;         ///< All of our datagrams.
   std::uint64_t bytes_received = 0;     ///< All of the peer's datagrams.

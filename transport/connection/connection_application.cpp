@@ -133,6 +133,7 @@ ConnectionStats ConnectionMachine::stats() const {
   ConnectionStats out = stats_;
   out.packets_sent = assembler_.packets_sent();
   out.packets_lost = recovery_.packets_lost();
+  out.spurious_losses = recovery_.spurious_losses();
   out.congestion_window = recovery_.congestion_window();
   out.key_updates = key_phases_.updates();
   out.early_bytes = handshake_.early_bytes();

@@ -2,6 +2,7 @@
 #include "qpeer/transport/connection/connection_machine.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 #include "qpeer/transport/base/assert.hpp"
 #include "qpeer/transport/wire/header.hpp"
@@ -101,11 +102,15 @@ std::optional<Transmit> ConnectionMachine::build_train(Instant now, TransmitBuff
       fail(now, {TransportErrorCode::aead_limit_reached, "the keys are worn out"});
     }
     if (key_phases_.exhausted()) break;
+    give_probes_data(now);
     std::size_t limit = segment_size == 0 ? full_size : segment_size;
     limit = static_cast<std::size_t>(std::min<std::uint64_t>(limit, path.allowance()));
     // RFC 9000 §8.1 [rfc9000-8.1-2]: what cannot carry a padded Initial waits for more credit.
     if (limit < paths_.least_allowance() && segment_size == 0) break;
     if (limit < segment_size || out.storage.size() - total < limit) break;
+    if (segments != 0 && recovery_.probes(PacketNumberSpace::application) != 0) {
+      limit = std::min(limit, paths_.second_probe_size());
+    }
     const std::size_t size = assembler_.add_datagram(now, remote_cids_.current(),
                                                      out.storage.subspan(total, limit), train);
     if (size == 0) break;
@@ -125,6 +130,18 @@ std::optional<Transmit> ConnectionMachine::build_train(Instant now, TransmitBuff
   recovery_.set_application_limited(is_connected() && !sources_.has_application_frames(now));
   return Transmit{
       .path = path.address, .ecn = train.ecn(), .size = total, .segment_size = segment_size};
+}
+
+/// A probe carries what is new, or what was sent longest ago where nothing is. RFC 9002 §6.2.4
+/// [rfc9002-6.2.4-5].
+void ConnectionMachine::give_probes_data(Instant now) {
+  for (const PacketNumberSpace space : kAllPacketNumberSpaces) {
+    if (recovery_.probes(space) == 0) continue;
+    const bool application = space == PacketNumberSpace::application;
+    if (spaces_[space].crypto.has_frames()) continue;
+    if (application && sources_.has_application_frames(now)) continue;
+    std::ignore = recovery_.replace_oldest(now, space, *this);
+  }
 }
 
 /// A datagram that probes a path or its size, should one be due.
@@ -190,6 +207,12 @@ void ConnectionMachine::on_deadline(Instant now) {
   observed_addresses_.on_deadline(now);
   fail_if_broken(now);
   assert_consistent();
+}
+
+void ConnectionMachine::on_network_changed(Instant now) {
+  const InvariantLatch::Scope scope(latch_);
+  called_at_ = now;
+  if (lifetime_.is_open()) recovery_.on_network_changed(now);
 }
 
 /// A client has moved, and its server does not answer: it may have no connection ID of ours left for
@@ -305,7 +328,7 @@ void ConnectionMachine::on_datagram_too_large(Instant now, const Path& path, std
   const InvariantLatch::Scope scope(latch_);
   called_at_ = now;
   if (!lifetime_.is_open() || !paths_.on_datagram_too_large(now, path, size)) return;
-  recovery_.on_refused(now, *this);
+  recovery_.on_refused(now);
 }
 
 void ConnectionMachine::abandon(Instant now, const CloseReason& reason) {
@@ -323,7 +346,7 @@ void ConnectionMachine::on_local_address_gone(Instant now, const Path& path) {
       abandon(now, application_close(0, "the local address is gone"));
     return;
   }
-  if (paths_.on_local_address_gone(now, path)) recovery_.on_refused(now, *this);
+  if (paths_.on_local_address_gone(now, path)) recovery_.on_refused(now);
 }
 
 void ConnectionMachine::release_ids() {

@@ -155,6 +155,8 @@ class ConnectionMachine final : public Connection,
   void abandon(Instant now, const CloseReason& reason);
   /// The operating system does not send from `path.local` any more. A client goes on from another address,
   /// if it may; before the handshake is confirmed, when it may not, it ends. RFC 9000 §9.
+  /// The network below is another, or is back. RFC 9002 §6.2.1.
+  void on_network_changed(Instant now);
   void on_local_address_gone(Instant now, const Path& path);
   /// The endpoint matched a stateless reset of this peer. RFC 9000 §10.3.1.
   void on_stateless_reset(Instant now);
@@ -219,6 +221,7 @@ class ConnectionMachine final : public Connection,
   std::optional<Transmit> transmit_probe(Instant now, TransmitBuffer& out);
   /// The train that goes out now, without a look at the invariants.
   std::optional<Transmit> build_train(Instant now, TransmitBuffer& out);
+  void give_probes_data(Instant now);
   void fail(Instant now, const TransportError& error);
   /// Whether an invariant did not hold since the last look: the connection ends with INTERNAL_ERROR.
   bool fail_if_broken(Instant now);

@@ -52,11 +52,12 @@ void MtuDiscovery::on_probe_refused(Instant now) {
 }
 
 bool MtuDiscovery::on_black_hole(Instant now) {
-  ceiling_ = candidate_ = limit_;
-  lost_ = 0;
-  search_at_ = now + std::min(raise_interval_, kBlackHoleRest);
   if (size_ == kBase) return false;
+  // What failed is the least that is known to be too large, until the next search.
+  ceiling_ = static_cast<std::uint16_t>(size_ - 1);
   size_ = kBase;
+  search_at_ = now;
+  finish_step(now);
   return true;
 }
 

@@ -4,7 +4,7 @@
 //
 //   searching --probe acknowledged: size grows; lost kMaxProbes times: limit shrinks--> searching
 //       ^  \__ size and limit have met __> complete --raise timer--> searching
-//       |________ black hole: size is the base again, for a rest ________________|
+//       |________ black hole: size is the base again, and limit what failed _____|
 //
 // A probe is PING and PADDING, so its loss costs nothing. ICMP messages are not listened to.
 #pragma once
@@ -23,9 +23,6 @@ class MtuDiscovery {
   static constexpr std::uint16_t kBase = 1200;
   /// A size is given up after so many lost probes of it. RFC 8899 §5.1.2.
   static constexpr unsigned kMaxProbes = 3;
-  /// After a black hole, which may have been an outage, larger sizes are tried again this much later
-  /// at most.
-  static constexpr Duration kBlackHoleRest = 60s;
   /// A gain of less is not worth a probe. RFC 8899 §5.3.2 [rfc8899-5.3.2-1].
   static constexpr std::uint16_t kLeastStep = 20;
 
@@ -52,7 +49,8 @@ class MtuDiscovery {
   /// The fate of the probe on its way will not be told: it left over another path, of which this is
   /// a copy.
   void forget_probe() { in_flight_ = false; }
-  /// Nothing above the base arrives any more. Whether size() has changed. RFC 8899 §4.3.
+  /// Datagrams of size() do not arrive any more: it is the base from now on, and the search begins
+  /// between the two. Whether size() has changed. RFC 8899 §4.3.
   bool on_black_hole(Instant now);
 
   /// Whether all sizes are within the limit. For assertions.

@@ -1,18 +1,12 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What paths have to send, and how large their datagrams are. RFC 9000 §8.2, §9.1, §14; RFC 8899.
 #include <algorithm>
+#include <tuple>
 
 #include "qpeer/transport/connection/paths.hpp"
 #include "qpeer/transport/wire/packet_decoder.hpp"
 
 namespace qpeer::transport {
-namespace {
-
-/// So many losses of large datagrams in a row, of which none arrived, are a black hole.
-constexpr std::uint64_t kBlackHoleLosses = 3;
-
-}  // namespace
-
 // --- sending -------------------------------------------------------------------------------------
 
 std::size_t Paths::datagram_size() const {
@@ -20,6 +14,10 @@ std::size_t Paths::datagram_size() const {
   constexpr unsigned kPtosBeforeBase = 2;
   const std::uint16_t size = active().mtu.size();
   return recovery_.pto_count() < kPtosBeforeBase ? size : std::min(size, MtuDiscovery::kBase);
+}
+
+std::size_t Paths::second_probe_size() const {
+  return std::min<std::size_t>(datagram_size(), MtuDiscovery::kBase);
 }
 
 bool Paths::write_frames(Instant now, Random& random, PacketWriter& out, bool expandable) {
@@ -101,10 +99,10 @@ bool Paths::on_datagram_too_large(Instant now, const Path& address, std::size_t 
 
 /// RFC 8899 §4.3 [rfc8899-4.3-1]; RFC 9000 §14.2 [rfc9000-14.2-3].
 void Paths::detect_black_hole(Instant now) {
-  if (recovery_.large_lost() < kBlackHoleLosses) return;
-  recovery_.forget_large_lost();
+  if (!recovery_.black_hole_found()) return;
   MtuDiscovery& mtu = active().mtu;
-  if (mtu.on_black_hole(now)) recovery_.set_max_datagram_size(mtu.size());
+  std::ignore = mtu.on_black_hole(now);
+  recovery_.set_max_datagram_size(mtu.size());
 }
 
 }  // namespace qpeer::transport

@@ -110,6 +110,9 @@ class Paths {
   [[nodiscard]] std::uint64_t least_allowance() const;
   /// How large the next datagrams may be.
   [[nodiscard]] std::size_t datagram_size() const;
+  /// Of the second probe of a timeout: one that every path carries, so that the two show whether the
+  /// size matters. RFC 8899 §4.3.
+  [[nodiscard]] std::size_t second_probe_size() const;
   /// Whether the path in use has a challenge or an answer to send.
   [[nodiscard]] bool has_frames(Instant now) const {
     return active().responder.has_frames() || active().validator.is_due(now);

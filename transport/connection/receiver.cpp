@@ -196,6 +196,7 @@ bool ConnectionMachine::decrypt(Instant now, const OpenPacket& packet, crypto::P
 void ConnectionMachine::on_packet_authenticated(Instant now, const wire::ProtectedHeader& header) {
   const Duration pto = recovery_.pto();
   lifetime_.restart_idle_timer(now, pto);
+  recovery_.on_packet_received(now);
   handshake_.on_packet_authenticated(now, header, pto);
   if (side() == Side::server && header.type == PacketType::handshake) {
     // RFC 9000 §8.1: only who read our Initial can send this. RFC 9001 §4.9.1 [rfc9001-4.9.1-1].

@@ -251,6 +251,9 @@ class Endpoint {
   /// This machine lost the IP address `local`, whose port does not matter. The same, for connections that
   /// have nothing to send and would not learn so from a refusal.
   void on_local_address_gone(Instant now, const SocketAddress& local);
+  /// The network below is another, or is back: an interface came up, a route or an address is new. All
+  /// connections with something on its way probe at once, however long they backed off. RFC 9002 §6.2.1.
+  void on_network_changed(Instant now);
   /// An ICMP message says that no socket listens at `remote`, and quotes the beginning of a datagram of ours.
   /// It ends the attempt that the datagram is of, if it names that attempt's connection ID, which is
   /// random, and nothing has come from the server. Connections take no notice.

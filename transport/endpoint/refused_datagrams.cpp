@@ -100,6 +100,14 @@ void Endpoint::on_local_address_gone(Instant now, const SocketAddress& local) {
   impl_->leave_local_address(now, local);
 }
 
+void Endpoint::on_network_changed(Instant now) {
+  for (const auto& entry : impl_->entries) {
+    if (!entry) continue;
+    entry->connection->on_network_changed(now);
+    impl_->touch(*entry);
+  }
+}
+
 // Anybody can forge an ICMP message, but only a host on the path can quote our random connection ID.
 void Endpoint::on_port_closed(Instant now, const SocketAddress& remote, Bytes quoted) {
   if (impl_->attempts == 0) return;

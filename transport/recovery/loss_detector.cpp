@@ -3,8 +3,6 @@
 
 #include <algorithm>
 
-#include "qpeer/transport/recovery/path_state.hpp"
-
 namespace qpeer::transport {
 namespace {
 
@@ -40,26 +38,23 @@ class PersistentCongestion {
 
 }  // namespace
 
-Duration loss_delay(const RttEstimator& rtt) {
-  // RFC 9002 §6.1.2 [rfc9002-6.1.2-4], [rfc9002-6.1.2-2].
-  return std::max(std::max(rtt.latest(), rtt.smoothed()) * 9 / 8, kGranularity);
-}
-
 Duration persistent_congestion_duration(const RttEstimator& rtt, Duration max_ack_delay) {
   return rtt.pto(max_ack_delay) * kPersistentCongestionThreshold;
 }
 
-LossFindings detect_lost(SentPackets& packets, const LossQuery& query, const RttEstimator& rtt,
-                         FateHandler& fates) {
+LossFindings detect_lost(SentPackets& packets, LostPackets& lost, PathState& path,
+                         const LossQuery& query, FateHandler& fates) {
   LossFindings found;
-  PersistentCongestion persistent{query, rtt};
-  const Duration delay = loss_delay(rtt);
+  PersistentCongestion persistent{query, path.rtt};
+  path.reordering.expire(query.now, path.rtt);
+  const Duration delay = path.reordering.time_threshold(path.rtt);
+  const PacketNumber packet_threshold = path.reordering.packet_threshold();
   for (auto at = packets.begin_index(); at != packets.end_index(); ++at) {
     const SentPacket& packet = packets[at];
     if (packet.number > query.largest_acknowledged) break;
     if (packet.state == SentPacket::State::acked) persistent.on_acknowledged();
     if (!packet.outstanding()) continue;
-    const bool overtaken = query.largest_acknowledged - packet.number >= kPacketThreshold;
+    const bool overtaken = query.largest_acknowledged - packet.number >= packet_threshold;
     // RFC 9002 §6.1.2 [rfc9002-6.1.2-1].
     if (!overtaken && packet.sent_at + delay > query.now) {
       if (!packet.in_flight) continue;
@@ -68,28 +63,31 @@ LossFindings detect_lost(SentPackets& packets, const LossQuery& query, const Rtt
       break;
     }
     packets.resolve(at, SentPacket::State::lost);
-    const bool on_path = packet.path == packets.path();
     // RFC 9000 §9.4 [rfc9000-9.4-1], §14.4 [rfc9000-14.4-1]; RFC 8899 §3 [rfc8899-3-16]: another
     // path's losses, and a probe's that was too large, are no congestion here.
-    if (on_path && !packet.mtu_probe) persistent.on_lost(packet);
+    const bool counts = packet.path == packets.path() && !packet.mtu_probe;
+    if (counts) persistent.on_lost(packet);
     if (packet.in_flight && !packet.mtu_probe) ++found.packets;
-    if (packet.in_flight && !packet.mtu_probe && on_path) {
+    std::uint32_t event = 0;
+    if (packet.in_flight && counts) {
       found.bytes += packet.size;
       found.largest_sent_at = std::max(found.largest_sent_at, packet.sent_at);
       if (packet.ecn != Ecn::not_ect) ++found.marked;
-      if (query.sampled_path != nullptr) {
-        PathState& path = *query.sampled_path;
+      if (path.rate) {
         path.controller->on_packet_lost(
             path.rate->on_packet_lost(query.now, packet.size, packets.snapshot(at)));
       }
-      if (packet.size > query.large_above && packet.number > query.newest_large_acknowledged) {
-        ++found.large;
-      }
+      event = path.loss_event.on_lost(query.now, packet.sent_at, packet.size);
+      path.black_hole.on_lost(packet.number, packet.size);
     }
+    if (packet.in_flight) lost.add(packets, packet, event);
+    // The frames of one that a probe replaced were reported then.
+    if (packet.replaced) continue;
     packets.for_each_frame(packet, [&](const SentFrame& frame) {
       fates.on_frame_fate(query.now, query.space, frame, Fate::lost);
     });
   }
+  path.black_hole.end_pass();
   found.persistent_congestion = persistent.established();
   packets.forget_resolved();
   return found;

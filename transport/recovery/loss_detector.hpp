@@ -7,49 +7,41 @@
 
 #include "qpeer/transport/base/ids.hpp"
 #include "qpeer/transport/base/time.hpp"
+#include "qpeer/transport/recovery/lost_packets.hpp"
+#include "qpeer/transport/recovery/path_state.hpp"
 #include "qpeer/transport/recovery/rtt.hpp"
 #include "qpeer/transport/recovery/sent_frame.hpp"
 #include "qpeer/transport/recovery/sent_packets.hpp"
 
 namespace qpeer::transport {
 
-/// RFC 9002 §6.1.1 [rfc9002-6.1.1-1], [rfc9002-6.1.1-2].
-inline constexpr PacketNumber kPacketThreshold = 3;
 /// RFC 9002 §7.6.1 [rfc9002-7.6.1-1].
 inline constexpr int kPersistentCongestionThreshold = 3;
 
-/// How long after it was sent a packet older than an acknowledged one is lost: 9/8 of the RTT.
-Duration loss_delay(const RttEstimator& rtt);
 /// How long all must be lost for the congestion to be persistent.
 Duration persistent_congestion_duration(const RttEstimator& rtt, Duration max_ack_delay);
-
-struct PathState;
 
 struct LossQuery {
   Instant now;
   PacketNumberSpace space = PacketNumberSpace::initial;
   PacketNumber largest_acknowledged = 0;
-  PacketNumber newest_large_acknowledged = 0;
-  std::uint16_t large_above = 0;  ///< Bytes.
   Duration max_ack_delay{};
   /// When the newest packet acknowledged in any other space was sent.
   Instant acknowledged_elsewhere = Instant::min();
-  /// The path in use, where rates of delivery are sampled: learns of each packet it lost.
-  PathState* sampled_path = nullptr;
 };
 
 struct LossFindings {
   std::uint64_t packets = 0;  ///< Of those in flight, over any path; PMTU probes apart.
   std::uint64_t bytes = 0;    ///< Likewise, but over the path in use.
-  std::uint64_t large = 0;    ///< Likewise, above a size and newer than any such that arrived.
   Instant largest_sent_at = Instant::min();
   std::uint64_t marked = 0;  ///< How many of the path in use carried an ECN mark.
   bool persistent_congestion = false;
   Instant loss_time = kNever;  ///< When the next packet of the space would be lost.
 };
 
-/// Resolves what is lost and reports its frames.
-LossFindings detect_lost(SentPackets& packets, const LossQuery& query, const RttEstimator& rtt,
-                         FateHandler& fates);
+/// Resolves what is lost and reports its frames; notes it in `lost`, where a late acknowledgement
+/// finds it, and in what `path`, the one in use, knows of its losses.
+LossFindings detect_lost(SentPackets& packets, LostPackets& lost, PathState& path,
+                         const LossQuery& query, FateHandler& fates);
 
 }  // namespace qpeer::transport

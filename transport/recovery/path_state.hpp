@@ -9,10 +9,13 @@
 #include <utility>
 
 #include "qpeer/transport/base/ids.hpp"
+#include "qpeer/transport/recovery/black_hole.hpp"
 #include "qpeer/transport/recovery/congestion.hpp"
 #include "qpeer/transport/recovery/delivery_rate.hpp"
 #include "qpeer/transport/recovery/ecn_validator.hpp"
+#include "qpeer/transport/recovery/loss_event.hpp"
 #include "qpeer/transport/recovery/pacer.hpp"
+#include "qpeer/transport/recovery/reordering.hpp"
 #include "qpeer/transport/recovery/rtt.hpp"
 
 namespace qpeer::transport {
@@ -33,12 +36,14 @@ struct PathState {
         rate(controller->wants_rate_samples() ? std::make_unique<DeliveryRate>() : nullptr),
         rtt(config.initial_rtt),
         ecn(config.ecn),
-        max_datagram_size(config.max_datagram_size) {}
+        max_datagram_size(config.max_datagram_size) {
+    black_hole.set_full_size(max_datagram_size);
+  }
 
   /// For assertions.
   [[nodiscard]] bool consistent() const {
     return controller != nullptr && tag != kNoTag && max_datagram_size != 0 && rtt.consistent() &&
-           ecn.consistent() && (rate == nullptr || rate->consistent());
+           ecn.consistent() && reordering.consistent() && (rate == nullptr || rate->consistent());
   }
 
   std::unique_ptr<CongestionController> controller;
@@ -46,15 +51,14 @@ struct PathState {
   RttEstimator rtt;
   Pacer pacer;
   EcnValidator ecn;
+  Reordering reordering;
+  LossEvent loss_event;
+  BlackHoleDetector black_hole;
   std::uint16_t max_datagram_size;
   std::uint16_t tag = kNoTag;  ///< Tells its packets from those of other paths.
   bool application_limited = false;
   /// One packet may leave beyond the window that a loss just reduced. RFC 9002 §7.3.2.
   bool recovery_packet = false;
-  /// Packets larger than every path carries: the newest that arrived, and how many that were sent
-  /// after it are lost. RFC 8899 §4.3.
-  PacketNumber newest_large_acknowledged = 0;
-  std::uint64_t large_lost = 0;
 };
 
 }  // namespace qpeer::transport

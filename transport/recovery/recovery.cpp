@@ -8,13 +8,6 @@
 #include "qpeer/transport/base/assert.hpp"
 
 namespace qpeer::transport {
-namespace {
-
-constexpr std::array kSpaces{PacketNumberSpace::initial, PacketNumberSpace::handshake,
-                             PacketNumberSpace::application};
-
-}  // namespace
-
 Recovery::Recovery(Side side, const RecoveryConfig& config,
                    std::unique_ptr<CongestionController> controller)
     : side_(side),
@@ -169,51 +162,72 @@ void Recovery::on_deadline(Instant now, FateHandler& fates) {
       std::min_element(spaces_.begin(), spaces_.end(),
                        [](const Space& a, const Space& b) { return a.loss_time < b.loss_time; });
   if (earliest->loss_time != kNever) {
-    detect_losses(now, kSpaces[static_cast<std::size_t>(earliest - spaces_.begin())], fates);
+    detect_losses(now, kAllPacketNumberSpaces[static_cast<std::size_t>(earliest - spaces_.begin())],
+                  fates);
   } else {
-    on_pto(now, fates);
+    on_pto(now);
   }
   set_timer(now);
   QPEER_ASSERT(consistent());
 }
 
-void Recovery::on_pto(Instant now, FateHandler& fates) {
+void Recovery::on_pto(Instant now) {
   const Pto::Timer timer = pto_.next(pto_conditions(now), path_->rtt);
   pto_.on_expired();
-  if (timer.anti_deadlock) {
-    at(timer.space).probes = std::max(at(timer.space).probes, 1U);
-    return;
-  }
+  if (timer.anti_deadlock) return arm_probes(timer.space, 1);
   // RFC 9002 §6.2.4 [rfc9002-6.2.4-1], [rfc9002-6.2.4-2].
   const bool single = timer.space != PacketNumberSpace::application &&
                       at(timer.space).sent.ack_eliciting_outstanding() < 2;
-  arm_probes(now, timer.space, single ? 1 : 2, fates);
+  arm_probes(timer.space, single ? 1 : 2);
   // RFC 9002 §6.2.4 [rfc9002-6.2.4-4]: the peer may have the keys of one space only.
-  for (const PacketNumberSpace other : kSpaces) {
+  for (const PacketNumberSpace other : kAllPacketNumberSpaces) {
     if (other != timer.space && at(other).sent.ack_eliciting_outstanding() != 0) {
-      arm_probes(now, other, 1, fates);
+      arm_probes(other, 1);
     }
   }
 }
 
-void Recovery::on_refused(Instant now, FateHandler& fates) {
-  for (const PacketNumberSpace space : kSpaces) {
-    if (at(space).sent.ack_eliciting_outstanding() != 0) arm_probes(now, space, 2, fates);
+void Recovery::on_refused(Instant /*now*/) {
+  for (const PacketNumberSpace space : kAllPacketNumberSpaces) {
+    if (at(space).sent.ack_eliciting_outstanding() != 0) arm_probes(space, 2);
   }
 }
 
-void Recovery::arm_probes(Instant now, PacketNumberSpace id, unsigned count, FateHandler& fates) {
-  Space& space = at(id);
-  space.probes = std::max(space.probes, count);
-  // RFC 9002 §6.2 [rfc9002-6.2-1]: the packets stay outstanding. Only their frames are asked for
+void Recovery::on_packet_received(Instant now) {
+  const Instant before = std::exchange(received_at_, now);
+  if (pto_.count() == 0 || !peer_validated_address_) return;
+  // RFC 9002 §6.2.1 [rfc9002-6.2.1-5]: the peer is there again. Who sends without end and acknowledges
+  // nothing does not keep us from backing off.
+  if (before != Instant::min() && now - before < pto()) return;
+  pto_.reset();
+  set_timer(now);
+}
+
+void Recovery::on_network_changed(Instant now) {
+  pto_.reset();
+  on_refused(now);
+  set_timer(now);
+}
+
+void Recovery::arm_probes(PacketNumberSpace id, unsigned count) {
+  at(id).probes = std::max(at(id).probes, count);
+}
+
+bool Recovery::replace_oldest(Instant now, PacketNumberSpace id, FateHandler& fates) {
+  SentPackets& sent = at(id).sent;
+  // RFC 9002 §6.2 [rfc9002-6.2-1]: the packet stays outstanding. Only its frames are asked for
   // again, so that a probe carries what the peer waits for longest.
-  for (auto i = space.sent.begin_index(); i != space.sent.end_index() && count != 0; ++i) {
-    const SentPacket& packet = space.sent[i];
-    if (!packet.outstanding() || !packet.ack_eliciting || packet.mtu_probe) continue;
-    --count;
-    space.sent.for_each_frame(
+  for (auto i = sent.begin_index(); i != sent.end_index(); ++i) {
+    const SentPacket& packet = sent[i];
+    if (!packet.outstanding() || !packet.ack_eliciting || packet.mtu_probe || packet.replaced) {
+      continue;
+    }
+    sent.replace(i);
+    sent.for_each_frame(
         packet, [&](const SentFrame& frame) { fates.on_frame_fate(now, id, frame, Fate::lost); });
+    return true;
   }
+  return false;
 }
 
 unsigned Recovery::probes(PacketNumberSpace space) const { return at(space).probes; }
@@ -249,6 +263,7 @@ void Recovery::drop_outstanding(Instant now, PacketNumberSpace id, Fate fate, Fa
         space.sent[i], [&](const SentFrame& frame) { fates.on_frame_fate(now, id, frame, fate); });
   }
   space.sent.clear();
+  space.lost.clear();
   space.loss_time = kNever;
   space.probes = 0;
   pto_.reset();
@@ -268,6 +283,7 @@ void Recovery::reset_space(Instant now, PacketNumberSpace space, FateHandler& fa
 
 void Recovery::set_max_datagram_size(std::uint16_t size) {
   path_->max_datagram_size = size;
+  path_->black_hole.set_full_size(size);
   path_->controller->on_mtu_changed(size);
 }
 
@@ -330,7 +346,8 @@ bool Recovery::consistent() const {
   return path_ != nullptr && path_->consistent() &&
          std::all_of(spaces_.begin(), spaces_.end(), [this](const Space& space) {
            const bool timed = space.loss_time != kNever;
-           return space.sent.consistent() && space.sent.path() == path_->tag &&
+           return space.sent.consistent() && space.lost.consistent() &&
+                  space.sent.path() == path_->tag &&
                   (path_->rate == nullptr || space.sent.keeps_snapshots()) &&
                   space.probes <= kMaxProbes && (!timed || space.largest_acknowledged) &&
                   (!timed || !space.sent.empty());

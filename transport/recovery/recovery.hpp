@@ -16,6 +16,7 @@
 #include "qpeer/transport/base/time.hpp"
 #include "qpeer/transport/recovery/congestion.hpp"
 #include "qpeer/transport/recovery/loss_detector.hpp"
+#include "qpeer/transport/recovery/lost_packets.hpp"
 #include "qpeer/transport/recovery/pacer.hpp"
 #include "qpeer/transport/recovery/path_state.hpp"
 #include "qpeer/transport/recovery/pto.hpp"
@@ -25,6 +26,9 @@
 #include "qpeer/transport/wire/ack_frame.hpp"
 
 namespace qpeer::transport {
+
+inline constexpr std::array kAllPacketNumberSpaces{
+    PacketNumberSpace::initial, PacketNumberSpace::handshake, PacketNumberSpace::application};
 
 /// What is kept of a packet when it leaves.
 struct SentPacketInfo {
@@ -80,15 +84,22 @@ class Recovery {
 
   /// The loss detection timer: time-threshold loss or PTO. RFC 9002 §6.2, §A.8.
   [[nodiscard]] Instant deadline() const;
-  /// To be called when deadline() has come. Reports losses, or arms probes: then the frames of the
-  /// oldest unacknowledged packets of the probed space are reported `lost` so that probes carry
-  /// data, while their packets stay outstanding.
+  /// To be called when deadline() has come. Reports losses, or arms probes.
   void on_deadline(Instant now, FateHandler& fates);
   /// The operating system refused datagrams, whose packets were reported as sent: arms probes as
   /// on_deadline() does, at once and without back-off.
-  void on_refused(Instant now, FateHandler& fates);
+  void on_refused(Instant now);
   /// How many ack-eliciting probe packets must still be sent in this space, ignoring the window.
   [[nodiscard]] unsigned probes(PacketNumberSpace space) const;
+  /// For a probe when there is nothing new that it could carry: reports the frames of the oldest
+  /// unacknowledged packet of the space `lost`, so that they are sent again, while the packet stays
+  /// outstanding. Each packet is replaced once. False when there is none. RFC 9002 §6.2.4.
+  bool replace_oldest(Instant now, PacketNumberSpace space, FateHandler& fates);
+  /// An authentic packet of the peer arrived. The first after a silence starts the back-off anew.
+  void on_packet_received(Instant now);
+  /// The network below is another, or is back: the back-off starts anew, and what is outstanding is
+  /// probed at once.
+  void on_network_changed(Instant now);
 
   // --- progress of the handshake ---------------------------------------------------------------
 
@@ -122,11 +133,8 @@ class Recovery {
   std::unique_ptr<PathState> change_path(Instant now, std::unique_ptr<PathState> path);
   /// Expirations of the PTO in a row.
   [[nodiscard]] unsigned pto_count() const { return pto_.count(); }
-  /// Packets above kLargeAbove that are lost since the newest one that arrived was sent.
-  [[nodiscard]] std::uint64_t large_lost() const { return path_->large_lost; }
-  void forget_large_lost() { path_->large_lost = 0; }
-  /// Every path carries what is not larger. RFC 9000 §14.
-  static constexpr std::uint16_t kLargeAbove = 1200;
+  /// Full-size packets of the path in use fail while smaller ones arrive. RFC 8899 §4.3.
+  [[nodiscard]] bool black_hole_found() const { return path_->black_hole.found(); }
   /// The most probes that wait in a space. RFC 9002 §6.2.4.
   static constexpr unsigned kMaxProbes = 2;
 
@@ -138,6 +146,8 @@ class Recovery {
   [[nodiscard]] std::uint64_t bytes_in_flight() const;
   [[nodiscard]] std::uint64_t congestion_window() const;
   [[nodiscard]] std::uint64_t packets_lost() const;
+  /// How many of these were acknowledged later, as far as is known.
+  [[nodiscard]] std::uint64_t spurious_losses() const { return spurious_losses_; }
   [[nodiscard]] bool ack_eliciting_in_flight() const;  ///< In any space.
   [[nodiscard]] std::optional<PacketNumber> largest_acknowledged(PacketNumberSpace space) const;
   /// Of all spaces: those without fate, and some settled ones among them.
@@ -150,6 +160,7 @@ class Recovery {
  private:
   struct Space {
     SentPackets sent;
+    LostPackets lost;
     std::optional<PacketNumber> largest_acknowledged;
     Instant last_ack_eliciting_sent_at;
     Instant newest_acknowledged_sent_at = Instant::min();
@@ -171,10 +182,14 @@ class Recovery {
                    PacketNumber largest, Acknowledged& newly, FateHandler& fates);
   /// Of a packet that was just added, on a path whose controller wants rate samples.
   void sample_sent(Instant now, PacketNumberSpace space, std::uint16_t size);
+  void acknowledge_late(Instant now, PacketNumberSpace space, const wire::AckFrame& ack,
+                        PacketNumber largest_before, FateHandler& fates);
+  void on_spurious_loss(Instant now, const LostPackets::Record& packet,
+                        PacketNumber largest_before);
   void update_rtt(Instant now, PacketNumberSpace space, Instant sent_at, Duration ack_delay);
   void detect_losses(Instant now, PacketNumberSpace space, FateHandler& fates);
-  void arm_probes(Instant now, PacketNumberSpace space, unsigned count, FateHandler& fates);
-  void on_pto(Instant now, FateHandler& fates);
+  void arm_probes(PacketNumberSpace space, unsigned count);
+  void on_pto(Instant now);
   void drop_outstanding(Instant now, PacketNumberSpace space, Fate fate, FateHandler& fates);
   /// Something changed at this time; deadline() works it out when it is asked, once for a train.
   void set_timer(Instant now);
@@ -194,7 +209,9 @@ class Recovery {
   Instant timer_set_at_;
   mutable bool timer_changed_ = false;
   mutable Instant deadline_ = kNever;
+  Instant received_at_ = Instant::min();  ///< The newest packet of the peer.
   std::uint64_t packets_lost_ = 0;
+  std::uint64_t spurious_losses_ = 0;
 };
 
 }  // namespace qpeer::transport

@@ -12,6 +12,7 @@ struct Recovery::Acknowledged {
   bool any = false;
   bool ack_eliciting = false;
   PacketNumber largest = 0;
+  PacketNumber largest_before = 0;  ///< Of all ACKs before this one.
   Instant largest_sent_at = Instant::min();
   bool largest_on_path = false;
   std::uint64_t bytes = 0;   ///< Of those in flight on the path in use.
@@ -39,9 +40,12 @@ void Recovery::acknowledge(Instant now, PacketNumberSpace id, PacketNumber small
         rate->on_packet_acked(now, packet.sent_at, packet.size, sent.snapshot(i));
     }
     if (on_path && packet.ecn == Ecn::ect0) ++newly.marked;
-    if (on_path && packet.size > kLargeAbove && packet.number >= path_->newest_large_acknowledged) {
-      path_->newest_large_acknowledged = packet.number;
-      path_->large_lost = 0;
+    if (on_path && packet.ack_eliciting) {
+      path_->black_hole.on_acknowledged(packet.number, packet.size);
+    }
+    if (packet.number < newly.largest_before && on_path) {
+      path_->reordering.on_reordered(now, packet.sent_at, newly.largest_before - packet.number,
+                                     path_->rtt);
     }
     if (packet.sent_at >= newly.largest_sent_at) {
       newly.largest_sent_at = packet.sent_at;
@@ -51,6 +55,36 @@ void Recovery::acknowledge(Instant now, PacketNumberSpace id, PacketNumber small
     sent.for_each_frame(
         packet, [&](const SentFrame& frame) { fates.on_frame_fate(now, id, frame, Fate::acked); });
   }
+}
+
+/// Losses that were none: their frames need not go out again, and the path reorders.
+void Recovery::acknowledge_late(Instant now, PacketNumberSpace id, const wire::AckFrame& ack,
+                                PacketNumber largest_before, FateHandler& fates) {
+  LostPackets& lost = at(id).lost;
+  // What comes later than this will hardly come, and would teach us nothing that we could use.
+  constexpr int kMemoryPtos = 3;
+  lost.forget_older(now - kMemoryPtos * pto());
+  ack.for_each_range([&](PacketNumber smallest, PacketNumber largest) {
+    lost.acknowledge(
+        smallest, largest,
+        [&](const LostPackets::Record& packet) { on_spurious_loss(now, packet, largest_before); },
+        [&](const SentFrame& frame) { fates.on_frame_fate(now, id, frame, Fate::acked); });
+    return !lost.empty();
+  });
+}
+
+void Recovery::on_spurious_loss(Instant now, const LostPackets::Record& packet,
+                                PacketNumber largest_before) {
+  ++spurious_losses_;
+  if (packet.path != path_->tag) return;
+  path_->black_hole.on_acknowledged(packet.number, packet.size);
+  if (packet.number < largest_before) {
+    path_->reordering.on_reordered(now, packet.sent_at, largest_before - packet.number, path_->rtt);
+  }
+  LossEvent& event = path_->loss_event;
+  if (!event.on_spurious(packet.event)) return;
+  path_->controller->on_spurious_loss(
+      {.now = now, .bytes = event.bytes(), .largest_lost_sent_at = event.largest_sent_at()});
 }
 
 void Recovery::update_rtt(Instant now, PacketNumberSpace id, Instant sent_at, Duration ack_delay) {
@@ -76,10 +110,12 @@ std::expected<AckOutcome, TransportError> Recovery::on_ack(Instant now, PacketNu
   }
   const bool rises =
       !space.largest_acknowledged || ack.largest_acknowledged > *space.largest_acknowledged;
+  const PacketNumber largest_before = space.largest_acknowledged.value_or(0);
   if (rises) space.largest_acknowledged = ack.largest_acknowledged;
+  if (!space.lost.empty()) acknowledge_late(now, id, ack, largest_before, fates);
 
   const std::uint64_t flight = bytes_in_flight();
-  Acknowledged newly;
+  Acknowledged newly{.largest_before = largest_before};
   ack.for_each_range([&](PacketNumber smallest, PacketNumber largest) {
     acknowledge(now, id, smallest, largest, newly, fates);
     // Ranges descend, so the rest is older than all that is tracked.
@@ -98,6 +134,7 @@ std::expected<AckOutcome, TransportError> Recovery::on_ack(Instant now, PacketNu
   const std::uint64_t ce = rises ? path_->ecn.on_ack(id, newly.marked, ack.ecn) : 0;
   if (ce != 0 && newly.marked != 0) {
     if (path_->rate) path_->rate->on_marked(std::min(ce * path_->max_datagram_size, newly.bytes));
+    path_->loss_event.on_ecn_ce();
     path_->controller->on_ecn_ce(now, newly.largest_sent_at);
   }
   space.sent.forget_resolved();
@@ -132,18 +169,14 @@ void Recovery::detect_losses(Instant now, PacketNumberSpace id, FateHandler& fat
   LossQuery query{.now = now,
                   .space = id,
                   .largest_acknowledged = *space.largest_acknowledged,
-                  .newest_large_acknowledged = path_->newest_large_acknowledged,
-                  .large_above = kLargeAbove,
-                  .max_ack_delay = max_ack_delay_,
-                  .sampled_path = path_->rate ? path_.get() : nullptr};
+                  .max_ack_delay = max_ack_delay_};
   for (const Space& other : spaces_) {
     if (&other == &space) continue;
     query.acknowledged_elsewhere =
         std::max(query.acknowledged_elsewhere, other.newest_acknowledged_sent_at);
   }
-  const LossFindings found = detect_lost(space.sent, query, path_->rtt, fates);
+  const LossFindings found = detect_lost(space.sent, space.lost, *path_, query, fates);
   space.loss_time = found.loss_time;
-  path_->large_lost += found.large;
   if (found.packets == 0) return;
   packets_lost_ += found.packets;
   if (found.bytes == 0) return;  // All of them were of other paths.

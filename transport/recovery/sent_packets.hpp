@@ -40,6 +40,7 @@ struct SentPacket {
   bool ack_eliciting : 1 = false;
   bool in_flight : 1 = false;
   bool mtu_probe : 1 = false;
+  bool replaced : 1 = false;  ///< A probe carries its frames again; they were reported lost.
   Ecn ecn = Ecn::not_ect;
 
   [[nodiscard]] bool outstanding() const { return state == State::outstanding; }
@@ -96,6 +97,8 @@ class SentPackets {
 
   /// Settles an outstanding packet: it leaves the flight.
   void resolve(Index at, SentPacket::State state);
+  /// The frames of an outstanding packet are reported lost for a probe, and not again.
+  void replace(Index at) { packets_[at].replaced = true; }
   /// Drops what is resolved from the front.
   void forget_resolved();
   void clear();

@@ -62,6 +62,9 @@ TEST(Pto, AsksForTwoProbesWithTheOldestFramesAndLosesNothing) {
   sender.expire();
   EXPECT_EQ(sender.recovery.probes(kApplication), 2U);
   EXPECT_EQ(sender.recovery.probes(kInitial), 0U);
+  EXPECT_TRUE(sender.fates.entries.empty()) << "[rfc9002-6.2.4-5] new data goes first";
+  EXPECT_TRUE(sender.recovery.replace_oldest(sender.now, kApplication, sender.fates));
+  EXPECT_TRUE(sender.recovery.replace_oldest(sender.now, kApplication, sender.fates));
   EXPECT_EQ(sender.fates.of(Fate::lost), (Offsets{1, 2}));
   EXPECT_EQ(sender.recovery.bytes_in_flight(), 4800U) << "the packets stay outstanding";
   EXPECT_EQ(sender.recovery.packets_lost(), 0U);
@@ -79,6 +82,70 @@ TEST(Pto, AsksForTwoProbesWithTheOldestFramesAndLosesNothing) {
   sender.now += 20ms;
   ASSERT_TRUE(sender.ack({{1, 2}}).has_value());
   EXPECT_EQ(sender.fates.of(Fate::acked), (Offsets{1, 2})) << "they were only slow";
+}
+
+// What a probe carries again is not sent a third time while the probe is on its way; when the probe
+// is lost, it is.
+TEST(Pto, ReplacesEachPacketOnce) {
+  Sender sender = with_rtt_of_100ms();
+  const PacketNumber packet = sender.send();
+  sender.expire();
+  EXPECT_TRUE(sender.recovery.replace_oldest(sender.now, kApplication, sender.fates));
+  EXPECT_EQ(sender.fates.of(Fate::lost), (Offsets{packet}));
+  EXPECT_FALSE(sender.recovery.replace_oldest(sender.now, kApplication, sender.fates));
+  const PacketNumber probe = sender.send();
+  sender.send();
+  const PacketNumber last = sender.send();
+  sender.fates.clear();
+  sender.now += 100ms;
+  ASSERT_TRUE(sender.ack({{last, last}}).has_value());
+  EXPECT_EQ(sender.fates.of(Fate::lost), Offsets{})
+      << "the time threshold is not over for the probe";
+  sender.expire();
+  EXPECT_EQ(sender.fates.of(Fate::lost), (Offsets{probe, probe + 1}));
+  EXPECT_EQ(sender.recovery.packets_lost(), 3U);
+}
+
+// RFC 9002 §6.2.1 [rfc9002-6.2.1-5]: the back-off starts anew with the first packet after a silence.
+TEST(Pto, StartsAnewOnASignOfLife) {
+  Sender sender = with_rtt_of_100ms();
+  sender.recovery.on_packet_received(sender.now);
+  sender.send();
+  for (int i = 0; i < 5; ++i) {
+    sender.expire();
+    sender.send();
+  }
+  EXPECT_EQ(sender.recovery.pto_count(), 5U);
+  sender.recovery.on_packet_received(sender.now);
+  EXPECT_EQ(sender.recovery.pto_count(), 0U);
+  EXPECT_EQ(sender.recovery.deadline(), sender.now + sender.recovery.pto());
+  // A peer that sends all the time and acknowledges nothing does not stop the back-off.
+  for (int i = 0; i < 5; ++i) {
+    const Instant deadline = sender.recovery.deadline();
+    while (sender.now + 50ms < deadline) {
+      sender.now += 50ms;
+      sender.recovery.on_packet_received(sender.now);
+    }
+    sender.expire();
+    sender.send();
+  }
+  EXPECT_EQ(sender.recovery.pto_count(), 5U);
+}
+
+TEST(Pto, ProbesAtOnceWhenTheNetworkChanges) {
+  Sender sender = with_rtt_of_100ms();
+  sender.recovery.on_network_changed(sender.now);
+  EXPECT_EQ(sender.recovery.probes(kApplication), 0U) << "there is nothing to be probed";
+  sender.send();
+  for (int i = 0; i < 5; ++i) {
+    sender.expire();
+    sender.send();
+    sender.send();
+  }
+  sender.now += 1s;
+  sender.recovery.on_network_changed(sender.now);
+  EXPECT_EQ(sender.recovery.pto_count(), 0U);
+  EXPECT_EQ(sender.recovery.probes(kApplication), 2U);
 }
 
 // RFC 9002 §6.2.1 [rfc9002-6.2.1-5]: twice as long each time, until an ACK comes.

@@ -55,7 +55,8 @@ TEST(Recovery, RefusesAcksOfSkippedNumbers) {
   EXPECT_TRUE(sender.ack({{2, 3}, {0, 0}}).has_value());
 }
 
-TEST(Recovery, TakesALateAckOfALostPacketAsLegal) {
+// [rfc9000-13.3-6]: the frames of a packet that arrived after all need not be sent again.
+TEST(Recovery, ReportsWhatIsAcknowledgedAfterItsLoss) {
   Sender sender = Sender::established();
   for (int i = 0; i < 5; ++i) sender.send();
   sender.now += 50ms;
@@ -63,7 +64,12 @@ TEST(Recovery, TakesALateAckOfALostPacketAsLegal) {
   EXPECT_EQ(sender.fates.of(Fate::lost), (Offsets{0, 1}));
   sender.fates.clear();
   ASSERT_TRUE(sender.ack({{0, 4}}).has_value());
-  EXPECT_EQ(sender.fates.of(Fate::acked), (Offsets{2})) << "0 and 1 had their fate";
+  EXPECT_EQ(sender.fates.of(Fate::acked), (Offsets{0, 1, 2}));
+  EXPECT_EQ(sender.recovery.packets_lost(), 2U);
+  EXPECT_EQ(sender.recovery.spurious_losses(), 2U);
+  sender.fates.clear();
+  ASSERT_TRUE(sender.ack({{0, 4}}).has_value());
+  EXPECT_TRUE(sender.fates.entries.empty()) << "once";
 }
 
 TEST(Recovery, RemembersTheLargestWhenAnOlderAckComesLate) {
@@ -138,7 +144,7 @@ TEST(Recovery, SamplesTheRttOnlyOfANewLargestAndAckElicitingPackets) {
   EXPECT_EQ(sender.recovery.rtt().latest(), 30ms) << "the largest was known before";
 }
 
-// RFC 9002 §5.3 [rfc9002-5.3-4], [rfc9002-5.3-5]: the limit counts from the confirmation on.
+// RFC 9002 §5.3 [rfc9002-5.3-1], [rfc9002-5.3-4], [rfc9002-5.3-5]: the limit counts from the confirmation on.
 TEST(Recovery, LimitsTheAckDelayOnceTheHandshakeIsConfirmed) {
   for (const bool confirmed : {false, true}) {
     Sender sender;

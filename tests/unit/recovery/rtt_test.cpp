@@ -38,7 +38,8 @@ TEST(RttEstimator, SmoothsTheFollowingOnes) {
   EXPECT_EQ(rtt.first_sample_at(), at(1s));
 }
 
-// RFC 9002 §5.2 [rfc9002-5.2-2]: the delay that the peer reports plays no part in the minimum.
+// RFC 9002 §5.2 [rfc9002-5.2-2], [rfc9002-5.2-5]: only persistent congestion sets it anew. The delay
+// that the peer reports plays no part in it.
 TEST(RttEstimator, KeepsTheLeastSample) {
   RttEstimator rtt{333ms};
   rtt.update(at(1s), 40ms, 0ms);
