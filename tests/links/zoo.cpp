@@ -114,11 +114,12 @@ ZooPath policer(Instant, SeededRandom&) {
   return path;
 }
 
-ZooPath with_bursts(SeededRandom& random, double share, double burst) {
+ZooPath with_bursts(SeededRandom& random, double share, double burst, Duration slot = 0ms) {
   ZooPath path = simple(20_mbit, 40ms);
-  path.stages.push_back(std::make_shared<sim::BurstLoss>(share, burst, random.split()));
+  path.stages.push_back(std::make_shared<sim::BurstLoss>(share, burst, slot, random.split()));
   return path;
 }
+ZooPath fades_25(Instant, SeededRandom& random) { return with_bursts(random, 0.25, 4, 600us); }
 ZooPath bursts(Instant, SeededRandom& random) { return with_bursts(random, 0.02, 4); }
 ZooPath bursts_25(Instant, SeededRandom& random) { return with_bursts(random, 0.25, 4); }
 
@@ -258,8 +259,12 @@ const std::vector<ZooLink>& all() {
        .make = bursts,
        .round_trip = 40ms},
       {.name = "bursts-25",
-       .about = "20 Mbit/s, 40 ms, 25 % lost in bursts of 4",
+       .about = "20 Mbit/s, 40 ms, 25 % lost in bursts of 4, which only packets end",
        .make = bursts_25,
+       .round_trip = 40ms},
+      {.name = "fades-25",
+       .about = "20 Mbit/s, 40 ms, 25 % lost in fades of 2.4 ms",
+       .make = fades_25,
        .round_trip = 40ms},
       {.name = "duplicates",
        .about = "50 Mbit/s, 40 ms, 5 % twice, both ways",

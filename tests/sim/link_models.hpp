@@ -3,7 +3,9 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <utility>
 #include <vector>
 
@@ -36,20 +38,33 @@ class Policer final : public LinkStage {
 };
 
 /// Loses datagrams in bursts: in the good state nothing, in the bad state everything (Gilbert-Elliott).
+/// The state may change with each datagram, and with each `slot` that passes without one: a fade ends whether
+/// or not anything is sent. With a slot of 0 only datagrams count, so that one who sends seldom meets fades
+/// that last long.
 class BurstLoss final : public LinkStage {
  public:
-  /// `share` of all is lost, in bursts of `mean_burst` (1 or more) datagrams on average.
-  BurstLoss(double share, double mean_burst, SeededRandom random)
-      : to_bad_(share / (1 - share) / mean_burst), to_good_(1 / mean_burst), random_(random) {}
+  /// `share` of all is lost, in bursts of `mean_burst` (1 or more) datagrams or slots on average.
+  BurstLoss(double share, double mean_burst, Duration slot, SeededRandom random)
+      : to_bad_(share / (1 - share) / mean_burst),
+        to_good_(1 / mean_burst),
+        slot_(slot),
+        random_(random) {}
   Instant pass(Instant at, Passing&) override {
-    bad_ = bad_ ? !random_.chance(to_good_) : random_.chance(to_bad_);
+    // What was long ago has no influence any more.
+    constexpr std::int64_t kMostSteps = 200;
+    std::int64_t steps = 1;
+    if (slot_ > Duration{}) steps = std::clamp<std::int64_t>((at - last_) / slot_, 1, kMostSteps);
+    for (; steps > 0; --steps) bad_ = bad_ ? !random_.chance(to_good_) : random_.chance(to_bad_);
+    last_ = at;
     return bad_ ? kNever : at;
   }
 
  private:
   double to_bad_;
   double to_good_;
+  Duration slot_;
   SeededRandom random_;
+  Instant last_{};
   bool bad_ = false;
 };
 

@@ -207,7 +207,7 @@ TEST(Policer, LetsPassItsRateAndOneBucket) {
 
 TEST(BurstLoss, LosesItsShareInBurstsOfItsLength) {
   for (const auto& [lost, burst] : {std::pair{0.02, 3.0}, {0.25, 5.0}}) {
-    BurstLoss loss(lost, burst, SeededRandom(3));
+    BurstLoss loss(lost, burst, 0ms, SeededRandom(3));
     Feed feed;
     std::size_t losses = 0;
     std::size_t bursts = 0;
@@ -221,6 +221,26 @@ TEST(BurstLoss, LosesItsShareInBurstsOfItsLength) {
     }
     EXPECT_NEAR(share(losses, kCount), lost, 0.05 * lost);
     EXPECT_NEAR(share(losses, bursts), burst, 0.05 * burst);
+  }
+}
+
+// Of a fade of 4 ms on average, one who sends every 100 ms sees no more than its share.
+TEST(BurstLoss, AFadeEndsWhenNothingIsSent) {
+  for (const Duration slot : {0ms, 1ms}) {
+    BurstLoss loss(0.25, 4, slot, SeededRandom(4));
+    Feed feed;
+    std::size_t again = 0;
+    std::size_t losses = 0;
+    bool before = false;
+    constexpr std::size_t kCount = 100'000;
+    for (std::size_t i = 0; i < kCount; ++i) {
+      const bool gone = feed.into(loss, kStart + i * 100ms) == kNever;
+      losses += gone ? 1 : 0;
+      again += gone && before ? 1 : 0;
+      before = gone;
+    }
+    EXPECT_NEAR(share(losses, kCount), 0.25, 0.02);
+    EXPECT_NEAR(share(again, losses), slot == 0ms ? 0.75 : 0.25, 0.02);
   }
 }
 
