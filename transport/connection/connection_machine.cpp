@@ -91,6 +91,7 @@ std::optional<Transmit> ConnectionMachine::build_train(Instant now, TransmitBuff
   if (auto probe = transmit_probe(now, out)) return probe;
   NetworkPath& path = paths_.active();
   const std::size_t full_size = paths_.datagram_size();
+  streams_.on_path_figures(now, recovery_.rtt().smoothed(), recovery_.congestion_window());
   PacketAssembler::Train train(recovery_.ecn_mark());
   std::size_t total = 0;
   std::size_t segment_size = 0;

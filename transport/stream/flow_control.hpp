@@ -3,7 +3,7 @@
 // RFC 9000 §4.1, §4.2.
 //
 //   RecvCredit   0     consumed       received     limit          limit = consumed + window, told
-//                |-------|---------------|-----------|            again after half a window
+//                |-------|---------------|-----------|            again after half a window, or 4 MiB
 //   SendCredit   0                     used        limit
 #pragma once
 
@@ -19,6 +19,9 @@ namespace qpeer::transport {
 /// What the peer may send us.
 class RecvCredit {
  public:
+  /// No more is held back than this: of a large window nearly all is there for the peer.
+  static constexpr std::uint64_t kLargestStep = 4 << 20;
+
   explicit RecvCredit(std::uint64_t window)
       : window_(std::min(window, kMaxVarint)), limit_(window_) {}
 
@@ -41,9 +44,11 @@ class RecvCredit {
     // More than came would be credit for bytes that were never charged.
     QPEER_INVARIANT(size <= received_ - consumed_, return);
     consumed_ += size;
-    // RFC 9000 §4.2 [rfc9000-4.2-2]: half a window early, whether or not the peer says it is
+    // RFC 9000 §4.2 [rfc9000-4.2-2]: half a window early, or more, whether or not the peer says it is
     // blocked.
-    if (next_limit() - limit_ >= (window_ + 1) / 2) pending_ = next_limit() > limit_;
+    if (next_limit() - limit_ >= std::min((window_ + 1) / 2, kLargestStep)) {
+      pending_ = next_limit() > limit_;
+    }
   }
   /// The peer says that it is blocked at `limit`: do not wait for half a window.
   void on_blocked(std::uint64_t limit) {

@@ -2,8 +2,11 @@
 // How much credit a connection grants its peer for all streams together. RFC 9000 §4.1, §4.2.
 //
 // The window begins small and is kGrowth times what was read, up to its most: a sender that doubles
-// its rate each round trip does not meet it, and a peer whose data is not read is granted little. What
-// is granted and not read is held from the account, so the pool may allow less than that.
+// its rate each round trip does not meet it, and a peer whose data is not read is granted little. Nor is
+// it more than kRounds times what is read in a round trip, so that it follows the path: a slow one gets a
+// small window, however much it carried. What is granted and not read is held from the account, so the
+// pool may allow less than that. Granted credit stays granted (RFC 9000 §4.1): a window that shrinks is
+// one in which nothing is granted again until enough was read.
 //
 // Invariant: the account holds what is granted and not read; after stop(), what arrived and is not read.
 #pragma once
@@ -13,6 +16,7 @@
 
 #include "qpeer/transport/stream/byte_pool.hpp"
 #include "qpeer/transport/stream/flow_control.hpp"
+#include "qpeer/transport/stream/read_per_round.hpp"
 #include "qpeer/transport/stream/stream_types.hpp"
 
 namespace qpeer::transport {
@@ -31,6 +35,10 @@ class ReceiveWindow {
   void settle() {
     const std::uint64_t granted = owed();
     if (account_.held() > granted) account_.give_back(account_.held() - granted);
+  }
+  /// Time has come to `now`, on a path with this round trip.
+  void on_time(Instant now, Duration round_trip) {
+    per_round_.on_time(now, round_trip, consumed());
   }
   /// The limit to send now; on_told() follows if that was done.
   [[nodiscard]] std::uint64_t next_limit() {
@@ -51,11 +59,13 @@ class ReceiveWindow {
   [[nodiscard]] std::uint64_t held() const { return account_.held(); }
   /// For assertions.
   [[nodiscard]] bool consistent() const {
-    return credit_.consistent() && account_.held() == owed() && least_ <= most_;
+    return credit_.consistent() && account_.held() == owed() && least_ <= most_ &&
+           per_round_.consistent(consumed());
   }
 
  private:
   static constexpr std::uint64_t kGrowth = 4;
+  static constexpr std::uint64_t kRounds = 8;
 
   static std::uint64_t least_of(const StreamConfig& config) {
     return std::min(config.initial_receive_window, config.receive_window);
@@ -63,9 +73,11 @@ class ReceiveWindow {
   [[nodiscard]] std::uint64_t initial() const {
     return account_.is_bounded() ? std::min(least_, account_.room()) : most_;
   }
+  [[nodiscard]] std::uint64_t consumed() const { return credit_.consumed(); }
   [[nodiscard]] std::uint64_t wanted() const {
-    const std::uint64_t read = std::min(credit_.consumed(), kMaxVarint / kGrowth);
-    return account_.is_bounded() ? std::min(most_, std::max(least_, kGrowth * read)) : most_;
+    if (!account_.is_bounded()) return most_;
+    const std::uint64_t read = kGrowth * std::min(consumed(), kMaxVarint / kGrowth);
+    return std::min(most_, std::max(least_, std::min(read, per_round_.times(kRounds, consumed()))));
   }
   [[nodiscard]] std::uint64_t owed() const {
     return (stopped_ ? credit_.received() : credit_.limit()) - credit_.consumed();
@@ -75,6 +87,7 @@ class ReceiveWindow {
   std::uint64_t most_;
   std::uint64_t least_;
   RecvCredit credit_;
+  ReadPerRound per_round_;
   bool stopped_ = false;
 };
 

@@ -28,7 +28,12 @@ void RecvStream::consume(std::size_t size, RecvCredit& connection) {
   buffer_.consume(size);
   settle(buffer_.front(), connection);
   // RFC 9000 §13.3 [rfc9000-13.3-2]: who knows the final size needs no more credit.
-  if (state_ == RecvState::recv) credit_.consume(buffer_.front() - before);
+  if (state_ == RecvState::recv) {
+    if (most_ > kInitialWindow && buffer_.front() > kInitialWindow / 4) {
+      credit_.set_window(std::min(most_, std::max(kInitialWindow, 4 * buffer_.front())));
+    }
+    credit_.consume(buffer_.front() - before);
+  }
   if (buffer_.front() == final_size_) {
     state_.on_data_read();
   } else if (buffer_.front() == buffer_.contiguous()) {
@@ -172,6 +177,7 @@ void RecvStream::on_credit_fate(const SentFrame& frame, Fate fate) {
 
 bool RecvStream::consistent() const {
   if (!buffer_.consistent() || !credit_.consistent() || settled_ > credit_.received()) return false;
+  if (credit_.outstanding() > most_) return false;
   const bool known = final_size_ != kUnknown;
   if (known == (state_ == RecvState::recv)) return false;
   if (known && (buffer_.highest() > final_size_ || credit_.received() != final_size_)) return false;

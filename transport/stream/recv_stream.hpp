@@ -6,6 +6,7 @@
 // counted there once as received and once as consumed, whatever happens to the stream.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <expected>
 
@@ -22,7 +23,15 @@ namespace qpeer::transport {
 
 class RecvStream {
  public:
-  RecvStream(ChunkPool& pool, std::uint64_t window) : buffer_(pool), credit_(window) {}
+  /// A window begins with no more than this, and is four times what was read, up to its most.
+  static constexpr std::uint64_t kInitialWindow = 8 << 20;
+
+  RecvStream(ChunkPool& pool, std::uint64_t window)
+      : buffer_(pool), most_(window), credit_(initial_window(window)) {}
+
+  static constexpr std::uint64_t initial_window(std::uint64_t most) {
+    return std::min({most, kInitialWindow, kMaxVarint});
+  }
 
   // --- application ---
   std::expected<ReadView, StreamError> peek();
@@ -65,6 +74,7 @@ class RecvStream {
   void settle(std::uint64_t end, RecvCredit& connection);
 
   RecvBuffer buffer_;
+  std::uint64_t most_;  ///< Of the window.
   RecvCredit credit_;
   std::uint64_t final_size_ = kUnknown;
   std::uint64_t settled_ = 0;  ///< Bytes that the connection counts as consumed.

@@ -6,7 +6,8 @@
 namespace qpeer::transport {
 
 SendRoom::SendRoom(const StreamConfig& config, const PoolMember& pool)
-    : of_stream_(config.send_buffer),
+    : most_of_stream_(config.send_buffer),
+      of_stream_(config.send_buffer),
       of_connection_(std::max(config.connection_send_buffer, config.send_buffer)),
       account_(pool) {}
 
@@ -104,8 +105,8 @@ bool SendRoom::is_right(const Stream& stream) const {
 }
 
 bool SendRoom::consistent(std::uint64_t charged) const {
-  return charged == account_.held() && charged <= of_connection_ && waiting_[0].count() &&
-         waiting_[1].count();
+  return charged == account_.held() && charged <= of_connection_ && of_stream_ <= most_of_stream_ &&
+         waiting_[0].count() && waiting_[1].count();
 }
 
 }  // namespace qpeer::transport

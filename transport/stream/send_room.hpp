@@ -2,7 +2,8 @@
 // How much the streams of a connection may keep to send, together and each, and which of them wait for
 // room that others must make.
 //
-//   a stream       send_buffer, of which at most kUncredited may lie beyond the peer's limits
+//   a stream       twice the congestion window, at least kLeast, at most send_buffer; of it at most
+//                  kUncredited may lie beyond the peer's limits
 //   a connection   connection_send_buffer; what lies beyond the peer's limits is taken only into its
 //                  lower half, so that streams that are not read leave the rest to those that move
 //   an endpoint    what the account of its pool allows
@@ -15,6 +16,7 @@
 // Invariant: what is charged to a stream is what its buffer holds; the account holds the sum.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -31,7 +33,15 @@ class SendRoom {
   /// Of what a stream holds, so much may lie beyond the peer's limits, at most.
   static constexpr std::uint64_t kUncredited = 128 << 10;
 
+  /// However small the congestion window, a stream may hold so much.
+  static constexpr std::uint64_t kLeast = 512 << 10;
+
   SendRoom(const StreamConfig& config, const PoolMember& pool);
+
+  /// What a stream may hold follows the path: a slow one needs little.
+  void on_congestion_window(std::uint64_t window) {
+    of_stream_ = std::min(most_of_stream_, std::max(kLeast, 2 * window));
+  }
 
   /// How many bytes the stream may hold, now that a writer has come.
   [[nodiscard]] std::uint64_t capacity_for(const Stream& stream,
@@ -74,7 +84,8 @@ class SendRoom {
   [[nodiscard]] Queue& queue(Wait wait) { return waiting_[wait == Wait::for_connection ? 0 : 1]; }
   void leave_queue(Stream& stream);
 
-  std::uint64_t of_stream_;
+  std::uint64_t most_of_stream_;
+  std::uint64_t of_stream_;  ///< Now.
   std::uint64_t of_connection_;
   PoolAccount account_;
   std::array<Queue, 2> waiting_;  ///< For the connection; for its lower half.

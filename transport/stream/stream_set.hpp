@@ -95,6 +95,11 @@ class StreamSet {
   // --- sending (a FrameSource) -----------------------------------------------------------------
 
   [[nodiscard]] bool has_frames() const;
+  /// Once for each train: windows and buffers follow the path in use.
+  void on_path_figures(Instant now, Duration round_trip, std::uint64_t congestion_window) {
+    receive_window_.on_time(now, round_trip);
+    send_room_.on_congestion_window(congestion_window);
+  }
   void write_frames(PacketWriter& out);
   void on_fate(const SentFrame& frame, Fate fate);
   /// Whether the peer's limits hold data up, or did when repeat_blocked() was last called.

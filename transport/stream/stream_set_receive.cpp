@@ -56,7 +56,7 @@ void StreamSet::set_peer_parameters(const wire::TransportParameters& parameters)
 }
 
 void StreamSet::fill_parameters(wire::TransportParameters& parameters) const {
-  const std::uint64_t window = std::min(config_.stream_receive_window, kMaxVarint);
+  const std::uint64_t window = RecvStream::initial_window(config_.stream_receive_window);
   parameters.initial_max_data = receive_window_.credit().limit();
   parameters.initial_max_stream_data_bidi_local = window;
   parameters.initial_max_stream_data_bidi_remote = window;

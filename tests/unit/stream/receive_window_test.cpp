@@ -66,6 +66,59 @@ TEST(ReceiveWindow, OfOneThatNobodyReadsStaysSmall) {
   EXPECT_EQ(pool.held(), 128 * kKiB);
 }
 
+/// Reads so much in each of some round trips of 50 ms, a tenth at a time.
+Instant read_rounds(ReceiveWindow& window, Instant now, int rounds, std::uint64_t bytes) {
+  for (int i = 0; i < 10 * rounds; ++i) {
+    now += 5ms;
+    window.credit().receive(bytes / 10);
+    window.credit().consume(bytes / 10);
+    window.settle();
+    window.on_time(now, 50ms);
+    if (window.credit().pending()) {
+      (void)window.next_limit();
+      window.on_told();
+    }
+    EXPECT_TRUE(window.consistent());
+  }
+  return now;
+}
+
+TEST(ReceiveWindow, IsEightTimesWhatIsReadInARoundTrip) {
+  BytePool pool({}, 1'000);
+  ReceiveWindow window(kConfig, {.pool = &pool});
+  window.on_time(Instant{1s}, 50ms);
+  // 1,000 rounds of 10 kB are 10 MB.
+  Instant now = read_rounds(window, Instant{1s}, 1'000, 10 * kKiB);
+  EXPECT_LE(window.credit().outstanding(), 128 * kKiB);
+  now = read_rounds(window, now, 20, 100 * kKiB);
+  EXPECT_GE(window.credit().outstanding(), 400 * kKiB);
+  EXPECT_LE(window.credit().outstanding(), 800 * kKiB);
+  now = read_rounds(window, now, 20, kMiB / 2);
+  EXPECT_GE(window.credit().outstanding(), 2 * kMiB);
+  EXPECT_LE(window.credit().outstanding(), 4 * kMiB);
+  // It fades, and nothing is granted again until what was granted is used up.
+  const std::uint64_t limit = window.credit().limit();
+  now = read_rounds(window, now, 60, 10 * kKiB);
+  EXPECT_EQ(window.credit().limit(), limit);
+  now = read_rounds(window, now, 500, 10 * kKiB);
+  EXPECT_LE(window.credit().outstanding(), 128 * kKiB);
+}
+
+TEST(ReceiveWindow, AfterAPauseItIsSmallAndGrowsAgain) {
+  BytePool pool({}, 1'000);
+  ReceiveWindow window(kConfig, {.pool = &pool});
+  window.on_time(Instant{1s}, 50ms);
+  Instant now = read_rounds(window, Instant{1s}, 40, kMiB);
+  EXPECT_GE(window.credit().outstanding(), 4 * kMiB);
+  now += 60s;
+  window.on_time(now, 50ms);
+  now = read_rounds(window, now, 100, 100 * kKiB);
+  EXPECT_LE(window.credit().outstanding(), 800 * kKiB);
+  now = read_rounds(window, now, 40, kMiB / 10);
+  now = read_rounds(window, now, 40, kMiB / 3);
+  EXPECT_GE(window.credit().outstanding(), kMiB);
+}
+
 // Credit that was granted is not taken back; what is read of it is not granted again.
 TEST(ReceiveWindow, ShrinksAsItIsReadWhereThePoolIsShort) {
   BytePool pool({.total = 32 << 20, .network = 32 << 20}, 100);

@@ -51,6 +51,22 @@ TEST(SendRoom, AStreamMayKeepAllThatItsOwnLimitSays) {
   EXPECT_EQ(fill(pair.client, *pair.client.open(false), 5 << 20), 4 * kMiB);
 }
 
+TEST(SendRoom, AStreamMayKeepTwiceTheCongestionWindow) {
+  Pair pair({.send_buffer = 8 << 20, .connection_send_buffer = 16 << 20}, kWide);
+  const auto keeps = [&](std::uint64_t window) {
+    pair.client.on_path_figures(Instant{1s}, 50ms, window);
+    const StreamId id = *pair.client.open(false);
+    const std::uint64_t size = fill(pair.client, id, 8 << 20);
+    EXPECT_TRUE(pair.client.reset(id, 0).has_value());
+    EXPECT_TRUE(pair.client.consistent());
+    return size;
+  };
+  EXPECT_EQ(keeps(12'000), SendRoom::kLeast);
+  EXPECT_EQ(keeps(kMiB), 2 * kMiB);
+  EXPECT_EQ(keeps(100 * kMiB), 8 * kMiB);
+  EXPECT_EQ(keeps(300 * kKiB), 600 * kKiB);
+}
+
 // The peer takes nothing, or a little: no more than that and 64 KiB is kept for it.
 TEST(SendRoom, AStreamWithoutCreditKeepsLittle) {
   for (const std::uint64_t window : {0U, 1'000U, 100'000U}) {
