@@ -34,12 +34,30 @@ void ControlChannel::send_proof(transport::Connection* connection, const Nonce& 
 
 void ControlChannel::write(transport::Connection* connection) {
   if (connection == nullptr || !stream_) return;
-  if (!unsent_.empty()) {
+  for (;;) {
+    if (unsent_.empty()) take_receipts();
+    if (unsent_.empty()) break;
     const auto written = connection->write(*stream_, unsent_);
     if (!written) return;
     unsent_.erase(unsent_.begin(), unsent_.begin() + static_cast<std::ptrdiff_t>(*written));
+    if (!unsent_.empty()) return;  // `writable` follows.
   }
-  if (finishing_ && unsent_.empty()) (void)connection->finish(*stream_);
+  if (finishing_) (void)connection->finish(*stream_);
+}
+
+// Only when all before them is written, so that none is ever dropped.
+void ControlChannel::take_receipts() {
+  if (!receipts_.is_owing()) return;
+  std::array<u8, kMaxControlMessage> storage;  // NOLINT: filled before it is read.
+  Writer out{storage};
+  receipts_.take().encode(out);
+  const Bytes bytes = out.written();
+  unsent_.insert(unsent_.end(), bytes.begin(), bytes.end());
+}
+
+void ControlChannel::owe_receipt(transport::Connection* connection, StreamId stream) {
+  receipts_.owe(stream);
+  if (receipts_.has_full_message()) write(connection);
 }
 
 void ControlChannel::finish(transport::Connection* connection) {

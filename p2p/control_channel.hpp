@@ -8,7 +8,7 @@
 //
 // Invariant: the first message that receive() gives is the peer's introduction, of our major
 // version, and it gives no second one. After finish() it gives none at all. At most kMaxUnsent bytes
-// wait to be written. At most one proof is sent.
+// wait to be written. At most one proof is sent. Receipts are owed only to a peer that knows them.
 #pragma once
 
 #include <cstddef>
@@ -22,6 +22,7 @@
 
 #include "qpeer/p2p/control_messages.hpp"
 #include "qpeer/p2p/control_reader.hpp"
+#include "qpeer/p2p/receipt_book.hpp"
 #include "qpeer/transport/base/random.hpp"
 #include "qpeer/transport/base/time.hpp"
 #include "qpeer/transport/connection/connection.hpp"
@@ -59,8 +60,10 @@ class ControlChannel {
   void send(transport::Connection* connection, const ControlMessage& message);
   /// Does nothing when a proof was sent before.
   void send_proof(transport::Connection* connection, const Nonce& nonce);
-  /// Writes what waits, as far as there is room.
+  /// Writes what waits, and the receipts that are owed, as far as there is room.
   void write(transport::Connection* connection);
+  /// The whole of what the peer sent on `stream` is in the inbox. Goes out with the next write().
+  void owe_receipt(transport::Connection* connection, StreamId stream);
   /// Ends the stream after what was sent, and ignores what comes.
   void finish(transport::Connection* connection);
 
@@ -76,6 +79,10 @@ class ControlChannel {
   [[nodiscard]] bool accepts_size(std::size_t size) const {
     return !peer_ || size <= peer_->max_message_size;
   }
+  /// Whether it confirms what it has in its inbox. Not known, and false, before its introduction came.
+  [[nodiscard]] bool peer_sends_receipts() const { return peer_ && peer_->has_receipts(); }
+  [[nodiscard]] ReceiptBook& receipts() { return receipts_; }
+  [[nodiscard]] const ReceiptBook& receipts() const { return receipts_; }
   /// Whether Peers that came now answer something: a PeersRequest of ours, or the introduction with
   /// which we asked for a link, which a node without room answers so. Once.
   [[nodiscard]] bool take_peers_answer() { return std::exchange(peers_expected_, false); }
@@ -84,15 +91,18 @@ class ControlChannel {
 
   [[nodiscard]] bool consistent() const {
     return unsent_.size() <= kMaxUnsent && (peer_ || peers_requests_ == 0) && (stream_ || !peer_) &&
-           (!peer_ || peer_->is_ours());
+           (!peer_ || peer_->is_ours()) && receipts_.consistent() &&
+           (!receipts_.is_owing() || peer_sends_receipts());
   }
 
  private:
   [[nodiscard]] Received check(const ControlMessage& message);
+  void take_receipts();
 
   std::optional<StreamId> stream_{};
   ControlReader reader_{};
   std::vector<u8> unsent_{};
+  ReceiptBook receipts_{};
   bool finishing_ = false;
   bool proof_sent_ = false;
   Nonce nonce_{};

@@ -182,10 +182,31 @@ void Peers::encode(Writer& out) const {
   }
 }
 
+Receipts Receipts::decode(Reader& in) {
+  Receipts out;
+  const std::size_t count = in.byte();
+  if (count > kMaxReceipts) in.fail();
+  while (in.ok() && out.streams.size() < count) out.streams.push_back({in.varint()});
+  expect_end(in);
+  return out;
+}
+
+std::size_t Receipts::body_size() const {
+  std::size_t size = 1;
+  for (const StreamId stream : streams) size += varint_size(stream.value);
+  return size;
+}
+
+void Receipts::encode(Writer& out) const {
+  encode_header(out, kType, body_size());
+  out.byte(static_cast<u8>(streams.size()));
+  for (const StreamId stream : streams) out.varint(stream.value);
+}
+
 // --- by type -------------------------------------------------------------------------------------
 
 bool is_known_control(std::uint64_t type) {
-  return type >= Introduction::kType && type <= Peers::kType;
+  return (type >= Introduction::kType && type <= Peers::kType) || type == Receipts::kType;
 }
 
 std::optional<ControlMessage> decode_control(std::uint64_t type, Reader& body) {
@@ -204,6 +225,8 @@ std::optional<ControlMessage> decode_control(std::uint64_t type, Reader& body) {
       return decoded(PeersRequest::decode(body));
     case Peers::kType:
       return decoded(Peers::decode(body));
+    case Receipts::kType:
+      return decoded(Receipts::decode(body));
     default:
       return std::nullopt;
   }

@@ -9,6 +9,7 @@
 //   3 Verdict         u8 verdict | the address that was tried, or nothing
 //   4 PeersRequest    varint max
 //   5 Peers           u8 count | count x (peer id (32) | address)
+//  18 Receipts        u8 count | count x varint stream id                      from minor 1 on
 //   address           u8 family (4, 6) | octets (4, 16) | u16 port, not 0
 //
 // Each message is a struct that reads and writes itself as the frames do: decode() takes a Reader
@@ -25,6 +26,7 @@
 #include "qpeer/p2p/protocol.hpp"
 #include "qpeer/transport/base/address.hpp"
 #include "qpeer/transport/base/bytes.hpp"
+#include "qpeer/transport/base/ids.hpp"
 #include "qpeer/transport/base/inline_vector.hpp"
 
 namespace qpeer::p2p {
@@ -35,6 +37,7 @@ inline constexpr std::size_t kMaxControlMessage = kMaxControlBody + 16;
 
 inline constexpr std::size_t kMaxAdvertised = 4;
 inline constexpr std::size_t kMaxPeers = 32;
+inline constexpr std::size_t kMaxReceipts = 128;
 
 /// What a connection is for, by the word of its dialler.
 enum class Purpose : u8 {
@@ -65,6 +68,7 @@ struct Introduction {
   /// Of another major only the version is meant: its body is not read, and nothing else is set.
   [[nodiscard]] constexpr bool is_ours() const { return major == kProtocolMajor; }
   [[nodiscard]] constexpr bool has_instance() const { return minor >= kMinorOfInstance; }
+  [[nodiscard]] constexpr bool has_receipts() const { return minor >= kMinorOfReceipts; }
 
   static Introduction decode(Reader& in);
   [[nodiscard]] std::size_t body_size() const;
@@ -124,7 +128,21 @@ struct Peers {
   friend bool operator==(const Peers&, const Peers&) = default;
 };
 
-using ControlMessage = std::variant<Introduction, Proof, VerdictMessage, PeersRequest, Peers>;
+/// The sender has the whole message, or answer, of each of these streams in its inbox. They are streams of
+/// the connection that this comes on: those that the receiver opened for a message, and those on which
+/// it answered. Sent at once, one for each stream.
+struct Receipts {
+  static constexpr std::uint64_t kType = 18;
+  InlineVector<StreamId, kMaxReceipts> streams{};
+
+  static Receipts decode(Reader& in);
+  [[nodiscard]] std::size_t body_size() const;
+  void encode(Writer& out) const;
+  friend bool operator==(const Receipts&, const Receipts&) = default;
+};
+
+using ControlMessage =
+    std::variant<Introduction, Proof, VerdictMessage, PeersRequest, Peers, Receipts>;
 
 /// Whether the type is one of those above.
 [[nodiscard]] bool is_known_control(std::uint64_t type);

@@ -39,6 +39,10 @@ void Mailbox::erase(OperationId id) {
   discharge(transfer);
   outbox_.discharge(transfer.account(), std::exchange(transfer.out_charged, 0));
   if (transfer.connection != kNoSlot) index_.remove(transfer.connection, *transfer.stream);
+  if (const auto of = unconfirmable_.find(transfer.connection); of != unconfirmable_.end()) {
+    of->second.erase(id);
+    if (of->second.empty()) unconfirmable_.erase(of);
+  }
   if (const auto of = queues_.find(transfer.peer); of != queues_.end()) {
     PeerQueue& queue = of->second;
     queue.receiving.erase(id);
@@ -121,6 +125,7 @@ bool Mailbox::is_sending() const {
 
 void Mailbox::on_streams_lost(ConnectionSlot connection) {
   held_.erase(connection);
+  std::erase(owing_, connection);
   for (const auto& [stream, id] : index_.take_all(connection)) {
     if (raw_.contains(id)) {
       raw_.on_lost(id);
@@ -279,14 +284,9 @@ void Mailbox::write(Instant now, Transfer& transfer) {
   if (answer) transfer.out = {};  // The transport has it. It stays charged until the client has.
 }
 
-// All of it is acknowledged.
+// All of it is acknowledged. That is all that we learn from a peer without receipts.
 void Mailbox::on_finished(const Transfer& transfer) {
-  if (transfer.kind != Transfer::Kind::message_out && transfer.kind != Transfer::Kind::request_in) {
-    return;  // A request waits for its answer.
-  }
-  const OperationId id = transfer.id;
-  erase(id);
-  queue_.emit(Sent{.id = id});
+  if (is_confirmed_by_peer(transfer) && !awaits_receipt(transfer)) on_confirmed(transfer.id);
 }
 
 // The peer wants no more of it.
@@ -311,6 +311,9 @@ void Mailbox::cancel(OperationId id) {
 void Mailbox::break_off(const Transfer& transfer, ErrorCode code) {
   transport::Connection* connection = transport_of(transfer);
   if (connection == nullptr) return;
+  if (awaits_receipt(transfer)) {
+    connections_[transfer.connection].control.receipts().give_up(*transfer.stream);
+  }
   (void)connection->reset(*transfer.stream, std::to_underlying(code));
   (void)connection->stop_sending(*transfer.stream, std::to_underlying(code));
 }

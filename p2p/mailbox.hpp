@@ -5,14 +5,16 @@
 // for all: a stream that finds no room is not read, so that flow control holds its sender back; only
 // the oldest of a peer may always go on, so that something gets whole. The outbox, which is what peers
 // do not have yet, is bounded in the same way: beyond, nothing more is queued, and no requests are
-// read. What stands still for message_timeout, or trickles, is interrupted. See stream_prefix.hpp for
-// the form of a stream.
+// read. What stands still for message_timeout, or trickles, is interrupted. What arrived whole is
+// confirmed with a receipt, and what is sent counts as sent when its receipt comes. See stream_prefix.hpp
+// for the form of a stream.
 //
 // Invariant: each byte of a message that is kept of a peer, or for a peer, is charged to it, and each
 // byte that waits to be sent to a node counts for its queue.
 // Datagrams are bounded by their number alone. A transfer that
 // has a stream is named by StreamIndex, until an arrived message is whole. A peer's queue names
-// transfers of that peer that are not over.
+// transfers of that peer that are not over. Where receipts are owed that are not written, the connection
+// is one of owing_, or its control stream takes no more.
 #pragma once
 
 #include <cstddef>
@@ -76,6 +78,9 @@ class Mailbox {
       Instant now, const PeerConnection& connection);
   /// Of a stream that is the application's, and not raw.
   void on_stream_event(Instant now, OperationId id, const transport::StreamEvent& event);
+  /// What is wrong with them, if anything.
+  [[nodiscard]] std::optional<std::string_view> on_receipts(PeerConnection& connection,
+                                                            const Receipts& receipts);
   void on_datagrams(const PeerConnection& connection);
   /// Nothing on the connection will be whole any more.
   void on_streams_lost(ConnectionSlot connection);
@@ -101,10 +106,14 @@ class Mailbox {
   }
   /// Whether something made room since the last resume_paused().
   [[nodiscard]] bool room_was_made() const {
-    return room_was_made_ || budget_.room_was_made() || outbox_.room_was_made();
+    return room_was_made_ || budget_.room_was_made() || outbox_.room_was_made() ||
+           can_confirm_again();
   }
   /// Reads on where there was no room.
   void resume_paused(Instant now);
+  /// Whether receipts wait for send_receipts(), so that those of all that arrived meanwhile go together.
+  [[nodiscard]] bool is_owing_receipts() const { return !owing_.empty(); }
+  void send_receipts();
 
   /// Whether something is being sent to a peer whose link is up.
   [[nodiscard]] bool is_sending() const;
@@ -188,17 +197,30 @@ class Mailbox {
   void leave_unread(Transfer& transfer);
   void resume_outbox(Instant now);
 
+  // mailbox_receipts.cpp
+  void owe_receipt(const Transfer& transfer);
+  [[nodiscard]] bool may_owe_receipt(ConnectionSlot connection) const;
+  void wait_for_receipts(Transfer& transfer);
+  [[nodiscard]] bool waits_for_receipts(const Transfer& transfer) const;
+  [[nodiscard]] bool can_confirm_again() const;
+  void resume_unconfirmable(Instant now);
+  [[nodiscard]] bool awaits_receipt(const Transfer& transfer) const;
+  [[nodiscard]] static bool is_confirmed_by_peer(const Transfer& transfer);
+  void on_confirmed(OperationId id);
+
   // mailbox_consistent.cpp
   [[nodiscard]] bool transfers_are_consistent() const;
   [[nodiscard]] bool queues_are_consistent() const;
   [[nodiscard]] bool is_consistent(const PeerId& peer, const PeerQueue& queue) const;
   [[nodiscard]] bool inbox_is_consistent() const;
+  [[nodiscard]] bool receipts_are_consistent() const;
   [[nodiscard]] bool outbox_is_consistent() const;
 
   // mailbox_inbox.cpp
   void read(Instant now, OperationId id);
   bool read_prefix(Transfer& transfer, transport::Connection& connection);
   bool read_body(Instant now, Transfer& transfer, transport::Connection& connection);
+  bool begin_answer(Instant now, Transfer& transfer);
   void become_raw(Transfer& transfer, bool empty);
   void on_unreadable(const Transfer& transfer, transport::StreamError error);
   void refuse(const Transfer& transfer, ErrorCode code, std::string_view why);
@@ -227,7 +249,10 @@ class Mailbox {
   DatagramInbox datagrams_;
   std::set<PeerId> paused_;  ///< Those of queues_ that have something that found no room.
   ByteBudget outbox_;
-  std::set<PeerId> short_of_outbox_;  ///< Those of queues_ that wait for room in the outbox.
+  std::set<PeerId> short_of_outbox_;   ///< Those of queues_ that wait for room in the outbox.
+  std::vector<ConnectionSlot> owing_;  ///< With receipts that were not written yet.
+  /// Messages and answers of which nothing is read, since the peer does not read its receipts.
+  std::map<ConnectionSlot, std::set<OperationId>> unconfirmable_;
   bool room_was_made_ = false;
   Instant sweep_at_ = kNever;
 };

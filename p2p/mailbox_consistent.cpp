@@ -78,6 +78,18 @@ bool Mailbox::outbox_is_consistent() const {
                              [&](const PeerId& peer) { return queues_.contains(peer); });
 }
 
+// What waits for the peer to read its receipts has a connection, and nothing of it is read.
+bool Mailbox::receipts_are_consistent() const {
+  return std::ranges::all_of(unconfirmable_, [&](const auto& one) {
+    const auto waits = [&](OperationId id) {
+      const auto at = transfers_.find(id);
+      return at != transfers_.end() && at->second.connection == one.first && at->second.blocked &&
+             at->second.charged == 0;
+    };
+    return !one.second.empty() && std::ranges::all_of(one.second, waits);
+  });
+}
+
 // What is not taken is whole, and what is held back or paused belongs to a peer that is there.
 bool Mailbox::inbox_is_consistent() const {
   const auto waits_as = [&](Transfer::Kind kind) {
@@ -90,7 +102,9 @@ bool Mailbox::inbox_is_consistent() const {
   return std::ranges::all_of(messages_, waits_as(Transfer::Kind::message_in)) &&
          std::ranges::all_of(requests_, waits_as(Transfer::Kind::request_in)) &&
          std::ranges::all_of(paused_, [&](const PeerId& peer) { return queues_.contains(peer); }) &&
-         std::ranges::all_of(held_, [&](const auto& one) { return connections_.has(one.first); });
+         std::ranges::all_of(held_, [&](const auto& one) { return connections_.has(one.first); }) &&
+         std::ranges::all_of(owing_, [&](ConnectionSlot slot) { return connections_.has(slot); }) &&
+         receipts_are_consistent();
 }
 
 }  // namespace qpeer::p2p

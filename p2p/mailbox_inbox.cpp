@@ -52,7 +52,7 @@ std::optional<std::string_view> Mailbox::on_connection_opened(Instant now,
 void Mailbox::read(Instant now, OperationId id) {
   for (;;) {
     Transfer* transfer = find(id);
-    if (transfer == nullptr || transfer->whole) return;
+    if (transfer == nullptr || transfer->whole || waits_for_receipts(*transfer)) return;
     transport::Connection* connection = transport_of(*transfer);
     if (connection == nullptr) return;
     const bool goes_on = transfer->kind == Transfer::Kind::incoming
@@ -75,12 +75,16 @@ bool Mailbox::read_prefix(Transfer& transfer, transport::Connection& connection)
     leave_unread(transfer);
     return false;
   }
+  const u8 prefix = view->data.empty() ? u8{255} : view->data[0];
+  if (!request && prefix == kMessageStream && !may_owe_receipt(transfer.connection)) {
+    wait_for_receipts(transfer);
+    return false;
+  }
   if (room(transfer) == 0) {
     pause(transfer);
     return false;
   }
   charge(transfer, kTransferCost);
-  const u8 prefix = view->data.empty() ? u8{255} : view->data[0];
   if (prefix != kMessageStream && prefix != kRawStream) {
     refuse(transfer, ErrorCode::malformed, "a stream of unknown kind");
     return false;
@@ -120,10 +124,9 @@ bool Mailbox::read_body(Instant now, Transfer& transfer, transport::Connection& 
     on_unreadable(transfer, view.error());
     return false;
   }
-  // An answer is like a message of the peer from its first byte on.
-  if (transfer.kind == Transfer::Kind::request_out && !view->data.empty() &&
-      queues_[transfer.peer].receiving.insert(transfer.id).second) {
-    begin_to_move(now, transfer);
+  if (transfer.kind == Transfer::Kind::request_out && (!view->data.empty() || view->fin) &&
+      !begin_answer(now, transfer)) {
+    return false;
   }
   const std::size_t size = std::min(view->data.size(), room(transfer));
   if (transfer.in.size() + size > config_.max_message_size) {
@@ -147,9 +150,23 @@ bool Mailbox::read_body(Instant now, Transfer& transfer, transport::Connection& 
   return !whole && !empty;
 }
 
+// An answer is like a message of the peer from its first byte on. Whether it may be read.
+bool Mailbox::begin_answer(Instant now, Transfer& transfer) {
+  PeerQueue& queue = queues_[transfer.peer];
+  if (queue.receiving.contains(transfer.id)) return true;
+  if (!may_owe_receipt(transfer.connection)) {
+    wait_for_receipts(transfer);
+    return false;
+  }
+  queue.receiving.insert(transfer.id);
+  begin_to_move(now, transfer);
+  return true;
+}
+
 void Mailbox::complete(Transfer& transfer) {
   transfer.whole = true;
   const OperationId id = transfer.id;
+  if (transfer.kind != Transfer::Kind::request_in) owe_receipt(transfer);
   if (transfer.kind == Transfer::Kind::request_out) {
     Response response{.id = id, .data = std::exchange(transfer.in, {})};
     erase(id);
@@ -267,6 +284,7 @@ std::vector<PeerId> Mailbox::in_turn(const std::set<PeerId>& peers, const ByteBu
 
 void Mailbox::resume_paused(Instant now) {
   room_was_made_ = false;
+  resume_unconfirmable(now);
   (void)budget_.take_room_was_made();
   if (outbox_.take_room_was_made()) resume_outbox(now);
   if (paused_.empty()) return;

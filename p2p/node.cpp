@@ -79,12 +79,19 @@ void Node::on_port_closed(Instant now, const SocketAddress& remote, Bytes quoted
 }
 
 std::optional<Transmit> Node::poll_transmit(Instant now, TransmitBuffer& out) {
-  return impl_->ports.poll_transmit(now, out);
+  Implementation& node = *impl_;
+  while (node.mailbox.is_owing_receipts()) {
+    node.now = now;
+    node.mailbox.send_receipts();
+    node.work_off();
+  }
+  return node.ports.poll_transmit(now, out);
 }
 
 Instant Node::next_deadline() const {
   const Implementation& node = *impl_;
-  const Instant out = node.unread.empty() ? kNever : node.now;
+  const bool has_drained = node.shutting_down && !node.closed && !node.must_drain();
+  const Instant out = node.unread.empty() && !has_drained ? kNever : node.now;
   return std::min({out, node.ports.next_deadline(), node.connections.next_deadline(),
                    node.peers.next_deadline(), node.reachability.next_recheck(),
                    node.reachability.next_start(), node.discovery.next_deadline(),
@@ -316,9 +323,9 @@ void Node::Implementation::begin_shut_down(Duration drain) {
   discovery.shut_down(now);
 }
 
-// Waits for what is queued towards peers whose links are up.
+// Waits for what is queued towards peers whose links are up, and until they can know what we have.
 void Node::Implementation::continue_shut_down() {
-  if (closed || (mailbox.is_sending() && now < shut_down_at)) return;
+  if (closed || (must_drain() && now < shut_down_at)) return;
   closed = true;
   shut_down_at = kNever;
   mailbox.shut_down();  // What has not arrived by now is not waited for.

@@ -57,6 +57,10 @@ void Node::Implementation::on_control(PeerConnection& connection, const ControlM
   if (const auto* request = std::get_if<PeersRequest>(&message)) {
     return discovery.on_peers_request(now, connection, *request);
   }
+  if (const auto* receipts = std::get_if<Receipts>(&message)) {
+    const auto wrong = mailbox.on_receipts(connection, *receipts);
+    return wrong ? violate(connection, ErrorCode::role_violation, *wrong) : void();
+  }
   if (const auto* answer = std::get_if<Peers>(&message))
     discovery.on_peers(now, connection, *answer);
 }

@@ -37,9 +37,9 @@ enum class PeerError : u8 {
   queue_full,  ///< Wait for `Writable` of that peer.
   refused,     ///< The peer wants none of it.
   link_lost,   ///< The link ended first; the peer may or may not have it.
-  timed_out,   ///< No link within message_timeout, or no answer.
-  shut_down,   ///< We are shutting down.
-  unknown,     ///< No operation has that name any more.
+  timed_out,  ///< No link within message_timeout, or no receipt, or no answer; the peer may have it.
+  shut_down,  ///< We are shutting down.
+  unknown,    ///< No operation has that name any more.
 };
 /// The error in words; a literal.
 std::string_view to_string(PeerError error);
@@ -131,7 +131,9 @@ struct IncomingInterrupted {
   std::uint64_t bytes = 0;  ///< That had come.
   std::string_view why;     ///< For people.
 };
-/// The peer has all of it. What is over a limit of its own it may still refuse.
+/// The peer has the whole of it in its inbox, from where its program takes it once. A peer of minor version
+/// 0 of the protocol confirms only that its transport has it: it may still refuse it, or lose it with the
+/// link.
 struct Sent {
   OperationId id;  ///< Of the send() or reply().
 };

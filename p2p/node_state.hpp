@@ -58,6 +58,9 @@ struct Node::Implementation {
   std::expected<void, PeerError> ping(const PeerId& peer);
   void move_pings(const PeerConnection& from);
   void begin_shut_down(Duration drain);
+  [[nodiscard]] bool must_drain() const {
+    return mailbox.is_sending() || mailbox.is_owing_receipts();
+  }
   void continue_shut_down();
   [[nodiscard]] LinkInfo info_of(const Peer& peer);
   [[nodiscard]] bool consistent() const;

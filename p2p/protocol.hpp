@@ -19,6 +19,8 @@ inline constexpr std::uint64_t kProtocolMajor = 1;
 inline constexpr std::uint64_t kProtocolMinor = 1;
 /// From this minor on an introduction carries the instance.
 inline constexpr std::uint64_t kMinorOfInstance = 1;
+/// From this minor on receipts are sent: see Receipts.
+inline constexpr std::uint64_t kMinorOfReceipts = 1;
 
 /// What a peer says that it is. A client uses bidirectional streams on the connection that it
 /// dialled and is never dialled back; a node uses unidirectional ones and must be reachable.

@@ -25,11 +25,13 @@ void add_seeds(Corpus& corpus) {
   for (u8 i = 1; i <= kMaxPeers; ++i) {
     peers.peers.push_back({.id = PeerId({i}), .address = SocketAddress::ipv4({5, 6, 7, i}, 443)});
   }
+  Receipts receipts;
+  for (std::uint64_t i = 0; i < kMaxReceipts; ++i) receipts.streams.push_back({2 + i * 1'000'000});
   Input all{2};
   for (const ControlMessage& message : std::initializer_list<ControlMessage>{
            Introduction{}, hello, older, newer, newest, Proof{.nonce = {4, 5}}, VerdictMessage{},
            VerdictMessage{.verdict = p2p::Verdict::refused, .address = hello.advertised[0]},
-           PeersRequest{.max = 70'000}, peers}) {
+           PeersRequest{.max = 70'000}, peers, Receipts{}, receipts}) {
     Input storage(kMaxControlMessage);
     Writer out{storage};
     std::visit([&out](const auto& each) { each.encode(out); }, message);

@@ -68,9 +68,9 @@ class PeerHandle {
 /// A node, as another node sees it. Of the loop's thread.
 class NodePeer final : public PeerHandle {
  public:
-  /// co_await: sends a message; done when the peer has all of it. Waits while too much is queued to this peer, and while a lost link is made again (for
-  /// NodeConfig::message_timeout at most). Destroying the task takes the message back, unless it
-  /// is there already.
+  /// co_await: sends a message; done when the peer has all of it in its inbox. Waits while too much is
+  /// queued to this peer, and while a lost link is made again (for NodeConfig::message_timeout at
+  /// most). Destroying the task takes the message back, unless it is there already.
   [[nodiscard]] detail::SendOperation send(std::vector<u8> message) const {
     return {node_, id_, std::move(message)};
   }
@@ -139,7 +139,7 @@ class IncomingRequest {
   /// The question; valid while this object is.
   [[nodiscard]] Bytes data() const { return request_.data; }
 
-  /// co_await: answers; done when the client has all of it. Once.
+  /// co_await: answers; done when the client has all of it in its inbox. Once.
   [[nodiscard]] detail::SendOperation reply(std::vector<u8> answer);
   /// The same; copies the answer.
   [[nodiscard]] detail::SendOperation reply(Bytes answer) {

@@ -157,6 +157,7 @@ void MaliciousPeer::on_stream(Line& line, const transport::StreamEvent& event) {
 }
 
 void MaliciousPeer::read_control(Line& line) {
+  if (line.theirs && !config.reads_control) return;
   transport::Connection* open = connection(line);
   for (;;) {
     line.reader.begin_turn();
@@ -217,9 +218,21 @@ void MaliciousPeer::read(Line& line, StreamId stream) {
     const bool fin = view->fin;
     const bool empty = view->data.empty();
     open->consume(stream, view->data.size());
-    if (fin) return line.received_whole.push_back(stream);
+    if (fin) return on_whole(line, stream);
     if (empty) return;
   }
+}
+
+// As an honest peer: messages of nodes, and answers to us, are confirmed.
+void MaliciousPeer::on_whole(Line& line, StreamId stream) {
+  line.received_whole.push_back(stream);
+  const bool is_ours = line.dialled == (stream.initiator() == Side::client);
+  const bool is_request = stream.is_bidirectional() && !is_ours;
+  if (is_request || !config.sends_receipts || config.minor < p2p::kMinorOfReceipts) return;
+  if (!line.confirmed.insert(stream).second) return;
+  p2p::Receipts receipts;
+  receipts.streams.push_back(stream);
+  send_control(line, receipts);
 }
 
 }  // namespace qpeer::sim

@@ -27,9 +27,11 @@ struct MaliciousPeerConfig {
   std::uint64_t instance = 0;
   /// Unset: the port that it listens on, at whatever host it is seen from.
   std::optional<std::vector<SocketAddress>> advertised{};
-  bool introduces = true;  ///< By itself: at once when it dials, as an answer when it accepts.
-  bool proves = true;      ///< By itself, to whoever dials it back.
-  bool reads = true;       ///< What comes on streams of the application; see reads_all().
+  bool introduces = true;      ///< By itself: at once when it dials, as an answer when it accepts.
+  bool proves = true;          ///< By itself, to whoever dials it back.
+  bool reads = true;           ///< What comes on streams of the application; see reads_all().
+  bool reads_control = true;   ///< What comes on control streams, once a connection is introduced.
+  bool sends_receipts = true;  ///< Of what it has read to its end.
   std::optional<p2p::Verdict> verdict = p2p::Verdict::reachable;  ///< On nodes that dial it.
   std::uint64_t max_message_size = kMaxVarint;                    ///< That it says to take.
   std::size_t max_connections = 1'000;
@@ -55,7 +57,8 @@ class MaliciousPeer {
     std::vector<p2p::ControlMessage> control_received{};
     std::map<StreamId, std::vector<u8>> received{};  ///< On streams of the application.
     std::vector<StreamId> received_whole{};
-    std::set<StreamId> unread{};  ///< Readable while config.reads was off.
+    std::set<StreamId> confirmed{};  ///< With a receipt of ours.
+    std::set<StreamId> unread{};     ///< Readable while config.reads was off.
     std::map<StreamId, std::uint64_t> stopped{};
     std::map<StreamId, std::uint64_t> reset{};
     std::optional<transport::CloseReason> closed{};
@@ -82,6 +85,12 @@ class MaliciousPeer {
   void closes(Line& line);
   /// From now on, and what came while config.reads was off.
   void reads_all(Line& line);
+  /// The same of the control stream and config.reads_control.
+  void reads_control_of(Line& line) {
+    config.reads_control = true;
+    read_control(line);
+    world_.wake(*host_);
+  }
   /// Dials, and stays until both directions are proved.
   bool links(SimPeer& peer);
 
@@ -127,6 +136,7 @@ class MaliciousPeer {
   void on_stream(Line& line, const transport::StreamEvent& event);
   void read_control(Line& line);
   void read(Line& line, StreamId stream);
+  void on_whole(Line& line, StreamId stream);
   void answer(Line& line, const p2p::Introduction& message);
   Line* find(transport::ConnectionHandle handle);
 

@@ -155,6 +155,7 @@ bool SimPeer::is_linked_to(const SimPeer& other) const {
 }
 
 void SimPeer::on_event(p2p::NodeEvent& event) {
+  if (observes) observes(event);
   if (std::holds_alternative<p2p::LinkUp>(event)) {
     links_up = node_->stats().links;
     on_link_change();

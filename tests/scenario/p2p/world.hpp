@@ -88,6 +88,8 @@ class SimPeer {
   bool keeps_events = true;  ///< Off for large worlds.
   bool takes_messages = true;
   bool answers = true;  ///< Requests, with the same bytes.
+  /// Called with each event before anything is sent that follows from it.
+  std::function<void(const p2p::NodeEvent&)> observes{};
 
   template <class E>
   [[nodiscard]] std::vector<E> all() const {

@@ -140,6 +140,38 @@ TEST_F(ControlChannelTest, APeerThatReadsNothingMakesItKeepLittle) {
   EXPECT_GT(written().size(), ControlChannel::kMaxUnsent - 100);
 }
 
+TEST_F(ControlChannelTest, ReceiptsGoTogetherAndNoneIsDropped) {
+  EXPECT_FALSE(channel.peer_sends_receipts());
+  EXPECT_TRUE(is<Introduction>(receive(Introduction{})));
+  EXPECT_TRUE(channel.peer_sends_receipts());
+  Receipts both;
+  for (const std::uint64_t id : {2, 6}) {
+    channel.owe_receipt(&connection, {id});
+    both.streams.push_back({id});
+  }
+  EXPECT_TRUE(written().empty());
+  channel.write(&connection);
+  EXPECT_EQ(written(), encoded(both));
+  // Without room they wait, whatever else is dropped.
+  connection.write_room = 0;
+  for (int i = 0; i < 10'000; ++i) channel.send(&connection, Proof{});
+  channel.owe_receipt(&connection, {10});
+  connection.write_room = 1'000'000;
+  channel.write(&connection);
+  Receipts last;
+  last.streams.push_back({10});
+  const auto expected = encoded(last);
+  ASSERT_GT(written().size(), expected.size());
+  EXPECT_TRUE(equal(Bytes(written()).last(expected.size()), expected));
+}
+
+TEST_F(ControlChannelTest, AFullMessageOfReceiptsGoesAtOnce) {
+  EXPECT_TRUE(is<Introduction>(receive(Introduction{})));
+  for (std::uint64_t i = 0; i < kMaxReceipts; ++i) channel.owe_receipt(&connection, {4 * i + 2});
+  EXPECT_FALSE(written().empty());
+  EXPECT_FALSE(channel.receipts().is_owing());
+}
+
 TEST_F(ControlChannelTest, PeersRequestsAreBoundedInNumberAndInTime) {
   EXPECT_TRUE(is<Introduction>(receive(Introduction{})));
   Instant now{1s};

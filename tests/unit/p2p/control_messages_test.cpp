@@ -48,6 +48,12 @@ Peers full_peers() {
   return out;
 }
 
+Receipts full_receipts() {
+  Receipts out;
+  for (std::size_t i = 0; i < kMaxReceipts; ++i) out.streams.push_back({kMaxVarint - i});
+  return out;
+}
+
 template <class Message>
 Octets body_of(const Message& message) {
   const Octets all = encoded(message);
@@ -96,6 +102,9 @@ TEST(ControlMessages, WhatEncodesDecodesToTheSame) {
   expect_round_trip(Peers{});
   expect_round_trip(full_peers());
   EXPECT_LE(full_peers().body_size(), kMaxControlBody);
+  expect_round_trip(Receipts{});
+  expect_round_trip(full_receipts());
+  EXPECT_LE(full_receipts().body_size(), kMaxControlBody);
 }
 
 TEST(ControlMessages, DecodeFailsOnEveryTruncationAndOnATail) {
@@ -103,6 +112,7 @@ TEST(ControlMessages, DecodeFailsOnEveryTruncationAndOnATail) {
   expect_no_truncation_and_no_tail(Proof{.nonce = nonce(9)});
   expect_no_truncation_and_no_tail(PeersRequest{.max = 70'000});
   expect_no_truncation_and_no_tail(full_peers());
+  expect_no_truncation_and_no_tail(full_receipts());
   // A verdict may end after its first byte, but not within the address.
   const Octets verdict = body_of(VerdictMessage{.address = kFour});
   EXPECT_TRUE(decoded<VerdictMessage>({verdict[0]}));
@@ -247,8 +257,23 @@ TEST(Peers, RefusesTooManyDuplicatesAndNobody) {
   EXPECT_FALSE(decoded<Peers>(body));
 }
 
+TEST(Receipts, HaveTheLayoutThatIsWrittenDown) {
+  Receipts receipts;
+  receipts.streams.push_back(StreamId::make(Side::client, false, 0));
+  receipts.streams.push_back(StreamId::make(Side::client, true, 100));
+  EXPECT_EQ(encoded(receipts), (Octets{18, 4, 2, 2, 0x41, 0x90}));
+}
+
+TEST(Receipts, RefuseTooMany) {
+  Octets body = body_of(full_receipts());
+  body[0] = kMaxReceipts + 1;
+  body.insert(body.end(), 1, 0);
+  EXPECT_FALSE(decoded<Receipts>(body));
+}
+
 TEST(ControlMessages, AnUnknownTypeReadsNothing) {
-  for (const std::uint64_t type : {std::uint64_t{0}, std::uint64_t{6}, kMaxVarint}) {
+  for (const std::uint64_t type :
+       {std::uint64_t{0}, std::uint64_t{6}, std::uint64_t{17}, std::uint64_t{19}, kMaxVarint}) {
     EXPECT_FALSE(is_known_control(type));
     const Octets body(20, 1);
     Reader in{body};

@@ -35,8 +35,14 @@ std::vector<ControlMessage> conversation() {
   for (u8 i = 1; i <= kMaxPeers; ++i) {
     peers.peers.push_back({.id = PeerId({i}), .address = SocketAddress::ipv6({0x2a, i}, 443)});
   }
-  return {hello, Proof{.nonce = {4, 5}}, VerdictMessage{.verdict = Verdict::refused},
-          PeersRequest{.max = 70'000}, peers};
+  Receipts receipts;
+  for (std::uint64_t i = 0; i < kMaxReceipts; ++i) receipts.streams.push_back({100 * i + 2});
+  return {hello,
+          Proof{.nonce = {4, 5}},
+          VerdictMessage{.verdict = Verdict::refused},
+          PeersRequest{.max = 70'000},
+          peers,
+          receipts};
 }
 
 /// Reads all of `stream` in pieces of `piece` bytes, a turn each.

@@ -55,8 +55,8 @@ TEST_F(MailboxAnswersTest, BeyondTheShareOfAClientItsRequestsAreNotRead) {
   EXPECT_EQ(answers_all(1'000), 1U);
 
   // It reads one: the six that were withheld, and the late one, may have their turn.
-  happens(greedy, StreamEvent::Kind::finished, streams[0]);
-  happens(greedy, StreamEvent::Kind::finished, streams[1]);
+  is_confirmed(greedy, streams[0]);
+  is_confirmed(greedy, streams[1]);
   EXPECT_TRUE(source.of(greedy).streams[late].incoming.empty());
   EXPECT_FALSE(emitted<Incoming>().empty());
   EXPECT_EQ(answers_all(1'000), 2U);
@@ -105,7 +105,7 @@ TEST_F(MailboxAnswersTest, WhoWaitsToSendGoesOnWhenThereIsRoomAgain) {
   mailbox.want_writable(waits.id);
   mailbox.on_can_open(now, waits);
   EXPECT_TRUE(emitted<Writable>().empty());
-  for (const StreamId stream : streams) happens(first, StreamEvent::Kind::finished, stream);
+  for (const StreamId stream : streams) is_confirmed(first, stream);
   const auto writable = emitted<Writable>();
   ASSERT_EQ(writable.size(), 1U);
   EXPECT_EQ(writable[0].peer, waits.id);
@@ -131,11 +131,11 @@ TEST_F(MailboxAnswersTest, AReplyWithoutRoomMayBeGivenAgain) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error(), PeerError::queue_full);
   EXPECT_TRUE(emitted<Writable>().empty());
-  happens(one, StreamEvent::Kind::finished, streams[0]);
+  is_confirmed(one, streams[0]);
   EXPECT_EQ(emitted<Writable>().size(), 1U);
   EXPECT_TRUE(mailbox.reply(now, taken[2].id, Octets(2'000)));
   for (const StreamId stream : {streams[1], streams[2]}) {
-    happens(one, StreamEvent::Kind::finished, stream);
+    is_confirmed(one, stream);
   }
   EXPECT_EQ(mailbox.outbox_bytes(), 0U);
 }

@@ -30,6 +30,14 @@ class MailboxTest : public OwnersFixture {
     mailbox.on_stream_event(now, *operation, event(kind, id, code));
     while (mailbox.room_was_made()) mailbox.resume_paused(now);
   }
+  /// The transport of the peer has all of what was sent on a stream, and then its inbox has it.
+  void is_confirmed(PeerConnection& on, StreamId id) {
+    happens(on, StreamEvent::Kind::finished, id);
+    Receipts receipts;
+    receipts.streams.push_back(id);
+    EXPECT_FALSE(mailbox.on_receipts(on, receipts));
+    while (mailbox.room_was_made()) mailbox.resume_paused(now);
+  }
   /// The peer opens a stream with this content.
   StreamId arrives(PeerConnection& on, const Octets& data, bool fin = true,
                    bool bidirectional = false) {

@@ -22,7 +22,7 @@ TEST_F(MailboxTest, AMessageIsPrefixDataAndEnd) {
   EXPECT_EQ(source.of(outbound).streams[stream].written, (Octets{kMessageStream, 5, 6}));
   EXPECT_TRUE(source.of(outbound).streams[stream].finished);
   EXPECT_TRUE(emitted_events().empty());
-  happens(outbound, StreamEvent::Kind::finished, stream);
+  is_confirmed(outbound, stream);
   const auto sent = emitted<Sent>();
   ASSERT_EQ(sent.size(), 1U);
   EXPECT_EQ(sent[0].id, *id);
@@ -236,7 +236,7 @@ TEST_F(MailboxTest, ARequestIsAnsweredOnItsStream) {
   EXPECT_TRUE(mailbox.reply(now, request->id, {2}));
   EXPECT_EQ(mailbox.reply(now, request->id, {2}).error(), PeerError::unknown);
   EXPECT_EQ(source.of(inbound).streams[stream].written, Octets{2});
-  happens(inbound, StreamEvent::Kind::finished, stream);
+  is_confirmed(inbound, stream);
   EXPECT_EQ(emitted<Sent>().size(), 1U);
 }
 

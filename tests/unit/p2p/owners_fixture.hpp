@@ -100,7 +100,8 @@ class OwnersFixture : public testing::Test {
     connection.remote = address_of(peer);
     connection.stage = PeerConnection::Stage::introducing;
     connection.control.open(kControl);
-    Introduction introduction{.role = role, .nonce = {peer}, .max_message_size = 1 << 20};
+    Introduction introduction{
+        .minor = minor, .role = role, .nonce = {peer}, .max_message_size = 1 << 20};
     introduction.instance = instance;
     introduction.advertised.push_back(SocketAddress::ipv4({0, 0, 0, 0}, 443));
     source.of(connection).receives(kControl, encoded(introduction));
@@ -191,6 +192,7 @@ class OwnersFixture : public testing::Test {
   }
 
   Instant now{1s};
+  std::uint64_t minor = kProtocolMinor;  ///< Of the peers that introduce themselves.
   NodeConfig config{};
   PeerTls tls{};
   sim::SeededRandom random{7};
