@@ -31,7 +31,7 @@ Task<int> transfer(AsyncEndpoint& server, AsyncEndpoint& client) {
   };
   auto dialled = co_await client.connect(server.local_address(), options);
   if (!dialled) co_return std::puts(to_string(dialled.error()).c_str());
-  const std::vector<u8> data(1 << 20, 7);
+  const std::vector<u8> data(100'000, 7);
   auto outgoing = co_await dialled->open_stream();
   co_await outgoing->write(data);
   outgoing->finish();

@@ -36,8 +36,8 @@ struct RateSample {
 
 /// One packet that was declared lost. draft-ietf-ccwg-bbr §5.5.10.2.
 struct LostPacket {
-  Instant now;
-  std::uint64_t size = 0;
+  Instant now{};                      ///< When the loss was noticed.
+  std::uint64_t size = 0;             ///< Of the packet, in UDP payload.
   std::uint64_t tx_in_flight = 0;     ///< When it was sent, with it.
   std::uint64_t lost = 0;             ///< What was declared lost since it was sent, with it.
   std::uint64_t marked = 0;           ///< What arrived with CE since it was sent, about.

@@ -80,7 +80,8 @@ LossFindings detect_lost(SentPackets& packets, LostPackets& lost, PathState& pat
       event = path.loss_event.on_lost(query.now, packet.sent_at, packet.size);
       path.black_hole.on_lost(packet.number, packet.size);
     }
-    if (packet.in_flight) lost.add(packets, packet, event);
+    // Whether one of another path comes late teaches nothing of this one.
+    if (packet.in_flight && packet.path == packets.path()) lost.add(packets, packet, event);
     // The frames of one that a probe replaced were reported then.
     if (packet.replaced) continue;
     packets.for_each_frame(packet, [&](const SentFrame& frame) {
