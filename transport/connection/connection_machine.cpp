@@ -12,7 +12,7 @@ namespace qpeer::transport {
 ConnectionMachine::ConnectionMachine(Instant now, const ConnectionConfig& config,
                                      ConnectionSetup setup, crypto::KeyFactory& keys,
                                      Random& random, CidIssuer& issuer)
-    : config_(sanitized(config)),
+    : config_(seeded(sanitized(config), random)),
       issuer_(issuer),
       created_at_(now),
       called_at_(now),

@@ -23,6 +23,17 @@ std::unique_ptr<CongestionController> make_controller(const ConnectionConfig& co
   return make_congestion_controller(config.congestion_algorithm, max_datagram_size);
 }
 
+ConnectionConfig seeded(ConnectionConfig config, Random& random) {
+  if (config.congestion_controller || config.congestion_algorithm != CongestionAlgorithm::bbr) {
+    return config;
+  }
+  const std::uint64_t seed = random.uniform(std::uint64_t{1} << 63);
+  config.congestion_controller = [seed, paths = std::uint64_t{0}](std::uint16_t size) mutable {
+    return make_congestion_controller(CongestionAlgorithm::bbr, size, seed + paths++);
+  };
+  return config;
+}
+
 ConnectionConfig sanitized(ConnectionConfig config) {
   // No larger than what the Length field of our long headers can hold.
   config.max_datagram_size = std::clamp<std::uint16_t>(

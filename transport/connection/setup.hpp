@@ -11,6 +11,7 @@
 #include "qpeer/crypto/tls_session.hpp"
 #include "qpeer/transport/base/address.hpp"
 #include "qpeer/transport/base/ids.hpp"
+#include "qpeer/transport/base/random.hpp"
 #include "qpeer/transport/base/time.hpp"
 #include "qpeer/transport/base/version.hpp"
 #include "qpeer/transport/connection/config.hpp"
@@ -55,6 +56,9 @@ struct ConnectionSetup {
 
 /// Values that the RFC does not allow, or with which nothing moves, become the nearest that will do.
 [[nodiscard]] ConnectionConfig sanitized(ConnectionConfig config);
+
+/// With controllers that draw from `random` what they need of chance.
+[[nodiscard]] ConnectionConfig seeded(ConnectionConfig config, Random& random);
 
 /// The controller that the configuration names.
 std::unique_ptr<CongestionController> make_controller(const ConnectionConfig& config,

@@ -2,6 +2,7 @@
 // What a controller does that overrides no more than it must, and the choice of one by its name.
 #include "qpeer/transport/recovery/congestion.hpp"
 
+#include "qpeer/transport/recovery/bbr/bbr.hpp"
 #include "qpeer/transport/recovery/cubic.hpp"
 #include "qpeer/transport/recovery/new_reno.hpp"
 
@@ -38,6 +39,8 @@ std::string_view to_string(CongestionAlgorithm algorithm) {
       return "newreno";
     case CongestionAlgorithm::cubic:
       return "cubic";
+    case CongestionAlgorithm::bbr:
+      return "bbr";
   }
   return "unknown";
 }
@@ -50,12 +53,15 @@ std::optional<CongestionAlgorithm> parse_congestion_algorithm(std::string_view n
 }
 
 std::unique_ptr<CongestionController> make_congestion_controller(CongestionAlgorithm algorithm,
-                                                                 std::uint16_t max_datagram_size) {
+                                                                 std::uint16_t max_datagram_size,
+                                                                 std::uint64_t seed) {
   switch (algorithm) {
     case CongestionAlgorithm::new_reno:
       return std::make_unique<NewReno>(max_datagram_size);
     case CongestionAlgorithm::cubic:
       break;
+    case CongestionAlgorithm::bbr:
+      return std::make_unique<Bbr>(max_datagram_size, seed);
   }
   return std::make_unique<Cubic>(max_datagram_size);
 }

@@ -32,11 +32,13 @@ struct RateSample {
   std::uint64_t newly_marked = 0;     ///< Since the last sample.
   std::uint64_t prior_delivered = 0;  ///< What had arrived over the path when P was sent.
   std::uint64_t total_delivered = 0;  ///< What has by now.
+  std::uint64_t bytes_in_flight = 0;  ///< Without what this ACK acknowledged or showed to be lost.
 };
 
 /// One packet that was declared lost. draft-ietf-ccwg-bbr §5.5.10.2.
 struct LostPacket {
   Instant now{};                      ///< When the loss was noticed.
+  std::uint64_t order = 0;            ///< Rises by one with each packet that is sent over the path.
   std::uint64_t size = 0;             ///< Of the packet, in UDP payload.
   std::uint64_t tx_in_flight = 0;     ///< When it was sent, with it.
   std::uint64_t lost = 0;             ///< What was declared lost since it was sent, with it.
@@ -115,19 +117,22 @@ class CongestionController {
 enum class CongestionAlgorithm : u8 {
   new_reno,  ///< RFC 9002 §7, Appendix B.
   cubic,     ///< RFC 9438.
+  bbr,       ///< BBRv3, draft-ietf-ccwg-bbr.
 };
 
 /// All of them, for those who offer a choice.
 inline constexpr std::array kCongestionAlgorithms{CongestionAlgorithm::new_reno,
-                                                  CongestionAlgorithm::cubic};
+                                                  CongestionAlgorithm::cubic,
+                                                  CongestionAlgorithm::bbr};
 
-/// "newreno", "cubic": how programs name it.
+/// "newreno", "cubic", "bbr": how programs name it.
 [[nodiscard]] std::string_view to_string(CongestionAlgorithm algorithm);
 /// The algorithm of that name, if there is one.
 [[nodiscard]] std::optional<CongestionAlgorithm> parse_congestion_algorithm(std::string_view name);
-/// A controller for a path whose full datagrams have this size, in bytes of UDP payload.
+/// A controller for a path whose full datagrams have this size, in bytes of UDP payload. Those that
+/// probe at random times (BBR) draw them from the seed.
 [[nodiscard]] std::unique_ptr<CongestionController> make_congestion_controller(
-    CongestionAlgorithm algorithm, std::uint16_t max_datagram_size);
+    CongestionAlgorithm algorithm, std::uint16_t max_datagram_size, std::uint64_t seed = 0);
 
 /// RFC 9002 §7, Appendix B.
 std::unique_ptr<CongestionController> make_new_reno(std::uint16_t max_datagram_size);

@@ -33,6 +33,7 @@ LostPacket DeliveryRate::on_packet_lost(Instant now, std::uint64_t size,
                                         const DeliverySnapshot& packet) {
   lost_ += size;
   return {.now = now,
+          .order = packet.order,
           .size = size,
           .tx_in_flight = packet.tx_in_flight,
           .lost = lost_ - packet.lost,
@@ -42,13 +43,15 @@ LostPacket DeliveryRate::on_packet_lost(Instant now, std::uint64_t size,
           .is_app_limited = packet.is_app_limited};
 }
 
-const RateSample& DeliveryRate::take_sample(Instant now, Duration min_rtt) {
+const RateSample& DeliveryRate::take_sample(Instant now, Duration min_rtt,
+                                            std::uint64_t bytes_in_flight) {
   if (is_application_limited() && delivered_ > application_limited_) application_limited_ = 0;
   RateSample& sample = sample_;
   sample = {.newly_acked = delivered_ - delivered_before_,
             .newly_lost = lost_ - lost_before_,
             .newly_marked = marked_ - marked_before_,
-            .total_delivered = delivered_};
+            .total_delivered = delivered_,
+            .bytes_in_flight = bytes_in_flight};
   delivered_before_ = delivered_;
   lost_before_ = lost_;
   marked_before_ = marked_;

@@ -42,7 +42,7 @@ class DeliveryRate {
   void on_marked(std::uint64_t bytes) { marked_ += bytes; }
   /// What the ACK shows, once all its packets were acknowledged or lost; stays until the next call.
   /// §4.1.2.3.
-  const RateSample& take_sample(Instant now, Duration min_rtt);
+  const RateSample& take_sample(Instant now, Duration min_rtt, std::uint64_t bytes_in_flight);
 
   /// What leaves from here on says nothing of the path, until what is in flight now was delivered.
   /// §4.1.2.4.

@@ -142,7 +142,7 @@ std::expected<AckOutcome, TransportError> Recovery::on_ack(Instant now, PacketNu
   if (newly.bytes != 0) {
     const RttEstimator& rtt = path_->rtt;
     const RateSample* const rate =
-        path_->rate ? &path_->rate->take_sample(now, rtt.min()) : nullptr;
+        path_->rate ? &path_->rate->take_sample(now, rtt.min(), bytes_in_flight()) : nullptr;
     path_->controller->on_ack({.now = now,
                                .acked_bytes = newly.bytes,
                                .largest_acked_sent_at = newly.largest_sent_at,

@@ -46,6 +46,7 @@ TEST(CongestionAlgorithm, IsFoundByItsName) {
   }
   EXPECT_EQ(parse_congestion_algorithm("newreno"), CongestionAlgorithm::new_reno);
   EXPECT_EQ(parse_congestion_algorithm("cubic"), CongestionAlgorithm::cubic);
+  EXPECT_EQ(parse_congestion_algorithm("bbr"), CongestionAlgorithm::bbr);
   EXPECT_EQ(parse_congestion_algorithm("vegas"), std::nullopt);
   EXPECT_EQ(parse_congestion_algorithm(""), std::nullopt);
 }

@@ -27,7 +27,7 @@ struct Path {
     flight -= 1000;
     return rate.on_packet_lost(at(when), 1000, packet.snapshot);
   }
-  RateSample sample(Duration when) { return rate.take_sample(at(when), 10ms); }
+  RateSample sample(Duration when) { return rate.take_sample(at(when), 10ms, flight); }
 
   DeliveryRate rate;
   std::uint64_t flight = 0;
@@ -143,11 +143,13 @@ TEST(DeliveryRate, TellsWhatWasLostSinceThePacketWasSent) {
   EXPECT_EQ(lost.lost, 1000U);
   EXPECT_EQ(lost.tx_in_flight, 2000U);
   EXPECT_EQ(lost.size, 1000U);
+  EXPECT_EQ(lost.order, 2U);
   EXPECT_FALSE(lost.is_app_limited);
   path.ack(130ms, third);
   const RateSample sample = path.sample(130ms);
   EXPECT_EQ(sample.lost, 1000U);
   EXPECT_EQ(sample.newly_lost, 1000U);
+  EXPECT_EQ(sample.bytes_in_flight, 1000U);
   EXPECT_EQ(sample.tx_in_flight, 3000U);
   EXPECT_EQ(path.lose(140ms, first).lost, 2000U);
   const auto again = path.send(150ms);  // What is sent again is a packet of its own.
