@@ -2,7 +2,6 @@
 // Each link of the zoo with each controller: it ends, nothing is lost or altered.
 #include <algorithm>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -12,6 +11,15 @@
 namespace qpeer::links {
 namespace {
 
+std::string test_name(const testing::TestParamInfo<CellName>& info) {
+  std::string name = info.param.link + "_" + info.param.flows;
+  for (char& each : name) {
+    if (each == '-') each = '_';
+    if (each == '+') each = 'w';
+  }
+  return name;
+}
+
 class Zoo : public testing::TestWithParam<CellName> {};
 
 TEST_P(Zoo, AllThatWasWrittenArrives) {
@@ -20,30 +28,37 @@ TEST_P(Zoo, AllThatWasWrittenArrives) {
   EXPECT_EQ(at(run.result, Metric::finished), 1.0) << run.trouble;
 }
 
-/// The requirements that hold, each with one seed. docs/congestion.md shows all, over many.
-struct Held {
-  std::string_view link;
-  std::string_view flows;
-  Metric metric;
-};
-constexpr Held kHeld[] = {
-    {"cable", "newreno", Metric::utilisation},
-    {"outage", "newreno", Metric::resumed_s},
-    {"shared", "2xnewreno", Metric::jain},
+// With assertions each run takes too long; what is looked at here is the same in every build.
+#ifndef QPEER_ASSERTIONS
+
+/// The cells whose requirements hold, all of them, with one seed. docs/congestion.md shows all, over many.
+const CellName kHeld[] = {
+    {"cable", "newreno"},      {"cable", "cubic"},          {"long-fat", "cubic"},
+    {"reordering", "newreno"}, {"reordering", "cubic"},     {"ce-random", "cubic"},
+    {"short-10", "cubic"},     {"outage", "newreno"},       {"outage", "cubic"},
+    {"shared", "2xnewreno"},   {"outage-touched", "cubic"}, {"outage-touched", "newreno"},
+    {"shared", "2xcubic"},
 };
 
-TEST(Requirements, ThoseThatHoldStillDo) {
-  for (const Held& held : kHeld) {
-    const auto wanted = std::ranges::find_if(requirements(), [&](const Requirement& each) {
-      return each.link == held.link && each.flows == held.flows && each.metric == held.metric;
-    });
-    ASSERT_NE(wanted, requirements().end());
-    const CellRun run = run_cell(*find_link(held.link), parse_flows(held.flows), 1);
-    EXPECT_TRUE(holds(*wanted, {run.result}))
-        << held.link << " " << held.flows << " " << to_string(held.metric) << ": "
-        << at(run.result, held.metric).value_or(0);
+class Required : public testing::TestWithParam<CellName> {};
+
+TEST_P(Required, HoldsWithOneSeed) {
+  const auto& [link, flows] = GetParam();
+  const CellRun run = run_cell(*find_link(link), parse_flows(flows), 1);
+  EXPECT_EQ(at(run.result, Metric::finished), 1.0) << run.trouble;
+  std::size_t looked_at = 0;
+  for (const Requirement& each : requirements()) {
+    if (each.link != link || each.flows != flows) continue;
+    ++looked_at;
+    EXPECT_TRUE(holds(each, {run.result}))
+        << to_string(each.metric) << ": " << at(run.result, each.metric).value_or(0);
   }
+  EXPECT_GT(looked_at, 0U);
 }
+
+INSTANTIATE_TEST_SUITE_P(Cells, Required, testing::ValuesIn(kHeld), test_name);
+
+#endif
 
 CellResult with(Metric metric, double value) {
   CellResult result{};
@@ -107,15 +122,6 @@ TEST(Flows, AreReadFromTheirNames) {
        {"", "x", "reno", "2x", "0xnewreno", "newreno+", "+newreno", "newreno+x"}) {
     EXPECT_TRUE(parse_flows(wrong).empty()) << wrong;
   }
-}
-
-std::string test_name(const testing::TestParamInfo<CellName>& info) {
-  std::string name = info.param.link + "_" + info.param.flows;
-  for (char& each : name) {
-    if (each == '-') each = '_';
-    if (each == '+') each = 'w';
-  }
-  return name;
 }
 
 INSTANTIATE_TEST_SUITE_P(Cells, Zoo, testing::ValuesIn(cells()), test_name);
