@@ -340,7 +340,7 @@ void Mailbox::on_datagrams(const PeerConnection& connection) {
   transport::Connection* transport = connections_.transport(connection);
   if (transport == nullptr) return;
   while (const auto data = transport->next_datagram()) {
-    if (connection.stage != PeerConnection::Stage::open) continue;
+    if (!carries_data(connection)) continue;
     datagrams_.push(site_of(connection.remote),
                     {.from = connection.peer, .data = {data->begin(), data->end()}});
     queue_.emit(Incoming{.kind = Incoming::Kind::datagram, .from = connection.peer});

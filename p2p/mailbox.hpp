@@ -73,7 +73,8 @@ class Mailbox {
   [[nodiscard]] std::optional<std::string_view> on_stream_opened(Instant now,
                                                                  const PeerConnection& connection,
                                                                  StreamId stream);
-  /// Application data may flow: takes what was held back until now. What is wrong with it.
+  /// Application data may flow, or the link is up: takes what was held back until both are. What is
+  /// wrong with it.
   [[nodiscard]] std::optional<std::string_view> on_connection_opened(
       Instant now, const PeerConnection& connection);
   /// Of a stream that is the application's, and not raw.
@@ -220,6 +221,7 @@ class Mailbox {
   void read(Instant now, OperationId id);
   bool read_prefix(Transfer& transfer, transport::Connection& connection);
   bool read_body(Instant now, Transfer& transfer, transport::Connection& connection);
+  [[nodiscard]] bool carries_data(const PeerConnection& connection) const;
   bool begin_answer(Instant now, Transfer& transfer);
   void become_raw(Transfer& transfer, bool empty);
   void on_unreadable(const Transfer& transfer, transport::StreamError error);
@@ -243,8 +245,9 @@ class Mailbox {
   RawStreams& raw_;
   std::map<OperationId, Transfer> transfers_;
   std::map<PeerId, PeerQueue> queues_;
-  std::map<ConnectionSlot, std::vector<StreamId>> held_;  ///< Opened by a peer before it may.
-  std::deque<OperationId> messages_;                      ///< Whole, and not taken.
+  std::map<ConnectionSlot, std::vector<StreamId>>
+      held_;                          ///< Opened by a peer before its link is up.
+  std::deque<OperationId> messages_;  ///< Whole, and not taken.
   std::deque<OperationId> requests_;
   DatagramInbox datagrams_;
   std::set<PeerId> paused_;  ///< Those of queues_ that have something that found no room.

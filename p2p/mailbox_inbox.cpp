@@ -23,7 +23,7 @@ std::optional<std::string_view> Mailbox::on_stream_opened(Instant now,
                     : "a node opens unidirectional streams only";
     }
   }
-  if (connection.stage != PeerConnection::Stage::open) {
+  if (!carries_data(connection)) {
     held_[connection.slot].push_back(stream);
     return std::nullopt;
   }
@@ -36,7 +36,7 @@ std::optional<std::string_view> Mailbox::on_stream_opened(Instant now,
 
 std::optional<std::string_view> Mailbox::on_connection_opened(Instant now,
                                                               const PeerConnection& connection) {
-  if (connection.stage != PeerConnection::Stage::open) return std::nullopt;
+  if (!carries_data(connection)) return std::nullopt;
   const auto at = held_.find(connection.slot);
   if (at == held_.end()) return std::nullopt;
   const std::vector<StreamId> held = std::move(at->second);
@@ -45,6 +45,13 @@ std::optional<std::string_view> Mailbox::on_connection_opened(Instant now,
     if (const auto wrong = on_stream_opened(now, connection, stream)) return wrong;
   }
   return std::nullopt;
+}
+
+// A peer learns before we do that both directions are proved. What it sends then waits for our LinkUp, so
+// that no Incoming comes before it.
+bool Mailbox::carries_data(const PeerConnection& connection) const {
+  return connection.stage == PeerConnection::Stage::open && connection.owner != kNoSlot &&
+         peers_.has(connection.owner) && peers_[connection.owner].up;
 }
 
 // --- reading -------------------------------------------------------------------------------------

@@ -135,7 +135,10 @@ void Node::Implementation::on_dial_failed(const PeerConnection& connection,
 }
 
 void Node::Implementation::on_owner_event(const ConnectionOpened& event) {
-  PeerConnection& connection = connections[event.connection];
+  take_held_streams(connections[event.connection]);
+}
+
+void Node::Implementation::take_held_streams(PeerConnection& connection) {
   if (const auto wrong = mailbox.on_connection_opened(now, connection)) {
     violate(connection, ErrorCode::role_violation, *wrong);
   }
@@ -176,6 +179,9 @@ void Node::Implementation::on_owner_event(const LinkReady& event) {
   if (peer == nullptr) return;
   discovery.on_link_ready(now, *peer);
   mailbox.write_waiting(now, *peer);
+  for (const ConnectionSlot inbound : std::vector(peer->inbound)) {
+    take_held_streams(connections[inbound]);
+  }
 }
 
 void Node::Implementation::on_owner_event(const LinkWentDown& event) {

@@ -124,6 +124,7 @@ struct Node::Implementation {
   void on_owner_event(const RoleChanged& event);
   void on_owner_event(const LinkAbandoned& event);
   void on_owner_event(const PeerUnused& event);
+  void take_held_streams(PeerConnection& connection);
   void on_ended(const PeerConnection& connection, const ConnectionEnded& event);
   void on_dial_failed(const PeerConnection& connection, const ConnectionEnd& end);
   void erase_if_unused(const PeerKey& key);

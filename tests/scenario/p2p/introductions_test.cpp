@@ -213,6 +213,9 @@ SIMULATE_PEERS(EarlyData, WaitsForTheProof) {
   EXPECT_TRUE(node.messages.empty()) << "nothing is delivered before the proof";
   auto& back = *attacker.accepted()[0];
   attacker.send_control(back, p2p::Proof{.nonce = line.theirs.value().nonce});
+  run_for(1s);
+  EXPECT_TRUE(node.messages.empty()) << "nor before the link is up";
+  attacker.send_control(back, p2p::VerdictMessage{});
   EXPECT_TRUE(run_until([&] { return node.messages.size() == 2; }, 1s));
   EXPECT_EQ(as_text(node.messages.at(0).data), "early");
 }

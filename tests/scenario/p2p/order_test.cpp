@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -68,6 +69,32 @@ struct BusyLink {
   SimPeer& node;
   MaliciousPeer peer;
 };
+
+// The peer may open streams as soon as it has proved itself, before we know that we have a way to it.
+SIMULATE_PEERS(Order, OfALinkThatComesUpAndWhatItCarries) {
+  auto& node = network.node();
+  MaliciousPeerConfig config;
+  config.verdict = std::nullopt;
+  MaliciousPeer peer(network, config);
+  auto& line = peer.dial(node);
+  ASSERT_TRUE(run_until([&] { return peer.verdict_on_us(line) == Verdict::reachable; }, 5s));
+  for (const std::string_view content :
+       {std::string_view("\0early", 6), std::string_view("\1raw", 4)}) {
+    peer.writes(line, peer.opens(line, false).value(), content, true);
+  }
+  run_for(1s);
+  EXPECT_TRUE(node.all<p2p::LinkUp>().empty());
+  EXPECT_TRUE(node.all<p2p::Incoming>().empty());
+  peer.send_control(*peer.accepted().front(),
+                    p2p::VerdictMessage{.verdict = Verdict::reachable, .address = std::nullopt});
+  ASSERT_TRUE(run_until([&] { return node.all<p2p::Incoming>().size() == 2; }, 5s));
+  EXPECT_EQ(node.messages.size(), 1U);
+  const auto up = std::ranges::find_if(
+      node.events, [](const auto& event) { return std::holds_alternative<p2p::LinkUp>(event); });
+  const auto incoming = std::ranges::find_if(
+      node.events, [](const auto& event) { return std::holds_alternative<p2p::Incoming>(event); });
+  EXPECT_LT(up - node.events.begin(), incoming - node.events.begin());
+}
 
 // The link is down with its first direction; what is under way on the other one may still arrive.
 SIMULATE_PEERS(Order, OfALinkThatLosesOurDirection) {

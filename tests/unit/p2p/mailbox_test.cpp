@@ -216,6 +216,12 @@ TEST_F(MailboxTest, StreamsWaitUntilThePeerIsVerified) {
   EXPECT_FALSE(source.of(inbound).streams[stream].incoming.empty());
   inbound.stage = PeerConnection::Stage::open;
   EXPECT_FALSE(mailbox.on_connection_opened(now, inbound));
+  EXPECT_FALSE(mailbox.next_message()) << "its link is not up";
+  PeerConnection& outbound = connected(1, true);
+  outbound.peer_reached_us = true;
+  peers.attach_outbound(now, peer, outbound);
+  ASSERT_TRUE(peer.up);
+  EXPECT_FALSE(mailbox.on_connection_opened(now, inbound));
   EXPECT_TRUE(mailbox.next_message());
 }
 
