@@ -203,10 +203,23 @@ void Receipts::encode(Writer& out) const {
   for (const StreamId stream : streams) out.varint(stream.value);
 }
 
+KeySharedNotice KeySharedNotice::decode(Reader& in) {
+  const KeySharedNotice out{.address = decode_address(in)};
+  if (out.address.is_wildcard()) in.fail();
+  expect_end(in);
+  return out;
+}
+
+void KeySharedNotice::encode(Writer& out) const {
+  encode_header(out, kType, body_size());
+  encode_address(out, address);
+}
+
 // --- by type -------------------------------------------------------------------------------------
 
 bool is_known_control(std::uint64_t type) {
-  return (type >= Introduction::kType && type <= Peers::kType) || type == Receipts::kType;
+  return (type >= Introduction::kType && type <= Peers::kType) || type == Receipts::kType ||
+         type == KeySharedNotice::kType;
 }
 
 std::optional<ControlMessage> decode_control(std::uint64_t type, Reader& body) {
@@ -227,6 +240,8 @@ std::optional<ControlMessage> decode_control(std::uint64_t type, Reader& body) {
       return decoded(Peers::decode(body));
     case Receipts::kType:
       return decoded(Receipts::decode(body));
+    case KeySharedNotice::kType:
+      return decoded(KeySharedNotice::decode(body));
     default:
       return std::nullopt;
   }

@@ -10,6 +10,7 @@
 //   4 PeersRequest    varint max
 //   5 Peers           u8 count | count x (peer id (32) | address)
 //  18 Receipts        u8 count | count x varint stream id                      from minor 1 on
+//  19 KeySharedNotice address                                                  from minor 1 on
 //   address           u8 family (4, 6) | octets (4, 16) | u16 port, not 0
 //
 // Each message is a struct that reads and writes itself as the frames do: decode() takes a Reader
@@ -30,6 +31,11 @@
 #include "qpeer/transport/base/inline_vector.hpp"
 
 namespace qpeer::p2p {
+
+/// The form of an address above. The scope of an IPv6 address is ours alone and does not travel.
+[[nodiscard]] std::size_t address_size(const SocketAddress& address);
+void encode_address(Writer& out, const SocketAddress& address);
+SocketAddress decode_address(Reader& in);
 
 /// The largest body, and the largest message with its type and length.
 inline constexpr std::size_t kMaxControlBody = 2048;
@@ -141,8 +147,19 @@ struct Receipts {
   friend bool operator==(const Receipts&, const Receipts&) = default;
 };
 
-using ControlMessage =
-    std::variant<Introduction, Proof, VerdictMessage, PeersRequest, Peers, Receipts>;
+/// Another node showed the key of the receiver, was seen there, and was refused.
+struct KeySharedNotice {
+  static constexpr std::uint64_t kType = 19;
+  SocketAddress address{};
+
+  static KeySharedNotice decode(Reader& in);
+  [[nodiscard]] std::size_t body_size() const { return address_size(address); }
+  void encode(Writer& out) const;
+  friend bool operator==(const KeySharedNotice&, const KeySharedNotice&) = default;
+};
+
+using ControlMessage = std::variant<Introduction, Proof, VerdictMessage, PeersRequest, Peers,
+                                    Receipts, KeySharedNotice>;
 
 /// Whether the type is one of those above.
 [[nodiscard]] bool is_known_control(std::uint64_t type);
@@ -150,10 +167,5 @@ using ControlMessage =
 /// Reads the body of a message of `type`; nullopt when the type is unknown (nothing is read then)
 /// or the body malformed (`body` has failed).
 std::optional<ControlMessage> decode_control(std::uint64_t type, Reader& body);
-
-/// The form of an address above. The scope of an IPv6 address is ours alone and does not travel.
-[[nodiscard]] std::size_t address_size(const SocketAddress& address);
-void encode_address(Writer& out, const SocketAddress& address);
-SocketAddress decode_address(Reader& in);
 
 }  // namespace qpeer::p2p

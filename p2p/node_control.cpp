@@ -61,6 +61,9 @@ void Node::Implementation::on_control(PeerConnection& connection, const ControlM
     const auto wrong = mailbox.on_receipts(connection, *receipts);
     return wrong ? violate(connection, ErrorCode::role_violation, *wrong) : void();
   }
+  if (const auto* notice = std::get_if<KeySharedNotice>(&message)) {
+    return on_key_shared_notice(connection, *notice);
+  }
   if (const auto* answer = std::get_if<Peers>(&message))
     discovery.on_peers(now, connection, *answer);
 }

@@ -86,12 +86,13 @@ struct WeWereJudged {
   SocketAddress address;                 ///< That it tried.
 };
 /// Two nodes use one key. Whoever has a link to the first refuses the second, as long as the first
-/// answers; the second learns it, and dials again with growing pauses. At most once a minute for a key.
-/// Clients beside another process of their key are no trouble, and not reported.
+/// answers. Both learn it from that peer; the second dials again with growing pauses. At most once a
+/// minute for a key. Clients beside another process of their key are no trouble, and not reported.
 struct KeyInUse {
-  PeerId peer;                 ///< Whose key; ours, when we are the second.
+  PeerId peer;                 ///< Whose key; ours, when `by` is set.
   SocketAddress address;       ///< Of the second; when we are it, of the peer that refused us.
-  std::optional<PeerId> by{};  ///< Who refused us, when we are the second.
+  std::optional<PeerId> by{};  ///< Who refused the second, when the key is ours.
+  bool refused_us = false;     ///< We are the second. Else we are the first, or it is not our key.
 };
 /// Why a peer that dialled us was turned away.
 enum class Refusal : u8 {

@@ -33,8 +33,12 @@ void Node::Implementation::on_owner_event(const InstanceRefused& event) {
   peers.close_directions(now, *peer, ErrorCode::key_in_use, "a node of your key is linked here",
                          kNoSlot, why);
   if (Peer* linked = is_there ? peers.find(event.peer.id) : nullptr) {
-    emit_key_in_use(linked->key_in_use_emitted,
-                    {.peer = linked->id, .address = seen, .by = std::nullopt});
+    const ConnectionSlot slot = peers.best_connection(*linked);
+    const bool emitted = emit_key_in_use(linked->key_in_use_emitted,
+                                         {.peer = linked->id, .address = seen, .by = std::nullopt});
+    if (emitted && slot != kNoSlot) {  // The first one is to know of it, too.
+      connections[slot].control.send(connections.transport(slot), KeySharedNotice{.address = seen});
+    }
   }
   peers.give_up(*peer);
 }
@@ -47,17 +51,26 @@ void Node::Implementation::on_key_refused(PeerConnection& connection, const std:
   const SocketAddress address = peer != nullptr ? peer->address : connection.remote;
   known.pause(now, address, random);
   emit_key_in_use(own_key_in_use_emitted,
-                  {.peer = tls.id, .address = address, .by = connection.peer});
+                  {.peer = tls.id, .address = address, .by = connection.peer, .refused_us = true});
   if (peer == nullptr) return;
   reachability.cancel(now, *peer);
   peers.close_directions(now, *peer, ErrorCode::not_needed, "you refused us", connection.slot, why);
   if (connection.has_ended()) peers.give_up(*peer);  // It was a dial-back, and no direction.
 }
 
-void Node::Implementation::emit_key_in_use(std::optional<Instant>& last, const KeyInUse& event) {
-  if (last && now - *last < kKeyInUseInterval) return;
+// Anybody may say so: it is shown, and nothing else comes of it.
+void Node::Implementation::on_key_shared_notice(const PeerConnection& connection,
+                                                const KeySharedNotice& notice) {
+  if (config.role != Role::node || connection.owner == kNoSlot) return;
+  emit_key_in_use(key_shared_notice_emitted,
+                  {.peer = tls.id, .address = notice.address, .by = connection.peer});
+}
+
+bool Node::Implementation::emit_key_in_use(std::optional<Instant>& last, const KeyInUse& event) {
+  if (last && now - *last < kKeyInUseInterval) return false;
   last = now;
   queue.emit(event);
+  return true;
 }
 
 }  // namespace qpeer::p2p

@@ -135,7 +135,8 @@ struct Node::Implementation {
   void on_owner_event(const InstanceRefused& event);
   void on_owner_event(const PlaceFree& event);
   void on_key_refused(PeerConnection& connection, const std::string& why);
-  void emit_key_in_use(std::optional<Instant>& last, const KeyInUse& event);
+  void on_key_shared_notice(const PeerConnection& connection, const KeySharedNotice& notice);
+  bool emit_key_in_use(std::optional<Instant>& last, const KeyInUse& event);
 
   NodeConfig config;
   PeerTls tls;
@@ -160,6 +161,7 @@ struct Node::Implementation {
 
   std::deque<ConnectionSlot> unread;  ///< Whose control stream has more than a turn's share.
   std::optional<Instant> own_key_in_use_emitted;
+  std::optional<Instant> key_shared_notice_emitted;
   std::uint64_t violations = 0;
   bool shutting_down = false;
   bool closed = false;

@@ -31,7 +31,8 @@ void add_seeds(Corpus& corpus) {
   for (const ControlMessage& message : std::initializer_list<ControlMessage>{
            Introduction{}, hello, older, newer, newest, Proof{.nonce = {4, 5}}, VerdictMessage{},
            VerdictMessage{.verdict = p2p::Verdict::refused, .address = hello.advertised[0]},
-           PeersRequest{.max = 70'000}, peers, Receipts{}, receipts}) {
+           PeersRequest{.max = 70'000}, peers, Receipts{}, receipts,
+           KeySharedNotice{.address = hello.advertised[1]}}) {
     Input storage(kMaxControlMessage);
     Writer out{storage};
     std::visit([&out](const auto& each) { each.encode(out); }, message);

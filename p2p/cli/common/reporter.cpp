@@ -135,8 +135,13 @@ void Reporter::key_in_use(const p2p::KeyInUse& event) const {
     return tell(json, "another node, at {}, uses the key of {}: it is refused", address, id);
   }
   const std::string by = event.by->to_string();
-  complain("another node uses our key: {}@{} refuses us", by, address);
-  if (json_) print(json.text("by", by).end());
+  if (event.refused_us) {
+    complain("another node uses our key: {}@{} refuses us", by, address);
+  } else {
+    complain("another node, at {}, uses our key: {} refuses it", address, by);
+  }
+  if (json_)
+    print(json.text("by", by).raw("refused_us", event.refused_us ? "true" : "false").end());
 }
 
 void Reporter::dial_refused(const p2p::DialRefused& event) const {

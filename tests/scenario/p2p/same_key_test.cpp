@@ -206,6 +206,13 @@ SIMULATE_PEERS(SameKey, OfTwoNodesTheSecondIsRefusedAndBothSidesAreTold) {
   EXPECT_EQ(told[0].peer, second.id());
   EXPECT_EQ(told[0].by, contact.id());
   EXPECT_EQ(told[0].address, contact.address());
+  EXPECT_TRUE(told[0].refused_us);
+  const auto first_told = first.all<KeyInUse>();
+  ASSERT_EQ(first_told.size(), 1U);
+  EXPECT_EQ(first_told[0].peer, first.id());
+  EXPECT_EQ(first_told[0].by, contact.id());
+  EXPECT_EQ(first_told[0].address, second.address());
+  EXPECT_FALSE(first_told[0].refused_us);
   const auto seen = contact.all<KeyInUse>();
   ASSERT_EQ(seen.size(), 1U);
   EXPECT_EQ(seen[0].peer, first.id());
@@ -217,6 +224,21 @@ SIMULATE_PEERS(SameKey, OfTwoNodesTheSecondIsRefusedAndBothSidesAreTold) {
   EXPECT_EQ(contact.cache().find(first.id())->failures, 0U);
   ASSERT_NE(second.cache().find(contact.id()), nullptr);
   EXPECT_EQ(second.cache().find(contact.id())->failures, 0U) << "it is no failure of the contact";
+}
+
+// Anybody who is linked may say that our key is used elsewhere.
+SIMULATE_PEERS(SameKey, AFloodOfNoticesIsOneEventAMinute) {
+  auto& node = network.node();
+  MaliciousPeer liar(network);
+  ASSERT_TRUE(liar.links(node));
+  for (int second = 0; second < 90; ++second) {
+    const auto host = static_cast<u8>(second);
+    liar.send_control(liar.lines.front(),
+                      p2p::KeySharedNotice{.address = SocketAddress::ipv4({5, 6, 7, host}, 443)});
+    run_for(1s);
+  }
+  EXPECT_EQ(node.all<KeyInUse>().size(), 2U);
+  EXPECT_TRUE(node.losses.empty());
 }
 
 SIMULATE_PEERS(SameKey, ASecondNodeThatWeDialIsRefusedToo) {

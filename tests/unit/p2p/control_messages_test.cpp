@@ -102,6 +102,8 @@ TEST(ControlMessages, WhatEncodesDecodesToTheSame) {
   expect_round_trip(Peers{});
   expect_round_trip(full_peers());
   EXPECT_LE(full_peers().body_size(), kMaxControlBody);
+  expect_round_trip(KeySharedNotice{.address = kFour});
+  expect_round_trip(KeySharedNotice{.address = kSix});
   expect_round_trip(Receipts{});
   expect_round_trip(full_receipts());
   EXPECT_LE(full_receipts().body_size(), kMaxControlBody);
@@ -113,6 +115,7 @@ TEST(ControlMessages, DecodeFailsOnEveryTruncationAndOnATail) {
   expect_no_truncation_and_no_tail(PeersRequest{.max = 70'000});
   expect_no_truncation_and_no_tail(full_peers());
   expect_no_truncation_and_no_tail(full_receipts());
+  expect_no_truncation_and_no_tail(KeySharedNotice{.address = kSix});
   // A verdict may end after its first byte, but not within the address.
   const Octets verdict = body_of(VerdictMessage{.address = kFour});
   EXPECT_TRUE(decoded<VerdictMessage>({verdict[0]}));
@@ -271,9 +274,14 @@ TEST(Receipts, RefuseTooMany) {
   EXPECT_FALSE(decoded<Receipts>(body));
 }
 
+TEST(KeySharedNotice, RefusesAWildcard) {
+  const auto wildcard = SocketAddress::ipv4({0, 0, 0, 0}, 443);
+  EXPECT_FALSE(decoded<KeySharedNotice>(body_of(KeySharedNotice{.address = wildcard})));
+}
+
 TEST(ControlMessages, AnUnknownTypeReadsNothing) {
   for (const std::uint64_t type :
-       {std::uint64_t{0}, std::uint64_t{6}, std::uint64_t{17}, std::uint64_t{19}, kMaxVarint}) {
+       {std::uint64_t{0}, std::uint64_t{6}, std::uint64_t{17}, std::uint64_t{20}, kMaxVarint}) {
     EXPECT_FALSE(is_known_control(type));
     const Octets body(20, 1);
     Reader in{body};
