@@ -1,11 +1,31 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What arrives, as far as somebody awaits it.
 #include <utility>
+#include <variant>
 
 #include "qpeer/p2p/async/state.hpp"
 #include "qpeer/transport/io/system_clock.hpp"
 
 namespace qpeer::p2p::detail {
+namespace {
+
+/// Where NodeState::arriving has those who wait for this.
+template <class T>
+constexpr std::size_t kListOf = std::variant_size_v<Arrival>;
+template <>
+constexpr std::size_t kListOf<Message> = std::to_underlying(Incoming::Kind::message);
+template <>
+constexpr std::size_t kListOf<IncomingRequest> = std::to_underlying(Incoming::Kind::request);
+template <>
+constexpr std::size_t kListOf<PeerStream> = std::to_underlying(Incoming::Kind::stream);
+template <>
+constexpr std::size_t kListOf<Datagram> = std::to_underlying(Incoming::Kind::datagram);
+
+}  // namespace
+
+void NodeState::schedule_all_arriving() {
+  for (async::WaitList& waiting : arriving) schedule(waiting);
+}
 
 void NodeState::take(std::optional<Message>& out) { out = machine.next_message(io::now()); }
 
@@ -61,7 +81,7 @@ void NodeState::disconnect(const PeerId& peer) {
 
 template <class T>
 NextOperation<T>::NextOperation(std::shared_ptr<NodeState> node)
-    : async::Operation(node->arriving), node_(std::move(node)) {}
+    : async::Operation(node->arriving[kListOf<T>]), node_(std::move(node)) {}
 
 template <class T>
 bool NextOperation<T>::attempt() {

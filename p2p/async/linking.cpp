@@ -162,7 +162,7 @@ PeerStream NodeState::make_stream(OperationId id, const PeerId& peer, StreamSide
 void NodeState::begin_shut_down(Duration drain_time) {
   ending = true;
   names.stop();
-  schedule(arriving);
+  schedule_all_arriving();
   const Instant now = io::now();
   machine.shut_down(now, drain_time);
   wake();

@@ -146,7 +146,10 @@ void NodeState::on(const LinkFailed& event) {
                std::unexpected(to_error(std::span(&event.candidate, 1))));
 }
 
-void NodeState::on(const Incoming&) { schedule(arriving); }
+void NodeState::on(const Incoming& event) {
+  schedule(arriving[std::to_underlying(event.kind)]);
+  schedule(arriving.back());
+}
 void NodeState::on(const Sent& event) { answer(event.id, std::vector<u8>{}); }
 void NodeState::on(Response& event) { answer(event.id, std::move(event.data)); }
 void NodeState::on(const Failed& event) { answer(event.id, std::unexpected(event.error)); }
@@ -266,7 +269,7 @@ void NodeState::fail_all(PeerError why) {
   for (auto& [id, stream] : streams) {
     stream.on_event({.id = stream.id, .kind = StreamActivity::Kind::lost});
   }
-  schedule(arriving);
+  schedule_all_arriving();
 }
 
 }  // namespace qpeer::p2p::detail

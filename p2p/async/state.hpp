@@ -7,6 +7,7 @@
 // All calls of callback users are tasks of the runtime, which also says when coroutines go on.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <expected>
@@ -163,7 +164,10 @@ struct NodeState final : async::detail::MachineRuntime<Node> {
   bool ending = false;                      ///< shut_down() was called, or the socket failed.
 
   std::shared_ptr<std::move_only_function<void(const NodeEvent&)>> observer;
-  async::WaitList arriving;
+  /// By kind, as Arrival has them, and of those who take any kind. Nobody waits behind those who want
+  /// something else.
+  std::array<async::WaitList, std::variant_size_v<Arrival> + 1> arriving;
+  void schedule_all_arriving();
   unsigned turn_of_kind = 0;  ///< Of next(): which kind is looked for first.
   std::unordered_map<std::uint64_t, Answer*> answers;  ///< By OperationId.
   std::unordered_map<PeerId, std::deque<Answer*>> room;

@@ -50,6 +50,32 @@ TEST_F(AsyncNodeTest, AnEmptyMessageIsAMessage) {
   finish(body());
 }
 
+TEST_F(AsyncClientTest, WhoWaitsForAMessageDoesNotHoldUpWhoWantsARequest) {
+  AsyncNode server = node();
+  AsyncClient asking = client();
+  const ServerPeer peer = link(asking, server);
+  bool arrived = false;
+  server.on_event(
+      [&](const NodeEvent& event) { arrived |= std::holds_alternative<Incoming>(event); });
+  auto listen = [&]() -> async::Task<void> { (void)co_await server.next_message(); };
+  auto ask = [&]() -> async::Task<void> {
+    const auto answered = co_await peer.request(as_bytes("may I?"));
+    EXPECT_TRUE(answered && as_text(*answered) == "yes");
+  };
+  async::TaskGroup tasks;
+  tasks.spawn(listen());
+  tasks.spawn(ask());
+  ASSERT_TRUE(turn_until([&] { return arrived; }));
+  auto serve = [&]() -> async::Task<void> {
+    auto request = co_await server.next_request();
+    EXPECT_TRUE(request);
+    if (!request) co_return;
+    EXPECT_TRUE(co_await request->reply(as_bytes("yes")));
+  };
+  finish(serve());
+  EXPECT_TRUE(turn_until([&] { return tasks.size() == 1; })) << "the question is answered";
+}
+
 TEST_F(AsyncClientTest, AsksAndIsAnsweredOrRefused) {
   NodeOptions small = options();
   small.config.max_message_size = 1000;
