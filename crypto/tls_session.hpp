@@ -145,9 +145,17 @@ struct TlsConfig {
   /// before it where the client knows one, for a round trip and its early data.
   std::string groups{};
   TicketConfig tickets = TicketConfig();  ///< As a server. A client takes what it is given.
-  /// Gets each line of the NSS key log format, without a newline; unset means no key log.
+  /// Gets each line of the NSS key log format, without a newline; unset means no key log. Who has these
+  /// lines can read all traffic: see key_log_from_environment().
   std::function<void(std::string_view)> key_log{};
 };
+
+/// A TlsConfig::key_log that appends to the file that the environment variable SSLKEYLOGFILE names, for
+/// Wireshark and other tools; unset where the variable is unset or empty. The file is made with mode 0600 if
+/// it is missing; `on_error` is told when it cannot be opened. The environment is read now, and by nothing
+/// else in the library. Copies may be called from any thread; processes can share the file.
+[[nodiscard]] std::function<void(std::string_view)> key_log_from_environment(
+    const std::function<void(const std::string&)>& on_error = {});
 
 /// A context backed by OpenSSL, or what is wrong with the configuration.
 std::expected<std::shared_ptr<TlsContext>, ConfigError> make_tls_context(TlsConfig config);

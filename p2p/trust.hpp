@@ -61,7 +61,8 @@ struct PeerTlsOptions {
   /// The application protocol; both sides must name the same one.
   std::string alpn = "qpeer/1";
   std::vector<crypto::CipherSuite> cipher_suites{};  ///< In order of preference; empty: all.
-  /// Gets each line of the NSS key log format, without a newline; unset: no key log.
+  /// Gets each line of the NSS key log format, without a newline; unset: no key log. See
+  /// crypto::key_log_from_environment().
   std::function<void(std::string_view)> key_log{};
 };
 

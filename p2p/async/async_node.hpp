@@ -28,7 +28,6 @@
 #include <vector>
 
 #include "qpeer/p2p/async/node_options.hpp"
-#include "qpeer/p2p/async/peer_stream.hpp"
 #include "qpeer/p2p/async/peers.hpp"
 #include "qpeer/p2p/node.hpp"
 #include "qpeer/p2p/peer_address.hpp"

@@ -14,12 +14,27 @@
 #include <vector>
 
 #include "qpeer/p2p/async/operations.hpp"
-#include "qpeer/p2p/async/peer_stream.hpp"
 #include "qpeer/p2p/node_event.hpp"
+#include "qpeer/transport/async/stream_handle.hpp"
 #include "qpeer/transport/async/task.hpp"
 #include "qpeer/transport/base/bytes.hpp"
 
 namespace qpeer::p2p {
+
+/// A raw stream to a peer whose operations are awaited: bidirectional between a client and a node, one
+/// way between nodes. Keeps the node. See async::StreamHandle for what it does: `closed` means that the
+/// link or the node has ended. Of the loop's thread.
+class PeerStream final : public async::StreamHandle {
+ public:
+  /// Whose it is: the peer that opened it, or to whom we did.
+  [[nodiscard]] const PeerId& peer() const;
+  /// Names it in the events of the node.
+  [[nodiscard]] OperationId id() const;
+
+ private:
+  friend detail::NodeState;
+  PeerStream(std::shared_ptr<detail::NodeState> node, detail::PeerStreamState& state);
+};
 
 /// What an operation calls when it is done. Called once, in the loop's thread; not at all when the
 /// node is destroyed before. It may destroy the node.

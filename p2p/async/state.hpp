@@ -28,7 +28,6 @@
 #include "qpeer/p2p/async/contact_names.hpp"
 #include "qpeer/p2p/async/node_options.hpp"
 #include "qpeer/p2p/async/operations.hpp"
-#include "qpeer/p2p/async/peer_stream.hpp"
 #include "qpeer/p2p/async/peers.hpp"
 #include "qpeer/p2p/node.hpp"
 #include "qpeer/transport/async/runtime.hpp"

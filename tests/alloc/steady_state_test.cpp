@@ -2,6 +2,7 @@
 // A packet costs no allocation: not in the connections, not in the endpoints, not in the simulator.
 #include <cstdlib>
 #include <functional>
+#include <memory>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -10,6 +11,7 @@
 #include "qpeer/tests/sim/counting_new.hpp"
 #include "qpeer/tests/sim/counting_new_operators.hpp"
 #include "qpeer/tests/sim/peer_network.hpp"
+#include "qpeer/transport/log/observer.hpp"
 
 namespace qpeer::sim {
 namespace {
@@ -85,6 +87,30 @@ SIMULATE(Allocations, NoneUnderLoss) {
   client.sends(1'000_MiB);
   warm_up(network, client, server);
   EXPECT_EQ(allocations_over(network, 10'000), 0U);
+}
+
+/// Sees all and keeps a number.
+class EventCounter final : public transport::log::Observer {
+ public:
+  void on_event(const transport::log::Source&, Instant, const transport::log::Event&) override {
+    ++events;
+  }
+  std::uint64_t events = 0;
+};
+
+SIMULATE(Allocations, NoneWithAnObserverThatMakesNone) {
+  PeerConfig config = config_with_a_window();
+  const auto observer = std::make_shared<EventCounter>();
+  for (auto* each : {&config.connection, &config.endpoint.connection}) {
+    each->observer = [observer](const transport::log::Source&) { return observer; };
+  }
+  auto [client, server] =
+      network.pair(Link{.delay = 10ms, .rate = 200_mbit, .queue = 4 << 20}, config, config);
+  client.sends(1'000_MiB);
+  warm_up(network, client, server);
+  const std::uint64_t before = observer->events;
+  EXPECT_EQ(allocations_over(network, 10'000), 0U);
+  EXPECT_GT(observer->events, before + 20'000);
 }
 
 SIMULATE(Allocations, NoneWithRealCiphers) {

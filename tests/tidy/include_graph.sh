@@ -39,15 +39,16 @@ function layer_of(path,    part, n) {
 }
 function breach(text) { print FILENAME ":" FNR ": " text; failed = 1 }
 BEGIN {
-  core = "base crypto wire recovery stream connection endpoint"
+  core = "base crypto wire log recovery stream connection endpoint"
   allow("base", "")
   allow("crypto", "base")
   allow("openssl", "base crypto")
   allow("wire", "base")
-  allow("recovery", "base wire crypto")
-  allow("stream", "base wire recovery")
-  allow("connection", "base wire recovery stream crypto")
-  allow("endpoint", "base wire recovery stream crypto connection")
+  allow("log", "base wire crypto")
+  allow("recovery", "base wire crypto log")
+  allow("stream", "base wire log recovery")
+  allow("connection", "base wire log recovery stream crypto")
+  allow("endpoint", "base wire log recovery stream crypto connection")
   allow("io", "base")
   allow("async", core " openssl io")
   allow("qpeer", core " openssl io async cache p2p p2p_async")

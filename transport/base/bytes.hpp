@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// Views of bytes, and a cursor over each: Reader consumes, Writer fills. RFC 9000 §1.3.
+// Views of bytes, and a cursor over each: Reader consumes, Writer fills. RFC 9000 §1.3; §16 of
+// variable-length integers.
 //
 // Both latch failure: after the first underflow or overflow every further call is a no-op, and
 // ok() says so once at the end. So a codec has no error branches of its own.
@@ -14,8 +15,6 @@
 #include <string_view>
 #include <type_traits>
 
-#include "qpeer/transport/base/varint.hpp"
-
 namespace qpeer {
 
 /// One byte.
@@ -24,6 +23,17 @@ using u8 = std::uint8_t;
 using Bytes = std::span<const u8>;
 /// A view of bytes to write.
 using MutableBytes = std::span<u8>;
+
+/// The largest value that a variable-length integer holds.
+inline constexpr std::uint64_t kMaxVarint = (std::uint64_t{1} << 62) - 1;
+
+/// The size in bytes of the shortest encoding of `value`, which must not exceed kMaxVarint.
+constexpr std::size_t varint_size(std::uint64_t value) {
+  if (value < (1U << 6)) return 1;
+  if (value < (1U << 14)) return 2;
+  if (value < (1U << 30)) return 4;
+  return 8;
+}
 
 /// The bytes of a text, without a terminating zero. The view lives as long as the text.
 inline Bytes as_bytes(std::string_view text) {

@@ -57,6 +57,9 @@ constexpr PacketNumberSpace space_of(EncryptionLevel level) {
   }
 }
 
+/// The kinds of packets. RFC 9000 §17, Table 5.
+enum class PacketType : u8 { initial, zero_rtt, handshake, retry, version_negotiation, one_rtt };
+
 /// A packet number, RFC 9000 §12.3.
 using PacketNumber = std::uint64_t;
 /// The largest packet number.

@@ -21,6 +21,7 @@
 #include "qpeer/transport/base/inline_vector.hpp"
 #include "qpeer/transport/base/time.hpp"
 #include "qpeer/transport/base/version.hpp"
+#include "qpeer/transport/log/observer.hpp"
 #include "qpeer/transport/recovery/congestion.hpp"
 #include "qpeer/transport/stream/datagram_types.hpp"
 #include "qpeer/transport/stream/stream_types.hpp"
@@ -125,6 +126,9 @@ struct ConnectionConfig {
   /// Makes a controller of your own for each path, and is called with the path's max_datagram_size.
   /// Unset, or where it gives a null pointer, congestion_algorithm decides.
   std::function<std::unique_ptr<CongestionController>(std::uint16_t)> congestion_controller{};
+  /// Learns what happens to the connection: see log/observer.hpp, and log/qlog.hpp for qlog files. Unset:
+  /// nobody does, at no cost.
+  log::ObserverFactory observer{};
 };
 
 /// Why a connection ended.

@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "qpeer/transport/base/assert.hpp"
+#include "qpeer/transport/connection/logged_events.hpp"
 #include "qpeer/transport/wire/header.hpp"
 
 namespace qpeer::transport {
@@ -16,6 +17,7 @@ ConnectionMachine::ConnectionMachine(Instant now, const ConnectionConfig& config
       issuer_(issuer),
       created_at_(now),
       called_at_(now),
+      log_(log::make_event_log(config_.observer, source_of(setup, now), called_at_)),
       spaces_(config_.max_ack_delay, config_.crypto_buffer),
       key_phases_(keys),
       recovery_(setup.side,
@@ -58,9 +60,11 @@ ConnectionMachine::ConnectionMachine(Instant now, const ConnectionConfig& config
                   .key_phases = key_phases_,
                   .spaces = spaces_,
                   .recovery = recovery_,
-                  .lifetime = lifetime_},
+                  .lifetime = lifetime_,
+                  .log = log_.get()},
                  local_cids_.initial().size(), random) {
   const InvariantLatch::Scope scope(latch_);
+  start_log();
   paths_.active().address_validated =
       side() == Side::client || handshake_.setup().address_validated;
   if (const Result started = handshake_.start(); !started) fail(now, started.error());
@@ -128,6 +132,9 @@ std::optional<Transmit> ConnectionMachine::build_train(Instant now, TransmitBuff
   lifetime_.on_close_sent();
   paths_.update_amplification(now);
   if (total == 0) return std::nullopt;
+  log::emit(log_.get(), [&] {
+    return log::UdpDatagramsSent{.size = total, .segment_size = segment_size, .ecn = train.ecn()};
+  });
   recovery_.set_application_limited(is_connected() && !sources_.has_application_frames(now));
   return Transmit{
       .path = path.address, .ecn = train.ecn(), .size = total, .segment_size = segment_size};
@@ -160,6 +167,10 @@ std::optional<Transmit> ConnectionMachine::transmit_probe(Instant now, TransmitB
   assembler_.protect_headers(train);
   probe->path->on_sent(storage.size());
   stats_.bytes_sent += storage.size();
+  log::emit(log_.get(), [&] {
+    return log::UdpDatagramsSent{
+        .size = storage.size(), .segment_size = storage.size(), .ecn = train.ecn()};
+  });
   return Transmit{.path = probe->path->address,
                   .ecn = train.ecn(),
                   .size = storage.size(),
@@ -192,7 +203,10 @@ void ConnectionMachine::on_deadline(Instant now) {
   called_at_ = now;
   const Lifetime::Due due = lifetime_.on_deadline(now, recovery_.pto());
   if (due.closed) emit_closed();
-  if (!lifetime_.is_open()) return;
+  if (!lifetime_.is_open()) {
+    if (lifetime_.is_drained()) log_state(log::ConnectionState::closed);
+    return;
+  }
   if (due.keep_alive) pings_.send();
   // RFC 9000 §4.1 [rfc9000-4.1-5]: who waits for a slow reader is not gone.
   if (due.blocked && !recovery_.ack_eliciting_in_flight()) streams_.repeat_blocked();
@@ -284,6 +298,10 @@ void ConnectionMachine::emit_closed() {
     drop(DropReason::keys_unavailable);
   undecryptable_packets_.clear();
   streams_.close();
+  log_state(lifetime_.is_closing()    ? log::ConnectionState::closing
+            : lifetime_.is_draining() ? log::ConnectionState::draining
+                                      : log::ConnectionState::closed);
+  log::emit(log_.get(), [&] { return closed_event(*lifetime_.close_reason()); });
   events_.emplace_back(Closed{.reason = *lifetime_.close_reason()});
 }
 
@@ -297,6 +315,8 @@ void ConnectionMachine::on_path_result(const Path& path, bool validated) {
 
 void ConnectionMachine::on_path_changed(Instant now, const Path& path) {
   ++stats_.path_changes;
+  log::emit(log_.get(),
+            [&] { return log::TupleAssigned{.tuple_id = stats_.path_changes, .path = path}; });
   // The peer follows a packet that is more than a probe.
   if (side() == Side::client) pings_.send();
   observed_addresses_.on_remote_address(now, path.remote);

@@ -16,10 +16,12 @@
 //                           RFC 9000 §12, RFC 9001 §5
 //   frame_dispatch.cpp      each frame to its owner, each fate back. RFC 9000 §12.4, §19
 //   handshake_effects.cpp   what a handshake changes in the other parts. RFC 9000 §7, RFC 9001 §4
+//   connection_log.cpp      how it begins, for its observer; other events come where things happen
 #pragma once
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -49,6 +51,7 @@
 #include "qpeer/transport/connection/remote_cids.hpp"
 #include "qpeer/transport/connection/setup.hpp"
 #include "qpeer/transport/connection/undecryptable_packets.hpp"
+#include "qpeer/transport/log/event_log.hpp"
 #include "qpeer/transport/recovery/recovery.hpp"
 #include "qpeer/transport/stream/datagram_queue.hpp"
 #include "qpeer/transport/stream/stream_set.hpp"
@@ -168,6 +171,7 @@ class ConnectionMachine final : public Connection,
   void on_peer_parameters(Instant now, const wire::TransportParameters& parameters) override;
   void on_remote_cid(const ConnectionId& id) override;
   void on_handshake_keys() override;
+  void on_new_keys(EncryptionLevel level, Side sender) override;
   void on_space_reset(Instant now, PacketNumberSpace space) override;
   void on_space_discarded(Instant now, PacketNumberSpace space) override;
   void on_early_data_accepted() override;
@@ -192,12 +196,13 @@ class ConnectionMachine final : public Connection,
   void receive_undecryptable(Instant now, IncomingDatagram& incoming);
   std::optional<OpenPacket> open_packet(Instant now, const wire::ProtectedHeader& header,
                                         MutableBytes packet);
-  bool decrypt(Instant now, const OpenPacket& packet, crypto::PacketKeys& keys, bool key_phase,
-               Bytes header, MutableBytes sealed);
+  bool decrypt(Instant now, const wire::ProtectedHeader& protected_header, const OpenPacket& packet,
+               crypto::PacketKeys& keys, Bytes header, MutableBytes sealed);
   void on_packet_authenticated(Instant now, const wire::ProtectedHeader& header);
   /// RFC 9287 §3 [rfc9287-3-2]: we said so.
   [[nodiscard]] bool accepts_zero_quic_bit() const { return config_.grease.quic_bit; }
-  void drop(DropReason reason);
+  /// `header` and `size` of the packet, where they are known.
+  void drop(DropReason reason, const wire::ProtectedHeader* header = nullptr, std::size_t size = 0);
 
   // frame_dispatch.cpp
   /// What the frames of one packet were.
@@ -214,6 +219,7 @@ class ConnectionMachine final : public Connection,
   void on_new_token(Instant now, const wire::NewTokenFrame& frame);
 
   // handshake_effects.cpp
+  void fill_server_parameters(wire::TransportParameters& out);
   void on_acceptance(Instant now, const Handshake::Acceptance& acceptance);
   void give_new_tokens(Instant now);
 
@@ -229,6 +235,12 @@ class ConnectionMachine final : public Connection,
   void assert_consistent();
   void emit_closed();
   void replace_spent_cids();
+  /// The parts get the observer, if there is one, which learns how the connection begins.
+  void start_log();
+  void log_handshake_complete() const;
+  void log_state(log::ConnectionState state) const {
+    log::emit(log_.get(), [&] { return log::ConnectionStateUpdated{.new_state = state}; });
+  }
 
   /// Streams can be used: from the end of the handshake, or from early data on, to the end of the
   /// connection.
@@ -240,6 +252,7 @@ class ConnectionMachine final : public Connection,
   CidIssuer& issuer_;
   Instant created_at_;
   Instant called_at_;  ///< The latest time that a call gave, for next_deadline(), which gets none.
+  std::unique_ptr<log::EventLog> log_;  ///< Null without an observer.
 
   NumberSpaces spaces_;
   KeyPhases key_phases_;

@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "qpeer/transport/connection/connection_machine.hpp"
+#include "qpeer/transport/connection/logged_events.hpp"
 #include "qpeer/transport/connection/open_packet.hpp"
 #include "qpeer/transport/wire/frame_rules.hpp"
 
@@ -155,6 +156,9 @@ void ConnectionMachine::on_new_token(Instant now, const wire::NewTokenFrame& fra
 
 void ConnectionMachine::on_frame_fate(Instant now, PacketNumberSpace which, const SentFrame& frame,
                                       Fate fate) {
+  if (fate == Fate::lost && log_ != nullptr && carries_data(frame)) {
+    log_->emit(retransmission(frame));
+  }
   switch (frame.owner) {
     case FrameOwner::ack_tracker:
       if (fate == Fate::acked) spaces_[which].acks.on_ack_acknowledged(frame.offset);

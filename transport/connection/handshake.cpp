@@ -227,11 +227,14 @@ void Handshake::install_initial_keys() {
   initial.send = initial_keys(setup_.version, setup_.side);
   initial.receive = initial_keys(setup_.version, other(setup_.side));
   switched_initial_receive_ = {};  // Of another ID, if there were any.
+  observer_.on_new_keys(EncryptionLevel::initial, setup_.side);
+  observer_.on_new_keys(EncryptionLevel::initial, other(setup_.side));
 }
 
 void Handshake::on_tls_secret(EncryptionLevel level, crypto::Direction direction,
                               crypto::CipherSuite suite, Bytes secret) {
   const bool sending = direction == crypto::Direction::send;
+  observer_.on_new_keys(level, sending ? setup_.side : other(setup_.side));
   if (level == EncryptionLevel::handshake) {
     NumberSpace& handshake = spaces_[kHandshake];
     (sending ? handshake.send : handshake.receive) =

@@ -52,6 +52,8 @@ class HandshakeObserver {
   virtual void on_peer_parameters(Instant now, const wire::TransportParameters& parameters) = 0;
   /// The Destination Connection ID of the handshake is another one.
   virtual void on_remote_cid(const ConnectionId& id) = 0;
+  /// There are keys of a level for the packets that `sender` sends.
+  virtual void on_new_keys(EncryptionLevel level, Side sender) = 0;
   /// Client: a Handshake packet can be sent.
   virtual void on_handshake_keys() = 0;
   /// What was sent in the space is of no use: to be sent again.

@@ -12,7 +12,17 @@ namespace qpeer::transport {
 
 void ConnectionMachine::fill_parameters(wire::TransportParameters& out) {
   streams_.fill_parameters(out);
-  if (side() == Side::client) return;
+  if (side() == Side::server) fill_server_parameters(out);
+  log::emit(log_.get(), [&] {
+    const ConnectionSetup& setup = handshake_.setup();
+    return log::ParametersSet{.initiator = log::Initiator::local,
+                              .parameters = &out,
+                              .resumed = setup.session_ticket.has_value(),
+                              .early_data_enabled = setup.early_data != EarlyDataPolicy::none};
+  });
+}
+
+void ConnectionMachine::fill_server_parameters(wire::TransportParameters& out) {
   out.stateless_reset_token = issuer_.reset_token(local_cids_.initial());
   if (config_.preferred_ipv4.is_ipv4() || config_.preferred_ipv6.is_ipv6()) {
     const ConnectionId id = local_cids_.issue_preferred();
@@ -31,6 +41,12 @@ void ConnectionMachine::on_peer_limits(const wire::TransportParameters& limits, 
 
 void ConnectionMachine::on_peer_parameters(Instant now,
                                            const wire::TransportParameters& parameters) {
+  log::emit(log_.get(), [&] {
+    return log::ParametersSet{.initiator = log::Initiator::remote,
+                              .parameters = &parameters,
+                              .resumed = is_resumed(),
+                              .early_data_enabled = early_data() == crypto::EarlyData::accepted};
+  });
   observed_addresses_.set_peer(parameters.address_discovery);
   recovery_.set_peer_max_ack_delay(std::chrono::milliseconds(parameters.max_ack_delay_ms));
   paths_.set_peer_parameters(parameters);
@@ -50,6 +66,14 @@ void ConnectionMachine::on_peer_parameters(Instant now,
 
 void ConnectionMachine::on_remote_cid(const ConnectionId& id) { remote_cids_.replace_initial(id); }
 
+void ConnectionMachine::on_new_keys(EncryptionLevel level, Side sender) {
+  if (log_ == nullptr) return;
+  log::KeyUpdated event{.key_type = {.level = level, .sender = sender}};
+  if (level == EncryptionLevel::one_rtt) event.key_phase = 0;
+  log_->emit(event);
+  if (level == EncryptionLevel::handshake) log_state(log::ConnectionState::handshake_started);
+}
+
 void ConnectionMachine::on_handshake_keys() { recovery_.on_handshake_keys(); }
 
 void ConnectionMachine::on_space_reset(Instant now, PacketNumberSpace space) {
@@ -57,6 +81,12 @@ void ConnectionMachine::on_space_reset(Instant now, PacketNumberSpace space) {
 }
 
 void ConnectionMachine::on_space_discarded(Instant now, PacketNumberSpace space) {
+  const EncryptionLevel level =
+      space == PacketNumberSpace::initial ? EncryptionLevel::initial : EncryptionLevel::handshake;
+  for (const Side sender : {Side::client, Side::server}) {
+    log::emit(log_.get(),
+              [&] { return log::KeyDiscarded{.key_type = {.level = level, .sender = sender}}; });
+  }
   recovery_.discard_space(now, space, *this);
 }
 
@@ -82,6 +112,7 @@ void ConnectionMachine::on_session_ticket(std::vector<u8> ticket) {
 
 void ConnectionMachine::on_handshake_complete(Instant now) {
   stats_.handshake_time = now - created_at_;
+  if (log_ != nullptr) log_handshake_complete();
   events_.emplace_back(Connected{});
   local_cids_.set_peer_limit(peer_parameters().active_connection_id_limit);
   // [draft-ietf-quic-address-discovery-5-2]: in the first packets that may carry it.
@@ -90,6 +121,7 @@ void ConnectionMachine::on_handshake_complete(Instant now) {
 }
 
 void ConnectionMachine::on_handshake_confirmed(Instant now) {
+  log_state(log::ConnectionState::handshake_confirmed);
   recovery_.on_handshake_confirmed(now);
   recovery_.on_address_validated_by_peer(now);
   paths_.on_handshake_confirmed(now);

@@ -70,11 +70,11 @@ bool KeyPhases::initiate(PacketNumber next_packet_number) {
   // RFC 9001 §6.1 [rfc9001-6.1-1], [rfc9001-6.1-2], §6.5: not before confirmation, not before the last one is
   // acknowledged, and not while the peer's own keys lag behind or old ones are still held.
   if (!confirmed_ || !acknowledged_ || phase_ != receive_phase_ || previous_) return false;
-  advance_send(next_packet_number);
+  advance_send(next_packet_number, log::KeyTrigger::local_update);
   return true;
 }
 
-void KeyPhases::advance_send(PacketNumber next_packet_number) {
+void KeyPhases::advance_send(PacketNumber next_packet_number, log::KeyTrigger trigger) {
   send_secret_ = factory_.next_secret(version_, suite_, send_secret_);
   send_ = factory_.next_aead(version_, suite_, send_secret_);
   phase_ = !phase_;
@@ -82,7 +82,9 @@ void KeyPhases::advance_send(PacketNumber next_packet_number) {
   next_sealed_ = 0;
   acknowledged_ = false;
   sealed_ = 0;
+  log_keys<log::KeyDiscarded>(side_, updates_, trigger);
   ++updates_;
+  log_keys<log::KeyUpdated>(side_, updates_, trigger);
 }
 
 void KeyPhases::advance_receive(PacketNumber first_of_phase) {
@@ -90,6 +92,7 @@ void KeyPhases::advance_receive(PacketNumber first_of_phase) {
   receive_phase_ = !receive_phase_;
   make_next();
   first_received_ = first_of_phase;
+  log_keys<log::KeyUpdated>(other(side_), updates_, log::KeyTrigger::remote_update);
 }
 
 KeyPhases::Opened KeyPhases::open(PacketNumber number, bool phase, Bytes header,
@@ -108,14 +111,17 @@ KeyPhases::Opened KeyPhases::open(PacketNumber number, bool phase, Bytes header,
   // RFC 9001 §6.4 [rfc9001-6.4-1]: newer keys on an older number cannot be.
   if (number < first_received_) return Opened::key_update_error;
   // Ours follows at once, unless this answers an update of our own. §6.2 [rfc9001-6.2-1].
-  if (phase_ == receive_phase_) advance_send(next_send);
+  if (phase_ == receive_phase_) advance_send(next_send, log::KeyTrigger::remote_update);
   advance_receive(number);
   retain_until_ = retain_until;
   return Opened::yes;
 }
 
 void KeyPhases::on_deadline(Instant now) {
-  if (previous_ && now >= retain_until_) previous_.reset();
+  if (!previous_ || now < retain_until_) return;
+  previous_.reset();
+  // The peer's keys follow ours, or ours the peer's, before an update of either can begin again.
+  log_keys<log::KeyDiscarded>(other(side_), updates_ - 1, log::KeyTrigger::remote_update);
 }
 
 }  // namespace qpeer::transport

@@ -17,12 +17,18 @@
 #include "qpeer/transport/base/ids.hpp"
 #include "qpeer/transport/base/time.hpp"
 #include "qpeer/transport/base/version.hpp"
+#include "qpeer/transport/log/event_log.hpp"
 
 namespace qpeer::transport {
 
 class KeyPhases {
  public:
   explicit KeyPhases(crypto::KeyFactory& keys) : factory_(keys) {}
+  /// From now on an observer learns of updates. `log` must outlive this object.
+  void set_log(const log::EventLog& log, Side side) {
+    log_ = &log;
+    side_ = side;
+  }
 
   void install_send(Version version, crypto::CipherSuite suite, Bytes secret);
   void install_receive(Version version, crypto::CipherSuite suite, Bytes secret);
@@ -71,7 +77,16 @@ class KeyPhases {
 
  private:
   void make_next();
-  void advance_send(PacketNumber next_packet_number);
+  void advance_send(PacketNumber next_packet_number, log::KeyTrigger trigger);
+  /// Of keys that came or went with an update.
+  template <class E>
+  void log_keys(Side sender, std::uint64_t phase, log::KeyTrigger trigger) const {
+    log::emit(log_, [&] {
+      return E{.key_type = {.level = EncryptionLevel::one_rtt, .sender = sender},
+               .key_phase = phase,
+               .trigger = trigger};
+    });
+  }
   void advance_receive(PacketNumber first_of_phase);
 
   crypto::KeyFactory& factory_;
@@ -97,6 +112,8 @@ class KeyPhases {
   std::uint64_t sealed_ = 0;
   std::uint64_t updates_ = 0;
   Instant retain_until_ = kNever;
+  const log::EventLog* log_ = nullptr;  ///< Null without an observer.
+  Side side_ = Side::client;            ///< Ours, for the observer.
 };
 
 }  // namespace qpeer::transport

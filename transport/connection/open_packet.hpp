@@ -14,7 +14,8 @@ struct OpenPacket {
   PacketNumber number = 0;
   Ecn ecn = Ecn::not_ect;
   ConnectionId destination_connection_id;
-  Bytes payload;  ///< The frames. A view into the datagram.
+  bool key_phase = false;  ///< Of a 1-RTT packet.
+  Bytes payload;           ///< The frames. A view into the datagram.
 };
 
 }  // namespace qpeer::transport

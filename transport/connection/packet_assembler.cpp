@@ -167,6 +167,8 @@ void PacketAssembler::finish_packet(Instant now, PlainPacket& packet,
   const MutableBytes bytes = storage.subspan(packet.begin, end - packet.begin);
   const Bytes header = bytes.first(packet.payload - packet.begin);
   const MutableBytes payload_and_tag = bytes.subspan(header.size());
+  if (parts_.log != nullptr) [[unlikely]]
+    log_packet(packet, storage);
   if (packet.level == EncryptionLevel::one_rtt) {
     parts_.key_phases.seal(packet.info.number, header, payload_and_tag);
     train.unmasked_[train.count_++] = {
@@ -198,6 +200,30 @@ void PacketAssembler::finish_packet(Instant now, PlainPacket& packet,
   if (packet.level == EncryptionLevel::handshake && parts_.handshake.side() == Side::client) {
     parts_.handshake.discard_keys(now, PacketNumberSpace::initial);
   }
+}
+
+/// Tells the observer of a packet that is not sealed yet.
+void PacketAssembler::log_packet(const PlainPacket& packet, Bytes storage) const {
+  const std::size_t end = packet.payload + packet.payload_size + crypto::kTagSize;
+  const Bytes bytes = storage.subspan(packet.begin, end - packet.begin);
+  log::PacketHeader header{.packet_type = type_of(packet.level),
+                           .packet_number = packet.info.number};
+  if (packet.level == EncryptionLevel::one_rtt) {
+    header.key_phase_bit = parts_.key_phases.phase();
+  } else if (const auto invariant = wire::InvariantHeader::decode(bytes, 0)) {
+    header.version = Version{invariant->version};
+    header.source = ConnectionId(invariant->source_connection_id);
+    header.destination = ConnectionId(invariant->destination_connection_id);
+    const std::size_t token = parts_.handshake.setup().token.size();
+    if (packet.level == EncryptionLevel::initial && token != 0) header.token_length = token;
+  }
+  const unsigned probes = parts_.recovery.probes(space_of(packet.level));
+  parts_.log->emit(log::PacketSent{
+      .header = header,
+      .frames = storage.subspan(packet.payload, packet.payload_size),
+      .length = bytes.size(),
+      .is_mtu_probe_packet = packet.info.mtu_probe,
+      .is_pto_probe = probes != 0 && packet.info.ack_eliciting && !packet.info.mtu_probe});
 }
 
 void PacketAssembler::protect_headers(const Train& train) {

@@ -25,6 +25,7 @@
 #include "qpeer/transport/connection/key_phases.hpp"
 #include "qpeer/transport/connection/lifetime.hpp"
 #include "qpeer/transport/connection/number_space.hpp"
+#include "qpeer/transport/log/event_log.hpp"
 #include "qpeer/transport/recovery/recovery.hpp"
 
 namespace qpeer::transport {
@@ -39,6 +40,7 @@ class PacketAssembler {
     NumberSpaces& spaces;
     Recovery& recovery;
     Lifetime& lifetime;
+    const log::EventLog* log = nullptr;  ///< Null without an observer.
   };
   /// `local_cid_size`: of the connection IDs by which the peer reaches us.
   PacketAssembler(const Parts& parts, std::size_t local_cid_size, Random& random);
@@ -70,6 +72,7 @@ class PacketAssembler {
   [[nodiscard]] std::size_t least_payload(const PlainPacket& packet) const;
   void finish_packet(Instant now, PlainPacket& packet, std::span<const SentFrame> frames,
                      MutableBytes storage, Train& train);
+  void log_packet(const PlainPacket& packet, Bytes storage) const;
 
   Parts parts_;
   std::size_t local_cid_size_;

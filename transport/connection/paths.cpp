@@ -231,6 +231,9 @@ void Paths::on_peer_migrated(Instant now, IncomingDatagram& datagram,
 
 void Paths::validate(Instant now, NetworkPath& path) {
   const Duration fresh = RttEstimator(config_.initial_rtt).pto(peer_max_ack_delay_);
+  if (!path.validator.is_active() && &path != &active()) {
+    log_state(log::MigrationState::probing_started, path);
+  }
   path.validator.start(now, std::max(recovery_.pto(), fresh));
 }
 
@@ -258,6 +261,9 @@ void Paths::on_path_response(Instant now, const wire::PathResponseFrame& frame) 
 }
 
 void Paths::on_validated(Instant now, NetworkPath& path) {
+  log_state(&path == &active() ? log::MigrationState::migration_complete
+                               : log::MigrationState::probing_successful,
+            path);
   if (&path == &active()) {
     table_.forget_fallback();
     return on_active_validated(now);
@@ -291,6 +297,7 @@ void Paths::on_active_validated(Instant now) {
 /// RFC 9000 §9.3 [rfc9000-9.3-1], [rfc9000-9.3-2], §9.4, §9.5.
 void Paths::change_to(Instant now, NetworkPath& path) {
   NetworkPath& old = active();
+  log_state(log::MigrationState::migration_started, path);
   const bool same_hosts =
       old.address.local == path.address.local && old.address.remote.same_host(path.address.remote);
   if (path.state != nullptr || !same_hosts) {
@@ -306,6 +313,7 @@ void Paths::change_to(Instant now, NetworkPath& path) {
   remote_cids_.use(path.remote_cid);
   if (path.validated) {
     path.validator.stop();
+    log_state(log::MigrationState::migration_complete, path);
     on_active_validated(now);
   } else if (!path.validator.is_active()) {
     validate(now, path);  // RFC 9000 §9 [rfc9000-9-4].
@@ -343,7 +351,12 @@ void Paths::on_deadline(Instant now) {
   for (std::size_t i = table_.size(); i-- > 0;) {
     NetworkPath& path = *table_.all()[i];
     const bool failed = path.validator.is_active() && path.validator.has_failed(now);
-    if (failed) path.validator.stop();
+    if (failed) {
+      path.validator.stop();
+      log_state(&path == &active() ? log::MigrationState::migration_abandoned
+                                   : log::MigrationState::probing_abandoned,
+                path);
+    }
     if (&path == &active()) {
       if (failed) revert_to_validated_path(now, path);
     } else if (&path == table_.fallback()) {

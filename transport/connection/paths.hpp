@@ -26,6 +26,7 @@
 #include "qpeer/transport/connection/path.hpp"
 #include "qpeer/transport/connection/path_table.hpp"
 #include "qpeer/transport/connection/remote_cids.hpp"
+#include "qpeer/transport/log/event_log.hpp"
 #include "qpeer/transport/recovery/packet_writer.hpp"
 #include "qpeer/transport/recovery/recovery.hpp"
 #include "qpeer/transport/wire/frame.hpp"
@@ -54,6 +55,9 @@ class Paths {
   /// All references must outlive it. `first` is the path of the handshake.
   Paths(Side side, const ConnectionConfig& config, const Path& first, Recovery& recovery,
         RemoteCids& remote_cids, PathObserver& observer);
+
+  /// From now on an observer learns of probes and moves. `log` must outlive this object.
+  void set_log(const log::EventLog& log) { log_ = &log; }
 
   /// The path in use.
   [[nodiscard]] NetworkPath& active() { return table_.active(); }
@@ -160,6 +164,10 @@ class Paths {
   void change_to(Instant now, NetworkPath& path);
   void release_cid_for_next_migration(const NetworkPath& previous);
   void revert_to_validated_path(Instant now, NetworkPath& failed);
+  void log_state(log::MigrationState state, const NetworkPath& path) const {
+    log::emit(log_,
+              [&] { return log::MigrationStateUpdated{.new_state = state, .path = path.address}; });
+  }
 
   // client_migration.cpp
   [[nodiscard]] std::expected<void, PathError> may_migrate() const;
@@ -186,6 +194,7 @@ class Paths {
   Duration peer_max_ack_delay_;
   bool peer_disables_migration_ = false;
   std::optional<wire::PreferredAddress> preferred_address_{};
+  const log::EventLog* log_ = nullptr;  ///< Null without an observer.
 };
 
 }  // namespace qpeer::transport

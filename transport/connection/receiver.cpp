@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // From a datagram to authenticated frames. RFC 9000 §12.2, §12.3, §5.2; RFC 9001 §5.3, §5.4, §5.5.
 #include "qpeer/transport/connection/connection_machine.hpp"
+#include "qpeer/transport/connection/logged_events.hpp"
 #include "qpeer/transport/connection/open_packet.hpp"
 #include "qpeer/transport/connection/packet_level.hpp"
 #include "qpeer/transport/wire/packet_decoder.hpp"
@@ -13,7 +14,14 @@ using wire::PacketType;
 
 }  // namespace
 
-void ConnectionMachine::drop(DropReason reason) {
+void ConnectionMachine::drop(DropReason reason, const wire::ProtectedHeader* header,
+                             std::size_t size) {
+  log::emit(log_.get(), [&] {
+    return log::PacketDropped{
+        .header = header != nullptr ? logged_header(*header) : log::PacketHeader{},
+        .length = size,
+        .reason = reason};
+  });
   DropCounts* const drops = handshake_.setup().drops;
   if (drops != nullptr) ++(*drops)[static_cast<std::size_t>(reason)];
   ++stats_.packets_dropped;
@@ -26,6 +34,9 @@ void ConnectionMachine::on_datagram(Instant now, ReceivedDatagram datagram) {
   auto incoming = paths_.on_datagram(datagram, lifetime_.is_open());
   if (!incoming) return drop(DropReason::wrong_address);
   stats_.bytes_received += datagram.payload.size();
+  log::emit(log_.get(), [&] {
+    return log::UdpDatagramsReceived{.size = datagram.payload.size(), .ecn = datagram.ecn};
+  });
   lifetime_.on_datagram();
 
   wire::PacketSplitter packets(datagram.payload, local_cids_.initial().size(),
@@ -87,16 +98,19 @@ void ConnectionMachine::receive_packet(Instant now, Instant received_at,
   }
   if (header.type != PacketType::one_rtt) {
     const auto refused = handshake_.refuses(header, datagram.payload.size());
-    if (refused) return drop(*refused);
+    if (refused) return drop(*refused, &header, packet.size());
   }
   const EncryptionLevel level = level_of(header.type);
   if (!handshake_.can_receive(level)) {
     // RFC 9001 §4.1.4 [rfc9001-4.1.4-1], §5.7 [rfc9001-5.7-3]: some may wait for their keys.
     if (awaits_keys(header) &&
         undecryptable_packets_.keep(received_at, level, datagram.ecn, packet)) {
+      log::emit(log_.get(), [&] {
+        return log::PacketBuffered{.header = logged_header(header), .length = packet.size()};
+      });
       return;
     }
-    return drop(DropReason::keys_unavailable);
+    return drop(DropReason::keys_unavailable, &header, packet.size());
   }
   auto opened = open_packet(now, header, packet);
   if (!opened) return;
@@ -105,9 +119,15 @@ void ConnectionMachine::receive_packet(Instant now, Instant received_at,
   const auto largest = number_space.acks.largest_received();
   const bool newest = !largest || opened->number > *largest;
   if (newest && paths_.is_stale_local_address(datagram.path)) {
-    return drop(DropReason::wrong_address);
+    return drop(DropReason::wrong_address, &header, packet.size());
   }
   on_packet_authenticated(now, header);
+  log::emit(log_.get(), [&] {
+    return log::PacketReceived{.header = logged_header(header, *opened),
+                               .frames = opened->payload,
+                               .length = packet.size(),
+                               .was_buffered = received_at != now};
+  });
 
   DispatchResult frames;
   const Result result = dispatch_frames(now, *opened, incoming, frames);
@@ -127,10 +147,6 @@ void ConnectionMachine::receive_packet(Instant now, Instant received_at,
 std::optional<OpenPacket> ConnectionMachine::open_packet(Instant now,
                                                          const wire::ProtectedHeader& header,
                                                          MutableBytes packet) {
-  const auto dropped = [this](DropReason reason) {
-    drop(reason);
-    return std::nullopt;
-  };
   OpenPacket out{.type = header.type,
                  .level = level_of(header.type),
                  .destination_connection_id = header.destination_connection_id,
@@ -145,14 +161,15 @@ std::optional<OpenPacket> ConnectionMachine::open_packet(Instant now,
   out.number = wire::decode_packet_number(number_space.acks.largest_received(), plain.truncated,
                                           plain.packet_number_length);
   const MutableBytes sealed = packet.subspan(plain.header_size);
-  const bool key_phase = (plain.first_byte & wire::kKeyPhaseBit) != 0;
-  if (!decrypt(now, out, keys, key_phase, packet.first(plain.header_size), sealed)) {
+  out.key_phase = (plain.first_byte & wire::kKeyPhaseBit) != 0;
+  if (!decrypt(now, header, out, keys, packet.first(plain.header_size), sealed)) {
     return std::nullopt;
   }
   // RFC 9000 §12.3 [rfc9000-12.3-4], [rfc9000-12.3-5]: a number is processed once, and nobody learns
   // from a forgery which were.
   if (out.number > kMaxPacketNumber || number_space.acks.is_duplicate(out.number)) {
-    return dropped(DropReason::duplicate);
+    drop(DropReason::duplicate, &header, packet.size());
+    return std::nullopt;
   }
   // RFC 9000 §17.2 [rfc9000-17.2-9], §17.3.1 [rfc9000-17.3.1-3]: judged only now that the header is
   // authentic.
@@ -166,15 +183,16 @@ std::optional<OpenPacket> ConnectionMachine::open_packet(Instant now,
 }
 
 /// Opens the payload in place, with the key that the level, and in 1-RTT the phase, calls for.
-bool ConnectionMachine::decrypt(Instant now, const OpenPacket& packet, crypto::PacketKeys& keys,
-                                bool key_phase, Bytes header, MutableBytes sealed) {
+bool ConnectionMachine::decrypt(Instant now, const wire::ProtectedHeader& protected_header,
+                                const OpenPacket& packet, crypto::PacketKeys& keys, Bytes header,
+                                MutableBytes sealed) {
   NumberSpace& number_space = spaces_[space_of(packet.level)];
   std::uint64_t integrity_limit = 0;
   if (packet.level == EncryptionLevel::one_rtt) {
     using Opened = KeyPhases::Opened;
     const Opened opened =
-        key_phases_.open(packet.number, key_phase, header, sealed, number_space.next_packet_number,
-                         now + 3 * recovery_.pto());
+        key_phases_.open(packet.number, packet.key_phase, header, sealed,
+                         number_space.next_packet_number, now + 3 * recovery_.pto());
     if (opened == Opened::yes) return true;
     if (opened == Opened::key_update_error) {
       fail(now, {TransportErrorCode::key_update_error, "key update out of order"});
@@ -189,7 +207,7 @@ bool ConnectionMachine::decrypt(Instant now, const OpenPacket& packet, crypto::P
   if (++failed_opens_ >= integrity_limit) {
     fail(now, {TransportErrorCode::aead_limit_reached, "too many forged packets"});
   }
-  drop(DropReason::undecryptable);
+  drop(DropReason::undecryptable, &protected_header, header.size() + sealed.size());
   return false;
 }
 

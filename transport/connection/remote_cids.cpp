@@ -25,6 +25,18 @@ void RemoteCids::release_tokens() {
   }
 }
 
+void RemoteCids::replace_initial(const ConnectionId& id) {
+  log_change(current(), id);
+  active_.front().id = id;
+}
+
+void RemoteCids::log_change(const ConnectionId& from, const ConnectionId& to) const {
+  log::emit(log_, [&] {
+    return log::ConnectionIdUpdated{
+        .initiator = log::Initiator::remote, .old_id = from, .new_id = to};
+  });
+}
+
 void RemoteCids::set_initial_reset_token(const StatelessResetToken& token) {
   active_.front().reset_token = token;
   set_in_use(active_.front());
@@ -154,6 +166,7 @@ void RemoteCids::use(std::uint64_t sequence_number) {
   const auto found = std::ranges::find(active_, sequence_number, &Entry::sequence_number);
   if (found == active_.end() || found == active_.begin()) return;
   if (!found->in_use) set_in_use(*found);
+  log_change(current(), found->id);
   std::swap(*found, active_.front());
 }
 

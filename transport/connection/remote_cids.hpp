@@ -11,6 +11,7 @@
 #include "qpeer/transport/base/error.hpp"
 #include "qpeer/transport/base/ids.hpp"
 #include "qpeer/transport/connection/local_cids.hpp"
+#include "qpeer/transport/log/event_log.hpp"
 #include "qpeer/transport/recovery/packet_writer.hpp"
 #include "qpeer/transport/recovery/sent_frame.hpp"
 #include "qpeer/transport/wire/frame.hpp"
@@ -33,7 +34,9 @@ class RemoteCids {
     return active_.front().sequence_number;
   }
   /// Client: the ID of sequence number 0 changes with Retry and the server's first Initial. §7.2.
-  void replace_initial(const ConnectionId& id) { active_.front().id = id; }
+  void replace_initial(const ConnectionId& id);
+  /// From now on an observer learns of changes. `log` must outlive this object.
+  void set_log(const log::EventLog& log) { log_ = &log; }
   /// Client: the stateless_reset_token transport parameter belongs to sequence number 0.
   void set_initial_reset_token(const StatelessResetToken& token);
 
@@ -84,6 +87,7 @@ class RemoteCids {
   void set_in_use(Entry& entry);
   void forget(const Entry& entry);
   [[nodiscard]] std::vector<Entry>::iterator oldest_unused();
+  void log_change(const ConnectionId& from, const ConnectionId& to) const;
 
   CidIssuer& issuer_;
   std::uint64_t limit_;
@@ -92,6 +96,7 @@ class RemoteCids {
   std::uint64_t largest_seen_ = 0;
   std::uint64_t seen_ = 1;               ///< Bit n: the number n below the largest.
   std::vector<Retirement> retirements_;  ///< Owed: not sent yet, or not acknowledged.
+  const log::EventLog* log_ = nullptr;   ///< Null without an observer.
 };
 
 }  // namespace qpeer::transport

@@ -21,7 +21,6 @@
 #include "qpeer/crypto/peer_id.hpp"
 #include "qpeer/p2p/async/async_node.hpp"
 #include "qpeer/p2p/async/node_options.hpp"
-#include "qpeer/p2p/async/peer_stream.hpp"
 #include "qpeer/p2p/async/peers.hpp"
 #include "qpeer/p2p/identity.hpp"
 #include "qpeer/p2p/node_config.hpp"

@@ -63,6 +63,14 @@ LossFindings detect_lost(SentPackets& packets, LostPackets& lost, PathState& pat
       break;
     }
     packets.resolve(at, SentPacket::State::lost);
+    log::emit(query.log, [&] {
+      using Trigger = log::PacketLost::Trigger;
+      return log::PacketLost{
+          .space = query.space,
+          .packet_number = packet.number,
+          .is_mtu_probe_packet = packet.mtu_probe,
+          .trigger = overtaken ? Trigger::reordering_threshold : Trigger::time_threshold};
+    });
     // RFC 9000 §9.4 [rfc9000-9.4-1], §14.4 [rfc9000-14.4-1]; RFC 8899 §3 [rfc8899-3-16]: another
     // path's losses, and a probe's that was too large, are no congestion here.
     const bool counts = packet.path == packets.path() && !packet.mtu_probe;

@@ -7,6 +7,7 @@
 
 #include "qpeer/transport/base/ids.hpp"
 #include "qpeer/transport/base/time.hpp"
+#include "qpeer/transport/log/event_log.hpp"
 #include "qpeer/transport/recovery/lost_packets.hpp"
 #include "qpeer/transport/recovery/path_state.hpp"
 #include "qpeer/transport/recovery/rtt.hpp"
@@ -28,6 +29,7 @@ struct LossQuery {
   Duration max_ack_delay{};
   /// When the newest packet acknowledged in any other space was sent.
   Instant acknowledged_elsewhere = Instant::min();
+  const log::EventLog* log = nullptr;  ///< Is told of each lost packet; may be null.
 };
 
 struct LossFindings {

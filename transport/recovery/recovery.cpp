@@ -96,6 +96,7 @@ void Recovery::on_packet_sent(Instant now, PacketNumberSpace id, const SentPacke
     if (space.probes != 0 && !packet.mtu_probe) --space.probes;
   }
   set_timer(now);  // RFC 9002 §6.2.1 [rfc9002-6.2.1-4].
+  log_changes();
 }
 
 Ecn Recovery::ecn_mark() const {
@@ -158,6 +159,7 @@ Instant Recovery::timer() const {
 
 void Recovery::on_deadline(Instant now, FateHandler& fates) {
   if (now < deadline()) return;
+  if (log_ != nullptr) log_->on_timer_expired(logged_timer());
   const auto earliest =
       std::min_element(spaces_.begin(), spaces_.end(),
                        [](const Space& a, const Space& b) { return a.loss_time < b.loss_time; });
@@ -168,6 +170,8 @@ void Recovery::on_deadline(Instant now, FateHandler& fates) {
     on_pto(now);
   }
   set_timer(now);
+  log_changes();
+  if (log_ != nullptr) log_->on_timer(logged_timer());
   QPEER_ASSERT(consistent());
 }
 
@@ -273,6 +277,7 @@ void Recovery::discard_space(Instant now, PacketNumberSpace space, FateHandler& 
   // RFC 9002 §6.4 [rfc9002-6.4-1], §6.2.2 [rfc9002-6.2.2-4].
   drop_outstanding(now, space, Fate::discarded, fates);
   set_timer(now);
+  log_changes();
 }
 
 void Recovery::reset_space(Instant now, PacketNumberSpace space, FateHandler& fates) {
@@ -285,6 +290,7 @@ void Recovery::set_max_datagram_size(std::uint16_t size) {
   path_->max_datagram_size = size;
   path_->black_hole.set_full_size(size);
   path_->controller->on_mtu_changed(size);
+  log_changes();
 }
 
 // --- paths -------------------------------------------------------------------------------------
@@ -309,6 +315,7 @@ std::unique_ptr<PathState> Recovery::change_path(Instant now, std::unique_ptr<Pa
   // Failures of the old path do not make the new one wait.
   pto_.reset();
   set_timer(now);
+  log_changes();
   QPEER_ASSERT(consistent());
   return path;
 }

@@ -20,6 +20,7 @@
 #include "qpeer/transport/recovery/pacer.hpp"
 #include "qpeer/transport/recovery/path_state.hpp"
 #include "qpeer/transport/recovery/pto.hpp"
+#include "qpeer/transport/recovery/recovery_log.hpp"
 #include "qpeer/transport/recovery/rtt.hpp"
 #include "qpeer/transport/recovery/sent_frame.hpp"
 #include "qpeer/transport/recovery/sent_packets.hpp"
@@ -153,6 +154,9 @@ class Recovery {
   /// Of all spaces: those without fate, and some settled ones among them.
   [[nodiscard]] std::size_t tracked_packets() const;
 
+  /// From now on an observer learns what changes here. `log` must outlive this object.
+  void set_log(const log::EventLog& log);
+
   /// Whether the sums of sent packets are right, a time is set only where something can be lost by
   /// then, and the path in use is the one whose packets are in flight. For assertions.
   [[nodiscard]] bool consistent() const;
@@ -195,6 +199,14 @@ class Recovery {
   void set_timer(Instant now);
   [[nodiscard]] Instant timer() const;
 
+  // recovery_log.cpp
+  [[nodiscard]] RecoveryLog::State logged_state() const;
+  [[nodiscard]] RecoveryLog::Timer logged_timer() const;
+  void log_changes() {
+    if (log_ != nullptr) [[unlikely]]
+      log_->on_state(logged_state());
+  }
+
   Side side_;
   bool pacing_enabled_;
   bool amplification_blocked_ = false;
@@ -212,6 +224,7 @@ class Recovery {
   Instant received_at_ = Instant::min();  ///< The newest packet of the peer.
   std::uint64_t packets_lost_ = 0;
   std::uint64_t spurious_losses_ = 0;
+  std::unique_ptr<RecoveryLog> log_;  ///< Null without an observer.
 };
 
 }  // namespace qpeer::transport

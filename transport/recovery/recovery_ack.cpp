@@ -158,6 +158,9 @@ std::expected<AckOutcome, TransportError> Recovery::on_ack(Instant now, PacketNu
   if (peer_validated_address_) pto_.reset();
   if (newly.ack_eliciting) space.probes = 0;
   set_timer(now);
+  log_changes();
+  if (log_ != nullptr) [[unlikely]]
+    log_->on_timer(logged_timer());
   QPEER_ASSERT(consistent());
   return AckOutcome{.newly_acknowledged = true, .ack_eliciting = newly.ack_eliciting};
 }
@@ -169,7 +172,8 @@ void Recovery::detect_losses(Instant now, PacketNumberSpace id, FateHandler& fat
   LossQuery query{.now = now,
                   .space = id,
                   .largest_acknowledged = *space.largest_acknowledged,
-                  .max_ack_delay = max_ack_delay_};
+                  .max_ack_delay = max_ack_delay_,
+                  .log = log_ != nullptr ? &log_->log() : nullptr};
   for (const Space& other : spaces_) {
     if (&other == &space) continue;
     query.acknowledged_elsewhere =

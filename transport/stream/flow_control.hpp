@@ -12,7 +12,6 @@
 #include <optional>
 
 #include "qpeer/transport/base/assert.hpp"
-#include "qpeer/transport/base/varint.hpp"
 
 namespace qpeer::transport {
 

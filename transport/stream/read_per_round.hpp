@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "qpeer/transport/base/bytes.hpp"
 #include "qpeer/transport/base/time.hpp"
-#include "qpeer/transport/base/varint.hpp"
 
 namespace qpeer::transport {
 

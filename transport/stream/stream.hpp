@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "qpeer/transport/base/ids.hpp"
 #include "qpeer/transport/base/slab.hpp"
@@ -35,6 +36,8 @@ struct Stream {
   bool held = false;   ///< Opened under remembered limits that the peer took back: sends nothing.
   bool early = false;  ///< Some of what the peer sent on it came in early data.
   u8 events = 0;       ///< One bit for each StreamEvent::Kind that nobody has been told yet.
+  std::optional<u8> logged_send_state{};  ///< What an observer was told last: log::StreamState.
+  std::optional<u8> logged_recv_state{};
   std::uint32_t slot = 0;
   std::uint64_t charged = 0;  ///< For what waits to be sent: see SendRoom.
   SendStream send;

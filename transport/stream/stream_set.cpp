@@ -171,6 +171,8 @@ Stream& StreamSet::create(StreamId id) {
   Stream& stream = streams_[slot];
   stream.slot = slot;
   index_.insert(id, &stream);
+  if (log_ != nullptr) [[unlikely]]
+    log_states(stream);
   return stream;
 }
 
@@ -226,6 +228,8 @@ void StreamSet::close() {
 }
 
 void StreamSet::schedule(Stream& stream) {
+  if (log_ != nullptr) [[unlikely]]
+    log_states(stream);
   scheduler_.update(stream, send_credit_.available());
   any_limited_ = any_limited_ || (stream.sends && stream.send.is_limited());
 }

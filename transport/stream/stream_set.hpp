@@ -19,6 +19,7 @@
 #include "qpeer/transport/base/error.hpp"
 #include "qpeer/transport/base/ids.hpp"
 #include "qpeer/transport/base/slab.hpp"
+#include "qpeer/transport/log/event_log.hpp"
 #include "qpeer/transport/recovery/packet_writer.hpp"
 #include "qpeer/transport/recovery/sent_frame.hpp"
 #include "qpeer/transport/stream/byte_pool.hpp"
@@ -70,6 +71,9 @@ class StreamSet {
   [[nodiscard]] bool has_unread() const;
   /// The connection is over: nothing more is sent or arrives, and what arrived can be read.
   void close();
+
+  /// From now on an observer learns of the states of streams. `log` must outlive this object.
+  void set_log(const log::EventLog& log) { log_ = &log; }
 
   // --- the peer --------------------------------------------------------------------------------
 
@@ -142,6 +146,8 @@ class StreamSet {
   void schedule(Stream& stream);
   void retire(Stream& stream);
   [[nodiscard]] bool is_consistent(const Stream& stream) const;
+  /// With an observer: tells it of states that it does not know.
+  void log_states(Stream& stream) const;
 
   void write_stream_control(PacketWriter& out);
   void write_credit(PacketWriter& out);
@@ -173,7 +179,8 @@ class StreamSet {
   std::uint64_t peer_bidi_local_ = 0;
   std::uint64_t peer_bidi_remote_ = 0;
   std::uint64_t peer_uni_ = 0;
-  bool data_raised_ = false;  // By MAX_DATA; parameters do not take that back.
+  bool data_raised_ = false;            // By MAX_DATA; parameters do not take that back.
+  const log::EventLog* log_ = nullptr;  // Null without an observer.
 };
 
 }  // namespace qpeer::transport

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "qpeer/crypto/peer_id.hpp"
-#include "qpeer/p2p/async/peer_stream.hpp"
+#include "qpeer/p2p/async/peers.hpp"
 #include "qpeer/p2p/cli/common/program.hpp"
 #include "qpeer/p2p/cli/common/protocol.hpp"
 #include "qpeer/p2p/cli/common/store.hpp"

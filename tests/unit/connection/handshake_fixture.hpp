@@ -38,6 +38,9 @@ struct HandshakeRecord final : HandshakeObserver {
     parameters_at.push_back(now);
   }
   void on_remote_cid(const ConnectionId& id) override { remote_cid = id; }
+  void on_new_keys(EncryptionLevel level, Side sender) override {
+    keys.emplace_back(level, sender);
+  }
   void on_handshake_keys() override { handshake_keys = true; }
   void on_space_reset(Instant, PacketNumberSpace space) override { reset.push_back(space); }
   void on_space_discarded(Instant, PacketNumberSpace space) override { discarded.push_back(space); }
@@ -50,6 +53,7 @@ struct HandshakeRecord final : HandshakeObserver {
   std::uint64_t max_data = 0;
   bool limits_remembered = false, handshake_keys = false;
   std::vector<Instant> parameters_at;
+  std::vector<std::pair<EncryptionLevel, Side>> keys;
   std::optional<ConnectionId> remote_cid;
   std::vector<PacketNumberSpace> reset, discarded;
   std::vector<EarlyData> early;

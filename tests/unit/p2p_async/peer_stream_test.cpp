@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-#include "qpeer/p2p/async/peer_stream.hpp"
+#include "qpeer/p2p/async/peers.hpp"
 
 #include <gtest/gtest.h>
 
