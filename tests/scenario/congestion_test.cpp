@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What a path tells by its marks and losses changes what is sent. RFC 9000 §13.4; RFC 9002 §7.
 #include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -120,6 +124,70 @@ SIMULATE(Congestion, PacingSpreadsAWindow) {
   });
   ASSERT_TRUE(run_until(server.received(2_MiB), 10s));
   EXPECT_LE(worst, 20U);
+}
+
+/// How many datagrams a peer sends at one instant.
+class Bursts {
+ public:
+  void count(Instant now) {
+    if (now != last_) sizes_.push_back(0);
+    last_ = now;
+    ++sizes_.back();
+  }
+  [[nodiscard]] const std::vector<std::uint64_t>& sizes() const { return sizes_; }
+
+ private:
+  Instant last_{};
+  std::vector<std::uint64_t> sizes_;
+};
+
+SIMULATE(Congestion, AWindowDoesNotLeaveAtOnceThoughNothingIsInFlight) {
+  auto [client, server] = network.pair(Link{.delay = 50ms});
+  ASSERT_TRUE(run_until(client.confirmed(), 5s));
+  Bursts bursts;
+  network.on_send([&, from = client.address()](const Passing& datagram) {
+    if (datagram.from == from) bursts.count(datagram.now);
+  });
+  for (int i = 0; i < 3; ++i) {  // The initial window, and what it grew to, after a silence each.
+    run_for(5s);
+    bursts = {};
+    client.sends(12'000);
+    ASSERT_TRUE(run_until(client.acknowledged(), 5s));
+    ASSERT_GT(bursts.sizes().size(), 3U);
+    EXPECT_LE(*std::max_element(bursts.sizes().begin(), bursts.sizes().end()), 5U);
+  }
+}
+
+/// Five full datagrams a millisecond, whatever is in flight.
+class FixedRate final : public transport::CongestionController {
+ public:
+  void on_ack(const transport::AckSample&) override {}
+  void on_loss(const transport::LossSample&) override {}
+  [[nodiscard]] std::uint64_t window() const override { return 10'000'000; }
+  [[nodiscard]] std::optional<std::uint64_t> pacing_rate() const override { return 6'000'000; }
+};
+
+SIMULATE(Congestion, PacingSendsTrainsAsLongAsTheRateAllows) {
+  PeerConfig config;
+  config.connection.mtu_discovery.enabled = false;
+  config.connection.congestion_controller = [](std::uint16_t) {
+    return std::make_unique<FixedRate>();
+  };
+  auto [client, server] = network.pair(Link{.delay = 20ms, .rate = 100_mbit}, config);
+  client.sends(100_MiB);
+  run_for(3s);
+  Bursts bursts;
+  network.on_send([&, from = client.address()](const Passing& datagram) {
+    if (datagram.from == from) bursts.count(datagram.now);
+  });
+  run_for(500ms);
+  // A millisecond's worth each; the bucket holds that of two.
+  std::uint64_t sum = 0;
+  for (const std::uint64_t size : bursts.sizes()) sum += size;
+  EXPECT_GT(sum, 2'400U);
+  EXPECT_LT(sum, 2'600U);
+  EXPECT_GT(static_cast<double>(sum) / static_cast<double>(bursts.sizes().size()), 4.0);
+  EXPECT_LE(*std::max_element(bursts.sizes().begin(), bursts.sizes().end()), 10U);
 }
 
 SIMULATE(Congestion, APathWithoutRoomIsNotFlooded) {

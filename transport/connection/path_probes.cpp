@@ -46,8 +46,10 @@ std::optional<Paths::Probe> Paths::next_probe(Instant now, std::size_t room) {
   }
   const auto size = path.mtu.due(now);
   // While nothing comes back, what is known to arrive goes first.
-  if (!size || !path.validated || recovery_.pto_count() != 0 || room < *size ||
-      recovery_.send_allowance(now) < *size) {
+  if (!size || !path.validated || recovery_.pto_count() != 0 || room < *size) return std::nullopt;
+  // Pacing never lets so much go at once as the largest probes have: they are paid back later.
+  if (recovery_.send_allowance(now) == 0 ||
+      recovery_.bytes_in_flight() + *size > recovery_.congestion_window()) {
     return std::nullopt;
   }
   return Probe{.path = &path, .size = *size, .is_mtu_probe = true};

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 #include "qpeer/transport/recovery/pacer.hpp"
 
+#include "qpeer/transport/base/datagram.hpp"
+
 namespace qpeer::transport {
 namespace {
 
@@ -10,19 +12,27 @@ constexpr double kMaxRate = 1e15;
 
 }  // namespace
 
-Pacer::Rate Pacer::rate_of(std::uint64_t bytes_per_second, std::uint16_t max_datagram_size) {
+Pacer::Rate Pacer::rate_of(std::uint64_t bytes_per_second, std::uint16_t max_datagram_size,
+                           std::uint64_t burst_packets) {
   const double rate = std::clamp(static_cast<double>(bytes_per_second), 1.0, kMaxRate);
-  const auto in_burst_time =
-      static_cast<std::uint64_t>(rate * static_cast<double>(kBurstTime.count()) / kNanoseconds);
+  const auto in_time = [rate](Duration time) {
+    return static_cast<std::uint64_t>(rate * static_cast<double>(time.count()) / kNanoseconds);
+  };
+  const std::uint64_t burst = std::max(burst_packets * max_datagram_size, in_time(kBurstTime));
+  // No longer than what one system call sends.
+  const std::uint64_t longest = std::min<std::uint64_t>(burst, kMaxTransmitSize);
   return {.bytes_per_second = static_cast<std::uint64_t>(rate),
-          .burst = std::max(kMinBurstPackets * max_datagram_size, in_burst_time)};
+          .burst = burst,
+          .train = std::clamp<std::uint64_t>(in_time(kTrainTime), max_datagram_size,
+                                             std::max<std::uint64_t>(longest, max_datagram_size))};
 }
 
 Pacer::Rate Pacer::rate_of(std::uint64_t window, Duration smoothed_rtt,
-                           std::uint16_t max_datagram_size) {
+                           std::uint16_t max_datagram_size, std::uint64_t burst_packets) {
   const double rtt = std::max(1.0, static_cast<double>(smoothed_rtt.count()));
   const double rate = 1.25 * static_cast<double>(window) * kNanoseconds / rtt;
-  return rate_of(static_cast<std::uint64_t>(std::min(rate, kMaxRate)), max_datagram_size);
+  return rate_of(static_cast<std::uint64_t>(std::min(rate, kMaxRate)), max_datagram_size,
+                 burst_packets);
 }
 
 std::int64_t Pacer::budget(Instant now, const Rate& rate) const {
@@ -50,6 +60,7 @@ void Pacer::refill(Instant now, const Rate& rate) {
   tokens_ = budget(now, rate);
   updated_at_ = now;
   started_ = true;
+  if (tokens_ >= static_cast<std::int64_t>(rate.train)) waiting_ = false;
 }
 
 }  // namespace qpeer::transport

@@ -38,10 +38,15 @@ std::uint64_t Recovery::window() const {
 }
 
 Pacer::Rate Recovery::pacing() const {
-  if (const auto rate = path_->controller->pacing_rate()) {
-    return Pacer::rate_of(*rate, path_->max_datagram_size);
-  }
-  return Pacer::rate_of(window(), path_->rtt.smoothed(), path_->max_datagram_size);
+  const std::uint16_t size = path_->max_datagram_size;
+  const std::uint64_t burst =
+      path_->rtt.first_sample_at() ? Pacer::kMinBurstPackets : Pacer::kInitialBurstPackets;
+  const auto named = path_->controller->pacing_rate();
+  Pacer::Rate rate = named ? Pacer::rate_of(*named, size, burst)
+                           : Pacer::rate_of(window(), path_->rtt.smoothed(), size, burst);
+  // Several trains a window, so that ACKs keep coming where the round trip is shorter than a train.
+  rate.train = std::clamp<std::uint64_t>(window() / 4, size, rate.train);
+  return rate;
 }
 
 std::uint64_t Recovery::window_allowance() const {
@@ -60,16 +65,19 @@ std::uint64_t Recovery::send_allowance(Instant now) const {
   const std::uint64_t room = window_allowance();
   if (room == 0 || !pacing_enabled_) return room;
   // RFC 9002 §7.7 [rfc9002-7.7-1].
-  const std::int64_t budget = path_->pacer.budget(now, pacing());
-  if (budget < path_->max_datagram_size) return 0;
+  const Pacer::Rate rate = pacing();
+  const std::int64_t budget = path_->pacer.budget(now, rate);
+  const std::uint64_t least = path_->pacer.least(rate, path_->max_datagram_size);
+  if (budget < static_cast<std::int64_t>(least)) return 0;
   return std::min(room, static_cast<std::uint64_t>(budget));
 }
 
 Instant Recovery::pacing_deadline(Instant now) const {
   if (!pacing_enabled_ || window_allowance() == 0) return kNever;
   const Pacer::Rate rate = pacing();
-  if (path_->pacer.budget(now, rate) >= path_->max_datagram_size) return kNever;
-  return path_->pacer.available_at(now, rate, path_->max_datagram_size);
+  const std::uint64_t least = path_->pacer.least(rate, path_->max_datagram_size);
+  if (path_->pacer.budget(now, rate) >= static_cast<std::int64_t>(least)) return kNever;
+  return path_->pacer.available_at(now, rate, least);
 }
 
 void Recovery::on_packet_sent(Instant now, PacketNumberSpace id, const SentPacketInfo& packet,

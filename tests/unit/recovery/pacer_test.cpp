@@ -38,6 +38,42 @@ TEST(Pacer, LetsTenPacketsGoAndThenWaits) {
   EXPECT_EQ(pacer.budget(at(1h), rate), 12'000) << "silence saves up no more than a burst";
 }
 
+TEST(Pacer, MakesTrainsAsLongAsTheRateAllows) {
+  EXPECT_EQ(Pacer::rate_of(100'000, 100ms, kSize).train, 1250U) << "a millisecond's worth";
+  EXPECT_EQ(Pacer::rate_of(10'000, 100ms, kSize).train, kSize) << "but a datagram";
+  EXPECT_EQ(Pacer::rate_of(12'500'000, 100ms, kSize).train, kMaxTransmitSize) << "and one call";
+  Pacer pacer;
+  const Pacer::Rate rate = Pacer::rate_of(1'000'000, 100ms, kSize);
+  ASSERT_EQ(rate.train, 12'500U);
+  EXPECT_EQ(pacer.least(rate, kSize), kSize);
+  for (int i = 0; i < 20; ++i) send(pacer, at(1s), rate, kSize);
+  ASSERT_EQ(pacer.budget(at(1s), rate), 1000);
+  EXPECT_EQ(pacer.least(rate, kSize), rate.train);
+  const Instant next = pacer.available_at(at(1s), rate, rate.train);
+  EXPECT_GE(next, at(1s) + 920us);
+  EXPECT_LE(next, at(1s) + 921us);
+  send(pacer, next - 1us, rate, kSize);
+  EXPECT_EQ(pacer.least(rate, kSize), rate.train) << "a probe does not wait, nor end the waiting";
+  send(pacer, next + 97us, rate, kSize);
+  EXPECT_EQ(pacer.least(rate, kSize), kSize) << "the whole train may leave";
+}
+
+TEST(Pacer, LetsAnInitialWindowGoOnlyWhileNoRoundTripIsMeasured) {
+  Sender sender = Sender::established();
+  ASSERT_EQ(sender.recovery.send_allowance(sender.now), 12'000U);
+  sender.send();
+  sender.now += 100ms;
+  ASSERT_TRUE(sender.ack({{0, 0}}).has_value());
+  sender.now += 10s;
+  EXPECT_EQ(sender.recovery.congestion_window(), 13'200U);
+  EXPECT_EQ(sender.recovery.send_allowance(sender.now), 6000U) << "half of it after a silence";
+  while (sender.recovery.send_allowance(sender.now) != 0) sender.send();
+  // The rest over a round trip, at 5/4 of a window each.
+  const Instant next = sender.recovery.pacing_deadline(sender.now);
+  EXPECT_GE(next, sender.now + 7ms);
+  EXPECT_LE(next, sender.now + 8ms);
+}
+
 // RFC 9002 §7.7 [rfc9002-7.7-1]: over ten seconds, whatever the timer's steps.
 TEST(Pacer, HonoursTheRateOverALongTime) {
   for (const Duration step : {Duration{10us}, Duration{300us}, Duration{1ms}, Duration{1500us}}) {
