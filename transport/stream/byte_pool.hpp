@@ -6,10 +6,10 @@
 //   pool       accounts x guaranteed()  +  shared bytes, at most shared_limit() in all
 //
 // The guaranteed part of an account is always there. Shared bytes have three bounds: that of the pool,
-// the share of the account's network, and an eighth of what the other accounts leave: so those who are
-// busy get about the same, and something is left for those who come.
+// the share of the account's network, and an eighth of what the other accounts leave: so busy accounts
+// get about equal parts, and something is left for new ones.
 //
-// Invariant: the shared bytes of the pool are the sum over its networks, and neither is beyond its bound.
+// Invariant: the shared bytes of the pool are the sum over its networks, and none exceeds its bound.
 // So held() <= limits().total, as long as there are no more accounts than the pool was made for. An
 // account knows its network, so nothing is looked up when bytes are taken.
 #pragma once
@@ -26,12 +26,12 @@ namespace qpeer::transport {
 
 class BytePool;
 
-/// What connections of one network share; the caller's choice.
+/// Names a network; the caller decides which connections are of one network.
 using PoolNetwork = std::uint64_t;
-/// What the caller knows an account by.
+/// The caller's name for an account.
 using PoolOwner = std::uint32_t;
 
-/// A pool and whose account is wanted there. Without a pool nothing is bounded.
+/// In which pool an account is opened, and for whom. Without a pool nothing is bounded.
 struct PoolMember {
   BytePool* pool = nullptr;
   PoolNetwork network = 0;
@@ -44,7 +44,7 @@ struct StreamPools {
   PoolMember send_buffers{};
 };
 
-/// What one connection holds of a pool. Gives all back when it goes.
+/// What one connection holds of a pool. The destructor gives it back.
 class PoolAccount {
  public:
   explicit PoolAccount(const PoolMember& member);
@@ -58,10 +58,10 @@ class PoolAccount {
   [[nodiscard]] std::uint64_t room() const;
   /// Whether there is room for so much that waiting for more is not worth it.
   [[nodiscard]] bool has_room() const;
-  /// At most room().
+  /// Takes `size` bytes, which must be at most room().
   void take(std::uint64_t size);
   void give_back(std::uint64_t size);
-  /// There was no room: BytePool::next_to_wake() shall name the owner when there is.
+  /// Waits for room: BytePool::next_to_wake() gives the owner when there is some.
   void wait();
   void stop_waiting();
 
@@ -69,7 +69,7 @@ class PoolAccount {
   friend class BytePool;
   void take_shared(std::uint64_t size);
   void set_held(std::uint64_t held);
-  /// Whether neither that nor what is held now is more than the guaranteed part.
+  /// Whether both `held` and what is held now are within the guaranteed part.
   [[nodiscard]] bool is_own(std::uint64_t held) const;
 
   BytePool* pool_;
@@ -82,7 +82,7 @@ class PoolAccount {
 
 class BytePool {
  public:
-  /// For so many accounts. A total that does not give each of them kLeastGuaranteed twice is raised.
+  /// For at most `max_accounts` accounts. A total of less than 2 * kLeastGuaranteed for each is raised.
   BytePool(const PoolLimits& limits, std::size_t max_accounts);
 
   [[nodiscard]] const PoolLimits& limits() const { return limits_; }
@@ -94,9 +94,9 @@ class BytePool {
   [[nodiscard]] std::uint64_t held() const { return held_; }
   [[nodiscard]] std::size_t accounts() const { return accounts_; }
 
-  /// The owner of an account that waits, and has room now; it waits no more. They are named in the order
-  /// in which they began to wait. Ask until there is none; nothing is missed if that is done after each
-  /// call that gives something back.
+  /// The owner of the next account that waits and has room now; that account no longer waits. Accounts
+  /// come in the order in which they began to wait. To be called until nullopt after each call that
+  /// gives something back.
   std::optional<PoolOwner> next_to_wake();
 
   /// Whether the sums are right and within their bounds. For assertions.
@@ -118,14 +118,14 @@ class BytePool {
   PoolLimits limits_;
   std::uint64_t guaranteed_;
   std::uint64_t shared_limit_;
-  std::uint64_t wake_step_;  ///< Those who wait are looked at when so much was given back.
+  std::uint64_t wake_step_;  ///< Waiting accounts are examined when so many bytes were given back.
   std::map<PoolNetwork, Network> networks_;
   std::uint64_t shared_ = 0;
   std::uint64_t held_ = 0;
   std::size_t accounts_ = 0;
   LinkedQueue<PoolAccount, &PoolAccount::waiting_link_> waiting_;
   std::size_t waiting_count_ = 0;
-  std::size_t to_look_at_ = 0;    ///< Of those who wait: not looked at yet in this round.
+  std::size_t to_look_at_ = 0;    ///< How many waiting accounts are not examined yet in this round.
   std::uint64_t given_back_ = 0;  ///< Since the last round began.
 };
 

@@ -3,10 +3,10 @@
 //
 //   sizes   1 KiB   4 KiB   16 KiB   64 KiB
 //
-// Small streams hold small chunks, so that memory stays near what flow control granted. Of free
-// chunks are kept as many bytes as bring back the recent peak of use, and kKeep, at most kKeepMost;
-// what is beyond goes back to the system. So bulk that ebbs and flows does not allocate, and a
-// connection that had one burst forgets it as it goes on.
+// Small streams hold small chunks, so that memory stays near what flow control granted. Free chunks
+// are kept until used and free bytes together reach the recent peak of use plus kKeep, with at most
+// kKeepMost free bytes; the rest goes back to the system. So a bulk transfer whose use of memory
+// varies does not allocate, and the memory of a single burst is given back as the connection goes on.
 #pragma once
 
 #include <array>
@@ -17,7 +17,7 @@
 
 namespace qpeer::transport {
 
-/// A block of memory; `data` is null when there is none. Who holds it may use `base`.
+/// A block of memory; `data` is null when there is none. `base` is for the use of its holder.
 struct Chunk {
   u8* data = nullptr;
   std::uint32_t capacity = 0;
@@ -66,7 +66,8 @@ class ChunkPool {
   std::array<Free*, kClasses> free_{};
   std::size_t in_use_ = 0;
   std::size_t kept_ = 0;
-  std::size_t peak_ = 0;  ///< Of in_use_; with each release it sinks a little towards it.
+  std::size_t peak_ =
+      0;  ///< Recent maximum of in_use_; each release moves it a little towards in_use_.
 };
 
 }  // namespace qpeer::transport

@@ -7,7 +7,7 @@
 //
 // A chunk is at most four times as large as the distance from its base to the last byte it had to
 // hold, or 1 KiB; except that streams past their first slot get large ones while the pool can
-// spare them or when they hold a slot's worth anyway. So little memory hangs on a small stream.
+// spare them or when they hold a slot's worth anyway. So a small stream holds little memory.
 #pragma once
 
 #include <array>

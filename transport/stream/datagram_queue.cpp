@@ -107,7 +107,7 @@ bool DatagramQueue::write(PacketWriter& out, Bytes data) {
   if (room < DatagramFrame::header_size(std::nullopt) + data.size()) return false;
   std::optional<std::size_t> length = data.size();
   if (DatagramFrame::header_size(length) + data.size() > room) {
-    // Without a Length the frame ends where the packet does, so what is left goes before it.
+    // Without a Length the frame ends where the packet does, so PADDING goes before it.
     length.reset();
     out.raw().zeros(room - DatagramFrame::header_size(length) - data.size());
   }
@@ -120,7 +120,8 @@ bool DatagramQueue::write(PacketWriter& out, Bytes data) {
   return true;
 }
 
-// RFC 9221 §5.2: nothing is sent again. That one was lost may be said twice, and be wrong.
+// RFC 9221 §5.2: nothing is sent again. Losses are not counted: a loss may be reported twice, and may
+// turn out to be spurious.
 void DatagramQueue::on_fate(Fate fate) {
   if (fate == Fate::acked) ++stats_.acknowledged;
 }

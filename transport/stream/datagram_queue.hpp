@@ -2,9 +2,9 @@
 // Unreliable datagrams of one connection: those that wait to be sent, those that wait to be read.
 // RFC 9221.
 //
-// What cannot be kept is lost, as it might have been on its way: of those that nobody reads, the
-// oldest. Nothing is sent again. Congestion control delays them like all else; when too many wait,
-// the caller is told. Both queues hold bytes in blocks that stay, so a datagram costs no allocation.
+// Where the receive queue is full the oldest datagrams are dropped, as the network might have dropped
+// them; where the send queue is full send() says so. Nothing is sent again. Congestion control delays
+// datagrams like all else. Both queues keep their block of memory, so a datagram costs no allocation.
 #pragma once
 
 #include <cstddef>
@@ -40,7 +40,7 @@ class DatagramQueue {
   std::optional<Bytes> next();
   /// Whether what next() gave came in early data.
   [[nodiscard]] bool was_early() const { return was_early_; }
-  /// Whether there is something to read where there was nothing; true once for each time.
+  /// Whether datagrams have come into an empty queue since the last call, and some are there still.
   bool poll_readable();
   [[nodiscard]] bool has_unread() const { return !incoming_.empty(); }
   [[nodiscard]] bool receives() const { return max_frame_size_ != 0; }
@@ -53,7 +53,7 @@ class DatagramQueue {
   // --- sending ---------------------------------------------------------------------------------
 
   [[nodiscard]] bool has_frames() const { return !outgoing_.empty(); }
-  /// The next one found no room beside what else a packet carried: it should be the first in one.
+  /// The next datagram did not fit behind the other frames of a packet: it should come first in one.
   [[nodiscard]] bool crowded_out() const { return crowded_out_; }
   void write_frames(PacketWriter& out, std::size_t packet_room);
   void on_fate(Fate fate);

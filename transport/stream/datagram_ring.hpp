@@ -23,7 +23,7 @@ namespace qpeer::transport {
 class DatagramRing {
  public:
   static constexpr std::size_t kMaxSize = 65'535;
-  /// What each counts beyond its bytes: a bound for empty ones too.
+  /// Added to the size of each byte string, so that the number of empty ones is bounded too.
   static constexpr std::size_t kOverhead = 16;
 
   explicit DatagramRing(std::size_t limit) : limit_(limit) {}
@@ -38,7 +38,7 @@ class DatagramRing {
     return size <= kMaxSize && cost(size) <= limit_;
   }
 
-  /// Takes a copy. It must fit. `mark` is the owner's.
+  /// Appends a copy; fits() must be true. `mark` is kept for the owner.
   void push_back(Bytes data, bool mark = false) {
     QPEER_ASSERT(fits(data.size()));
     std::optional<std::size_t> begin = place(data.size());

@@ -2,7 +2,7 @@
 // Credit in bytes, given and taken: the same arithmetic for a stream and for the connection.
 // RFC 9000 §4.1, §4.2.
 //
-//   RecvCredit   0     consumed       received     limit          limit = consumed + window, told
+//   RecvCredit   0     consumed       received     limit          limit = consumed + window, sent
 //                |-------|---------------|-----------|            again after half a window, or 4 MiB
 //   SendCredit   0                     used        limit
 #pragma once
@@ -53,15 +53,15 @@ class RecvCredit {
   void on_blocked(std::uint64_t limit) {
     if (limit >= limit_ && next_limit() > limit_) pending_ = true;
   }
-  /// The limit to tell now.
+  /// A frame with next_limit() was sent. Returns that limit.
   std::uint64_t raise() {
     pending_ = false;
     limit_ = next_limit();
     return limit_;
   }
-  /// A frame that told `limit` was lost. Older ones do not matter any more. RFC 9000 §13.3.
+  /// A frame with this limit was lost. Frames with older limits do not matter any more. RFC 9000 §13.3.
   void on_lost(std::uint64_t limit) { pending_ = pending_ || limit == limit_; }
-  /// From now on the limits are so far ahead of what is consumed; no limit that was sent goes down.
+  /// How far later limits are ahead of what is consumed. A limit that was sent is not taken back.
   void set_window(std::uint64_t window) {
     window_ = std::max(std::min(window, kMaxVarint), limit_ - consumed_);
   }
@@ -84,7 +84,8 @@ class RecvCredit {
   bool pending_ = false;
 };
 
-/// The duty to tell the peer that its limit blocks us: once for each value of the limit.
+/// Whether the peer is to be told, by a BLOCKED frame, that its limit blocks us: once for each value
+/// of the limit.
 /// RFC 9000 §4.1 [rfc9000-4.1-4].
 class BlockedSignal {
  public:
@@ -100,8 +101,8 @@ class BlockedSignal {
   /// Nothing blocks us any more.
   void on_unblocked() { pending_ = false; }
   void on_sent() { pending_ = false; }
-  /// A frame that told `limit` was lost; `current` is the limit now. RFC 9000 §13.3: repeated only
-  /// while it still blocks.
+  /// A frame with this limit was lost; `current` is the limit now. RFC 9000 §13.3: it is sent again
+  /// only while that limit still blocks.
   void on_lost(std::uint64_t limit, std::uint64_t current, bool blocked) {
     if (blocked && limit == current && signalled_ == limit) pending_ = true;
   }
@@ -119,7 +120,7 @@ class SendCredit {
   [[nodiscard]] std::uint64_t available() const { return limit_ > used_ ? limit_ - used_ : 0; }
 
   void use(std::uint64_t size) { used_ += size; }
-  /// RFC 9000 §4.1 [rfc9000-4.1-3]: a limit that is no higher says nothing.
+  /// RFC 9000 §4.1 [rfc9000-4.1-3]: a limit that is no higher is ignored. Returns whether it was higher.
   bool raise(std::uint64_t limit) {
     if (limit <= limit_) return false;
     limit_ = limit;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// A queue that runs through its elements: no allocation, and any element leaves in O(1).
+// An intrusive queue: no allocation, and any element leaves in O(1).
 #pragma once
 
 #include <cstddef>
@@ -16,7 +16,8 @@ struct QueueLink {
   const void* queue = nullptr;  ///< The queue that the element is in, if any.
 };
 
-/// Elements hold the link, a queue only its two ends. An element is in one queue a link at most.
+/// Elements hold the links, a queue only its two ends. With each of its links an element is in at most
+/// one queue.
 template <class T, QueueLink<T> T::* kLink>
 class LinkedQueue {
  public:

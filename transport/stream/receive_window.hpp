@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // How much credit a connection grants its peer for all streams together. RFC 9000 §4.1, §4.2.
 //
-// The window begins small and is kGrowth times what was read, up to its most: a sender that doubles
-// its rate each round trip does not meet it, and a peer whose data is not read is granted little. Nor is
-// it more than kRounds times what is read in a round trip, so that it follows the path: a slow one gets a
-// small window, however much it carried. What is granted and not read is held from the account, so the
-// pool may allow less than that. Granted credit stays granted (RFC 9000 §4.1): a window that shrinks is
-// one in which nothing is granted again until enough was read.
+// The window begins small and is kGrowth times what was read, up to a maximum: it does not block a
+// sender that doubles its rate each round trip, and a peer whose data is not read is granted little.
+// Nor is it more than kRounds times what is read in a round trip, so that it follows the path: a slow path
+// gets a small window, however much it carried. What is granted and not read is taken from the account,
+// so the pool may allow less. Granted credit stays granted (RFC 9000 §4.1): when the window shrinks,
+// nothing is granted until enough was read.
 //
 // Invariant: the account holds what is granted and not read; after stop(), what arrived and is not read.
 #pragma once
@@ -28,7 +28,7 @@ class ReceiveWindow {
     account_.take(credit_.limit());
   }
 
-  /// For the streams, which count in it what arrives and what is read; then comes settle().
+  /// For the streams, which count in it what arrives and what is read; settle() must follow.
   [[nodiscard]] RecvCredit& credit() { return credit_; }
   [[nodiscard]] const RecvCredit& credit() const { return credit_; }
   /// Gives back what was read.
@@ -36,17 +36,17 @@ class ReceiveWindow {
     const std::uint64_t granted = owed();
     if (account_.held() > granted) account_.give_back(account_.held() - granted);
   }
-  /// Time has come to `now`, on a path with this round trip.
+  /// The time is now `now`, on a path with this round trip.
   void on_time(Instant now, Duration round_trip) {
     per_round_.on_time(now, round_trip, consumed());
   }
-  /// The limit to send now; on_told() follows if that was done.
+  /// The limit to send now; on_limit_sent() follows if it was sent.
   [[nodiscard]] std::uint64_t next_limit() {
     const std::uint64_t allowed = account_.is_bounded() ? account_.held() + account_.room() : most_;
     credit_.set_window(std::min(wanted(), allowed));
     return credit_.next_limit();
   }
-  void on_told() {
+  void on_limit_sent() {
     const std::uint64_t before = credit_.limit();
     account_.take(credit_.raise() - before);
   }

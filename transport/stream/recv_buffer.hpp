@@ -8,8 +8,8 @@
 // the later copy wins. They are not compared. RFC 9000 §2.2 [rfc9000-2.2-3] leaves that open.
 //
 // Memory is bounded by flow control (bytes) and by kMaxGaps (ranges): an honest peer has a hole for
-// each lost packet at most. Most stacks close the connection of one that makes more, as we do: a
-// frame in an acknowledged packet cannot be forgotten.
+// each lost packet at most. The connection of a peer that makes more is closed, as most stacks do: data
+// in an acknowledged packet cannot be dropped.
 #pragma once
 
 #include <cstddef>

@@ -2,9 +2,9 @@
 // The states of the receiving part of a stream, as the figure draws them. RFC 9000 §3.2.
 //
 //   recv --STREAM+FIN--> size_known --all data--> data_recvd --app read all--> data_read
-//     '-- RESET_STREAM --'--> reset_recvd --app told--> reset_read
+//     '-- RESET_STREAM --'--> reset_recvd --app read reset--> reset_read
 //
-// The optional edges between data_recvd and reset_recvd are not taken: who has all data keeps it.
+// The optional edges between data_recvd and reset_recvd are not taken: all data is there, and is kept.
 #pragma once
 
 #include <initializer_list>

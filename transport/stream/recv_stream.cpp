@@ -27,7 +27,7 @@ void RecvStream::consume(std::size_t size, RecvCredit& connection) {
   const std::uint64_t before = buffer_.front();
   buffer_.consume(size);
   settle(buffer_.front(), connection);
-  // RFC 9000 §13.3 [rfc9000-13.3-2]: who knows the final size needs no more credit.
+  // RFC 9000 §13.3 [rfc9000-13.3-2]: a peer that has sent the final size needs no more credit.
   if (state_ == RecvState::recv) {
     if (most_ > kInitialWindow && buffer_.front() > kInitialWindow / 4) {
       credit_.set_window(std::min(most_, std::max(kInitialWindow, 4 * buffer_.front())));
@@ -48,7 +48,7 @@ std::expected<void, StreamError> RecvStream::stop(std::uint64_t error_code,
   settle(buffer_.highest(), connection);
   buffer_.discard();
   credit_.stop();
-  // RFC 9000 §3.5 [rfc9000-3.5-1] [rfc9000-3.5-7]: asked only while something may still come.
+  // RFC 9000 §3.5 [rfc9000-3.5-1] [rfc9000-3.5-7]: STOP_SENDING only while data may still arrive.
   stop_pending_ = state_.is_receiving();
   stop_code_ = std::min(error_code, kMaxVarint);
   state_.on_data_read();
@@ -93,7 +93,7 @@ Result RecvStream::on_reset(const wire::ResetStreamFrame& frame, RecvCredit& con
   constexpr auto kType = std::to_underlying(wire::FrameType::reset_stream);
   if (auto result = check_size(frame.final_size, true, kType); !result) return result;
   if (!state_.is_receiving()) return {};
-  // RFC 9000 §4.5 [rfc9000-4.5-1]: also what never arrives counts.
+  // RFC 9000 §4.5 [rfc9000-4.5-1]: bytes that never arrive count, too.
   if (auto result = take_credit(frame.final_size, connection, kType); !result) return result;
   state_.on_reset();
   final_size_ = frame.final_size;
@@ -110,8 +110,8 @@ void RecvStream::on_blocked(std::uint64_t limit) {
   if (state_ == RecvState::recv && !stopped_) credit_.on_blocked(limit);
 }
 
-// RFC 9000 §4.5 [rfc9000-4.5-3] [rfc9000-4.5-4]: once known, the size neither changes nor is
-// passed.
+// RFC 9000 §4.5 [rfc9000-4.5-3] [rfc9000-4.5-4]: once known, the final size does not change, and no
+// data lies beyond it.
 Result RecvStream::check_size(std::uint64_t end, bool is_final, std::uint64_t type) const {
   const bool known = final_size_ != kUnknown;
   if ((known && end > final_size_) || (known && is_final && end != final_size_) ||

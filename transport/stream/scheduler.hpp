@@ -23,7 +23,7 @@ class Scheduler {
   [[nodiscard]] Stream& control() const { return control_.front(); }
   [[nodiscard]] Stream& ready() const { return ready_.front(); }
 
-  /// Puts `stream` where it belongs now; where it belongs already, its turn stays.
+  /// Puts `stream` into the queues that it belongs to now. Where it is already it keeps its place.
   void update(Stream& stream, std::uint64_t connection_credit) {
     using Need = SendStream::Need;
     const Need need =
@@ -40,9 +40,9 @@ class Scheduler {
   }
   /// The first in turn becomes the last.
   void rotate() { ready_.rotate(); }
-  /// The connection's credit is used up: who needs it steps aside.
+  /// The connection's credit is used up: streams that need some move from `ready` to `starved`.
   void on_starvation() {
-    Stream* last = nullptr;  // The first that stays: having met it again, all have been seen.
+    Stream* last = nullptr;  // The first that stays: when it is in front again all have been seen.
     while (!ready_.empty() && &ready_.front() != last) {
       Stream& stream = ready_.front();
       update(stream, 0);
@@ -51,7 +51,7 @@ class Scheduler {
       ready_.rotate();
     }
   }
-  /// There is credit again: all get back in line, in the order in which they left.
+  /// There is credit again: all starved streams are ready, in the order in which they starved.
   void on_credit() {
     while (!starved_.empty()) {
       Stream& stream = starved_.front();

@@ -37,7 +37,7 @@ class SendBuffer {
   void on_sent(std::uint64_t offset, std::uint64_t length);
   void on_acked(std::uint64_t offset, std::uint64_t length);
   void on_lost(std::uint64_t offset, std::uint64_t length);
-  /// All of it as if never sent: 0-RTT was rejected. RFC 9001 §4.6.2.
+  /// Treats all bytes as never sent: 0-RTT was rejected. RFC 9001 §4.6.2.
   void rewind();
   /// Drops the bytes; next() stays, as the final size.
   void clear();

@@ -42,7 +42,8 @@ bool SendRoom::settle_changed(Stream& stream, std::uint64_t connection_credit) {
     return false;
   }
   const Wait wait = wait_of(stream, connection_credit);
-  if (wait == Wait::for_stream) {  // What ends that happens to it, and then it is looked at again.
+  if (wait ==
+      Wait::for_stream) {  // An event of the stream ends this wait, and settle() follows it.
     leave_queue(stream);
     return false;
   }
@@ -89,8 +90,8 @@ SendRoom::Wait SendRoom::wait_of(const Stream& stream, std::uint64_t connection_
                                                                             : Wait::for_stream;
 }
 
-/// Whether writers that wait for it can go on: with an eighth of what may be held, so that not every
-/// acknowledged packet calls one. Where the pool has no room, the account waits.
+/// Whether writers in this queue can go on: an eighth of the bound must be free, so that not every
+/// acknowledged packet wakes one. Where the pool has no room, the account waits.
 bool SendRoom::has_room(Wait wait) {
   const std::uint64_t bound = wait == Wait::for_connection ? of_connection_ : of_connection_ / 2;
   if (room_below(bound) <= bound / 8) return false;

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// How much the streams of a connection may keep to send, together and each, and which of them wait for
-// room that others must make.
+// How many bytes the streams of a connection may keep to send, each and together, and which streams
+// wait for room that other streams must give back.
 //
 //   a stream       twice the congestion window, at least kLeast, at most send_buffer; of it at most
 //                  kUncredited may lie beyond the peer's limits
 //   a connection   connection_send_buffer; what lies beyond the peer's limits is taken only into its
-//                  lower half, so that streams that are not read leave the rest to those that move
+//                  lower half, so that streams which the peer does not read leave room for the others
 //   an endpoint    what the account of its pool allows
 //
-// A writer that found no room waits for its own stream alone, or for the connection. The latter stand in
-// two queues, of those whose data could be sent and of those that the peer's limits hold up, and
-// poll_writable() names them in their order as there is room, one at a time. Where the pool has none the
-// account waits too.
+// A writer that found no room waits for its own stream alone, or for the connection. Streams whose writers
+// wait for the connection are in two queues: one of streams whose data could be sent, and one of streams
+// that the peer's limits block. poll_writable() gives them in their order, one at a time, as there is
+// room. Where the pool has no room the account waits, too.
 //
 // Invariant: what is charged to a stream is what its buffer holds; the account holds the sum.
 #pragma once
@@ -30,26 +30,26 @@ namespace qpeer::transport {
 
 class SendRoom {
  public:
-  /// Of what a stream holds, so much may lie beyond the peer's limits, at most.
+  /// So many bytes of a stream may lie beyond the peer's limits, at most.
   static constexpr std::uint64_t kUncredited = 128 << 10;
 
-  /// However small the congestion window, a stream may hold so much.
+  /// A stream may hold so many bytes, however small the congestion window.
   static constexpr std::uint64_t kLeast = 512 << 10;
 
   SendRoom(const StreamConfig& config, const PoolMember& pool);
 
-  /// What a stream may hold follows the path: a slow one needs little.
+  /// The bytes that a stream may hold follow the congestion window: on a slow path few are enough.
   void on_congestion_window(std::uint64_t window) {
     of_stream_ = std::min(most_of_stream_, std::max(kLeast, 2 * window));
   }
 
-  /// How many bytes the stream may hold, now that a writer has come.
+  /// How many bytes the stream may hold in all, for a write that happens now.
   [[nodiscard]] std::uint64_t capacity_for(const Stream& stream,
                                            std::uint64_t connection_credit) const;
   /// Charges what was written.
   void on_written(Stream& stream);
-  /// Something may have changed at the stream: what it holds no more is given back. True when a writer
-  /// that waited can go on.
+  /// To be called after each change of the stream: gives back what it no longer holds. True when a
+  /// writer that waited can go on.
   [[nodiscard]] bool settle(Stream& stream, std::uint64_t connection_credit) {
     if (stream.send.buffer().size() == stream.charged && !stream.send.waits_for_room() &&
         stream.room_link.queue == nullptr) [[likely]] {

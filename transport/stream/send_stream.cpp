@@ -43,8 +43,8 @@ std::expected<void, StreamError> SendStream::reset(std::uint64_t error_code) {
   if (stopped_) return std::unexpected(StreamError::stopped);
   if (!state_.on_reset()) return std::unexpected(StreamError::finished);
   // RFC 9000 §19.9 [rfc9000-19.9-1]: the final size is what was sent, so the connection's credit
-  // covers it already. RFC 9000 §13.3 [rfc9000-13.3-1]: it and the code are settled here, once; what
-  // comes again is the same.
+  // covers it already. RFC 9000 §13.3 [rfc9000-13.3-1]: the final size and the error code are fixed
+  // here; a RESET_STREAM that is sent again has the same.
   reset_code_ = std::min(error_code, kMaxVarint);
   reset_pending_ = true;
   waits_for_room_ = false;
@@ -54,7 +54,7 @@ std::expected<void, StreamError> SendStream::reset(std::uint64_t error_code) {
 }
 
 bool SendStream::has_room(std::uint64_t capacity) const {
-  // An eighth of the buffer: not a call for every acknowledged packet.
+  // An eighth of the buffer, so that not every acknowledged packet wakes the writer.
   return capacity > buffer_.size() && capacity - buffer_.size() > capacity / 8;
 }
 
@@ -74,7 +74,7 @@ bool SendStream::on_stop_sending(std::uint64_t error_code) {
 
 void SendStream::on_max_stream_data(std::uint64_t limit) {
   raised_ = true;
-  // RFC 9000 §4.1 [rfc9000-4.1-3]: a limit that is no higher says nothing.
+  // RFC 9000 §4.1 [rfc9000-4.1-3]: a limit that is no higher is ignored.
   if (limit <= max_stream_data_) return;
   max_stream_data_ = limit;
   blocked_.on_unblocked();

@@ -29,21 +29,21 @@ class SendStream {
       : buffer_(pool), max_stream_data_(max_stream_data) {}
 
   // --- application ---
-  /// Takes what the buffer may hold, `capacity` bytes in all.
+  /// Copies as much of `data` as a buffer of `capacity` bytes has room for. Returns how much.
   std::expected<std::size_t, StreamError> write(Bytes data, std::uint64_t capacity);
   std::expected<void, StreamError> finish();
   std::expected<void, StreamError> reset(std::uint64_t error_code);
   /// Whether the latest write wanted more room.
   [[nodiscard]] bool waits_for_room() const { return waits_for_room_; }
-  /// Whether a buffer that may hold `capacity` bytes has room that is worth a call of the writer.
+  /// Whether a buffer of `capacity` bytes has so much room that waking the writer is worth it.
   [[nodiscard]] bool has_room(std::uint64_t capacity) const;
-  /// The writer that waits for room is called.
+  /// The writer that waits for room has its event.
   void on_writable() { waits_for_room_ = false; }
   /// What was sent and is not acknowledged, and what the limits allow to be sent now.
   [[nodiscard]] std::uint64_t sendable(std::uint64_t connection_credit) const;
 
   // --- the peer ---
-  /// True when it reset the stream, which was not over yet.
+  /// STOP_SENDING arrived. True when it reset the stream, which was not over yet.
   bool on_stop_sending(std::uint64_t error_code);
   void on_max_stream_data(std::uint64_t limit);
   /// From transport parameters: replaces a limit that no frame has raised.
@@ -54,11 +54,11 @@ class SendStream {
   void discard();
 
   // --- sending ---
-  /// Also notes when the stream's limit is what blocks it.
+  /// What the stream needs now. Also notes when the stream's limit is what blocks it.
   [[nodiscard]] Need need(std::uint64_t connection_credit);
   /// The same, and notes nothing. For assertions.
   [[nodiscard]] Need current_need(std::uint64_t connection_credit) const;
-  /// The peer's limit of this stream is what holds it up.
+  /// Whether the peer's limit for this stream blocks it.
   [[nodiscard]] bool is_limited() const {
     return state_.can_send() && buffer_.next() < buffer_.end() &&
            buffer_.next() >= max_stream_data_;

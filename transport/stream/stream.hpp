@@ -33,13 +33,13 @@ struct Stream {
   bool is_local;
   bool sends;
   bool receives;
-  bool held = false;   ///< Opened under remembered limits that the peer took back: sends nothing.
+  bool held = false;   ///< Opened under remembered limits that the peer lowered: sends nothing.
   bool early = false;  ///< Some of what the peer sent on it came in early data.
-  u8 events = 0;       ///< One bit for each StreamEvent::Kind that nobody has been told yet.
-  std::optional<u8> logged_send_state{};  ///< What an observer was told last: log::StreamState.
-  std::optional<u8> logged_recv_state{};
+  u8 events = 0;       ///< One bit for each StreamEvent::Kind that was not polled yet.
+  std::optional<u8> logged_send_state{};  ///< The log::StreamState that an observer got last.
+  std::optional<u8> logged_recv_state{};  ///< The same of the receiving part.
   std::uint32_t slot = 0;
-  std::uint64_t charged = 0;  ///< For what waits to be sent: see SendRoom.
+  std::uint64_t charged = 0;  ///< Bytes that SendRoom has charged for what waits to be sent.
   SendStream send;
   RecvStream recv;
   QueueLink<Stream> control_link;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// How many streams may be opened: ours by the peer's word, the peer's by ours. One of each for
-// each direction. RFC 9000 §4.6.
+// How many streams may be opened: ours within the peer's limit, the peer's within ours. A connection
+// has one object of each class for bidirectional streams, and one for unidirectional ones.
+// RFC 9000 §4.6.
 #pragma once
 
 #include <algorithm>
@@ -26,14 +27,16 @@ class LocalStreams {
     return opened_++;
   }
 
-  /// An open() failed for want of credit: the peer is told, and can_open will be told to us.
+  /// A stream could not be opened within the limit: STREAMS_BLOCKED is to be sent, and the application
+  /// waits for the event can_open.
   void on_refused() {
     waiting_ = true;
     // RFC 9000 §4.6 [rfc9000-4.6-5]; before the peer's parameters are known there is no limit to
     // complain about.
     if (known_) blocked_.on_blocked(limit_);
   }
-  /// True when somebody waits for the raise. RFC 9000 §4.6 [rfc9000-4.6-4]: no raise, no change.
+  /// MAX_STREAMS arrived. True when the application waits for can_open. RFC 9000 §4.6 [rfc9000-4.6-4]: a
+  /// limit that is no higher is ignored.
   bool raise(std::uint64_t limit) {
     raised_ = true;
     return apply(limit);
@@ -52,7 +55,7 @@ class LocalStreams {
   void on_blocked_lost(std::uint64_t limit) { blocked_.on_lost(limit, limit_, waiting_); }
   [[nodiscard]] BlockedSignal& blocked() { return blocked_; }
   [[nodiscard]] const BlockedSignal& blocked() const { return blocked_; }
-  /// Whether who waits has a reason to. For assertions.
+  /// Whether the application waits only while the limit is reached. For assertions.
   [[nodiscard]] bool consistent() const { return !waiting_ || !can_open(); }
 
  private:
@@ -89,8 +92,9 @@ class RemoteStreams {
     return opened_++;
   }
 
-  /// The next that nobody was given, when there is one.
+  /// Whether there are streams that accept() has not given yet.
   [[nodiscard]] bool has_unaccepted() const { return accepted_ < opened_; }
+  /// The index of the next such stream.
   std::uint64_t accept() {
     QPEER_ASSERT(has_unaccepted());
     return accepted_++;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// What the application does to streams, and their life in the set.
+// What the application does to streams, and their lifetime in the set.
 #include "qpeer/transport/stream/stream_set.hpp"
 
 #include <bit>
@@ -50,7 +50,7 @@ std::optional<StreamId> StreamSet::accept(bool bidirectional) {
   RemoteStreams& remote = remote_[kind(bidirectional)];
   while (remote.has_unaccepted()) {
     const StreamId id = StreamId::make(other(side_), bidirectional, remote.accept());
-    if (index_.find(id) != nullptr) return id;  // Else over already: its events told its ID.
+    if (index_.find(id) != nullptr) return id;  // Otherwise it is over; its events had its ID.
   }
   return std::nullopt;
 }
@@ -158,7 +158,7 @@ std::optional<StreamEvent> StreamSet::poll_event() {
 std::size_t StreamSet::open_streams() const { return streams_.size(); }
 std::size_t StreamSet::buffered_bytes() const { return pool_.in_use(); }
 
-// --- the life of a stream ------------------------------------------------------------------------
+// --- the lifetime of a stream --------------------------------------------------------------------
 
 std::uint64_t StreamSet::initial_send_limit(StreamId id) const {
   if (!id.is_bidirectional()) return peer_uni_;
@@ -198,8 +198,8 @@ void StreamSet::post(Stream& stream, StreamEvent::Kind event) {
   eventful_.push_back(stream);
 }
 
-/// After anything that happened to a stream: what is to be told, to be sent, or forgotten. The
-/// stream may be gone afterwards.
+/// To be called after anything that happened to a stream: posts its events, schedules it, or erases
+/// it when it is over. The stream may be gone afterwards.
 void StreamSet::refresh(Stream& stream) {
   if (stream.receives && stream.recv.take_readable()) post(stream, StreamEvent::Kind::readable);
   if (stream.sends && send_room_.settle(stream, send_credit_.available())) {
@@ -211,7 +211,7 @@ void StreamSet::refresh(Stream& stream) {
   if (stream.done() && stream.events == 0) retire(stream);
 }
 
-/// The connection's limit was raised: those who wait for room may keep more.
+/// The connection's limit was raised: streams whose writers wait for room may keep more.
 void StreamSet::refresh_writers() {
   streams_.for_each([&](Stream& stream) {
     if (stream.sends && stream.send.waits_for_room()) refresh(stream);

@@ -3,7 +3,7 @@
 // them, what they have to send. RFC 9000 §2, §3, §4.
 //
 // A stream is forgotten, and its memory returned, when both parts are over and its last event was
-// polled. So a caller that does not poll keeps the peer from opening more, and nothing piles up.
+// polled. So a caller that does not poll keeps the peer from opening more, and memory stays bounded.
 // The peer can make us hold at most: its streams within max_streams_*, bytes within the windows (a
 // chunk is at most about four times what it holds, see chunk_store.hpp), and
 // RecvBuffer::kMaxGaps ranges a stream. What it does not take from us is bounded by SendRoom.
@@ -47,6 +47,8 @@ class StreamSet {
 
   // --- application -----------------------------------------------------------------------------
 
+  /// Opens a stream of ours. After StreamError::limit_reached the event `can_open` follows once the peer
+  /// allows more.
   std::expected<StreamId, StreamError> open(bool bidirectional);
   /// The next stream that the peer opened and that was not given yet, in order of its ID.
   std::optional<StreamId> accept(bool bidirectional);
@@ -63,9 +65,11 @@ class StreamSet {
   std::expected<ReadView, StreamError> peek(StreamId id);
   /// Gives back `size` bytes of what peek showed; with all of it and fin, the receive side is done.
   void consume(StreamId id, std::size_t size);
+  /// The peer's error code, after peek() gave StreamError::reset; 0 when there is none.
   [[nodiscard]] std::uint64_t reset_code(StreamId id) const;
   /// Whether some of what the peer sent on it came in early data, which may be a replay.
   [[nodiscard]] bool is_early(StreamId id) const;
+  /// The next event; those of one stream in the order of StreamEvent::Kind. Call until nullopt.
   std::optional<StreamEvent> poll_event();
   /// Whether there are streams to accept, or data to read.
   [[nodiscard]] bool has_unread() const;
@@ -171,7 +175,7 @@ class StreamSet {
   bool any_limited_ = false;             // By its own limit, since repeat_blocked().
   std::array<LocalStreams, 2> local_;    // By kind().
   std::array<RemoteStreams, 2> remote_;  // By kind().
-  std::array<bool, 2> can_open_{};       // Events not told yet, by kind().
+  std::array<bool, 2> can_open_{};       // Whether that event is to be polled, by kind().
   std::array<PeerReset, 8> resets_{};    // The latest that were read, for reset_code().
   std::size_t next_reset_ = 0;
 

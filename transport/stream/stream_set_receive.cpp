@@ -65,8 +65,8 @@ void StreamSet::fill_parameters(wire::TransportParameters& parameters) const {
   parameters.initial_max_streams_uni = remote_[kind(false)].window();
 }
 
-/// The stream that a frame is about, opened if it is the peer's to open; null when it is over and
-/// forgotten, so that the frame is late and of no concern.
+/// The stream that a frame is about; a stream of the peer is opened if need be. Null when the stream is
+/// over and forgotten: the frame is late, and is ignored.
 std::expected<Stream*, TransportError> StreamSet::find_for_frame(StreamId id, Part part,
                                                                  FrameType type) {
   const bool is_local = id.initiator() == side_;
@@ -168,7 +168,8 @@ Result StreamSet::on_frame(const wire::MaxStreamsFrame& frame) {
   return {};
 }
 
-// RFC 9000 §4.2 [rfc9000-4.2-2]: credit does not wait for these three, but comes sooner for them.
+// RFC 9000 §4.2 [rfc9000-4.2-2]: credit does not wait for these three frames, but comes sooner with
+// them.
 Result StreamSet::on_frame(const wire::DataBlockedFrame& frame) {
   receive_window_.credit().on_blocked(frame.maximum_data);
   return {};

@@ -31,7 +31,7 @@ void StreamSet::write_frames(PacketWriter& out) {
   write_credit(out);
   write_blocked(out);
   write_data(out);
-  // What the data made us owe, where there is room.
+  // Frames that became due while data was written, where there is room.
   if (scheduler_.has_control()) write_stream_control(out);
   if (data_blocked_.pending()) write_blocked(out);
 }
@@ -53,11 +53,11 @@ void StreamSet::write_stream_control(PacketWriter& out) {
 void StreamSet::write_credit(PacketWriter& out) {
   if (receive_window_.credit().pending()) {
     const wire::MaxDataFrame frame{receive_window_.next_limit()};
-    if (out.write(frame, note(frame.kType, frame.maximum_data))) receive_window_.on_told();
+    if (out.write(frame, note(frame.kType, frame.maximum_data))) receive_window_.on_limit_sent();
   }
   for (const bool bidirectional : {true, false}) {
     RemoteStreams& remote = remote_[kind(bidirectional)];
-    // What is not due yet goes along where a packet is sent anyway.
+    // A raise that is not due yet is added to a packet that is sent anyway.
     const bool along = remote.has_credit() && (out.ack_eliciting() || scheduler_.has_ready());
     if (!remote.pending() && !along) continue;
     const wire::MaxStreamsFrame frame{bidirectional, remote.next_limit()};
@@ -107,7 +107,7 @@ void StreamSet::repeat_blocked() {
   });
 }
 
-// RFC 9000 §13.3: what was lost is told again as it is now, if it still matters. Frames whose keys
+// RFC 9000 §13.3: a lost value is sent again as it is now, if it still matters. Frames whose keys
 // were discarded count as lost: only rejected 0-RTT has such, and its data must go out again.
 void StreamSet::on_fate(const SentFrame& frame, Fate fate) {
   switch (FrameType{frame.type}) {

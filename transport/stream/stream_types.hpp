@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// What the application configures, is told, and can do wrong with streams. RFC 9000 §2.4.
+// Configuration, events and errors of streams, as the application sees them. RFC 9000 §2.4.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,7 @@
 
 namespace qpeer::transport {
 
-/// Misuse or misfortune, told to the caller at once; leaves no trace.
+/// Why a call on a stream was refused. Returned at once.
 enum class StreamError : u8 {
   unknown_stream,   ///< Never opened, or closed and forgotten.
   wrong_direction,  ///< Reading a send-only stream or writing a receive-only one.
@@ -26,20 +26,23 @@ std::string_view to_string(StreamError error);
 
 /// Limits of the streams of one connection. RFC 9000 §4.
 struct StreamConfig {
-  /// Of the connection, bytes: the most. It begins with initial_receive_window and grows to this with
-  /// what is read in a round trip, where EndpointConfig::receive_credit allows it. The default fills
-  /// 1 Gbit/s at 100 ms twice over.
+  /// How many bytes the peer may send on all streams together before they are read, at most. The window
+  /// begins with initial_receive_window and grows to this with what is read in a round trip, where
+  /// EndpointConfig::receive_credit allows it. The default fills 1 Gbit/s at 100 ms twice over.
   std::uint64_t receive_window = 32 << 20;
-  /// Of each stream, bytes: the most. It begins with at most 8 MiB and grows to this as the stream is read.
+  /// The same on each stream, in bytes. It begins with at most 8 MiB and grows to this as the stream is
+  /// read.
   std::uint64_t stream_receive_window = 24 << 20;
-  /// Of the connection, until something is read.
+  /// The window of all streams together, in bytes, until something is read.
   std::uint64_t initial_receive_window = 128 << 10;
-  std::uint64_t max_streams_bidi = 100;  ///< Of the peer's, open at once.
-  std::uint64_t max_streams_uni = 100;   ///< The same of unidirectional ones.
-  /// Of each stream, bytes not yet acknowledged: the most. It is twice the congestion window, and 512 KiB
-  /// at least where this allows it. What the peer's limits do not let us send yet is at most 128 KiB of that.
+  std::uint64_t max_streams_bidi = 100;  ///< Bidirectional streams of the peer, open at once.
+  std::uint64_t max_streams_uni = 100;   ///< Unidirectional streams of the peer, open at once.
+  /// How many bytes each stream keeps until they are acknowledged, at most. A stream keeps twice the
+  /// congestion window, but at least 512 KiB where this allows it. Of these at most 128 KiB may lie
+  /// beyond what the peer's limits allow us to send.
   std::size_t send_buffer = 32 << 20;
-  /// Of all streams together, the same; half of what the limits hold up. At least send_buffer.
+  /// The same for all streams together; at most half may lie beyond the peer's limits. At least
+  /// send_buffer.
   std::size_t connection_send_buffer = 32 << 20;
 };
 
@@ -47,12 +50,13 @@ struct StreamConfig {
 /// kept so that each of EndpointConfig::max_connections always has some: as much as half of the total
 /// gives them, at most 64 KiB. A total that gives them less than 1 KiB is raised.
 struct PoolLimits {
-  std::uint64_t total = 1 << 30;      ///< Of all connections.
-  std::uint64_t network = 256 << 20;  ///< Of those of one network, above what each always has.
+  std::uint64_t total = 1 << 30;  ///< Of all connections.
+  std::uint64_t network =
+      256 << 20;  ///< Of the connections of one network, beyond what each always has.
 };
 
-/// What happened to a stream, told once per change: `readable` and `writable` are edges, given
-/// when a read (write) that found nothing (no room) would now find something.
+/// What happened to a stream, once for each change. `readable` and `writable` are edge-triggered: they
+/// come when a peek() that found no data, or a write() that found no room, would find some now.
 struct StreamEvent {
   /// What happened.
   enum class Kind : u8 {

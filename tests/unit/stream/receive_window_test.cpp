@@ -20,7 +20,7 @@ void carry(ReceiveWindow& window) {
   window.settle();
   if (!credit.pending()) return;
   const std::uint64_t limit = window.next_limit();
-  window.on_told();
+  window.on_limit_sent();
   EXPECT_EQ(credit.limit(), limit);
   EXPECT_TRUE(window.consistent());
 }
@@ -47,7 +47,7 @@ TEST(ReceiveWindow, BeginsSmallAndGrowsWithWhatIsRead) {
     window.settle();
     if (window.credit().pending()) {
       (void)window.next_limit();
-      window.on_told();
+      window.on_limit_sent();
     }
     ASSERT_TRUE(window.consistent());
     ASSERT_EQ(pool.held(), window.credit().outstanding());
@@ -76,7 +76,7 @@ Instant read_rounds(ReceiveWindow& window, Instant now, int rounds, std::uint64_
     window.on_time(now, 50ms);
     if (window.credit().pending()) {
       (void)window.next_limit();
-      window.on_told();
+      window.on_limit_sent();
     }
     EXPECT_TRUE(window.consistent());
   }
