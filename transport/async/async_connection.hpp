@@ -138,7 +138,7 @@ class [[nodiscard]] PathOperation final : public Operation {
 
 }  // namespace detail
 
-/// What the handshake settled; but for `local` and `remote`, which follow the path in use.
+/// What the handshake decided, and the addresses of the path in use.
 struct ConnectionInfo {
   SocketAddress local;            ///< Its address may be 0.0.0.0 or [::], where the system chooses.
   SocketAddress remote;           ///< The peer's.
@@ -150,13 +150,14 @@ struct ConnectionInfo {
   std::string key_exchange_group;  ///< Such as "X25519MLKEM768"; for people to read.
   /// Who the peer is; empty when it showed none. A resumed connection has that of the earlier one.
   crypto::PeerCertificate peer_certificate;
-  bool resumed = false;  ///< An earlier connection vouches for the peer.
+  bool resumed = false;  ///< Whether the TLS session of an earlier connection was resumed.
 };
 
-/// A handle of a connection whose handshake is complete, but for those of early data: what
-/// connect_early() gives, and what accept() gives of clients that send such. Copies name the same connection, which is
-/// closed, with error code 0, when its last handle and its last stream are gone. All calls are
-/// allowed after the end; they then say `closed`. Of the thread of the endpoint's loop.
+/// A handle of a connection. Its handshake is complete, unless early data is used: by connect_early(), or
+/// by a client that sends early data to a server whose accept() gives it. Copies name the same
+/// connection, which is closed, with error code 0, when its last handle and its last stream are gone.
+/// All calls are allowed after its end; they then give the error `closed`. Of the thread of the
+/// endpoint's loop.
 class AsyncConnection {
  public:
   /// co_await: opens a stream; waits while the peer's limit allows none.
@@ -177,13 +178,13 @@ class AsyncConnection {
   /// AsyncStream::finished() of what matters. `reason` is cut to 256 bytes, codes end at 2^62 - 1.
   /// RFC 9000 §10.2.
   void close(std::uint64_t error_code = 0, std::string_view reason = {});
-  /// co_await: waits for the end, whoever brings it about.
+  /// co_await: waits until the connection has ended, for whatever reason.
   [[nodiscard]] detail::ClosedOperation closed() { return detail::ClosedOperation{state_}; }
-  /// Whether it has ended: its end was told, by either side or by time.
+  /// Whether the connection has ended: either side closed it, or it timed out.
   [[nodiscard]] bool is_closed() const;
 
-  /// co_await: waits until the peer is known to have completed the handshake too. A client that
-  /// closes before may never have been a connection to its server. RFC 9001 §4.1.2.
+  /// co_await: waits until the peer is known to have completed the handshake too. When a client closes
+  /// before that, its server may never learn of the connection. RFC 9001 §4.1.2.
   [[nodiscard]] detail::ConfirmedOperation confirmed() {
     return detail::ConfirmedOperation{state_};
   }
@@ -201,13 +202,14 @@ class AsyncConnection {
   /// The largest that can be sent now; nullopt when none can.
   [[nodiscard]] std::optional<std::size_t> max_datagram_payload() const;
   /// co_await: the next datagram of the peer, which may send them if our configuration has a
-  /// max_datagram_frame_size. Who does not keep up loses the oldest.
+  /// max_datagram_frame_size. An application that does not keep up loses the oldest.
   [[nodiscard]] detail::DatagramOperation receive_datagram() {
     return detail::DatagramOperation{state_};
   }
-  /// Whether the one that receive_datagram() gave last came in early data, hence may be a replay.
+  /// Whether the datagram that receive_datagram() gave last came in early data, hence may be a replay.
   [[nodiscard]] bool was_datagram_early() const;
-  /// Where the peer says it sees us, if we asked (ConnectionConfig::address_discovery) and it told.
+  /// Our address as the peer sees it; nullopt unless ConnectionConfig::address_discovery asks for it and
+  /// the peer has reported it.
   [[nodiscard]] std::optional<SocketAddress> observed_address() const;
 
   /// The newest token of the server, for ConnectOptions::address_token of one later connection to
@@ -217,7 +219,8 @@ class AsyncConnection {
 
   // --- resumption and early data, RFC 9001 §4.5, §4.6 ---
 
-  /// co_await: the end of the handshake, or why there is none. At once for most connections.
+  /// co_await: waits for the end of the handshake, or gives the reason why it failed. Only connections
+  /// with early data have to wait.
   [[nodiscard]] detail::EstablishedOperation established() {
     return detail::EstablishedOperation{state_};
   }
@@ -233,14 +236,14 @@ class AsyncConnection {
 
   /// co_await, client: whether the peer can be reached from this local address, one of
   /// AsyncEndpoint::local_addresses(). Waits for the handshake to be confirmed, then for the answer,
-  /// without which it says `no_answer` after some seconds; nothing else changes. The question stays
-  /// asked when nobody waits any more. RFC 9000 §9.1.
+  /// without which it gives `no_answer` after some seconds; nothing else changes. When the task is
+  /// cancelled the probe goes on. RFC 9000 §9.1.
   [[nodiscard]] detail::PathOperation probe_path(const SocketAddress& local) {
     return {state_, detail::PathOperation::Kind::probe, local};
   }
-  /// co_await, client: the same, and goes over to that path when it works; to one that was probed, at
-  /// once. On an error the connection stays where it is. Of several the last counts; the others say
-  /// `superseded`. RFC 9000 §9.2.
+  /// co_await, client: the same, and moves the connection to that path when it works; to a path that
+  /// was probed before, at once. On an error the connection stays where it is. Of several migrations
+  /// under way the last counts; the others give `superseded`. RFC 9000 §9.2.
   [[nodiscard]] detail::PathOperation migrate(const SocketAddress& local) {
     return {state_, detail::PathOperation::Kind::migrate, local};
   }
@@ -253,7 +256,7 @@ class AsyncConnection {
 
   /// Settled by the handshake, valid as long as a handle lives.
   [[nodiscard]] const ConnectionInfo& info() const;
-  /// Figures of now; of the moment of the end, as far as known, after it.
+  /// Figures as of now; after the end of the connection, as of then, as far as they are known.
   [[nodiscard]] ConnectionStats stats() const;
 
   friend bool operator==(const AsyncConnection&, const AsyncConnection&) = default;

@@ -148,7 +148,7 @@ bool ConnectOperation::attempt() {
 
 std::expected<AsyncConnection, ConnectFailure> ConnectOperation::await_resume() {
   if (refused_) return std::unexpected(ConnectFailure{.refused = refused_, .reason = {}});
-  // A connection that ended right after its handshake is told as such.
+  // A connection that ended right after its handshake counts as failed.
   if (connection_->closed) {
     return std::unexpected(ConnectFailure{.refused = {}, .reason = *connection_->closed});
   }

@@ -6,8 +6,8 @@
 //
 // An EndpointGroup is a server with several threads: an endpoint in each, all on one port.
 //
-// An endpoint and all that is of it belong to the thread of its event loop. Nothing here throws; every wait ends when its
-// task is destroyed, or with an error when the connection or the endpoint ends.
+// An endpoint, its connections and their streams belong to the thread of its event loop. Nothing here throws;
+// every wait ends when its task is destroyed, or with an error when the connection or the endpoint ends.
 #pragma once
 
 #include <cstddef>
@@ -42,7 +42,7 @@ struct AsyncEndpointOptions {
   transport::EndpointConfig endpoint = transport::EndpointConfig();
   /// Of each socket.
   io::UdpOptions socket{};
-  /// Connections that wait for accept(); what comes beyond is closed with error code 0.
+  /// How many connections may wait for accept(); further ones are closed with error code 0.
   std::size_t backlog = 128;
 };
 
@@ -51,7 +51,7 @@ struct ConnectFailure {
   /// Why no handshake was begun; nullopt when one was.
   std::optional<transport::ConnectError> refused{};
   CloseReason reason = CloseReason();  ///< When not `refused`.
-  SocketAddress remote{};              ///< Of whom; set by connect_any().
+  SocketAddress remote{};              ///< The address that was tried; set by connect_any().
 };
 /// One readable line.
 std::string to_string(const ConnectFailure& failure);
@@ -60,7 +60,7 @@ std::string to_string(const ConnectFailure& failure);
 struct RejectedClient {
   SocketAddress remote{};                                  ///< From where.
   transport::Rejection why = transport::Rejection::other;  ///< What was wrong.
-  CloseReason reason = CloseReason();  ///< The same in full; a peer's words are not to be trusted.
+  CloseReason reason = CloseReason();  ///< The same in full; its text may be the client's own.
 };
 
 namespace detail {
@@ -95,9 +95,9 @@ class [[nodiscard]] AcceptOperation final : public Operation {
 
 }  // namespace detail
 
-/// Owns the socket, the connections' state and the work on them. Move-only. Destroying it closes
-/// all connections with error code 0 and frees the port; handles that outlive it say `closed`. Of the
-/// thread of its loop, which must outlive it. It may be destroyed by a task or a callback of its own.
+/// Owns the sockets and the state of the connections. Move-only. Destroying it closes all connections
+/// with error code 0 and frees the port; handles that outlive it give the error `closed`. Of the thread
+/// of its loop, which must outlive it. A task or a callback that uses it may destroy it.
 class AsyncEndpoint {
  public:
   /// What open() takes.
@@ -116,20 +116,20 @@ class AsyncEndpoint {
   /// Options in braces need a name: g++ 12 destroys such temporaries of a co_await expression twice.
   detail::ConnectOperation connect(const SocketAddress& remote,
                                    transport::ConnectOptions&& options) = delete;
-  /// The same with all other options as they are.
+  /// The same with defaults for all other options.
   [[nodiscard]] detail::ConnectOperation connect(const SocketAddress& remote,
                                                  std::shared_ptr<crypto::TlsContext> tls,
                                                  std::string_view server_name = {});
   /// co_await: a connection to one of the addresses of a name, best first. The families take turns, an
   /// attempt begins 250 ms after the one before or when one has failed, and the first that completes its
-  /// handshake wins; the others are cancelled. Else why not, of each address, in the order in which they
-  /// failed. RFC 8305 §4, §5.
+  /// handshake wins; the others are cancelled. When all fail: the reason of each address, in the order in
+  /// which they failed. RFC 8305 §4, §5.
   [[nodiscard]] Task<std::expected<AsyncConnection, std::vector<ConnectFailure>>> connect_any(
       const std::vector<SocketAddress>& remotes, const transport::ConnectOptions& options);
   /// The connection before its handshake is complete: to send on its early streams what may be
-  /// replayed, as options.early_data and options.session_ticket allow. What a server rejects is sent
-  /// again by the library; with EarlyDataPolicy::report it is not, but the early streams say `closed`,
-  /// early_data_accepted() says false, and others can be opened. RFC 9001 §4.6.
+  /// replayed, as options.early_data and options.session_ticket allow. Data that the server rejects is
+  /// sent again by the library. With EarlyDataPolicy::report it is not: the early streams then give the
+  /// error `closed`, early_data_accepted() is false, and new streams can be opened. RFC 9001 §4.6.
   std::expected<AsyncConnection, transport::ConnectError> connect_early(
       const SocketAddress& remote, const transport::ConnectOptions& options);
   /// co_await: the next connection that a client made, its handshake complete or, where the server's
@@ -146,13 +146,13 @@ class AsyncEndpoint {
   [[nodiscard]] const SocketAddress& local_address() const;
   /// The same of all sockets: that of Options::bind, then those of more_binds.
   [[nodiscard]] const std::vector<SocketAddress>& local_addresses() const;
-  /// Calls `callback` for each client whose handshake failed, or for which accept() had no room. Those that a
-  /// limit of EndpointConfig turned away without a handshake are only counted: EndpointStats::rejected. It may
-  /// call anything, and destroy the endpoint. One at a time; nullptr for none.
+  /// Calls `callback` for each client whose handshake failed, or for which the backlog had no room. Clients
+  /// that a limit of EndpointConfig refused without a handshake are only counted: EndpointStats::rejected.
+  /// The callback may call anything, and destroy the endpoint. There is one at a time; nullptr removes it.
   void on_rejected_client(std::move_only_function<void(const RejectedClient&)> callback);
 
   /// Counts since open(), and how many connections and handshakes there are now. `dropped` and `rejected`
-  /// say why datagrams and clients came to nothing.
+  /// have the reasons for which datagrams were discarded and clients refused.
   [[nodiscard]] transport::EndpointStats stats() const;
   /// Counts of the sockets, of all together.
   [[nodiscard]] io::UdpStats udp_stats() const;
@@ -171,17 +171,18 @@ class AsyncEndpoint {
 
 /// What an EndpointGroup is opened with.
 struct EndpointGroupOptions {
-  /// Of each endpoint, with all its limits: those of two threads let twice as much in. Where `token_key`
-  /// and `reset_key` are not given, one is drawn for all. io::UdpOptions::reuse_port is set.
+  /// The options of each endpoint. Each has all the limits for itself: with two threads twice as much is
+  /// let in. Where `token_key` and `reset_key` are not given, they are drawn once for all endpoints.
+  /// io::UdpOptions::reuse_port is set.
   AsyncEndpointOptions endpoint = AsyncEndpointOptions();
   /// Threads, each with a loop and an endpoint: at most 256. 0 is one for each processor.
   std::size_t threads = 0;
 };
 
 /// A server with several threads on one port: each has an EventLoop and an AsyncEndpoint of its own, and
-/// the system spreads new clients over them. A client stays with its thread, also when it moves to another
-/// address or a NAT moves it: what another thread receives of it is handed over. That queue is bounded; what
-/// does not fit is lost as on the way, and counted as DropReason::handover_full.
+/// the system spreads new clients over them. A client stays with its thread, also when its address changes:
+/// datagrams of it that another thread receives are handed over to its thread. That queue is bounded; a
+/// datagram that does not fit is dropped, and counted as DropReason::handover_full.
 ///
 /// Threads: its own calls come from any thread but those of the group, except shut_down(), which may come from
 /// those too. `serve` runs in all threads at once, so that what it shares must be safe from any thread: a
@@ -190,8 +191,8 @@ class EndpointGroup {
  public:
   /// What open() takes.
   using Options = EndpointGroupOptions;
-  /// What each thread does with its endpoint; as a rule, accept() until there is no more. Called once in each
-  /// thread. When it returns in one, the whole group shuts down; so it does when it throws.
+  /// What each thread does with its endpoint; as a rule, accept() until it gives nullopt. Called once in each
+  /// thread. When it returns or throws in one thread, the whole group shuts down.
   using Serve = std::function<Task<void>(AsyncEndpoint& endpoint)>;
 
   /// Binds all, and starts the threads. The errors are those of AsyncEndpoint::open(), and the system's when

@@ -13,7 +13,7 @@ struct detail::CancellationState {
   WaitList waiting;
   Scheduler scheduler;
   std::vector<std::weak_ptr<CancellationState>> children;
-  std::shared_ptr<CancellationState> parent;  ///< Kept, for its own parents reach us through it.
+  std::shared_ptr<CancellationState> parent;  ///< Kept: a cancelled ancestor reaches us through it.
 };
 
 using State = detail::CancellationState;

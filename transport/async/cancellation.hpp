@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// A wish to stop that many tasks share.
+// A request to stop, shared by many tasks.
 //
 //   CancellationToken stop(loop);
 //   tasks.spawn(serve(node, stop));
@@ -53,13 +53,14 @@ class CancellationToken {
   /// Not cancelled. The loop must outlive it.
   explicit CancellationToken(io::EventLoop& loop);
 
-  /// Whoever waits for it goes on in the loop's next turn; its children are cancelled too.
+  /// Tasks that wait for the token go on in the loop's next turn; its children are cancelled too.
   void cancel();
   /// Whether cancel() was called, here or on a parent.
   [[nodiscard]] bool is_cancelled() const;
   /// co_await: waits until it is cancelled.
   [[nodiscard]] detail::CancelledWait cancelled() const { return detail::CancelledWait(state_); }
-  /// One that is cancelled with this one, also when no handle of this one is left, and can be alone.
+  /// A token that is cancelled with this one, also when no handle of this one is left. It can be cancelled
+  /// alone, too.
   [[nodiscard]] CancellationToken child() const;
 
  private:

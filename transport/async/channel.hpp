@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// A queue between tasks, with a bound: who sends waits while it is full, who receives while it is
-// empty.
+// A bounded queue between tasks: a sender waits while it is full, a receiver while it is empty.
 //
 //   Channel<std::string> lines(loop, 16);
 //   co_await lines.send("hello");                              // false once closed
@@ -21,7 +20,7 @@ namespace qpeer::async {
 
 /// Any number of tasks may send, and any number receive: each value goes to one. The values of one
 /// task stay in their order. Of the loop's thread; from another one, post a call of try_send() to the
-/// loop. Must outlive those who wait for it.
+/// loop. Must outlive the tasks that wait for it.
 template <class T>
 class Channel {
  public:
@@ -91,7 +90,7 @@ class Channel {
     return out;
   }
 
-  /// Takes no more. What it holds can still be received; whoever waits to send gets false.
+  /// Takes no more values. What it holds can still be received; senders that wait get false.
   void close() {
     closed_ = true;
     scheduler_.schedule(sending_);

@@ -226,9 +226,9 @@ io::EventLoop& current_loop();
 }  // namespace detail
 
 /// co_await: the value of the first of `awaitables` that is done, as a std::variant with one place for
-/// each (std::monostate for void): index() says which it was, in their order when several were done
-/// at once. The others are cancelled before it goes on; those behind one that need not wait are not
-/// begun. What the first threw, it throws.
+/// each (std::monostate for void); index() says which it was. When several are done at once the first in
+/// their order counts. The others are cancelled before the coroutine goes on; awaitables behind one that
+/// need not wait are not begun. An exception of the first is thrown again.
 template <class... A>
   requires(sizeof...(A) > 0)
 [[nodiscard]] detail::WhenAny<A...> when_any(A&&... awaitables) {
@@ -236,7 +236,7 @@ template <class... A>
 }
 
 /// co_await: the values of all, as a std::tuple (std::monostate for void). When one throws, the others
-/// are cancelled, and it throws that at once.
+/// are cancelled, and the exception is thrown again at once.
 template <class... A>
   requires(sizeof...(A) > 0)
 [[nodiscard]] detail::WhenAll<A...> when_all(A&&... awaitables) {

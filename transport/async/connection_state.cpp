@@ -112,7 +112,7 @@ void ConnectionState::on(const transport::Closed& event) {
   for (auto& [id, stream] : streams) stream.on_over();
 }
 
-// With its callbacks a stream may go.
+// Cancelling a callback may destroy the stream that it holds: so the streams are looked up by their IDs.
 void ConnectionState::cancel_calls() {
   std::vector<std::uint64_t> ids;
   ids.reserve(streams.size());
@@ -160,7 +160,7 @@ bool StreamOperation::attempt() {
     connection_->wake();  // Tells the peer that its limit holds us up, RFC 9000 §4.6.
     return false;
   }
-  // Also after the end: what came before it can be had.
+  // Also after the end of the connection: streams that were opened before it can be accepted.
   const auto accepted = connection->accept_stream(bidirectional_);
   if (accepted) result_ = *accepted;
   return accepted || connection_->closed;
@@ -218,7 +218,7 @@ bool DatagramOperation::attempt() {
   result_ = std::unexpected(DatagramError::closed);
   auto* connection = connection_->edit();
   if (connection == nullptr) return true;
-  // Also after the end: what came before it can be had.
+  // Also after the end of the connection: datagrams that came before it can be read.
   if (const auto data = connection->next_datagram()) {
     result_ = std::vector<u8>(data->begin(), data->end());
     connection_->datagram_early = connection->was_datagram_early();
@@ -285,7 +285,7 @@ void PathOperation::on_activity(const transport::PathActivity& event) {
   } else if (event.kind == Kind::changed || kind_ == PathOperation::Kind::probe) {
     result_.emplace();
   } else {
-    result_ = std::unexpected(PathError::superseded);  // The newest wish counts.
+    result_ = std::unexpected(PathError::superseded);  // A later migration counts.
   }
 }
 

@@ -34,8 +34,8 @@ namespace {
 
 using Binds = std::vector<SocketAddress>;
 
-/// The addresses with ports. Sockets with SO_REUSEPORT do not let the system choose one, for it may choose that of
-/// other such sockets of this user.
+/// The addresses of `options`, each with a port. The system must not choose the port of a socket with
+/// SO_REUSEPORT: it may choose that of another such socket of this user.
 std::expected<Binds, std::error_code> choose_ports(const AsyncEndpointOptions& options) {
   Binds out{options.bind};
   out.insert(out.end(), options.more_binds.begin(), options.more_binds.end());

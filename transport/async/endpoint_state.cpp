@@ -10,7 +10,7 @@
 namespace qpeer::async::detail {
 namespace {
 
-/// Tokens are to outlive the process: they count in Unix time.
+/// Address tokens outlive the process, so their times are Unix times.
 transport::EndpointConfig with_clock(transport::EndpointConfig config) {
   if (config.clock_offset == Duration{}) {
     config.clock_offset = io::unix_now().time_since_epoch() - io::now().time_since_epoch();

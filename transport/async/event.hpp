@@ -24,18 +24,18 @@ class [[nodiscard]] EventWait final : public Operation {
 }  // namespace detail
 
 /// Stays set until reset(), so that a wait that begins after set() does not wait. Of the loop's
-/// thread; from another one, post the set() to the loop. Must outlive those who wait for it.
+/// thread; from another one, post the set() to the loop. Must outlive the tasks that wait for it.
 class Event {
  public:
   /// Not set. The loop must outlive it.
   explicit Event(io::EventLoop& loop) : scheduler_(loop) {}
 
-  /// All who wait go on in the loop's next turn, if it is still set then.
+  /// All tasks that wait go on in the loop's next turn, if it is still set then.
   void set() {
     is_set_ = true;
     scheduler_.schedule(waiting_);
   }
-  /// From now on who comes waits.
+  /// Clears the flag: a wait that begins from now on waits.
   void reset() { is_set_ = false; }
   /// Whether it is set now.
   [[nodiscard]] bool is_set() const { return is_set_; }

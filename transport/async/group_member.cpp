@@ -110,7 +110,7 @@ void GroupMember::publish(Running* running) {
   const std::scoped_lock lock(mutex_);
   if (running_ != nullptr) last_stats_ = running_->endpoint.stats();
   running_ = running;
-  if (running_ != nullptr && end_) close_all(*running_, *end_);  // It came first.
+  if (running_ != nullptr && end_) close_all(*running_, *end_);  // shut_down() was called before.
 }
 
 void GroupMember::close_all(Running& running, const GroupEnd& end) {

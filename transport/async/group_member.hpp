@@ -2,11 +2,11 @@
 // One thread of an EndpointGroup, with its loop and its endpoint. Internal to async.
 //
 //   the group's thread                      the member's thread
-//   start() -------------------------->     loop, endpoint
-//   opened().get()  <------------------     bound, or why not
-//   go(true)  ------------------------->    serve until shut_down(), or until it returns
-//   shut_down(), stats()  --post()----->    close all; figures
-//   has ended  <-----------------------     the endpoint is gone, then the loop
+//   start()  --------------------------->   run(): makes the loop and the endpoint
+//            <---------------------------   the addresses, or the error
+//   go()     --------------------------->   calls `serve`, until shut_down() or until it returns
+//   shut_down(), stats()  --post()------>   closes all connections; figures
+//   on_end() <---------------------------   the endpoint is destroyed, then the loop
 #pragma once
 
 #include <cstddef>
@@ -38,7 +38,7 @@ struct GroupEnd {
   Duration limit{};
 };
 
-/// shut_down() and stats() from any thread, all else by its owner.
+/// shut_down() and stats() may be called from any thread, all else in the thread of the owner.
 class GroupMember {
  public:
   using Addresses = std::vector<SocketAddress>;
@@ -53,10 +53,10 @@ class GroupMember {
   /// Without go() the thread ends at once; else it waits for its end.
   ~GroupMember();
 
-  /// Starts the thread, and binds. The addresses that it got.
+  /// Starts the thread, and binds the sockets. Returns their addresses.
   [[nodiscard]] std::expected<Addresses, std::error_code> start(
       const AsyncEndpointOptions& options);
-  /// After start(), once: serve. `on_served` is called in its thread when `serve` returned.
+  /// After start(), once: lets the thread serve. It calls `on_served` when `serve` has returned.
   void go(std::move_only_function<void()> on_served, OnEnd on_end);
   /// Closes all; the first call after go() counts.
   void shut_down(const GroupEnd& end);

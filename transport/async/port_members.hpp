@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// What the endpoints of one port share, each in a thread of its own: queues for what one received and another
-// is to have, who serves which new client, and which tokens were used. Internal to async.
+// What the endpoints of one port share, each endpoint in a thread of its own: the queues by which datagrams
+// are handed over, which endpoint serves which new client, and which tokens were used. Internal to async.
 #pragma once
 
 #include <cstddef>
@@ -23,7 +23,7 @@ class PortMembers final : public transport::SharedPort {
   /// Of `count` endpoints with that configuration.
   PortMembers(std::size_t count, const transport::EndpointConfig& config, Random& random);
 
-  /// By which that endpoint gets what others received.
+  /// The queue of the datagrams that other endpoints received for `member`.
   [[nodiscard]] io::HandoverQueue& queue(std::size_t member) { return *queues_[member]; }
 
   bool hand_over(std::size_t member, const ReceivedDatagram& datagram) override;
@@ -35,7 +35,7 @@ class PortMembers final : public transport::SharedPort {
 
  private:
   std::vector<std::unique_ptr<io::HandoverQueue>> queues_;
-  std::mutex mutex_;                  ///< Guards the rest. Taken for new clients, and for noise.
+  std::mutex mutex_;  ///< Guards the rest. Taken for datagrams of no connection only.
   transport::CidRouter new_clients_;  ///< From the ID that a client chose to a member.
   transport::UsedTokens used_tokens_;
 };

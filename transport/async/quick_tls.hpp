@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// TLS contexts for a first try, tests and benchmarks: a fresh key, and trust in any.
+// TLS contexts without authentication, for a first try, tests and benchmarks: each makes a fresh key, and
+// trusts any peer.
 #pragma once
 
 #include <memory>
@@ -9,11 +10,11 @@
 
 namespace qpeer::async {
 
-/// A server's: a new self-signed P-256 key, clients need not show one. `alpn` is the one protocol that it
-/// speaks. Any thread; the context may serve several.
+/// The context of a server: a new P-256 key with a self-signed certificate; clients need not show one.
+/// `alpn` is the one protocol that it speaks. May be called, and the context used, in any thread.
 std::shared_ptr<crypto::TlsContext> server_tls(std::string alpn);
 
-/// A client's: shows no certificate, and encrypts to whoever answers. Any thread, as above.
+/// The context of a client: it shows no certificate, and accepts any server. Threads as above.
 std::shared_ptr<crypto::TlsContext> client_tls(std::string alpn);
 
 }  // namespace qpeer::async

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// What joins one machine to the coroutines that wait for it: its driver, its events, who goes on
-// after each, the tasks of callback users, and the end. Internal to the async layers.
+// What joins one machine to the coroutines that wait for it: its driver, its events, the coroutines
+// that go on after each event, the tasks of callback users, and the end. Internal to the async layers.
 //
 //   Driver --event--> MachineRuntime --handle()--> the state that derives from it --schedule()--+
-//                                    <-- drain(): those who waited for the event go on <--------+
+//                                    <-- drain(): coroutines that waited for the event go on <--+
 //
-// The end: shut_down() of the machine --> its Drained event --> who waits in DrainedWait goes on.
-// Or all at once: end() cancels the tasks, sends the last words, and closes the sockets.
+// The end: shut_down() of the machine --> its Drained event --> coroutines in DrainedWait go on.
+// Or all at once: end() cancels the tasks, sends the last datagrams, and closes the sockets.
 #pragma once
 
 #include <cstddef>
@@ -33,14 +33,15 @@ namespace qpeer::async::detail {
 [[nodiscard]] std::expected<io::UdpSocket, std::error_code> bind_socket(
     const SocketAddress& address, const io::UdpOptions& options);
 
-/// The part that knows no machine. Of the loop's thread. Kept by shared pointers: its handles'.
+/// The part that does not depend on the machine. Of the loop's thread. Its handles own it together, by
+/// shared pointers.
 class Runtime : public std::enable_shared_from_this<Runtime> {
  public:
   explicit Runtime(io::EventLoop& event_loop) : loop(event_loop), scheduler_(event_loop) {}
   Runtime(const Runtime&) = delete;
   Runtime& operator=(const Runtime&) = delete;
 
-  /// Those who wait there go on: after this event, or in the loop's next turn.
+  /// Coroutines that wait there go on: after this event, or in the loop's next turn.
   void schedule(WaitList& waiting) { scheduler_.schedule(waiting); }
   /// Starts a task of a callback user, in the loop's next turn. The end cancels it.
   void run(Task<void> task);
@@ -53,7 +54,7 @@ class Runtime : public std::enable_shared_from_this<Runtime> {
   [[nodiscard]] bool has_ended() const { return has_ended_; }
   /// Whether no datagram comes or goes any more: after end(), or since the sockets failed.
   [[nodiscard]] bool has_stopped() const { return has_ended_ || error_; }
-  /// Why the sockets failed, if they did: all has ended then.
+  /// Why the sockets failed, if they did: all connections have ended then.
   [[nodiscard]] std::error_code error() const { return error_; }
 
   /// co_await: waits until the machine that was shut down has drained, or the sockets are gone.
@@ -82,7 +83,7 @@ class Runtime : public std::enable_shared_from_this<Runtime> {
   bool has_drained_ = false;
   bool has_ended_ = false;
   bool in_event_ = false;  ///< The driver called us: it sends what we write when we return.
-  bool flushing_ = false;  ///< We called the driver: nobody goes on within somebody else's call.
+  bool flushing_ = false;  ///< We called the driver: no coroutine is resumed within that call.
 };
 
 template <Machine M>
@@ -117,11 +118,11 @@ class MachineRuntime : public Runtime {
       : Runtime(event_loop), machine(std::forward<Arguments>(arguments)...) {}
   ~MachineRuntime() = default;
 
-  /// What happened to the machine. Those whom it schedules go on when it has returned.
+  /// Something happened to the machine. Coroutines that this schedules go on when it has returned.
   virtual void handle(Event&& event) = 0;
-  /// The sockets failed or were closed: all that still waits is to be told.
+  /// The sockets failed or were closed: every wait must end now, with an error.
   virtual void on_sockets_gone() = 0;
-  /// The last that can be done before the last datagrams leave.
+  /// Called by end(), before the last datagrams leave.
   virtual void before_end() {}
 
   /// Begins to drive the machine, in the loop's next turn.
@@ -138,7 +139,8 @@ class MachineRuntime : public Runtime {
     return {};
   }
 
-  /// Nobody owns the machine any more; it was shut down. Lets the peers know, then leaves the sockets.
+  /// Nobody owns the machine any more; it was shut down. Sends the peers their CONNECTION_CLOSE, then
+  /// closes the sockets.
   void end() {
     const auto self = shared_from_this();
     has_ended_ = true;
@@ -163,7 +165,7 @@ class MachineRuntime : public Runtime {
   };
 
   void on_event(Event&& event) {
-    const auto self = shared_from_this();  // Somebody who goes on may drop the last handle.
+    const auto self = shared_from_this();  // A coroutine that goes on may destroy the last handle.
     const Scheduler::Hold hold(scheduler_);
     const InEvent in_event(in_event_, !flushing_);
     handle(std::move(event));

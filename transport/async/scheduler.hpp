@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// When those who may go on do so: never within the call that made them ready, but at the end of the
-// event under way, else in the loop's next turn.
+// When coroutines that are ready go on: never within the call that made them ready, but at the end of
+// the event under way, else in the loop's next turn.
 //
 //   schedule(waiting) --> ready --> drain() at the end of the event --> each attempts, and resumes
 //                               --> timer, where no event is under way --> the same
@@ -16,38 +16,38 @@ namespace qpeer::async {
 /// Of the loop's thread. The loop must outlive it. A coroutine that goes on may destroy it.
 class Scheduler {
  public:
-  /// Nobody is ready yet.
+  /// No coroutine is ready yet.
   explicit Scheduler(io::EventLoop& loop);
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
   ~Scheduler();
 
-  /// Those who wait there attempt again what they want: soon, in their order.
+  /// Operations that wait there make another attempt: soon, in their order.
   void schedule(WaitList& waiting);
 
-  /// While one exists, nothing goes on by the timer: whoever made it calls drain() at its end.
+  /// While a Hold exists the timer resumes nothing: its owner calls drain() at its end.
   class Hold {
    public:
     /// The scheduler must outlive it. Several may exist at a time.
     explicit Hold(Scheduler& scheduler) : scheduler_(scheduler) { ++scheduler.holds_; }
     Hold(const Hold&) = delete;
     Hold& operator=(const Hold&) = delete;
-    /// Of what is left, when an exception ends the event, the timer takes care.
+    /// The timer resumes what is left, as after an exception that ended the event.
     ~Hold();
 
    private:
     Scheduler& scheduler_;
   };
 
-  /// Lets those go on that may, at most kMaxResumed: tasks that make each other ready for ever do not
-  /// keep the loop from turning. From within itself it does nothing. An exception that leaves a
-  /// spawned task leaves it. The others go on by the timer.
+  /// Resumes ready coroutines, at most kMaxResumed: tasks that make each other ready for ever do not
+  /// keep the loop from turning. Does nothing when it is under way already. An exception that leaves a
+  /// spawned task leaves this function; the timer resumes the other coroutines.
   void drain();
 
   /// The one it was made with.
   [[nodiscard]] io::EventLoop& loop() const { return loop_; }
 
-  /// How many go on at a time.
+  /// How many coroutines one drain() resumes, at most.
   static constexpr unsigned kMaxResumed = 256;
 
  private:

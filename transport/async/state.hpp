@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What the handles share, internal to async: the endpoint with its driver, its connections, their
-// streams, and the lists of those who wait for each.
+// streams, and the lists of the operations that wait for each.
 //
 //   AsyncEndpoint --owns--> EndpointState <--keeps-- ConnectionState <--share-- AsyncConnection
 //                               |  plain pointers         |                     AsyncStream
 //                               +------ connections ----->+-- streams --> StreamState
 //
-// A ConnectionState goes with its last handle; an EndpointState with the AsyncEndpoint (which
-// closes everything) and the last ConnectionState.
+// A ConnectionState is destroyed with its last handle; an EndpointState with the AsyncEndpoint (which
+// closes everything) or with the last ConnectionState, whichever is later.
 #pragma once
 
 #include <cstdint>
@@ -90,7 +90,7 @@ struct ConnectionState : std::enable_shared_from_this<ConnectionState> {
   std::uint64_t pongs = 0;  ///< In the order of the pings.
   using Streams = std::unordered_map<std::uint64_t, StreamState>;
   Streams streams;
-  std::vector<Streams::node_type> rejected_streams;  ///< Whose handles are still there.
+  std::vector<Streams::node_type> rejected_streams;  ///< Those whose handles still exist.
   bool reports_rejection = false;
   static constexpr std::size_t kMaxTickets = 8;
   std::deque<std::vector<u8>> tickets;
@@ -144,8 +144,8 @@ struct EndpointState final : MachineRuntime<transport::Endpoint> {
   std::unordered_map<std::uint64_t, ConnectionState*> connections;
   WaitList accepting;
   bool accepts = true;
-  std::uint64_t not_accepted = 0;  ///< For want of room in the backlog.
-  /// Shared, for it may set another while it runs.
+  std::uint64_t not_accepted = 0;  ///< Connections for which the backlog had no room.
+  /// Shared: the callback may replace itself while it runs.
   std::shared_ptr<std::move_only_function<void(const RejectedClient&)>> on_rejected;
 
  private:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// One stream under its handle: how far its two sides have come, and who waits for them. What lies
-// below, a connection or the link to a peer, answers the virtual calls. Internal to the async layers.
+// The state of one stream behind its handle: how far its two sides have come, and which operations wait
+// for them. The layer below, a connection or the link to a peer, implements the virtual functions.
+// Internal to the async layers.
 #pragma once
 
 #include <cstddef>
@@ -44,13 +45,13 @@ class StreamCore {
   virtual std::expected<void, StreamError> stop_sending_below(std::uint64_t error_code) = 0;
   /// Valid once peek_below() said `reset`.
   [[nodiscard]] virtual std::uint64_t reset_code_below() const = 0;
-  /// Its end was told: nothing more happens to the stream.
+  /// Whether the end of the connection or the link was reported: nothing more happens to the stream.
   [[nodiscard]] virtual bool is_over() const = 0;
-  /// Those who wait there may go on.
+  /// Operations that wait there may go on.
   virtual void schedule(WaitList& waiting) = 0;
   /// There is something to send.
   virtual void wake() = 0;
-  /// Whose tasks those of callback users are.
+  /// The runtime that runs the tasks of callback users.
   [[nodiscard]] virtual Runtime& runtime() = 0;
   /// Destroys this.
   virtual void forget() noexcept = 0;

@@ -163,9 +163,10 @@ bool ReadOperation::attempt() {
   if (stream_.receiving == Receiving::ended || buffer_.empty()) return true;
   std::size_t filled = 0;
   while (filled < buffer_.size()) {
-    const auto view = stream_.look();  // Also after the end: what came before can be read.
+    const auto view =
+        stream_.look();  // Also after the end of the connection: to read what came before.
     if (!view) {
-      if (filled > 0) break;  // The next read tells.
+      if (filled > 0) break;  // The next read gives the error.
       result_ = std::unexpected(view.error());
       return !stream_.is_ending(view.error());
     }

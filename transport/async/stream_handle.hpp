@@ -80,13 +80,13 @@ class [[nodiscard]] FinishedOperation final : public Operation {
 
 }  // namespace detail
 
-/// One stream. Move-only; keeps what it lies on. Destroying it abandons what is not done: the send
-/// side is reset unless finish() was called, the receive side asked to stop unless its end was read,
-/// both with error code 0.
+/// One stream. Move-only; keeps its connection, or its node, alive. Destroying it abandons what is not
+/// done: the send side is reset unless finish() was called, the peer is asked to stop sending unless the
+/// end was read, both with error code 0.
 ///
 /// At a time one task may read and one may write; the stream must stay where it is (neither moved
 /// nor destroyed) while one of its operations is awaited. Errors are those of StreamError:
-/// `wrong_direction` on a side that it does not have, `closed` once what it lies on has ended,
+/// `wrong_direction` on a side that it does not have, `closed` once its connection or link has ended,
 /// `reset` and `stopped` when the peer abandoned its side, `finished` after our own finish(),
 /// reset() or stop_sending().
 ///

@@ -59,7 +59,7 @@ TaskGroup::~TaskGroup() {
   }
 }
 
-// Those that end may bring about the end of the group.
+// A task that is destroyed may destroy the group with it.
 void TaskGroup::cancel() {
   const auto is_gone = std::make_unique<bool>(false);  // Not on the stack: g++ 14 warns of that.
   const bool& gone = *is_gone;

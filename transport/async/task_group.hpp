@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// Tasks that run beside the one that started them: TaskGroup owns them, spawn() lets one go, run()
-// drives the loop until one is done.
+// Tasks that run beside the one that started them: TaskGroup owns tasks, spawn() starts one that nobody
+// owns, run() drives the loop until one is done.
 //
 // Nobody awaits such a task. An exception that leaves it reaches the loop: it leaves EventLoop::run(),
 // or run() here, when no task runs any more. (Thrown before the task first waits, and spawned outside of all
@@ -104,9 +104,9 @@ class TaskGroup {
   WaitList joining_;
 };
 
-/// Lets `task` run by itself: it starts in the loop's next turn. Who wants to be able to cancel it
-/// uses a TaskGroup; one that still waits when the loop is destroyed is never freed. Any thread, when
-/// the task was not awaited before.
+/// Starts `task` in the loop's next turn; nobody owns it. To be able to cancel a task, use a TaskGroup. A
+/// task that still waits when the loop is destroyed is never freed. Any thread, when the task was not
+/// awaited before.
 void spawn(io::EventLoop& loop, Task<void> task);
 
 namespace detail {
@@ -130,8 +130,8 @@ Task<void> run_into(Outcome<T>& out, Task<T> task) {
 
 /// Drives the loop until `task` is done, and gives its value or throws what left it; throws also what
 /// leaves a spawned task or a callback of the loop, and `task` is cancelled then. Does not heed
-/// EventLoop::stop(). Turns the loop once more at the end, so that what the task left behind can be put
-/// away. In the loop's thread, not from within its turn.
+/// EventLoop::stop(). Turns the loop once more at the end, so that what the task has posted or scheduled
+/// is done. In the loop's thread, not from within its turn.
 template <class T>
 T run(io::EventLoop& loop, Task<T> task) {
   detail::Outcome<T> outcome;

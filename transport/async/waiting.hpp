@@ -83,16 +83,16 @@ class ReadyList {
   void schedule(WaitList& waiting) {
     while (!waiting.empty()) waiting.ring_.next().enter_before(ring_);
   }
-  /// Lets each attempt once more what it wants, and resumes those that got it. What they make
-  /// ready goes on too. Reentrant: a coroutine that resumes here may cancel any other. An exception
-  /// that leaves a spawned task leaves drain(); those behind it are still ready.
+  /// Each operation makes another attempt; the coroutines of those that succeed are resumed. What they
+  /// make ready goes on too. Reentrant: a coroutine that resumes here may cancel any other. An exception
+  /// that leaves a spawned task leaves drain(); the operations behind it are still ready.
   inline void drain();
   /// The same for one. False when there was none. The coroutine may destroy this list.
   inline bool resume_next();
 
  private:
   friend Trampoline;
-  /// The next one that got what it wants; the others before it went back to their WaitLists.
+  /// The next operation whose attempt succeeds; those before it go back to their WaitLists.
   inline Operation* next();
   ListNode ring_;
 };
@@ -146,7 +146,7 @@ class Waiter {
 /// loop's thread.
 class Operation : private ListNode {
  public:
-  /// Attempts at once when nobody waits there before us. True: it need not wait.
+  /// Makes an attempt at once when no other operation waits there. True: it need not wait.
   bool await_ready() { return waiting_.empty() && attempt(); }
   /// `waiter` waits at the end of the list, and goes on when an attempt is done.
   void await_suspend(Waiter waiter) {
@@ -159,7 +159,7 @@ class Operation : private ListNode {
   explicit Operation(WaitList& waiting) : waiting_(waiting) {}
   ~Operation() = default;
 
-  /// Whether it is done, for good or ill; the result is then in place.
+  /// Whether the operation is done, with a value or an error; the result is then in place.
   virtual bool attempt() = 0;
 
  private:
@@ -201,7 +201,7 @@ class Trampoline {
     return true;
   }
 
-  /// Those who wait there go on as soon as no task runs: at once when none does.
+  /// Operations that wait there go on as soon as no task runs: at once when none does.
   static void schedule(WaitList& waiting) {
     if (current_ != nullptr) return outermost().ready_.schedule(waiting);
     if (const std::exception_ptr error = run_all(waiting)) std::rethrow_exception(error);
