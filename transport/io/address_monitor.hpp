@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// Which IP addresses this machine loses, as Linux reports it (rtnetlink, without privileges). Datagrams
-// to an address that is gone never arrive, and who only waits for some learns it from nothing else.
+// Which IP addresses this machine loses, as Linux reports it (rtnetlink, without privileges). A connection
+// that only waits for datagrams at such an address would not notice the loss otherwise.
 #pragma once
 
 #include <optional>
@@ -14,7 +14,7 @@ namespace qpeer::io {
 /// Move-only. Closes its descriptor when destroyed. Never blocks. Of one thread at a time.
 class AddressMonitor {
  public:
-  /// nullopt where the system gives none: then a refused datagram has to show it.
+  /// nullopt where the system does not report it: then only a refused datagram shows the loss.
   [[nodiscard]] static std::optional<AddressMonitor> open();
   AddressMonitor(AddressMonitor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   AddressMonitor& operator=(AddressMonitor&& other) noexcept {
@@ -25,8 +25,8 @@ class AddressMonitor {
 
   /// The descriptor, for an event loop: readable when there are changes.
   [[nodiscard]] int fd() const { return fd_; }
-  /// The addresses that went since the last call, each with port 0. Some may be missing when many change
-  /// at once.
+  /// The addresses lost since the last call, each with port 0. Some may be missing when many change at
+  /// once.
   [[nodiscard]] std::vector<SocketAddress> take_gone();
 
  private:

@@ -14,7 +14,7 @@
 namespace qpeer::io {
 namespace {
 
-// What the thread and the loop share: closed by whoever leaves it last.
+// What the thread and the loop share: closed by the last of the two that releases it.
 struct Signal {
   Signal() : fd(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {}
   ~Signal() {
@@ -29,7 +29,8 @@ struct Signal {
     }
   }
   int fd;
-  std::atomic<bool> raised = false;  // What the thread wrote is seen by who sees this.
+  std::atomic<bool> raised =
+      false;  // A loop that reads true sees all that the thread wrote before.
 };
 
 bool start_detached(std::move_only_function<void()> body) {
@@ -62,7 +63,7 @@ Background::Background(EventLoop& loop, std::move_only_function<void()> work,
   State* const state = state_.get();
   auto watch =
       loop.watch(state->signal->fd, Interest::read, [state](Ready, Instant) { state->finish(); });
-  // Shared, for a thread that does not start gives nothing back.
+  // Shared: when the thread cannot be started the work is called here.
   const auto shared = std::make_shared<std::move_only_function<void()>>(std::move(work));
   bool started = false;
   if (watch) {

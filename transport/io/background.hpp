@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// A call that blocks, in a thread of its own; the event loop learns of its end.
+// A call that blocks, in a thread of its own; its end is an event of the loop.
 #pragma once
 
 #include <functional>

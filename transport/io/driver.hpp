@@ -7,7 +7,7 @@
 //   wake()   --> (once a turn, however often called) -------+
 //
 //   pump:  poll_event until empty, poll_transmit until nullopt or would-block; again while the
-//          owner's event handler may have given the machine something to say.
+//          owner's event handler may have given the machine something to send.
 //
 // Of several sockets a train leaves from the one whose port is Transmit::path.local's, else from
 // the first. A datagram's path.local has the port of the socket that it came in on. One train is on
@@ -99,7 +99,7 @@ class Driver {
   Driver(const Driver&) = delete;
   Driver& operator=(const Driver&) = delete;
 
-  /// Say that the machine may have something to send, or another deadline: after every write or
+  /// The machine may have something to send, or another deadline: to be called after every write or
   /// other call on it that did not come from on_event. Cheap: many calls are one pump, at the
   /// latest in the loop's next turn.
   void wake() {
@@ -110,7 +110,7 @@ class Driver {
       timer_.fire_soon();
     }
   }
-  /// As wake(), but pumps before it returns: for the last words before an end. Calls on_event.
+  /// As wake(), but pumps before it returns: for what must be sent before an end. Calls on_event.
   /// From within on_event it is the same as wake().
   void flush() {
     if (turn_ != nullptr || error_) return wake();
@@ -120,7 +120,7 @@ class Driver {
     end_turn(turn);
   }
 
-  /// Told once if the socket fails for good; the driver is dead then.
+  /// Called once if a socket fails for good; the driver does nothing any more then.
   void on_error(OnError callback) { on_error_ = std::move(callback); }
   /// The error that ended it, if any.
   [[nodiscard]] std::error_code error() const { return error_; }
@@ -146,7 +146,7 @@ class Driver {
     bool watches_write = false;
   };
 
-  // A turn on the stack, which learns there if a callback destroyed the driver.
+  // A turn that is on the stack. The driver's destructor clears `driver`.
   struct Turn {
     explicit Turn(Driver& owner) : driver(&owner) { owner.turn_ = this; }
     ~Turn() {
@@ -203,7 +203,7 @@ class Driver {
     end_turn(turn);
   }
 
-  // Where the system does not report it, refused datagrams have to do.
+  // Where the system does not report lost addresses, only refused datagrams show them.
   void monitor_addresses() {
     if constexpr (kMindsAddresses) {
       monitor_ = AddressMonitor::open();
@@ -271,7 +271,7 @@ class Driver {
     has_more_ = true;
   }
 
-  // Whether there were any. Afterwards the driver may be gone.
+  // Whether there were any events. Afterwards the driver may be destroyed.
   bool drain_events(const Turn& turn) {
     bool any = false;
     while (turn.alive()) {
@@ -307,7 +307,7 @@ class Driver {
     sender_ = at == ports_.end() ? ports_.data() : &*at;
   }
 
-  // Whether it is gone.
+  // Whether the train was sent; else it waits for the socket.
   bool send_unsent(Instant now) {
     UdpSocket& socket = sender_->socket;
     const std::uint64_t lost_before = socket.stats().datagrams_lost;

@@ -20,8 +20,8 @@ namespace {
 
 constexpr std::size_t kMaxEvents = 64;
 
-// What epoll hands back: the slot, and its generation so that an event that was known before the
-// slot changed hands is told from one after.
+// What epoll gives back with an event: the slot, and its generation, so that an event of a watch that
+// is gone is not taken for one of the next watch in that slot.
 constexpr std::uint32_t kWakeSlot = 0xffffffff;
 constexpr std::uint32_t kTimerSlot = 0xfffffffe;
 constexpr std::uint64_t cookie(std::uint32_t slot, std::uint32_t generation) {
@@ -146,8 +146,8 @@ EventLoop::~EventLoop() {
     const std::scoped_lock lock(posted_mutex_);
     takes_posts_ = false;
   }
-  // What still waits may hold watches and timers, and may post when it is destroyed: it goes while
-  // the loop is whole.
+  // Calls that still wait may hold watches and timers, and may post when they are destroyed: so they
+  // are destroyed while the loop is still complete.
   running_posted_.clear();
   posted_.clear();
   on_wake_ = nullptr;
@@ -179,7 +179,8 @@ void EventLoop::unwatch(std::uint32_t index) {
   if (running_slot_ == slot.get()) removed_ = std::move(slot);
 }
 
-// Without an interest it leaves epoll, which would report errors and hang-ups without end.
+// A descriptor without an interest is removed from epoll, which would report errors and hang-ups of it
+// without end.
 void EventLoop::change_interest(Slot& slot, std::uint32_t index, Interest interest) {
   if (slot.interest == interest) return;
   const int operation = slot.interest == Interest::none ? EPOLL_CTL_ADD
@@ -220,7 +221,7 @@ void EventLoop::wake() const noexcept {
 }
 
 void EventLoop::interrupt_wait() const noexcept {
-  const int error = errno;  // A signal handler must leave it alone.
+  const int error = errno;  // A signal handler must not change it.
   const std::uint64_t one = 1;
   [[maybe_unused]] const auto size = ::write(eventfd_.fd, &one, sizeof one);
   errno = error;
@@ -319,19 +320,20 @@ void EventLoop::dispatch(const epoll_event& event) {
 }
 
 void EventLoop::call_on_wake() {
-  // Held here, for the callback may set another.
+  // Held here: the callback may replace itself.
   if (const auto callback = on_wake_) (*callback)();
 }
 
 void EventLoop::run_posted() {
-  if (running_call_ == running_posted_.size()) {  // Else a call threw: first those behind it.
+  if (running_call_ ==
+      running_posted_.size()) {  // Otherwise a call threw: those behind it come first.
     running_posted_.clear();
     running_call_ = 0;
     const std::scoped_lock lock(posted_mutex_);
     running_posted_.swap(posted_);
   }
   while (running_call_ < running_posted_.size()) {
-    // Taken out, so that it is destroyed when it has returned.
+    // Moved out, so that the call is destroyed when it has returned.
     auto call = std::move(running_posted_[running_call_++]);
     call();
   }

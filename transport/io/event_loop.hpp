@@ -6,8 +6,8 @@
 // What a callback arms or posts for "now" happens at the latest in the next turn, which then does
 // not wait; so no callback can starve the others. The clock is read once a turn, after the wait.
 //
-// A callback may throw. The exception leaves run(), run_once() or poll(); what the turn did not come
-// to happens in the next one, and nothing is called twice.
+// A callback may throw. The exception leaves run(), run_once() or poll(); what the turn had still to do
+// is done in the next one, and nothing is called twice.
 //
 // A foreign loop can drive this one: it watches native_handle() for reading, waits no longer than
 // next_deadline(), and calls poll() after each wait.
@@ -38,7 +38,7 @@ class TimerQueue;
 enum class Interest : u8 { none = 0, read = 1, write = 2, read_write = 3 };
 
 /// What a descriptor is ready for. An error or hang-up counts as both, so that the next read or
-/// write on it tells.
+/// write on it gives the error.
 struct Ready {
   bool readable = false;  ///< Only where Interest::read was asked for; the end of the input counts.
   bool writable = false;  ///< Only where Interest::write was asked for.
@@ -126,10 +126,10 @@ class EventLoop {
                                                             Watch::Callback callback);
 
   /// Calls `call` once, in the loop's thread: at the end of this turn, or of the next one when posted
-  /// by a posted call or by another thread. In the order of posting. Any thread; what the poster wrote
-  /// before is seen by the call. Calls that the loop never came to are destroyed with it, and so is
-  /// what their destructors post. Other threads must have ended their posts and wakes before the loop
-  /// is destroyed.
+  /// by a posted call or by another thread. In the order of posting. Any thread; the call sees what the
+  /// posting thread wrote before. Calls that were never made are destroyed with the loop, and so is what
+  /// their destructors post. Other threads must have ended their posts and wakes before the loop is
+  /// destroyed.
   void post(std::move_only_function<void()> call);
 
   /// Makes the loop turn without waiting, and calls what on_wake() was given. From any thread and

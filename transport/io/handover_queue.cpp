@@ -71,7 +71,7 @@ void HandoverQueue::deliver() {
   }
   const Instant now = io::now();
   for (const Item& item : emptying_.items) {
-    if (!receiver_) break;  // It was detached before this call came.
+    if (!receiver_) break;  // detach() was called after this call was posted.
     receiver_(now, {.path = item.path,
                     .ecn = item.ecn,
                     .payload = {emptying_.bytes.get() + item.offset, item.size}});

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// Datagrams on their way from the threads that received them to the thread of the loop that they are for.
+// Datagrams that other threads received, and that are for the thread of this queue's loop.
 //
 //   add() by any thread --> filling --swap, by a posted call--> emptying --> the receiver, in its loop
 //
@@ -24,23 +24,23 @@ namespace qpeer::io {
 /// add() may be called from any thread, all else in that of the loop. Must outlive the loop that attach() is given.
 class HandoverQueue {
  public:
-  /// The most that wait, of each kind: what goes beyond is refused.
+  /// How many datagrams, and how many bytes of them, wait at most; further ones are refused.
   static constexpr std::size_t kMaxDatagrams = 1'024;
   static constexpr std::size_t kMaxBytes = 1 << 20;
-  /// Of which the datagrams of one network have this part.
+  /// The datagrams of one network may take one part in this many of either bound.
   static constexpr std::size_t kNetworkShare = 4;
   /// Called in the loop's thread. The bytes are lent for the call, and may be changed.
   using Receiver = std::move_only_function<void(Instant now, const ReceivedDatagram&)>;
 
-  /// `seed` is random: an attacker cannot choose networks that share their part.
+  /// `seed` is random, so that an attacker cannot choose networks whose counts collide.
   explicit HandoverQueue(std::uint64_t seed);
   HandoverQueue(const HandoverQueue&) = delete;
   HandoverQueue& operator=(const HandoverQueue&) = delete;
 
   /// From now on datagrams are taken, and given to `receiver`. Once; in the loop's thread.
   void attach(EventLoop& loop, Receiver receiver);
-  /// From now on none is taken, and those that wait are gone. In the loop's thread, not from within the
-  /// receiver.
+  /// From now on no datagram is taken, and those that wait are dropped. In the loop's thread, not from
+  /// within the receiver.
   void detach();
 
   /// Copies the datagram, which came from that network, and wakes the loop. False when there is no room, or
@@ -65,7 +65,7 @@ class HandoverQueue {
     std::vector<Item> items;
     std::unique_ptr<u8[]> bytes;
     Usage used;
-    std::array<Usage, 256> by_network;  ///< Few networks have one place in common.
+    std::array<Usage, 256> by_network;  ///< By a hash of the network; few networks share a place.
     void clear();
   };
   void deliver();

@@ -13,7 +13,8 @@
 
 namespace qpeer::io {
 
-/// Of one name, for each family: its owner decides how many there are, and each may be dialled.
+/// The most addresses of one family that are taken from one name: the owner of the name decides how many
+/// it has, and each may be dialled.
 inline constexpr std::size_t kMaxAddressesOfFamily = 16;
 
 /// The first kMaxAddressesOfFamily of each family, without repetition, in their order.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// Signals as events of the loop, so that a program can end in good order.
+// Signals as events of the loop, so that a program can shut down properly.
 #pragma once
 
 #include <expected>
@@ -12,10 +12,10 @@
 
 namespace qpeer::io {
 
-/// Takes signals (SIGINT, SIGTERM, ...) out of the hands of the kernel, and hands them to a
-/// callback in the loop's thread. They are blocked in the thread that makes the set, and in those
-/// it starts later; so make it before other threads. Destroying it, which its callback may do, unblocks
-/// what it blocked. Of the loop's thread.
+/// Blocks signals (SIGINT, SIGTERM, ...), and gives them to a callback in the loop's thread instead. They
+/// are blocked in the thread that makes the set, and in the threads that it starts later; so make the set
+/// before other threads. The destructor, which the callback may cause, unblocks what the set blocked. Of
+/// the loop's thread.
 class SignalSet {
  public:
   /// Called in the loop's thread with the number of a signal, such as SIGINT.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The timers of an EventLoop, in the order in which they fire: a heap whose nodes know their places.
 //
-// Invariant: a node is in the heap, or due in the firing under way, or nowhere; where it is, it stands
-// at its index. No node's parent fires after it.
+// Invariant: a node is in the heap, or due in the firing under way, or nowhere; its index is its position
+// there. No node's parent fires after it.
 #pragma once
 
 #include <cstddef>
@@ -38,8 +38,8 @@ class TimerQueue {
   }
   void arm(Timer::Node& node, Instant deadline);
   void disarm(Timer::Node& node);
-  /// Calls those whose deadline has come. Those that a callback which threw kept from firing fire in
-  /// the next turn.
+  /// Calls the timers whose deadline has come. When a callback throws, the timers behind it fire in the
+  /// next turn.
   void fire(Instant now);
   /// The timer of the node is destroyed.
   void free(Timer::Node* node);

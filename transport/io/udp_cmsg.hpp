@@ -32,7 +32,7 @@ enum class SocketFamily : u8 {
 
 /// What the control messages of a received datagram say.
 struct ReceivedControl {
-  SocketAddress local;  ///< Without a port; unspecified when not told.
+  SocketAddress local;  ///< Without a port; unspecified when the kernel did not say.
   Ecn ecn = Ecn::not_ect;
   std::size_t segment_size = 0;  ///< 0: a single datagram.
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// What a fresh socket is asked to do, and what the kernel agreed to. Internal to io.
+// Sets the options of a new socket, and finds out which of them the kernel has. Internal to io.
 #pragma once
 
 #include <system_error>

@@ -19,7 +19,8 @@ bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
 // The socket is wrong, not the datagram or the network: it will not get better.
 bool is_fatal(int error) { return error == EBADF || error == ENOTSOCK || error == EFAULT; }
 
-// The network's, or for want of memory: says nothing of GSO and ECN, and the next call may succeed.
+// Transient: an error of the network, or too little memory. It says nothing about GSO and ECN, and the
+// next call may succeed.
 bool is_passing(int error) {
   switch (error) {
     case ENOBUFS:
@@ -350,9 +351,9 @@ UdpSocket::StepResult UdpSocket::send_singly(Departure& departure) {
   return Step::on;
 }
 
-// After the next `size` bytes were refused: sends one datagram without GSO, then without its mark.
-// What made the difference is left out for the rest of the train, and mostly for good. A bad address
-// is refused either way, and costs no ability.
+// After the next `size` bytes were refused: sends one datagram without GSO, then without its ECN mark.
+// If one of these succeeds, the option is off for the rest of the train, and mostly for good. A bad
+// address is refused either way, and switches nothing off.
 UdpSocket::StepResult UdpSocket::send_degraded(Departure& departure, std::size_t size, int error) {
   const Bytes datagram = departure.next();
   // Whether it leaves now; else `error` says why not.
@@ -384,7 +385,8 @@ UdpSocket::StepResult UdpSocket::send_degraded(Departure& departure, std::size_t
   return refused(departure, size, error);
 }
 
-// A datagram left only without `ability`. An error that may pass must come several times in a row.
+// A datagram was sent only without `ability`, which is switched off: after a transient error only when
+// that came several times in a row.
 void UdpSocket::give_up(bool& ability, u8& refusals, int error) {
   constexpr u8 kMaxRefusals = 3;
   if (!is_passing(error) || ++refusals >= kMaxRefusals) ability = false;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A UDP socket that moves trains of datagrams: GSO out, GRO in, ECN marks and local addresses in
-// both directions. What the kernel lacks is done without, and capabilities() tells.
+// both directions. It works without what the kernel lacks; capabilities() says what there is.
 //
 //   send:     Transmit --> one sendmsg with UDP_SEGMENT  (or sendmmsg of single datagrams)
 //   receive:  one recvmmsg --> up to 16 regions of 64 KiB --> a call for each datagram in them
@@ -24,7 +24,7 @@ namespace qpeer::io {
 
 enum class SocketFamily : u8;
 
-/// What to ask of the kernel. Each switch allows something; capabilities() tells what came of it.
+/// What to ask of the kernel. Each switch allows something; capabilities() says what the kernel does.
 struct UdpOptions {
   bool gso = true;            ///< Send trains with UDP_SEGMENT.
   bool gro = true;            ///< Receive trains with UDP_GRO.
@@ -50,8 +50,8 @@ struct UdpCapabilities {
   std::size_t receive_buffer = 0;  ///< Bytes granted, as the kernel counts them.
 };
 
-/// An ICMP message says that no socket is bound to `remote`, or an attacker who forges it does: it proves no
-/// more than the quotation shows that its sender has seen.
+/// An ICMP message says that no socket is bound to `remote`. An attacker may have forged it: it proves only
+/// that its sender has seen the quoted bytes.
 struct ClosedPort {
   /// Of a datagram of ours: enough for the longest connection IDs of a long header.
   static constexpr std::size_t kMaxQuoted = 64;
@@ -60,7 +60,7 @@ struct ClosedPort {
   std::array<u8, kMaxQuoted> storage{};  ///< See quoted().
   std::size_t size = 0;                  ///< Of what is quoted.
 
-  /// How the payload of the datagram began that found the port closed; some senders quote none.
+  /// The beginning of the payload of our datagram that found the port closed; some senders quote none.
   [[nodiscard]] Bytes quoted() const { return Bytes(storage).first(size); }
 };
 
@@ -168,16 +168,16 @@ class UdpSocket {
   static constexpr std::size_t kMaxClosedPorts = 16;  ///< See take_closed_ports().
 
   /// Sends a train whose bytes are the first transmit.size of `bytes`, at most
-  /// kMaxTransmitSegments datagrams. True: it is gone; the storage may be reused. False: it would
-  /// block; keep it, and call again with the same when the socket is writable.
+  /// kMaxTransmitSegments datagrams. True: it was sent; the storage may be reused. False: it would
+  /// block; keep it, and call again with the same arguments when the socket is writable.
   ///
   /// Leaves from path.local when that is valid and not a wildcard, else the kernel chooses.
   /// Datagrams that the kernel refuses (too big, unreachable, forbidden, no buffer) are counted
-  /// in stats().datagrams_lost and count as gone: they are the business of loss recovery. An error
-  /// means that the socket itself is of no more use.
+  /// in stats().datagrams_lost and are treated as sent: loss recovery finds them lost. An error
+  /// means that the socket itself cannot be used any more.
   ///
-  /// `offset` is how many bytes of the train have gone: start with 0, and keep it between calls,
-  /// so that no datagram leaves twice.
+  /// `offset` is how many bytes of the train were sent: start with 0, and keep it between calls,
+  /// so that no datagram is sent twice.
   [[nodiscard]] std::expected<bool, std::error_code> send(const Transmit& transmit, Bytes bytes,
                                                           std::size_t& offset);
   /// The same for a caller that does not mind if a train that blocked midway repeats its start.
