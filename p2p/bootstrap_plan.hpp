@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// In which order and how fast candidates are dialled until one of them takes us in.
+// In which order and how fast candidates are dialled until there is a link to one of them.
 //
 //   waiting --next()--> silent --on_answer()--> answered
 //   either of the two --on_won()--> won
 //                     --on_failed(), give_up()--> failed, or abandoned when another has won
 //
-// The first gap is long, for the best candidates come first; each next is 3/4 of the one before, so
-// that even hundreds of dead ones are behind us in two seconds. A failure starts the next at once.
+// The first gap is long, for the best candidates come first; each later gap is 3/4 of the one before, so
+// that even hundreds of dead candidates take less than two seconds. A failure starts the next attempt at
+// once.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +21,7 @@
 
 namespace qpeer::p2p {
 
-/// Somebody through whom we may join: from the cache or a contact that the user gave.
+/// A node through which we may join: from the cache, a contact that the user gave, or named by a peer.
 struct Candidate {
   SocketAddress address;       ///< Where to dial.
   std::optional<PeerId> id{};  ///< Who must answer, when that is known.
@@ -32,7 +33,7 @@ struct Candidate {
 
 /// `why` is for people.
 struct FailedCandidate {
-  Candidate candidate;  ///< Who.
+  Candidate candidate;  ///< That was dialled, or was not because of `why`.
   std::string why;      ///< For people.
 };
 
@@ -47,9 +48,9 @@ struct BootstrapConfig {
   Duration total_timeout = 30s;   ///< For all of them.
 };
 
-/// A plan knows no connection: its owner dials what next() says and tells what became of it. An
-/// index is that of the candidate in candidates(). The owner calls start() once, then, now and at
-/// next_deadline() and after each on_...: give_up() until nullopt, next() until nullopt.
+/// A plan knows no connection: its owner dials the candidates that next() gives, and reports by on_...()
+/// what became of them. An index is that of the candidate in candidates(). The owner calls start() once;
+/// then, at once, at next_deadline() and after each on_...(): give_up() until nullopt, next() until nullopt.
 class BootstrapPlan {
  public:
   /// The most candidates of one plan.
@@ -79,7 +80,7 @@ class BootstrapPlan {
   [[nodiscard]] Instant next_deadline() const;
   /// The index of the candidate that won.
   [[nodiscard]] std::optional<std::size_t> winner() const { return winner_; }
-  /// Nobody won and nobody will. At once when there are no candidates.
+  /// Whether all candidates have failed. At once when there are none.
   [[nodiscard]] bool exhausted() const {
     return !winner_ && in_flight_ == 0 && next_ == attempts_.size();
   }

@@ -47,7 +47,7 @@ class ByteBudget {
   }
 
   [[nodiscard]] std::size_t total() const { return total_; }
-  /// Outlasts the link: what is kept is still there.
+  /// What is kept for a peer stays charged when its link has ended.
   [[nodiscard]] std::size_t charged_to(const PeerId& peer) const { return value(peers_, peer); }
   [[nodiscard]] std::size_t charged_to(const SocketAddress& network) const {
     return value(networks_, network);
@@ -57,7 +57,7 @@ class ByteBudget {
   [[nodiscard]] bool is_full(const SocketAddress& network) const {
     return charged_to(network) >= limits_.network;
   }
-  /// Of any of the three.
+  /// Whether one of the three limits is reached.
   [[nodiscard]] bool is_full(const Account& account) const {
     return is_full() || is_full(account.network) || charged_to(account.peer) >= limits_.peer;
   }

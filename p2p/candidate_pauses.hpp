@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// Which candidates are left alone for a while, for no link that lasted came of a dial to them.
+// Which candidates are not dialled for a while, because no dial to them led to a link that lasted.
 //
 // A pause belongs to an address, not to a peer or a link: it holds when both are forgotten, and in
 // whatever role the peer or we come again.
@@ -51,7 +51,7 @@ class CandidatePauses {
     Instant until{};
   };
 
-  // The one that is over first goes.
+  // Removes the pause that ends first.
   void make_room() {
     pauses_.erase(std::ranges::min_element(
         pauses_, {}, [](const auto& address_and_pause) { return address_and_pause.second.until; }));

@@ -6,7 +6,7 @@
 namespace qpeer::p2p {
 namespace {
 
-/// For the peer to take in why it has to go.
+/// How long the peer has to read the reason before the connection is closed.
 constexpr Duration kClosingTime = 1s;
 
 std::uint64_t key_of(Port port, transport::ConnectionHandle handle) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// The QUIC connections of a Node, from the first packet until what their end brings is worked off.
+// The QUIC connections of a Node, from the first packet until the event ConnectionEnded is handled.
 //
 //   connections_   slot -> PeerConnection     by_handle_   port and handle -> slot, of those alive
 //
@@ -54,7 +54,7 @@ class ConnectionTable {
   /// The connection whose deadline is over, once.
   [[nodiscard]] std::optional<ConnectionSlot> take_due(Instant now);
 
-  /// Accepted connections that are no direction of a link, or not yet, by their networks: see site_of().
+  /// Accepted connections that are not a direction of a link (yet), by their networks: see site_of().
   [[nodiscard]] const Counts<SocketAddress>& newcomers() const { return newcomers_; }
   void set_newcomer(PeerConnection& connection, bool newcomer);
 
@@ -66,7 +66,7 @@ class ConnectionTable {
   void end(PeerConnection& connection);
   void erase(ConnectionSlot slot);
 
-  /// Whether there is one of that name, which has not ended.
+  /// Whether there is a connection in that slot which has not ended.
   [[nodiscard]] bool has(ConnectionSlot slot) const {
     return connections_.contains(slot) && !connections_[slot].has_ended();
   }

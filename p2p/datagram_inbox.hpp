@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Datagrams of peers that wait for the application, in the order in which they came. When there are too
-// many, one of those who have the most there is lost: a flood takes its own place, not that of others.
+// many, one of the peer with the most is dropped: a flood takes the places of its own sender only.
 //
 // Invariant: size() is at most kCapacity, and the sum of what is counted for the peers.
 #pragma once
@@ -20,8 +20,8 @@ class DatagramInbox {
  public:
   static constexpr std::size_t kCapacity = 256;
 
-  /// `network` is where the peer is, a /24 or /48. Beyond the capacity the oldest datagram goes of that
-  /// peer which has the most, in that network which has the most.
+  /// `network` is the peer's, a /24 or /48. Beyond the capacity a datagram is dropped: the oldest of the
+  /// peer that has the most, in the network that has the most.
   void push(const SocketAddress& network, Datagram datagram);
   /// The oldest; nullopt when there is none.
   [[nodiscard]] std::optional<Datagram> pop();

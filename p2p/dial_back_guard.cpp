@@ -15,7 +15,7 @@ bool may_be_dialled(const SocketAddress& target, const SocketAddress& observed,
   const AddressScope scope = scope_of(target);
   if (theirs == AddressScope::none) return false;
   if (theirs == AddressScope::global || scope == AddressScope::global) return scope == theirs;
-  // Not narrower: a neighbour on the network has nothing to say about our loopback.
+  // Not narrower: a peer in the local network must not make us dial our own loopback.
   return !we_are_public && scope >= theirs;
 }
 
@@ -137,8 +137,8 @@ void DialBackLimiter::on_less(Prefixes::iterator at) {
   }
 }
 
-// Forgets the prefixes that are idle and whose bucket is full: a new one is no different. Looks
-// again only when another may have become so.
+// Forgets the prefixes that are idle and whose bucket is full: they are like new ones. Searches
+// again only when another prefix may have become like that.
 bool DialBackLimiter::make_room(Instant now) {
   if (prefixes_.size() < config_.max_prefixes) return true;
   if (now < next_sweep_) return false;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// Keeps a dial-back from being a weapon: which address it may go to, and how many there may be.
+// Keeps peers from using dial-backs as an attack: which address a dial-back may go to, and how many there
+// may be.
 //
 // A peer that says "node" makes us send packets to an address that it names. So the address is the
 // host that we saw it from unless the application allows others, never one that is narrower in

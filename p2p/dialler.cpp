@@ -7,8 +7,8 @@
 
 namespace qpeer::p2p {
 
-// By what was configured: what peers say of our address is true of none of us when enough of them
-// lie. A node that dials itself all the same learns so from the key.
+// By the configuration alone: the address that peers report for us may be a lie of many. A node that dials
+// itself all the same learns it from the key.
 bool Dialler::is_ourselves(const SocketAddress& address) const {
   if (config_.role != Role::node) return false;
   return std::ranges::find(config_.advertised, address) != config_.advertised.end();
@@ -30,15 +30,15 @@ std::expected<ConnectionSlot, std::string> Dialler::dial(Instant now, const Cand
   transport::ConnectOptions options;
   options.tls = tls_.client;
   options.connection = config_.connection;
-  // We take no streams of a peer that we dialled; one of each shows who tries.
+  // Streams of a peer that we dialled are a violation; one of each kind is allowed so that it is seen.
   options.connection.streams.max_streams_bidi = 1;
   options.connection.streams.max_streams_uni = 1;
   if (!candidate.id && tls_.checks_names()) options.server_name = candidate.server_name;
   // A dial-back has to prove the key itself.
   const bool resumes = candidate.id && purpose == Purpose::link && port == Port::first;
   if (resumes) {
-    // RFC 9001 §4.5 [rfc9001-4.5-1], RFC 9000 §8.1.3 [rfc9000-8.1.3-13]: once, so that no
-    // observer can see that we are the same.
+    // RFC 9001 §4.5 [rfc9001-4.5-1], RFC 9000 §8.1.3 [rfc9000-8.1.3-13]: once, so that no observer
+    // can see that two connections are of the same peer.
     cache::Resumption kept = known_.take_resumption(*candidate.id);
     options.session_ticket = std::move(kept.ticket);
     options.address_token = std::move(kept.address_token);
@@ -55,8 +55,8 @@ std::expected<ConnectionSlot, std::string> Dialler::dial(Instant now, const Cand
   return connection.slot;
 }
 
-// In the first flight, where the node that we dial gave us a ticket. A refusal costs nothing: then
-// the transport sends it again after the handshake.
+// Sends the introduction in the first flight, where the node that we dial gave us a ticket. When the node
+// rejects early data, the transport sends it again after the handshake.
 void Dialler::introduce_early(PeerConnection& connection) {
   transport::Connection* transport = connections_.transport(connection);
   if (transport == nullptr || transport->early_data() != crypto::EarlyData::offered) return;
@@ -66,7 +66,7 @@ void Dialler::introduce_early(PeerConnection& connection) {
   introduce(connection);
 }
 
-// Not zero, which would say that we send none.
+// Not zero, which would mean that we send no instance.
 std::uint64_t Dialler::draw_instance(Random& random) {
   std::array<u8, 8> bytes{};
   random.fill_private(bytes);

@@ -30,7 +30,7 @@ void Discovery::cancel_bootstrap(Instant now) {
   if (plan_) end_bootstrap(now, nullptr);
 }
 
-// A name that leads elsewhere is a reason to try at once, and not to wait for those of before.
+// When a contact has a new address, we try at once instead of waiting for attempts at the old ones.
 void Discovery::update_contacts(Instant now, std::vector<Candidate> contacts) {
   const auto address = &Candidate::address;
   const bool is_news = !std::ranges::equal(contacts, contacts_, {}, address, address);
@@ -60,7 +60,7 @@ void Discovery::start_bootstrap(Instant now) {
   plan_->start(now);
 }
 
-// Those that are to be left alone for now come last when the application asks, and not at all when we
+// Candidates that are paused come last when the application called bootstrap(), and not at all when we
 // bootstrap by ourselves.
 std::vector<Candidate> Discovery::candidates(Instant now) const {
   std::vector<Candidate> out;
@@ -111,7 +111,7 @@ void Discovery::abandon(Instant now, const Attempt& given_up) {
   peers_.close(now, attempt, ErrorCode::not_needed, kReason);
 }
 
-// With the link of `winner`, or without one: then all candidates failed, or it was cancelled.
+// Ends the bootstrap with the link of `winner`; without one when all candidates failed, or it was cancelled.
 void Discovery::end_bootstrap(Instant now, const Peer* winner) {
   const BootstrapPlan over = *std::exchange(plan_, std::nullopt);
   for (const Attempt& attempt : std::exchange(attempts_, {})) {
@@ -256,7 +256,7 @@ void Discovery::maintain(Instant now) {
   maintain_at_ = keeps_links_ ? now + kMaintainInterval : kNever;
   if (!keeps_links_ || plan_) return;
   const std::size_t nodes = linked_nodes();
-  // Not one at a time when none is left: most of what we know may be gone.
+  // Without any link not one candidate at a time: most of the nodes that we know may be gone.
   if (nodes == 0) return start_bootstrap(now);
   if (nodes + dialling() >= config_.target_links) return;
   const auto is_wanted = [&](const Candidate& candidate) { return is_unlinked(candidate); };
@@ -267,8 +267,8 @@ void Discovery::maintain(Instant now) {
   }
 }
 
-// Dials a node that a peer named, and ends the connection once it introduced itself: then it is
-// in the cache.
+// Dials a node that a peer named, and closes the connection once the node has introduced itself: then it
+// is in the cache.
 void Discovery::explore(Instant now) {
   explore_at_ = keeps_links_ ? now + kExploreInterval : kNever;
   if (!keeps_links_ || known_.cache().size() >= kCacheIsFull) return;

@@ -31,7 +31,7 @@ class Discovery {
 
   // --- bootstrap -------------------------------------------------------------------------------
 
-  /// For the application, which gets an answer.
+  /// For the application: Bootstrapped or BootstrapFailed follows.
   void bootstrap(Instant now, std::vector<Candidate> contacts);
   void cancel_bootstrap(Instant now);
   /// The contacts have other addresses than before.
@@ -96,7 +96,7 @@ class Discovery {
   std::optional<BootstrapPlan> plan_;
   std::vector<Attempt> attempts_;  ///< By index of the plan.
   Instant plan_began_{};
-  bool bootstrap_requested_ = false;  ///< By the application: it is owed an answer.
+  bool bootstrap_requested_ = false;  ///< The application called bootstrap(): an event must follow.
   bool keeps_links_ = false;
   Instant maintain_at_ = kNever;
   Instant explore_at_ = kNever;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// How the owners of a Node's state talk to each other, and to the application.
+// How the owners of a Node's state send events to each other, and to the application.
 //
-// An owner calls only owners that it was made with. What others are to do about it is an OwnerEvent.
+// An owner calls only owners that it was made with. What concerns other owners it posts as an OwnerEvent.
 // Each call of a Node ends with work_off(), which handles these events, one after the other, while no
 // call of any owner is under way. So no call destroys an object that one of its callers still uses.
 #pragma once
@@ -23,7 +23,7 @@ struct ConnectionEnd {
   bool may_retry = false;  ///< Dialling again may help.
   bool refused = false;    ///< The other side refused the handshake, rather than not answer it.
   std::optional<ErrorCode> closed_by_us{};
-  /// The reason lies with us, as when our system sends nothing: it says nothing about the peer.
+  /// The reason lies with us, as when our system sends nothing: it is no failure of the peer.
   bool is_our_failure = false;
   bool no_room = false;  ///< The peer said that it has too many links.
 };
@@ -60,7 +60,7 @@ struct InboundAttached {
 struct OutboundAttached {
   PeerKey peer{};
 };
-/// It is open.
+/// A connection that we dialled is open: application data may flow on it.
 struct OutboundOpened {
   ConnectionSlot connection = kNoSlot;
 };

@@ -109,7 +109,7 @@ bool is_there(const std::string& path) {
 }  // namespace
 
 Identity make_identity() {
-  // What was just made is whole.
+  // Cannot fail: the certificate and the key were made together.
   return make(crypto::generate_credentials(crypto::KeyType::ed25519, "qpeer")).value();
 }
 

@@ -74,7 +74,7 @@ void KnownNodes::on_new_token(PeerConnection& connection, std::vector<u8> addres
 }
 
 Peers KnownNodes::answer(const PeerId& asker, std::uint64_t max, Random& random) const {
-  // From a random place on, so that not everybody is sent to the same few.
+  // Begins at a random place, so that not all peers are sent to the same few nodes.
   std::vector<const cache::CacheEntry*> known = cache_.candidates();
   std::erase_if(known, [&](const cache::CacheEntry* entry) {
     return entry->failures > 0 || entry->id == asker;

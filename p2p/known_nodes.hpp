@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The nodes that we know of: those that we reached, in the cache, and those that peers named.
 //
-// What peers named may be a lie that aims at a third party: so a teller has a share, a site (a /24 or /48)
-// is named at most kMaxOfSite times, each that is named is dialled once and then forgotten, and all of
-// them slowly. A site where no node was reached is left alone for kSiteRest.
+// An address that a peer named ("hearsay") may be that of a victim whom we are to flood. So of the site (a
+// /24 or /48) of the peer that named it at most kMaxOfTeller candidates are kept, and of each site that is
+// named kMaxOfSite; each candidate is dialled once and then forgotten, and all of them slowly. A site where
+// no node was reached is not dialled for kSiteRest.
 //
-// Invariant: our own id is in neither. What peers named is at most kMaxLearned candidates of
-// different addresses, of each site and of each teller's site at most its share.
+// Invariant: our own id is in neither. What peers named is at most kMaxLearned candidates with different
+// addresses, within the bounds for sites.
 #pragma once
 
 #include <cstddef>
@@ -32,7 +33,7 @@ class KnownNodes {
   static constexpr std::size_t kMaxLearned = 128;
   static constexpr std::size_t kMaxOfSite = 2;
   static constexpr std::size_t kMaxOfTeller = 32;
-  /// One that was named is dialled each interval, and after a quiet time a few at once.
+  /// One candidate of hearsay is dialled in each interval; after a quiet time kHearsayBurst at once.
   static constexpr Duration kHearsayInterval = 2s;
   static constexpr int kHearsayBurst = 8;
   static constexpr Duration kSiteRest = 10min;
@@ -56,7 +57,7 @@ class KnownNodes {
   void on_failed(const PeerId& id) { cache_.on_failed(id); }
   void on_session_ticket(PeerConnection& connection, std::vector<u8> ticket);
   void on_new_token(PeerConnection& connection, std::vector<u8> address_token);
-  /// For one connection: what it shows is not shown again.
+  /// Ticket and token for one connection: they are not used again.
   [[nodiscard]] cache::Resumption take_resumption(const PeerId& id) {
     return cache_.take_resumption(id);
   }
@@ -75,7 +76,7 @@ class KnownNodes {
   /// One of the cache or learned, else of the contacts, at random.
   [[nodiscard]] std::optional<Candidate> pick(Instant now, const std::vector<Candidate>& contacts,
                                               const Condition& is_wanted, Random& random);
-  /// No link came of a dial to `address`, or it ended soon: we leave it alone for longer each time.
+  /// A dial to `address` led to no link, or to one that ended soon: the pause is longer each time.
   void pause(Instant now, const SocketAddress& address, Random& random) {
     pauses_.on_failed(now, address, random);
   }
@@ -92,7 +93,7 @@ class KnownNodes {
  private:
   struct Learned {
     Candidate candidate;
-    SocketAddress teller;  ///< Its site.
+    SocketAddress teller;  ///< The site of the peer that named it.
   };
   /// A site where hearsay was dialled, and no node reached.
   struct TriedSite {

@@ -43,9 +43,9 @@ struct NodeStats {
   std::uint64_t dial_backs_failed = 0;  ///< Of those: ended without a proof while one was needed.
   std::uint64_t violations = 0;         ///< Connections closed for what the peer did.
   std::array<std::uint64_t, kRefusals>
-      refused{};                       ///< Who dialled us and was turned away, by Refusal.
-  std::size_t inbox_bytes = 0;         ///< What arrives or waits to be taken.
-  std::size_t outbox_bytes = 0;        ///< What peers do not have yet: messages, requests, answers.
+      refused{};                 ///< Peers that dialled us and were turned away, by Refusal.
+  std::size_t inbox_bytes = 0;   ///< What arrives or waits to be taken.
+  std::size_t outbox_bytes = 0;  ///< Messages, requests and answers that peers do not have yet.
   std::size_t candidates_learned = 0;  ///< Nodes that peers named, kept to be dialled.
 };
 
@@ -58,7 +58,7 @@ class Node {
 
   // --- machine ---------------------------------------------------------------------------------
 
-  /// What arrived on the first port or, by `path.local`, on the one of NodeConfig::probe_address.
+  /// A datagram arrived on the first port or, by `path.local`, on that of NodeConfig::probe_address.
   void on_datagram(Instant now, ReceivedDatagram datagram);
   /// The system refused to send this train, whatever its options: see Endpoint::on_refused(). A dial
   /// that cannot succeed fails at once.
@@ -67,7 +67,7 @@ class Node {
   void on_local_address_gone(Instant now, const SocketAddress& local);
   /// An ICMP message about a closed port: see Endpoint::on_port_closed(). A dial of that address fails.
   void on_port_closed(Instant now, const SocketAddress& remote, Bytes quoted);
-  /// What to send. `path.local` is probe_address for what must leave from there.
+  /// What to send. `path.local` is probe_address for datagrams that must be sent from there.
   std::optional<Transmit> poll_transmit(Instant now, TransmitBuffer& out);
   /// When to call on_deadline(); kNever when nothing is waited for.
   [[nodiscard]] Instant next_deadline() const;
@@ -83,7 +83,7 @@ class Node {
   void bootstrap(Instant now, std::vector<Candidate> contacts);
   /// Gives up a bootstrap() that is under way; no event follows.
   void cancel_bootstrap(Instant now);
-  /// The contacts of bootstrap() have these addresses now: names may have others than before.
+  /// The contacts of bootstrap() have these addresses now: their names were looked up again.
   void update_contacts(Instant now, std::vector<Candidate> contacts);
   /// Whether there are fewer links than NodeConfig::target_links, and more are wanted.
   [[nodiscard]] bool lacks_links() const;
@@ -96,7 +96,7 @@ class Node {
   void disconnect(Instant now, const PeerId& peer);
   /// All peers that are known now, linked or being linked.
   [[nodiscard]] std::vector<LinkInfo> links() const;
-  /// One of them; nullopt when there is none of that name.
+  /// The link that this id names; nullopt when there is none.
   [[nodiscard]] std::optional<LinkInfo> link(const PeerId& peer) const;
 
   // --- messages between nodes ------------------------------------------------------------------
@@ -115,8 +115,8 @@ class Node {
                                                 std::vector<u8>&& data);
   /// The next whole request of a client. Takes it out of the inbox. Answer each, or cancel() it.
   std::optional<Request> next_request(Instant now);
-  /// Answers one of next_request(); Sent or Failed follows with its id. After PeerError::queue_full
-  /// it may be answered again: Writable says when.
+  /// Answers a request that next_request() gave; Sent or Failed follows with its id. After
+  /// PeerError::queue_full call it again when Writable comes.
   std::expected<void, PeerError> reply(Instant now, OperationId request, std::vector<u8>&& data);
   /// Gives up a send() or request() of ours, or refuses a request of the peer's.
   void cancel(Instant now, OperationId operation);
@@ -142,21 +142,21 @@ class Node {
   std::expected<transport::ReadView, transport::StreamError> peek(OperationId stream);
   /// As transport::Connection::consume().
   void consume(Instant now, OperationId stream, std::size_t size);
-  /// The peer's error code, from its reset until peek() has told StreamError::reset.
+  /// The peer's error code, from its reset until peek() has given StreamError::reset.
   [[nodiscard]] std::uint64_t reset_code(OperationId stream) const;
 
   // --- datagrams: unreliable, either way on any link -------------------------------------------
 
-  /// Sends one at once or says why not. It may be lost.
+  /// Queues one to be sent, or says why not. It may be lost.
   std::expected<void, PeerError> send_datagram(Instant now, const PeerId& peer, Bytes data);
-  /// The oldest that was not taken; beyond 256 that wait the oldest are dropped.
+  /// The oldest that was not taken. At most 256 wait; beyond, one of the peer with the most is dropped.
   std::optional<Datagram> next_datagram(Instant now);
 
   // --- rest ------------------------------------------------------------------------------------
 
   /// A round trip on the link: Pong follows.
   std::expected<void, PeerError> ping(Instant now, const PeerId& peer);
-  /// Takes no more work, lets what is queued arrive for at most `drain`, then closes all links.
+  /// Refuses new calls, lets what is queued arrive for at most `drain`, then closes all links.
   /// Once their peers had time to learn of it, the event Drained follows, and is_idle() is true.
   void shut_down(Instant now, Duration drain = 2s);
   /// Whether shut_down() has ended: the node may be destroyed without loss.

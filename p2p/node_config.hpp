@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// What a peer can be told to do. The defaults are safe on the open internet; every limit bounds
+// The configuration of a peer. The defaults are safe on the open internet; every limit bounds
 // something that a stranger can make us keep or do.
 #pragma once
 
@@ -30,19 +30,20 @@ struct NodeConfig {
   /// Role::node: where others reach us; at most four. Empty means `listen_port` at the host that
   /// they see us from.
   std::vector<SocketAddress> advertised{};
-  /// The local address of a second port, from which peers are dialled back. A NAT or firewall lets
-  /// through what comes from an address that was sent to, so a dial-back from the first port would
-  /// prove little. Unset uses the first: for those who have a single socket.
+  /// The local address of a second port, from which peers are dialled back. A NAT or firewall accepts
+  /// packets from an address to which the peer has sent some, so a dial-back from the first port would
+  /// prove little. Unset: the first port is used, for an owner with a single socket.
   std::optional<SocketAddress> probe_address{};
 
   // --- links -----------------------------------------------------------------------------------
 
   std::size_t target_links = 3;  ///< Links to nodes that we keep up once bootstrapped.
-  /// Peers at once; beyond, newcomers are turned away. Those that dialled us leave an eighth of it to
-  /// those that we dial, and those of one network, a /24 or /48, have max_links_network at most.
+  /// How many peers there are at once; beyond, peers that dial us are turned away. An eighth of the places
+  /// is kept for peers that we dial.
   std::size_t max_links = 512;
-  std::size_t max_links_network = 256;  ///< Of those that dialled us: see max_links.
-  /// Accepted connections that have not introduced themselves; those of one network, a /24 or /48.
+  std::size_t max_links_network =
+      256;  ///< The same for peers of one network (/24, /48) that dialled us.
+  /// How many accepted connections may be without an introduction; of one network (/24, /48) as below.
   std::size_t max_unintroduced = 256;
   std::size_t max_unintroduced_network = 64;  ///< See max_unintroduced.
   Duration introduction_timeout = 5s;  ///< From the end of the handshake to the introduction.
@@ -59,9 +60,9 @@ struct NodeConfig {
   // --- messages --------------------------------------------------------------------------------
 
   std::size_t max_message_size = 16 << 20;  ///< Bytes, of requests and answers too.
-  /// To one peer, that it does not have yet: messages and requests, beyond PeerError::queue_full; and
-  /// answers, with the requests that were taken and are not answered. Beyond, its requests are not
-  /// read either. One answer may go over it, also in the two that follow.
+  /// Bytes that are kept for one peer until it has them: messages and requests (beyond,
+  /// PeerError::queue_full), answers, and requests that the application has taken and not answered.
+  /// Beyond, no requests of the peer are read either. One answer may exceed this limit, and the next two.
   std::size_t max_queued_bytes = 32 << 20;
   std::size_t max_queued_network = 64 << 20;  ///< The same, to one network, a /24 or /48.
   std::size_t max_queued_total = 256 << 20;   ///< The same, to all peers.
@@ -69,9 +70,9 @@ struct NodeConfig {
   std::size_t max_inbox_bytes = 32 << 20;     ///< From one peer, finished or not.
   std::size_t max_inbox_network = 64 << 20;   ///< From one network, a /24 or /48.
   std::size_t max_inbox_total = 256 << 20;    ///< From all peers; one message may go over it.
-  /// For a message to arrive whole, or to wait for a link. Where more bytes move between us and the
-  /// peer meanwhile it has longer, by their time at min_message_rate: as long as the largest message
-  /// takes, not more.
+  /// How long a message may take to arrive whole, or wait for a link. When other bytes move between us and
+  /// the peer meanwhile, it has longer, by the time of these bytes at min_message_rate; at most by the time
+  /// that the largest message takes.
   Duration message_timeout = 60s;
   std::size_t min_message_rate = 16 << 10;  ///< Bytes a second.
   /// A raw stream on which nothing moves for so long is reset, on either side; not while something
@@ -82,7 +83,7 @@ struct NodeConfig {
 
   cache::CacheConfig cache{};                   ///< Limits of the cache.
   std::vector<cache::CacheEntry> remembered{};  ///< Of an earlier run, newest first.
-  /// What the wall clock said at Instant zero; gives cache entries their times.
+  /// The wall clock's time at Instant zero: for the times of cache entries.
   UnixSeconds unix_time_at_zero{};
 
   // --- transport -------------------------------------------------------------------------------
@@ -102,7 +103,7 @@ struct NodeConfig {
     out.max_idle_timeout = 30s;
     out.keep_alive = 12s;
     out.handshake_timeout = 5s;
-    out.max_ack_delay = 5ms;  // Who sends one message waits for one acknowledgement.
+    out.max_ack_delay = 5ms;  // The sender of a single message waits for its acknowledgement.
     out.address_discovery = {.provide = true, .request = true};
     out.max_datagram_frame_size = 65'535;
     return out;

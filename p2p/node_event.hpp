@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// What a p2p::Node tells its owner, and how its operations are named.
+// The events of a p2p::Node, what its calls give, and how its operations are named.
 #pragma once
 
 #include <compare>
@@ -29,17 +29,17 @@ struct OperationId {
   friend constexpr auto operator<=>(OperationId, OperationId) = default;
 };
 
-/// Why a call was refused, or an operation came to nothing.
+/// Why a call was refused, or an operation failed.
 enum class PeerError : u8 {
   not_linked,  ///< There is no link to that peer, and none is being made.
   wrong_role,  ///< A client has no send(), a node's peer no request().
   too_large,   ///< Over max_message_size, ours or the peer's.
   queue_full,  ///< Wait for `Writable` of that peer.
-  refused,     ///< The peer wants none of it.
-  link_lost,   ///< The link ended first; the peer may or may not have it.
-  timed_out,  ///< No link within message_timeout, or no receipt, or no answer; the peer may have it.
-  shut_down,  ///< We are shutting down.
-  unknown,    ///< No operation has that name any more.
+  refused,     ///< The peer refused it.
+  link_lost,   ///< The link ended first; the message may or may not have arrived.
+  timed_out,   ///< No link within message_timeout, no receipt, or no answer; it may have arrived.
+  shut_down,   ///< We are shutting down.
+  unknown,     ///< No operation has that id any more.
 };
 /// The error in words; a literal.
 std::string_view to_string(PeerError error);
@@ -50,7 +50,7 @@ struct Bootstrapped {
   SocketAddress address;  ///< Where it was dialled.
   Duration took{};        ///< Since bootstrap().
   std::size_t tried = 0;  ///< Candidates that were dialled, this one included.
-  /// Of our introduction, that the node took with the first flight. RFC 9001 §4.6.
+  /// How many bytes of our introduction the node accepted as early data. RFC 9001 §4.6.
   std::uint64_t early_bytes = 0;
 };
 /// No candidate worked: each of them with its reason. Empty when there was none to try.
@@ -69,39 +69,39 @@ struct LinkDown {
   std::string why;          ///< For people.
   bool will_retry = false;  ///< We dial it again.
 };
-/// A connect() came to nothing.
+/// A connect() failed.
 struct LinkFailed {
   FailedCandidate candidate;  ///< With its reason.
 };
-/// Whether `peer`, which said that it is a node, can be reached.
+/// We dialled back `peer`, which said that it is a node: whether it can be reached.
 struct PeerJudged {
-  PeerId peer;                           ///< Who was dialled back.
-  Verdict verdict = Verdict::reachable;  ///< What came of it.
-  SocketAddress address;                 ///< That was tried.
+  PeerId peer;                           ///< The peer that was dialled back.
+  Verdict verdict = Verdict::reachable;  ///< The result.
+  SocketAddress address;                 ///< The address that was dialled.
 };
-/// What `by` found when it dialled us back.
+/// The peer `by` has dialled us back: whether it could reach us.
 struct WeWereJudged {
-  PeerId by;                             ///< Who dialled us back.
-  Verdict verdict = Verdict::reachable;  ///< What came of it.
-  SocketAddress address;                 ///< That it tried.
+  PeerId by;                             ///< The peer that dialled us back.
+  Verdict verdict = Verdict::reachable;  ///< The result.
+  SocketAddress address;                 ///< The address that it dialled.
 };
-/// Two nodes use one key. Whoever has a link to the first refuses the second, as long as the first
-/// answers. Both learn it from that peer; the second dials again with growing pauses. At most once a
-/// minute for a key. Clients beside another process of their key are no trouble, and not reported.
+/// Two nodes use one key. A peer that has a link to the first refuses the second, as long as the first
+/// answers. Both nodes get this event from that peer; the second dials again with growing pauses. At
+/// most once a minute for a key. Clients with the key of another process are linked, and not reported.
 struct KeyInUse {
-  PeerId peer;                 ///< Whose key; ours, when `by` is set.
-  SocketAddress address;       ///< Of the second; when we are it, of the peer that refused us.
-  std::optional<PeerId> by{};  ///< Who refused the second, when the key is ours.
+  PeerId peer;                 ///< The id of that key; our own, when `by` is set.
+  SocketAddress address;       ///< Of the second node; when we are it, of the peer that refused us.
+  std::optional<PeerId> by{};  ///< The peer that refused the second node, when the key is ours.
   bool refused_us = false;     ///< We are the second. Else we are the first, or it is not our key.
 };
 /// Why a peer that dialled us was turned away.
 enum class Refusal : u8 {
-  no_certificate,      ///< It showed none.
+  no_certificate,      ///< The peer showed none.
   untrusted,           ///< Its certificate is of no authority that we trust, or not valid.
   not_allowed,         ///< Its id is not among Trust::allowed.
   wrong_protocol,      ///< It speaks another application protocol (ALPN), or major version of ours.
-  handshake_failed,    ///< Of other reasons.
-  no_introduction,     ///< None came in time.
+  handshake_failed,    ///< The handshake failed for another reason.
+  no_introduction,     ///< The peer did not introduce itself in time.
   too_many_links,      ///< NodeConfig::max_links, or too many processes of its key.
   too_many_newcomers,  ///< NodeConfig::max_unintroduced.
   too_many_of_network,  ///< NodeConfig::max_links_network or max_unintroduced_network.
@@ -110,14 +110,14 @@ inline constexpr std::size_t kRefusals = 9;  ///< How many reasons there are.
 /// The reason in words; a literal.
 std::string_view to_string(Refusal refusal);
 
-/// A peer that dialled us was turned away. In ten seconds 20 are reported, and three of one network (a
-/// /24 or /48), so that a flood of dials is none of events; NodeStats::refused counts all.
+/// A peer that dialled us was turned away. In ten seconds at most 20 are reported, and three of one network
+/// (a /24 or /48), so that a flood of dials makes no flood of events; NodeStats::refused counts all.
 struct DialRefused {
   Refusal reason = Refusal::handshake_failed;  ///< What was wrong.
-  SocketAddress address;  ///< From where; anybody may forge that before its handshake is complete.
-  std::optional<PeerId> peer{};  ///< Whom, once its handshake was complete.
+  SocketAddress address;  ///< The peer's; it may be forged unless the handshake was complete.
+  std::optional<PeerId> peer{};  ///< The peer, when its handshake was complete.
   std::string why{};             ///< For people.
-  std::uint64_t unreported = 0;  ///< That were not reported since the event before.
+  std::uint64_t unreported = 0;  ///< How many were not reported since the event before.
 };
 /// next_message() or next_request() or next_stream() or next_datagram() has something.
 struct Incoming {
@@ -129,28 +129,28 @@ struct Incoming {
 /// A message or request that will never be whole: it is not delivered.
 struct IncomingInterrupted {
   PeerId from;              ///< The peer that sent it.
-  std::uint64_t bytes = 0;  ///< That had come.
+  std::uint64_t bytes = 0;  ///< How many had arrived.
   std::string_view why;     ///< For people.
 };
-/// The peer has the whole of it in its inbox, from where its program takes it once. A peer of minor version
-/// 0 of the protocol confirms only that its transport has it: it may still refuse it, or lose it with the
-/// link.
+/// The peer has all of a message or an answer in its inbox, from where its program takes it once. A peer
+/// with minor version 0 of the protocol confirms only that its transport has it: that peer may still
+/// refuse it, or lose it with the link.
 struct Sent {
   OperationId id;  ///< Of the send() or reply().
 };
-/// Of a request().
+/// The answer to a request().
 struct Response {
   OperationId id;        ///< Of the request().
   std::vector<u8> data;  ///< The answer.
 };
-/// A send(), request() or reply() came to nothing.
+/// A send(), request() or reply() failed.
 struct Failed {
   OperationId id;                          ///< Of the operation.
   PeerError error = PeerError::link_lost;  ///< Why.
 };
 /// After PeerError::queue_full: there is room again.
 struct Writable {
-  PeerId peer;  ///< That more can be sent to.
+  PeerId peer;  ///< The peer to which more can be sent.
 };
 /// Something happened to a raw stream: see transport::StreamEvent.
 struct StreamActivity {
@@ -170,7 +170,7 @@ struct OwnAddressChanged {
   std::optional<SocketAddress> address;  ///< nullopt: they do not agree any more.
   std::optional<SocketAddress> before;   ///< What it was until now.
 };
-/// cache() is not what it was: save it, not too often.
+/// cache() has changed. Save it, but not after each event: there may be many.
 struct CacheChanged {};
 
 /// After shut_down() the last connection is gone, and its peer had time to learn of it. The last
@@ -215,12 +215,12 @@ struct LinkInfo {
   Role role = Role::node;   ///< The peer's.
   SocketAddress address;    ///< Where it is seen from, or where we dialled it.
   bool up = false;          ///< Whether messages can pass.
-  bool we_dialled = false;  ///< First.
-  /// Of another process that shows the peer's key: the PeerId does not name this link, but what comes
-  /// on it is the peer's, and is answered there.
+  bool we_dialled = false;  ///< Whether we dialled first.
+  /// This is a link to another process with the same key. The PeerId does not name this link: calls with
+  /// the PeerId use another one. What arrives here is the peer's, and is answered here.
   bool further = false;
-  Instant up_since{};  ///< When it came up last.
-  /// Of the connection that we send on, as is what follows.
+  Instant up_since{};  ///< When the link came up last.
+  /// Of the connection that we send on, like the next two.
   crypto::CipherSuite cipher_suite = crypto::CipherSuite::aes_128_gcm_sha256;
   std::string key_exchange_group{};    ///< Such as "X25519MLKEM768"; for people.
   transport::ConnectionStats stats{};  ///< Figures of that connection.

@@ -44,7 +44,7 @@ bool OwnAddress::on_observed(Instant now, const PeerId& reporter,
 
 SocketAddress OwnAddress::voter_of(const SocketAddress& reporter,
                                    const SocketAddress& observed) const {
-  // A neighbour's word on our address on the internet is no better than its network's.
+  // On our address on the internet all peers of a local network have one vote together.
   if (!config_.local_reporters_count_each || !is_local(reporter) || !is_local(observed)) {
     return network_of(reporter);
   }

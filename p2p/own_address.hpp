@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// Which address others see us at: what they report, believed when two that are far apart agree.
+// Our own address as peers see it: what they report is believed when two of different networks agree.
 #pragma once
 
 #include <array>

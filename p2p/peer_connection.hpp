@@ -17,7 +17,7 @@
 
 namespace qpeer::p2p {
 
-/// Names of a connection and of a peer. They are used again, but not before their owner is erased.
+/// The number of a connection, and of a peer. A number is used again when its connection or peer is erased.
 using ConnectionSlot = std::uint32_t;
 using PeerSlot = std::uint32_t;
 inline constexpr std::uint32_t kNoSlot = ~std::uint32_t{0};
@@ -50,7 +50,7 @@ struct PeerConnection {
   bool newcomer = false;                ///< Counts as one: see ConnectionTable::newcomers().
   bool peer_reached_us = false;         ///< By its verdict.
   bool rejected = false;                ///< By its verdict: no link comes of a dial-back to it.
-  bool turned_away = false;             ///< By its introduction: it has no room for us.
+  bool turned_away = false;             ///< Its introduction says that it has no room for us.
   bool liveness_check_pending = false;  ///< A PING asks whether the peer still has it.
   Purpose purpose = Purpose::link;
   Stage stage = Stage::handshake;

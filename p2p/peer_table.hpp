@@ -43,19 +43,19 @@ struct Peer {
   Role role = Role::node;
   SocketAddress address{};                ///< Where we dial it, or see it from.
   ConnectionSlot outbound = kNoSlot;      ///< The connection that we dialled.
-  std::vector<ConnectionSlot> inbound{};  ///< Those that it dialled. It closes what it needs not.
+  std::vector<ConnectionSlot> inbound{};  ///< Those that the peer dialled, and closes itself.
   std::optional<SocketAddress>
       visitor_from{};  ///< Its network, when it is here because it dialled us.
   bool up = false;
   bool we_dialled = false;
-  bool awaits_place = false;  ///< It could be up, were there not another node of its key.
+  bool awaits_place = false;  ///< Its link waits because another node of its key is linked.
   Instant up_since{};
   std::optional<Instant> key_in_use_emitted{};  ///< The newest KeyInUse of its key.
   // Dialling again.
   std::optional<BackOff> back_off{};
   std::size_t attempts = 0;
   Instant retry_at = kNever;
-  Instant drop_at = kNever;  ///< With one direction only, and no help in sight.
+  Instant drop_at = kNever;  ///< When a link with one direction only is given up.
 
   [[nodiscard]] bool has_outbound() const { return outbound != kNoSlot; }
   [[nodiscard]] PeerKey key() const { return {id, instance}; }
@@ -64,11 +64,11 @@ struct Peer {
 class PeerTable {
  public:
   static constexpr std::size_t kMaxInbound = 4;
-  /// One place of so many is kept for peers that we dial.
+  /// One place in so many is kept for peers that we dial.
   static constexpr std::size_t kShareOfDialled = 8;
-  /// Processes of one key.
+  /// How many processes of one key are kept.
   static constexpr std::size_t kMaxInstances = 8;
-  /// A link that was up for less is no success: the wait before the next dial goes on growing.
+  /// A link that was up for less counts as a failure: the wait before the next dial goes on growing.
   static constexpr Duration kSettledTime = 10s;
 
   PeerTable(const NodeConfig& config, Random& random, ConnectionTable& connections,
@@ -77,7 +77,7 @@ class PeerTable {
 
   // --- peers -----------------------------------------------------------------------------------
 
-  /// The one that the id names.
+  /// The peer that the id names: of several processes of one key, see above.
   [[nodiscard]] Peer* find(const PeerId& id);
   [[nodiscard]] const Peer* find(const PeerId& id) const;
   [[nodiscard]] Peer* find(const PeerKey& key);
@@ -88,15 +88,15 @@ class PeerTable {
   [[nodiscard]] bool has(PeerSlot slot) const { return peers_.contains(slot); }
   /// The peer, in this role from now on; null when there is no room for another.
   [[nodiscard]] Peer* admit(Instant now, const PeerKey& key, Role role);
-  /// The same for one that dialled us from `address`. Those leave room to other networks, and to peers
-  /// that we dial.
+  /// The same for a peer that dialled us from `address`. Such peers leave room for other networks, and for
+  /// peers that we dial.
   [[nodiscard]] Peer* admit_visitor(Instant now, const PeerKey& key, Role role,
                                     const SocketAddress& address);
   /// Whether its network has all the places that it may.
   [[nodiscard]] bool is_network_full(const SocketAddress& address) const;
-  /// Nothing keeps the peer any more.
+  /// Whether nothing keeps the peer any more.
   [[nodiscard]] bool is_unused(const Peer& peer) const;
-  /// Another of its id has the name from then on.
+  /// Erases the peer. If its id named it, the id names another process of that key from then on.
   void erase(const Peer& peer);
   /// In the order of their ids, of each id the one that it names first.
   [[nodiscard]] std::vector<const Peer*> all() const;
@@ -108,7 +108,7 @@ class PeerTable {
   // --- directions of links ---------------------------------------------------------------------
 
   void attach_inbound(Instant now, Peer& peer, PeerConnection& connection);
-  /// Also when it has a verdict more than before.
+  /// Also for a connection that is attached already, when a verdict has come on it.
   void attach_outbound(Instant now, Peer& peer, PeerConnection& connection);
   /// Whether one that the peer dialled is open.
   [[nodiscard]] bool has_inbound(const Peer& peer) const;
@@ -116,11 +116,11 @@ class PeerTable {
   [[nodiscard]] ConnectionSlot best_connection(const Peer& peer) const;
   /// The same of the one that the id names.
   [[nodiscard]] ConnectionSlot best_connection(const PeerId& id) const;
-  /// The peer accepted us, or proved that it can be reached: is the link up by that?
+  /// The peer accepted us, or proved that it can be reached: the link is up if nothing else is missing.
   void update_link(Instant now, Peer& peer);
   void take_down(Peer& peer, const std::string& why, bool retry, bool we_ended = false);
-  /// `connection` is not needed, for the peer has an outbound one: who asked for it is answered when
-  /// the link is up, or with the end of that one.
+  /// `connection` is not needed, for the peer has an outbound one: the calls of connect() that wait for it
+  /// are answered when the link is up, or when the outbound connection ends.
   void hand_over_requests(Peer& peer, PeerConnection& connection);
   /// One of the directions is gone.
   void on_direction_lost(Instant now, Peer& peer, const ConnectionEnd& end);
@@ -132,9 +132,9 @@ class PeerTable {
 
   /// Another node of the key whose link is up.
   [[nodiscard]] Peer* linked_rival(const Peer& peer);
-  /// Whether there is one, so that the peer has to wait: for PlaceFree or InstanceRefused.
+  /// Whether there is such a node, so that the peer has to wait for PlaceFree or InstanceRefused.
   [[nodiscard]] bool must_wait(Instant now, Peer& peer);
-  /// The peer answered: so others that want its place are refused.
+  /// The peer answered a liveness check: other nodes of its key that wait are refused.
   void on_alive(const Peer& peer) {
     if (peer.up) refuse_rivals(peer);
   }
@@ -143,7 +143,7 @@ class PeerTable {
 
   // --- ends of connections ---------------------------------------------------------------------
 
-  /// Closes the connection. `reason` is for the peer, `why` for those who wait for it here.
+  /// Closes the connection. `reason` is sent to the peer; `why` is for calls of ours that wait for it.
   void close(Instant now, PeerConnection& connection, ErrorCode code, std::string_view reason,
              std::string why);
   void close(Instant now, PeerConnection& connection, ErrorCode code, std::string_view reason) {

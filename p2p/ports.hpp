@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The one or two UDP ports of a Node, each with the transport endpoint behind it.
 //
-// Invariant: there is a probe port exactly when NodeConfig::probe_address is set. What leaves from it
-// names probe_address, so that it leaves from there; its endpoint does not need to know that name.
+// Invariant: there is a probe port exactly when NodeConfig::probe_address is set. The trains of its endpoint
+// get probe_address as their local address here, so that they are sent from there; the endpoint itself
+// does not know that address.
 #pragma once
 
 #include <expected>

@@ -71,7 +71,7 @@ void Reachability::on_verdict(Instant now, PeerConnection& connection,
                            .address = message.address.value_or(SocketAddress{})});
   if (message.verdict != Verdict::reachable) {
     connection.rejected = true;
-    // What the peer thinks of us is no proof against it.
+    // That the peer could not reach us says nothing about whether it can be reached.
     if (connection.dial_back_for != kNoSlot) return;
     return peers_.close(
         now, connection, ErrorCode::none, "",

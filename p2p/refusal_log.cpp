@@ -50,15 +50,15 @@ Refusal refusal_of_alert(std::uint64_t code, bool names_allowed) {
 std::optional<DialRefused> RefusalLog::on_refused(Instant now, DialRefused refused) {
   ++counts_[std::to_underlying(refused.reason)];
   if (now >= window_ends_) {
-    told_ = {};
+    reported_ = {};
     window_ends_ = now + kWindow;
   }
   const SocketAddress network = site_of(refused.address);
-  if (told_.total() >= kMaxTold || told_.of(network) >= kMaxOfNetwork) {
+  if (reported_.total() >= kMaxReported || reported_.of(network) >= kMaxOfNetwork) {
     ++unreported_;
     return std::nullopt;
   }
-  told_.add(network);
+  reported_.add(network);
   refused.unreported = std::exchange(unreported_, 0);
   return refused;
 }
@@ -66,7 +66,8 @@ std::optional<DialRefused> RefusalLog::on_refused(Instant now, DialRefused refus
 bool RefusalLog::consistent() const {
   std::uint64_t all = 0;
   for (const std::uint64_t count : counts_) all += count;
-  return told_.consistent() && told_.total() <= kMaxTold && told_.total() + unreported_ <= all;
+  return reported_.consistent() && reported_.total() <= kMaxReported &&
+         reported_.total() + unreported_ <= all;
 }
 
 }  // namespace qpeer::p2p

@@ -22,7 +22,7 @@ crypto::Trust chain_rule(TrustMode mode) {
   return crypto::Trust::encrypt_only;
 }
 
-// Says yes to all when nobody is named. Always set, for without it a client that gives no name is
+// Accepts every id when Trust::allowed is empty. Always set: without it a client that gives no name is
 // refused in the modes of authorities.
 std::function<bool(const crypto::PeerCertificate&)> only(std::vector<PeerId> allowed) {
   std::ranges::sort(allowed);

@@ -33,7 +33,7 @@ TEST_F(RefusalLogTest, ANetworkHasAShareOfTheEvents) {
 TEST_F(RefusalLogTest, AllTogetherHaveSoManyEventsAWindow) {
   std::size_t told = 0;
   for (u8 i = 0; i < 100; ++i) told += log.on_refused(now, from(i)) ? 1U : 0U;
-  EXPECT_EQ(told, RefusalLog::kMaxTold);
+  EXPECT_EQ(told, RefusalLog::kMaxReported);
   now += RefusalLog::kWindow;
   const auto next = log.on_refused(now, from(1));
   ASSERT_TRUE(next);
