@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// A machine to drive: it says what it is told, and tells what it hears.
+// A machine for tests of the driver: it sends the texts that it is given, and reports those that arrive.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -21,7 +21,8 @@ struct Message {
   std::string text;
 };
 
-// Sends what it is told, tells what it hears, and may echo. Its timer says "tick".
+// Sends the texts that it is given, reports those that arrive as events, and may echo them. Its timer gives
+// the event "tick".
 class Toy {
  public:
   void on_datagram(Instant at, const ReceivedDatagram& in) {

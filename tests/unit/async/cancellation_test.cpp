@@ -93,7 +93,7 @@ TEST_F(CancellationTokenTest, ATaskMayCancelTheTokenThatItWaitsFor) {
   run(loop, body());
 }
 
-TEST_F(CancellationTokenTest, WhoGoesOnMayDropTheLastHandle) {
+TEST_F(CancellationTokenTest, ATaskThatGoesOnMayDestroyTheLastHandle) {
   auto own = std::make_unique<CancellationToken>(loop);
   auto body = [&](CancellationToken* stop) -> Task<void> {
     co_await stop->cancelled();

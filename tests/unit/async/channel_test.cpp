@@ -41,7 +41,7 @@ class ChannelTest : public testing::Test {
   TaskGroup tasks;
 };
 
-TEST_F(ChannelTest, WhoSendsWaitsWhileItIsFull) {
+TEST_F(ChannelTest, ASenderWaitsWhileItIsFull) {
   tasks.spawn(send_all(0, 10));
   EXPECT_EQ(sent, 3);
   turn();
@@ -103,7 +103,7 @@ TEST_F(ChannelTest, TasksThatNeverHaveToWaitForLongDoNotKeepTheLoopFromTurning) 
   EXPECT_GT(sent, before) << "and the next goes on";
 }
 
-TEST_F(ChannelTest, OneThatGivesUpTakesNothing) {
+TEST_F(ChannelTest, ACancelledReceiverTakesNothing) {
   auto body = [&]() -> Task<bool> {
     const auto value = co_await with_timeout(1ms, channel.receive());
     co_return value.has_value();

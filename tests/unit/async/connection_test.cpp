@@ -13,7 +13,7 @@ using Kind = CloseReason::Kind;
 using AsyncConnectionTest = Loopback;
 using AsyncEndpointTest = Loopback;
 
-TEST_F(AsyncConnectionTest, BothSidesLearnWhatTheHandshakeSettled) {
+TEST_F(AsyncConnectionTest, BothSidesLearnWhatTheHandshakeDecided) {
   const Both both = run(loop, connect());
   EXPECT_EQ(both.client.info().alpn, kTestAlpn);
   EXPECT_EQ(both.server.info().alpn, kTestAlpn);
@@ -59,7 +59,7 @@ TEST_F(AsyncConnectionTest, CloseTellsBothSidesCodeAndReason) {
   run(loop, body());
 }
 
-TEST_F(AsyncConnectionTest, TheLastHandleThatGoesClosesIt) {
+TEST_F(AsyncConnectionTest, DestroyingTheLastHandleClosesIt) {
   auto body = [this]() -> Task<void> {
     AsyncConnection there = co_await [](Loopback*, auto connecting) -> Task<AsyncConnection> {
       const Both both = co_await std::move(connecting);
@@ -199,7 +199,7 @@ TEST_F(AsyncConnectionTest, KeysCanBeUpdatedWhileDataFlows) {
   run(loop, body());
 }
 
-TEST_F(AsyncConnectionTest, AnErrorCodeBeyondAllIsTheLargest) {
+TEST_F(AsyncConnectionTest, AnErrorCodeThatIsTooLargeBecomesTheLargest) {
   auto body = [this]() -> Task<void> {
     Both both = co_await connect();
     both.client.close(std::uint64_t{1} << 62);
@@ -213,7 +213,7 @@ TEST_F(AsyncConnectionTest, AnErrorCodeBeyondAllIsTheLargest) {
 
 // --- the endpoint --------------------------------------------------------------------------------
 
-TEST_F(AsyncEndpointTest, ConnectTellsWhyItWasRefused) {
+TEST_F(AsyncEndpointTest, ConnectGivesTheReasonWhyItWasRefused) {
   auto body = [this]() -> Task<void> {
     const auto nowhere = co_await client->connect(SocketAddress{}, connect_options);
     EXPECT_EQ(nowhere.error().refused, transport::ConnectError::bad_address);
@@ -224,7 +224,7 @@ TEST_F(AsyncEndpointTest, ConnectTellsWhyItWasRefused) {
   run(loop, body());
 }
 
-TEST_F(AsyncEndpointTest, NoConfigurationIsTooOdd) {
+TEST_F(AsyncEndpointTest, ExtremeConfigurationsWorkOrAreRefused) {
   auto body = [this]() -> Task<void> {
     connect_options.connection.version = Version::negotiation;
     const auto no_version = co_await client->connect(server->local_address(), connect_options);
@@ -245,7 +245,7 @@ TEST_F(AsyncEndpointTest, NoConfigurationIsTooOdd) {
   run(loop, body());
 }
 
-TEST_F(AsyncEndpointTest, ConnectTellsHowTheHandshakeEnded) {
+TEST_F(AsyncEndpointTest, ConnectGivesTheReasonWhyTheHandshakeFailed) {
   auto body = [this]() -> Task<void> {
     connect_options.tls = client_tls("another/1");
     const auto other = co_await client->connect(server->local_address(), connect_options);

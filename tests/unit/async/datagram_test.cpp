@@ -63,7 +63,7 @@ TEST_F(AsyncDatagramTest, TheEndEndsTheWaitButLosesNothing) {
   run(loop, body());
 }
 
-TEST_F(AsyncDatagramTest, WhoAnnouncedNoneIsToldSo) {
+TEST_F(AsyncDatagramTest, ReceivingWithoutHavingAnnouncedThemIsAnError) {
   connect_options.connection.max_datagram_frame_size = 0;
   auto body = [this]() -> Task<void> {
     Both both = co_await connect();

@@ -26,7 +26,7 @@ class EventTest : public testing::Test {
   int passed = 0;
 };
 
-TEST_F(EventTest, LetsAllGoOnInTheNextTurnAndNotWithinSet) {
+TEST_F(EventTest, AllGoOnInTheNextTurnAndNotWithinSet) {
   tasks.spawn(wait(event, passed));
   tasks.spawn(wait(event, passed));
   event.set();
@@ -35,7 +35,7 @@ TEST_F(EventTest, LetsAllGoOnInTheNextTurnAndNotWithinSet) {
   EXPECT_EQ(passed, 2);
 }
 
-TEST_F(EventTest, WhoComesWhileItIsSetDoesNotWait) {
+TEST_F(EventTest, AWaitThatBeginsWhileItIsSetDoesNotWait) {
   event.set();
   tasks.spawn(wait(event, passed));
   EXPECT_EQ(passed, 1);
@@ -57,7 +57,7 @@ TEST_F(EventTest, AResetBeforeTheyGoOnKeepsThemWaiting) {
   EXPECT_EQ(passed, 1);
 }
 
-TEST_F(EventTest, MayBeDestroyedByWhoGoesOn) {
+TEST_F(EventTest, MayBeDestroyedByATaskThatGoesOn) {
   auto own = std::make_unique<Event>(loop);
   auto body = [&]() -> Task<void> {
     co_await own->wait();

@@ -90,7 +90,7 @@ TEST_F(AsyncMigrationTest, APathIsProbedAndThenTakenAtOnce) {
   run(loop, body());
 }
 
-TEST_F(AsyncMigrationTest, WhatCannotBeIsTold) {
+TEST_F(AsyncMigrationTest, ImpossibleMigrationsAreErrors) {
   connect_options.connection.initial_rtt = 10ms;
   auto body = [this]() -> Task<void> {
     Both both = co_await connect();
@@ -123,7 +123,7 @@ TEST_F(AsyncMigrationTest, WhatCannotBeIsTold) {
   run(loop, body());
 }
 
-TEST_F(AsyncMigrationTest, AQuestionWhoseConnectionIdIsTakenBackIsAnswered) {
+TEST_F(AsyncMigrationTest, AProbeWhoseConnectionIdIsRetiredHasAResult) {
   connect_options.connection.initial_rtt = 10ms;
   auto body = [this]() -> Task<void> {
     Both both = co_await connect();
@@ -141,7 +141,7 @@ TEST_F(AsyncMigrationTest, AQuestionWhoseConnectionIdIsTakenBackIsAnswered) {
   run(loop, body());
 }
 
-TEST_F(AsyncMigrationTest, TheLastWishCounts) {
+TEST_F(AsyncMigrationTest, TheLastMigrationCounts) {
   auto opened = AsyncEndpoint::open(
       loop, {.bind = SocketAddress::loopback4(0),
              .more_binds = {SocketAddress::loopback4(0), SocketAddress::loopback4(0)}});
@@ -176,7 +176,7 @@ TEST_F(AsyncMigrationTest, ConnectionIdsAreChangedOnDemand) {
   run(loop, body());
 }
 
-TEST_F(AsyncMigrationTest, ASocketThatCannotBeHadFailsTheEndpoint) {
+TEST_F(AsyncMigrationTest, ASocketThatCannotBeBoundFailsTheEndpoint) {
   const auto opened = AsyncEndpoint::open(
       loop, {.bind = SocketAddress::loopback4(0), .more_binds = {client->local_address()}});
   ASSERT_FALSE(opened.has_value());

@@ -56,7 +56,7 @@ TEST_F(AsyncRefusals, AServerThatIsGoneEndsNoConnection) {
   run(loop, body());
 }
 
-TEST_F(AsyncRefusals, ASocketThatFailsEndsAllAndLetsNobodyWait) {
+TEST_F(AsyncRefusals, ASocketThatFailsEndsEveryWait) {
   Both both = run(loop, connect());
   io::testing_support::break_socket(client->local_address().port());
   const auto body = [&]() -> Task<void> {

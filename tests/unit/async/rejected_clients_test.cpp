@@ -95,7 +95,7 @@ TEST_F(RejectedClients, WhoSpeakAnotherProtocol) {
          Rejection::no_application_protocol);
 }
 
-TEST_F(RejectedClients, OnesThatAreLetInAreNone) {
+TEST_F(RejectedClients, AcceptedOnesAreNotReported) {
   open_mutual();
   connect_options.tls = tls({.credentials = issue(authority)});
   auto body = [&]() -> Task<void> {

@@ -59,12 +59,12 @@ TEST_F(AsyncResumptionTest, AnEarlyRequestIsAnswered) {
   EXPECT_TRUE(run(loop, ask_early()));
 }
 
-TEST_F(AsyncResumptionTest, WithoutATicketItComesLater) {
+TEST_F(AsyncResumptionTest, WithoutATicketTheRequestIsSentAfterTheHandshake) {
   connect_options.early_data = transport::EarlyDataPolicy::resend;
   EXPECT_FALSE(run(loop, ask_early()));
 }
 
-TEST_F(AsyncResumptionTest, RejectedItComesAgain) {
+TEST_F(AsyncResumptionTest, ARejectedEarlyRequestIsSentAgain) {
   run(loop, become_acquainted());
   const auto ticket = connect_options.session_ticket;
   SetUp();  // Another server.
@@ -73,7 +73,7 @@ TEST_F(AsyncResumptionTest, RejectedItComesAgain) {
   EXPECT_FALSE(run(loop, ask_early()));
 }
 
-TEST_F(AsyncResumptionTest, RejectedItIsReportedToWhomThatIsBetter) {
+TEST_F(AsyncResumptionTest, ARejectionIsReportedWhereThePolicySaysSo) {
   run(loop, become_acquainted());
   const auto ticket = connect_options.session_ticket;
   SetUp();  // Another server.
@@ -108,7 +108,7 @@ TEST_F(AsyncResumptionTest, RejectedItIsReportedToWhomThatIsBetter) {
   run(loop, body());
 }
 
-TEST_F(AsyncResumptionTest, AnEarlyDatagramIsToldFromOthers) {
+TEST_F(AsyncResumptionTest, EarlyDatagramsAreMarked) {
   run(loop, become_acquainted());
   auto body = [this]() -> Task<void> {
     auto connection = client->connect_early(server->local_address(), connect_options);

@@ -126,7 +126,7 @@ TEST_F(ConnectToAny, TheOneThatAnswersIsFoundSoon) {
   EXPECT_TRUE(turn_until([&] { return client->stats().connections == 1; })) << "one is left";
 }
 
-TEST_F(ConnectToAny, EveryFailureIsTold) {
+TEST_F(ConnectToAny, EveryFailureIsGiven) {
   connect_options.connection.handshake_timeout = 30ms;
   const std::vector<SocketAddress> addresses{mute.local_address(), SocketAddress{}};
   auto body = [&]() -> Task<void> {

@@ -89,7 +89,7 @@ TEST_F(AsyncStreamTest, UnidirectionalStreamsGoOneWay) {
   run(loop, body());
 }
 
-TEST_F(AsyncStreamTest, MisuseAfterTheEndIsTold) {
+TEST_F(AsyncStreamTest, MisuseAfterTheEndIsAnError) {
   auto body = [this]() -> Task<void> {
     Both both = co_await connect();
     BothStreams streams = co_await open_stream(both);

@@ -223,7 +223,7 @@ TEST(TaskGroup, ATaskThatAChildOfItsOwnSpawnsMayCancelIt) {
   EXPECT_EQ(group.size(), 0U);
 }
 
-TEST(TaskGroup, WhoJoinsGoesOnWhenNoTaskRuns) {
+TEST(TaskGroup, ATaskThatJoinsGoesOnWhenNoTaskRuns) {
   io::EventLoop loop;
   std::vector<std::string> log;
   TaskGroup group;

@@ -87,7 +87,7 @@ TEST(SocketAddress, DefaultIsUnspecified) {
   EXPECT_NE(none, SocketAddress::ipv4({0, 0, 0, 0}, 0));
 }
 
-TEST(SocketAddress, SameHostLooksPastThePortOnly) {
+TEST(SocketAddress, SameHostIgnoresThePortOnly) {
   const auto a = SocketAddress::ipv4({192, 0, 2, 1}, 1);
   EXPECT_TRUE(a.same_host(a.with_port(2)));
   EXPECT_NE(a, a.with_port(2));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// The cursors that all codecs stand on.
+// Reader and Writer, which all codecs use.
 #include "qpeer/transport/base/bytes.hpp"
 
 #include <gtest/gtest.h>

@@ -98,7 +98,7 @@ TEST_F(ReplaceFile, AMissingFolderIsAnError) {
   EXPECT_EQ(replaced.error(), at("no/a") + ": " + at("no") + ": No such file or directory");
 }
 
-TEST_F(ReadFile, TellsWhatIsMissingFromWhatIsNoFile) {
+TEST_F(ReadFile, DistinguishesAMissingFileFromOneThatIsNotRegular) {
   EXPECT_EQ(read_file_if_there(at("a"), 10), std::nullopt);
   make("a", "0123456789");
   EXPECT_EQ(read_file_if_there(at("a"), 10), "0123456789");

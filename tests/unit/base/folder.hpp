@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// A folder of its own for a test, which goes with it.
+// A temporary folder for one test, removed at its end.
 #pragma once
 
 #include <gtest/gtest.h>

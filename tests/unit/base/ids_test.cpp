@@ -12,7 +12,7 @@
 namespace qpeer {
 namespace {
 
-TEST(StreamId, BitsTellInitiatorAndDirection) {
+TEST(StreamId, BitsAreInitiatorAndDirection) {
   for (const Side side : {Side::client, Side::server}) {
     for (const bool bidirectional : {true, false}) {
       const StreamId id = StreamId::make(side, bidirectional, 77);

@@ -35,7 +35,7 @@ TEST(InlineVector, IsEqualByItsElements) {
   EXPECT_FALSE(a == b) << "a shorter list is another list";
 }
 
-TEST(InlineVector, LetsGoOfWhatItClears) {
+TEST(InlineVector, DestroysWhatItClears) {
   const auto value = std::make_shared<int>(1);
   InlineVector<std::shared_ptr<int>, 2> list;
   list.push_back(value);

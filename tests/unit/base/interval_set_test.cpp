@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// IntervalSet against its promises and against a bitmap.
+// IntervalSet: its contract, and its behaviour compared with a bitmap.
 #include "qpeer/transport/base/interval_set.hpp"
 
 #include <gtest/gtest.h>

@@ -11,7 +11,7 @@
 namespace qpeer {
 namespace {
 
-TEST(Ring, GivesEachElementAnIndexForLife) {
+TEST(Ring, GivesEachElementAnIndexThatNeverChanges) {
   Ring<int> ring;
   for (int i = 0; i < 5; ++i) EXPECT_EQ(ring.push_back(10 * i), static_cast<std::uint64_t>(i));
   ring.pop_front();
@@ -36,7 +36,7 @@ TEST(Ring, DoesNotGrowWhenItsLengthStaysTheSame) {
   EXPECT_EQ(ring.capacity(), capacity);
 }
 
-TEST(Ring, LetsGoOfWhatItPops) {
+TEST(Ring, DestroysWhatItPops) {
   Ring<std::shared_ptr<int>> ring;
   const auto value = std::make_shared<int>(1);
   ring.push_back(value);

@@ -160,7 +160,7 @@ TEST(CacheCodec, AFieldOfTheWrongSizeIsDamage) {
       decode(file_with(join({needed(), field(7, std::array<u8, 8>{0xc0, 0, 0, 1, 0, 0, 0, 0})}))));
 }
 
-TEST(CacheCodec, LengthsThatLieAreDamage) {
+TEST(CacheCodec, WrongLengthsAreDamage) {
   Input cut = needed();
   cut.pop_back();
   EXPECT_FALSE(decode(file_with(cut)));

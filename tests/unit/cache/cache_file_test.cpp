@@ -75,7 +75,7 @@ BootstrapCache holding(std::vector<std::uint32_t> numbers) {
   return out;
 }
 
-TEST_F(CacheFileTest, MissingIsEmptyWithoutAWord) {
+TEST_F(CacheFileTest, AMissingFileIsEmptyWithoutAWarning) {
   EXPECT_EQ(loaded(), Ids{});
   EXPECT_EQ(files(), Names{});
 }
@@ -166,7 +166,7 @@ TEST_F(CacheFileTest, AClockThatWasWrongNeitherWinsNorIsMended) {
   EXPECT_EQ(found.entries[1].last_reached, 4'001'000);
 }
 
-TEST_F(CacheFileTest, DamageIsSetAsideAndTold) {
+TEST_F(CacheFileTest, ADamagedFileIsSetAsideWithAWarning) {
   make("cache", damaged("rubbish"));
   const auto first = file().load();
   EXPECT_EQ(first.warnings, Names{path + ": damaged, set aside as cache.damaged"});
@@ -216,7 +216,7 @@ TEST_F(CacheFileTest, WhatTakesThePlaceOfACacheIsLeftAlone) {
   EXPECT_EQ(contents("cache"), "Dear Sir or Madam");
 }
 
-TEST_F(CacheFileTest, NobodyElsesFileIsOverwrittenByADamagedCache) {
+TEST_F(CacheFileTest, ADamagedCacheOverwritesNoFileOfAnotherProgram) {
   make("cache", damaged("rubbish"));
   make("cache.damaged.4", "Dear Sir or Madam");
   for (const std::string name :

@@ -54,7 +54,7 @@ TEST(CacheText, TakesSpacesEmptyLinesAndAnyOrder) {
   EXPECT_EQ(import_text(""), std::vector<CacheEntry>{});
 }
 
-TEST(CacheText, ErrorsNameTheLineAndTheMatter) {
+TEST(CacheText, ErrorsNameTheLineAndTheReason) {
   const std::string good = "{" + kId + "," + kAddress;
   struct Case {
     std::string line;

@@ -51,7 +51,7 @@ TEST_F(LineWriterTest, WritesInOrder) {
   EXPECT_TRUE(writer.finish(Duration::max()));
 }
 
-TEST_F(LineWriterTest, NobodyWaitsForAReaderWhoDoesNotRead) {
+TEST_F(LineWriterTest, WritingNeverWaitsForTheReader) {
   constexpr std::size_t kRoom = 100'000;
   const std::string line(999, 'x');
   LineWriter writer{out.get(), kRoom};
@@ -80,7 +80,7 @@ TEST_F(LineWriterTest, EndsThoughNobodyReads) {
   in.reset();  // Frees the thread, which uses nothing of the writer.
 }
 
-TEST_F(LineWriterTest, AReaderWhoLeftStopsNobody) {
+TEST_F(LineWriterTest, AClosedReaderStopsNoWriter) {
   LineWriter writer{out.get()};
   in.reset();
   EXPECT_TRUE(writer.write("unheard\n", WhenFull::keep));

@@ -238,7 +238,7 @@ TEST_F(ReceiverTest, WhatStandsStillOrTricklesIsBrokenOff) {
   run(loop, body());
 }
 
-TEST_F(ReceiverTest, WhoDoesNotReadWhatHeAskedForIsBrokenOff) {
+TEST_F(ReceiverTest, AGetWhoseClientDoesNotReadIsBrokenOff) {
   ReceiverOptions impatient;
   impatient.patience = 200ms;
   serve(impatient);
@@ -259,7 +259,7 @@ TEST_F(ReceiverTest, WhoDoesNotReadWhatHeAskedForIsBrokenOff) {
 }
 
 // At twice the least rate. All of the file waits in the node's buffer meanwhile.
-TEST_F(ReceiverTest, WhoReadsSlowlyGetsAllOfAFileThatTheNodeHasBuffered) {
+TEST_F(ReceiverTest, ASlowReaderGetsAllOfAFileThatTheNodeHasBuffered) {
   ReceiverOptions impatient;
   impatient.patience = 200ms;
   impatient.least_progress = 2'000;
@@ -303,7 +303,7 @@ TEST_F(ReceiverTest, AnswersThatAreNotReadAreNoTransfers) {
   run(loop, body());
 }
 
-TEST_F(ReceiverTest, NoLinkIsGivenOut) {
+TEST_F(ReceiverTest, SymbolicLinksAreNotServed) {
   make("real", "hello");
   ASSERT_EQ(::symlink("/etc/passwd", (folder + "/link").c_str()), 0);
   ASSERT_EQ(::symlink("real", (folder + "/alias").c_str()), 0);
@@ -321,7 +321,7 @@ TEST_F(ReceiverTest, NoLinkIsGivenOut) {
   run(loop, body());
 }
 
-TEST_F(ReceiverTest, RubbishIsStopped) {
+TEST_F(ReceiverTest, MalformedRequestsAreStopped) {
   auto body = [this]() -> Task<void> {
     for (const char* rubbish : {"\x07", "\x01",
                                 "\x01\xff"

@@ -87,7 +87,7 @@ TEST_F(StoreTest, EmptyFilesAreCounted) {
   EXPECT_EQ(why(store.reserve(kOther, 0, now)), "there is no room for it; there may be 3 files");
 }
 
-TEST_F(StoreTest, WhoStoredAFileIsKnownAfterARestart) {
+TEST_F(StoreTest, TheOwnerOfAFileIsKnownAfterARestart) {
   {
     Store store{folder, limits};
     stores(store, kOne, "a", 1000);
@@ -102,7 +102,7 @@ TEST_F(StoreTest, WhoStoredAFileIsKnownAfterARestart) {
 }
 
 // As on a file system without extended attributes.
-TEST_F(StoreTest, WhoStoredAFileIsKnownWithoutAttributesUntilTheEnd) {
+TEST_F(StoreTest, TheOwnerOfAFileIsKnownWithoutAttributesUntilTheEnd) {
   Store store{folder, limits};
   for (const std::string name : {"a", "b"}) {
     auto room = store.reserve(kOne, 1000, now);

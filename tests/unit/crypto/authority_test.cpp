@@ -60,7 +60,7 @@ INSTANTIATE_TEST_SUITE_P(KeyTypes, AuthorityTest,
                          testing::Combine(testing::Values(KeyType::ed25519, KeyType::p256),
                                           testing::Values(KeyType::ed25519, KeyType::p256)));
 
-TEST(Authority, IsNotAnother) {
+TEST(Authority, DoesNotVerifyPeersOfAnotherOfTheSameName) {
   const Credentials one = make_authority("same name", 30);
   const Credentials two = make_authority("same name", 30);
   EXPECT_FALSE(accepted(one, issue(two, {"peer.test"}), "peer.test"));
@@ -110,7 +110,7 @@ TEST(Authority, ItsChainTravelsWithTheLeafButNotItsRoot) {
   EXPECT_EQ(read_certificates(issue(root.credentials(), {"peer.test"}).certificate_pem).size(), 1U);
 }
 
-TEST(Authority, CertificatesEnd) {
+TEST(Authority, CertificatesExpire) {
   const Credentials authority = make_authority("a network", 10);
   const auto days_left = [](const std::string& pem) {
     int days = 0;

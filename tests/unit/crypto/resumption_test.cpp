@@ -147,7 +147,7 @@ TEST(Resumption, KeepsNoSessionForMoreThanAWeek) {
 
 // A ticket brings the certificate that it was given for: with another identity it would speak for
 // the one before.
-TEST(Resumption, NobodyComesBackAsSomebodyElse) {
+TEST(Resumption, ASessionIsNotResumedWithAnotherKey) {
   static const auto kOther = generate_credentials(KeyType::ed25519, "other.test");
   const Acquaintance known;
   TlsConfig other = Acquaintance::early_config();
@@ -253,7 +253,7 @@ TEST(Resumption, RejectsEarlyDataWhereTheServerMust) {
 }
 
 // A session serves for the name, the trust and the suites that it was made under, or not at all.
-TEST(Resumption, LeavesAsideWhatIsOfAnotherConfiguration) {
+TEST(Resumption, IgnoresSessionsOfAnotherConfiguration) {
   const Acquaintance known;
   const auto resumes = [&](const std::function<void(TlsConfig&)>& change,
                            std::string_view name = "server.test") {
@@ -302,7 +302,7 @@ TEST(Resumption, ServerWithoutTicketsGivesNone) {
   EXPECT_TRUE(pair.client.sessions.empty());
 }
 
-TEST(Resumption, TicketsEnd) {
+TEST(Resumption, TicketsExpire) {
   TlsConfig config = Acquaintance::early_config();
   config.tickets.lifetime = std::chrono::seconds(1);
   const Acquaintance known(Acquaintance::early_config(), config);
@@ -312,7 +312,7 @@ TEST(Resumption, TicketsEnd) {
   EXPECT_TRUE(pair.complete());
 }
 
-TEST(ReplayRegister, SaysYesOncePerWindow) {
+TEST(ReplayRegister, AcceptsEachOncePerWindow) {
   ReplayRegister used(1'000);
   EXPECT_TRUE(used.first_use(as_bytes("a"), 100));
   EXPECT_TRUE(used.first_use(as_bytes("b"), 100));
@@ -322,7 +322,7 @@ TEST(ReplayRegister, SaysYesOncePerWindow) {
 }
 
 // Past the edge: it never grows, and in doubt says no.
-TEST(ReplayRegister, SaysNoWithoutRoomAndRecovers) {
+TEST(ReplayRegister, RefusesWithoutRoomAndRecovers) {
   ReplayRegister used(64);
   std::size_t accepted = 0;
   for (std::uint64_t i = 0; i < 10'000; ++i) {

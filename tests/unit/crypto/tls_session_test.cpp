@@ -56,7 +56,7 @@ TEST(TlsSession, CompletesInTheOrderOfTheRfc) {
 }
 
 // What is not known yet is empty, and no question ends the process.
-TEST(TlsSession, AnswersEveryQuestionAtEveryStageOfTheHandshake) {
+TEST(TlsSession, EveryGetterWorksAtEveryStageOfTheHandshake) {
   const auto ask = [](const TlsPeer& peer) {
     EXPECT_FALSE(peer.session->is_complete());
     EXPECT_EQ(peer.session->read_level(), kInitial);

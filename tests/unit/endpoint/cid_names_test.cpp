@@ -19,7 +19,7 @@ CidNames names_of(std::size_t index, std::size_t count, u8 key = 1) {
   return {crypto::openssl_keys(), {.port = {}, .index = index, .count = count, .id_key = {key}}};
 }
 
-TEST(CidNames, EachIdNamesWhoMadeIt) {
+TEST(CidNames, EachIdNamesTheEndpointThatMadeIt) {
   for (const std::size_t count : {std::size_t{1}, std::size_t{2}, SharedPortMember::kMaxCount}) {
     const CidNames reader = names_of(0, count);
     for (std::size_t index = 0; index < count; ++index) {
@@ -34,7 +34,7 @@ TEST(CidNames, EachIdNamesWhoMadeIt) {
   }
 }
 
-TEST(CidNames, AnIdOfAnotherKeyOrLengthNamesNobody) {
+TEST(CidNames, AnIdOfAnotherKeyOrLengthNamesNoEndpoint) {
   const CidNames names = names_of(0, 2);
   const CidNames others = names_of(0, 2, 2);
   int by_chance = 0;

@@ -19,7 +19,7 @@ TEST(HandshakeCounts, ANetworkIs24BitsOfIpv4And56OfIpv6) {
   EXPECT_NE(prefix("0.0.1.0:1"), prefix("[::1:0:0:0:0]:1"));
 }
 
-TEST(HandshakeCounts, ForgetsWhatWentAndMore) {
+TEST(HandshakeCounts, RemovingMoreThanWasAddedHasNoEffect) {
   HandshakeCounts counts;
   const auto one = prefix("192.0.2.1:1");
   const auto other = prefix("192.0.3.1:1");

@@ -61,7 +61,7 @@ TEST_F(Refusals, ASocketThatLacksTheFamilyEndsTheAttempt) {
   EXPECT_EQ(event->connection, handle);
 }
 
-TEST_F(Refusals, OfOnePathEndNoOtherAttempt) {
+TEST_F(Refusals, ARefusalOnOnePathEndsNoAttemptOnAnother) {
   const auto first = connect(server);
   (void)connect(server.with_port(4434));
   endpoint.on_refused(kNow, {.path = {.local = {}, .remote = server}, .size = 1200}, kTooLarge);
@@ -90,7 +90,7 @@ TEST_F(Refusals, LargerDatagramsThatAreTooLargeBecomeSmallerAtOnce) {
   EXPECT_TRUE(closed()) << "1,200 bytes are too large as well";
 }
 
-TEST_F(Refusals, OfAnotherPathMakeNothingSmaller) {
+TEST_F(Refusals, ARefusalOnAnotherPathMakesNoDatagramSmaller) {
   (void)connect(server, {.max_datagram_size = 1452});
   auto large = poll_transmit();
   ASSERT_TRUE(large);
@@ -116,7 +116,7 @@ const std::error_code kInvalid{EINVAL, std::system_category()};
 const std::error_code kNoAddress{EADDRNOTAVAIL, std::system_category()};
 
 // As of a link-local address without its zone.
-TEST_F(Refusals, AnAddressThatTheSystemTakesForWrongEndsTheAttempt) {
+TEST_F(Refusals, AnAddressThatTheSystemRejectsEndsTheAttempt) {
   (void)connect(server);
   const auto transmit = poll_transmit();
   ASSERT_TRUE(transmit);
@@ -147,7 +147,7 @@ TEST_F(Refusals, AnAttemptFromALocalAddressThatIsGoneEnds) {
 }
 
 // The system has no address yet for the one that it would choose.
-TEST_F(Refusals, AnAddressThatIsToComeIsWaitedFor) {
+TEST_F(Refusals, AnAttemptWaitsForALocalAddressThatIsStillToCome) {
   (void)connect(server);
   const auto transmit = poll_transmit();
   ASSERT_TRUE(transmit);
@@ -166,7 +166,7 @@ class ClosedPorts : public Refusals {
   }
 };
 
-TEST_F(ClosedPorts, EndTheAttemptThatTheQuotationIsOf) {
+TEST_F(ClosedPorts, EndTheAttemptWhoseDatagramIsQuoted) {
   const auto first = connect(server);
   const auto quoted = first_datagram();
   (void)connect(server);
@@ -180,7 +180,7 @@ TEST_F(ClosedPorts, EndTheAttemptThatTheQuotationIsOf) {
   EXPECT_EQ(endpoint.stats().connections, 1U) << "it has nobody to take leave of";
 }
 
-// Who is not on the way knows no connection ID.
+// A host that is not on the path does not know the connection ID.
 TEST_F(ClosedPorts, ForgedOnesEndNothing) {
   (void)connect(server);
   auto quoted = first_datagram();
@@ -206,7 +206,7 @@ TEST_F(ClosedPorts, EndNoAttemptThatWaitsForItsServer) {
 }
 
 // A larger one is no reason to end; a network may come back, and memory be free again.
-TEST_F(Refusals, ThatMayPassEndNothing) {
+TEST_F(Refusals, ATransientRefusalEndsNothing) {
   (void)connect(server);
   Transmit transmit{.path = {.local = {}, .remote = server}, .size = 1201, .segment_size = 1201};
   endpoint.on_refused(kNow, transmit, kTooLarge);

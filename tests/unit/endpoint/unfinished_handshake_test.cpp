@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// What can be asked about a connection whose handshake never went far.
+// The getters of a connection whose handshake is at its beginning.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -43,7 +43,7 @@ class UnfinishedHandshake : public testing::Test {
   Endpoint server{{.server_tls = context}, crypto::openssl_keys(), crypto::system_random()};
 };
 
-/// Every question that Connection answers.
+/// Calls every getter of Connection.
 void ask_everything(const Connection& connection, Side side) {
   EXPECT_EQ(connection.side(), side);
   EXPECT_EQ(connection.version(), Version::v1);
@@ -68,7 +68,7 @@ void ask_everything(const Connection& connection, Side side) {
 }
 
 // A client whose key share needs two datagrams, and whose second one is lost for good.
-TEST_F(UnfinishedHandshake, AServerWithHalfAClientHelloAnswersEveryQuestion) {
+TEST_F(UnfinishedHandshake, EveryGetterWorksWithHalfAClientHello) {
   std::vector<u8> flight = first_flight();
   ASSERT_GT(flight.size(), 1200U) << "the ClientHello fits in one datagram";
   const MutableBytes first = MutableBytes(flight).first(1200);

@@ -26,7 +26,7 @@ TEST(Background, WorksInAnotherThreadAndEndsInThisOne) {
   EXPECT_NE(*worker, teller);
 }
 
-TEST(Background, WhatTheWorkOwnsIsGoneWhenTheLoopLearns) {
+TEST(Background, TheWorkIsDestroyedBeforeDoneIsCalled) {
   EventLoop loop;
   auto owned = std::make_shared<int>(1);
   const std::weak_ptr<int> look = owned;
@@ -40,7 +40,7 @@ TEST(Background, WhatTheWorkOwnsIsGoneWhenTheLoopLearns) {
   EXPECT_TRUE(loop.run_until([&] { return told; }, now() + 10s));
 }
 
-TEST(Background, TellsNothingOnceItIsDestroyed) {
+TEST(Background, DoneIsNotCalledOnceItIsDestroyed) {
   struct Shared {
     std::atomic<bool> go = false;
     std::atomic<bool> gone = false;
@@ -63,7 +63,7 @@ TEST(Background, TellsNothingOnceItIsDestroyed) {
   while (!shared->gone) std::this_thread::yield();
 }
 
-TEST(Background, ItsEndMayDestroyIt) {
+TEST(Background, DoneMayDestroyIt) {
   EventLoop loop;
   std::optional<Background> call;
   call.emplace(loop, [] {}, [&] { call.reset(); });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// A socket that fails for good under its owner's hands.
+// Makes a socket in use fail for good.
 #pragma once
 
 #include <fcntl.h>

@@ -29,7 +29,7 @@ namespace {
 
 // --- callbacks that throw --------------------------------------------------------------------------
 
-TEST(Timer, WhoseCallbackThrowsLeavesTheOthersToTheNextTurn) {
+TEST(Timer, AThrowingCallbackLeavesTheOthersToTheNextTurn) {
   EventLoop loop;
   std::vector<int> fired;
   auto first = std::make_unique<Timer>(loop, [&](Instant) {
@@ -85,7 +85,7 @@ TEST(EventLoop, APostedCallThatThrowsLeavesTheOthersToTheNextTurn) {
   EXPECT_EQ(called, (std::vector<int>{1, 2, 3, 4}));
 }
 
-TEST(Watch, WhoseCallbackThrowsMayBeDestroyedAndAnotherGoesOn) {
+TEST(Watch, MayBeDestroyedAfterItsCallbackThrewAndAnotherGoesOn) {
   EventLoop loop;
   const Pipe pipe;
   const Pipe other;
@@ -174,7 +174,7 @@ TEST(EventLoop, APostOfAnotherThreadEndsTheWait) {
   EXPECT_LT(now() - begin, kLong);
 }
 
-TEST(EventLoop, PostingIsNoWake) {
+TEST(EventLoop, PostingDoesNotCallTheWakeCallback) {
   EventLoop loop;
   int wakes = 0;
   loop.on_wake([&] { ++wakes; });
@@ -186,7 +186,7 @@ TEST(EventLoop, PostingIsNoWake) {
   EXPECT_EQ(wakes, 0);
 }
 
-// Posts another of its kind when it goes, a few times.
+// Posts another object of its class when it is destroyed, a few times.
 class PostsAtItsEnd {
  public:
   PostsAtItsEnd(EventLoop& loop, int& ended, int more)
@@ -206,7 +206,7 @@ class PostsAtItsEnd {
   int more_;
 };
 
-TEST(EventLoop, WhatIsDestroyedWithItMayPost) {
+TEST(EventLoop, CallsThatAreDestroyedWithItMayPost) {
   int ended = 0;
   {
     EventLoop loop;
@@ -215,7 +215,7 @@ TEST(EventLoop, WhatIsDestroyedWithItMayPost) {
   EXPECT_EQ(ended, 15) << "nothing is leaked";
 }
 
-TEST(EventLoop, WhatItCallsAfterAWakeMaySetAnother) {
+TEST(EventLoop, TheWakeCallbackMayReplaceItself) {
   EventLoop loop;
   int second = 0;
   loop.on_wake([&, held = std::make_unique<int>(7)] {
@@ -252,7 +252,7 @@ int loops_with_descriptors_left(int count) {
   return made;
 }
 
-TEST(EventLoop, ThatCannotBeMadeLeavesNoDescriptorOpen) {
+TEST(EventLoop, AConstructorThatThrowsLeavesNoDescriptorOpen) {
   // UndefinedBehaviorSanitizer needs descriptors to look at a class for the first time.
   EventLoop().poll();
   for (const auto* category : {&std::system_category(), &std::generic_category()}) {

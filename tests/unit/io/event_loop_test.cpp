@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// The event loop: order, fairness, and what happens to handlers that go away at a bad moment.
+// The event loop: order, fairness, and callbacks that are destroyed while events are under way.
 #include "qpeer/transport/io/event_loop.hpp"
 
 #include <gtest/gtest.h>
@@ -101,7 +101,7 @@ TEST(Timer, SetMovesAndCancelForgets) {
   EXPECT_EQ(moved, 1);
 }
 
-TEST(Timer, ThatCancelsADueOneKeepsItFromFiring) {
+TEST(Timer, CancellingADueTimerKeepsItFromFiring) {
   EventLoop loop;
   std::optional<Timer> victim;
   int fired = 0;
@@ -130,7 +130,7 @@ TEST(Timer, MayDestroyItselfInItsCallback) {
   EXPECT_EQ(guard.use_count(), 1);
 }
 
-TEST(Timer, ThatRearmsItselfDoesNotStarveOthers) {
+TEST(Timer, RearmingItselfDoesNotStarveOthers) {
   EventLoop loop;
   Pipe pipe;
   int fired = 0;
@@ -172,7 +172,7 @@ TEST(Timer, HeapSurvivesManyMovesAndRemovals) {
   for (std::size_t i = 0; i < order.size(); ++i) EXPECT_EQ(order[i], expected[i].second);
 }
 
-TEST(EventLoop, TellsReadableAndWritable) {
+TEST(EventLoop, ReportsReadableAndWritable) {
   EventLoop loop;
   Pipe pipe;
   int reads = 0;
@@ -227,7 +227,7 @@ TEST(Watch, RemovedInTheSameBatchIsNotCalled) {
   EXPECT_EQ(calls, 1) << "the other one was removed by the first";
 }
 
-TEST(Watch, ThatTakesARemovedOnesPlaceDoesNotGetItsEvent) {
+TEST(Watch, InTheSlotOfARemovedOneDoesNotGetItsEvent) {
   EventLoop loop;
   Pipe a;
   Pipe b;

@@ -67,7 +67,7 @@ TEST(HandoverQueue, RefusesWhatIsBeyondItsBoundsUntilItWasEmptied) {
   queue.detach();
 }
 
-TEST(HandoverQueue, OneNetworkHasItsPartOfTheRoom) {
+TEST(HandoverQueue, ANetworkHasAShare) {
   HandoverQueue queue(kSeed);
   EventLoop loop;
   queue.attach(loop, [&](Instant, const ReceivedDatagram&) {});
@@ -88,7 +88,7 @@ TEST(HandoverQueue, OneNetworkHasItsPartOfTheRoom) {
   queue.detach();
 }
 
-TEST(HandoverQueue, TakesNothingBeforeAndAfterItsLoop) {
+TEST(HandoverQueue, TakesNothingWhileNoLoopIsAttached) {
   HandoverQueue queue(kSeed);
   std::vector<u8> bytes(1);
   EXPECT_FALSE(queue.add(datagram(bytes), 0));

@@ -27,7 +27,7 @@ SocketAddress loopback6(std::uint16_t port) {
 }
 
 // Who owns a name must not make us dial thousands of hosts, nor hide one family behind the other.
-TEST(Resolve, TakesSoManyAddressesOfEachFamily) {
+TEST(Resolve, TakesABoundedNumberOfAddressesOfEachFamily) {
   std::vector<SocketAddress> all;
   for (std::uint16_t port = 1; port <= 1'000; ++port) {
     all.push_back(SocketAddress::loopback4(port));

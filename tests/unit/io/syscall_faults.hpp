@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// A kernel that fails as a test orders. The system calls of syscall_faults.cpp take the place of the
-// C library's in this program.
+// System calls that fail as a test says. Those of syscall_faults.cpp replace the C library's in this
+// program.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -105,7 +105,7 @@ TEST_F(UdpFaults, AMarkIsLeftOutWithinOneDatagram) {
   }
 }
 
-TEST_F(UdpFaults, WithNeitherItStillSends) {
+TEST_F(UdpFaults, SendsWithoutGsoAndEcn) {
   for (const int error : kRefusals) {
     SCOPED_TRACE(std::strerror(error));
     UdpSocket socket = open();
@@ -120,7 +120,7 @@ TEST_F(UdpFaults, WithNeitherItStillSends) {
 }
 
 // An unreachable network has nothing to do with GSO and ECN, even when it is back at once.
-TEST_F(UdpFaults, ARefusalThatPassesCostsNothing) {
+TEST_F(UdpFaults, ATransientErrorSwitchesNothingOff) {
   for (const int error : kPassing) {
     SCOPED_TRACE(std::strerror(error));
     UdpSocket socket = open();
@@ -139,7 +139,7 @@ TEST_F(UdpFaults, ARefusalThatPassesCostsNothing) {
   }
 }
 
-TEST_F(UdpFaults, ARefusalThatStaysIsBelievedWhateverItsName) {
+TEST_F(UdpFaults, ATransientErrorThatRepeatsSwitchesTheOptionOff) {
   for (const int error : kPassing) {
     SCOPED_TRACE(std::strerror(error));
     UdpSocket segmenting = open();
@@ -160,7 +160,7 @@ TEST_F(UdpFaults, ARefusalThatStaysIsBelievedWhateverItsName) {
   }
 }
 
-TEST_F(UdpFaults, WouldBlockWhileItFindsOutDecidesNothing) {
+TEST_F(UdpFaults, WouldBlockDuringTheFallbackSwitchesNothingOff) {
   UdpSocket socket = open();
   faults.send = {{EIO}, {EAGAIN}};
   EXPECT_EQ(socket.send(train, bytes), false);
@@ -202,7 +202,7 @@ TEST_F(UdpFaults, RefusedDatagramsWithAMarkAreLostAndTheRestLeavesMarked) {
   }
 }
 
-TEST_F(UdpFaults, WhatIsRefusedHoweverItIsSentCostsNoAbility) {
+TEST_F(UdpFaults, ADatagramThatIsAlwaysRefusedSwitchesNothingOff) {
   for (const int error : {EIO, EMSGSIZE, ENETUNREACH, EPERM, ENOBUFS}) {
     SCOPED_TRACE(std::strerror(error));
     UdpSocket socket = open();

@@ -312,7 +312,7 @@ TEST(BootstrapPlan, WhatCannotBeDialledHasFailedAtOnce) {
 }
 
 // Random fates: bounds hold, every attempt ends, and nobody who would win is overlooked.
-TEST(BootstrapPlan, HoldsItsPromisesForAnyFates) {
+TEST(BootstrapPlan, KeepsItsInvariantsForAnyOutcomes) {
   for (std::uint64_t seed = 0; seed < 300; ++seed) {
     SCOPED_TRACE(seed);
     std::mt19937_64 random{seed};

@@ -74,7 +74,7 @@ TEST(ChooseTarget, NeverWhatNamesNoSingleHost) {
   EXPECT_EQ(choose_target(at("5.6.7.8:1"), std::array{SocketAddress{}}, kAny, false), std::nullopt);
 }
 
-TEST(ChooseTarget, ThePublicCannotPointUsIntoOurOwnNetwork) {
+TEST(ChooseTarget, APublicPeerCannotDirectUsToAPrivateAddress) {
   for (const auto* inside : {"10.0.0.1:443", "172.16.5.5:443", "192.168.1.1:443", "100.64.0.1:443",
                              "127.0.0.1:443", "169.254.169.254:80", "[::1]:443", "[fe80::1]:443",
                              "[fd00::1]:443", "[::ffff:192.168.1.1]:443"}) {
@@ -83,7 +83,7 @@ TEST(ChooseTarget, ThePublicCannotPointUsIntoOurOwnNetwork) {
   }
 }
 
-TEST(ChooseTarget, ANeighbourIsDialledInTheNeighbourhood) {
+TEST(ChooseTarget, APeerInTheLocalNetworkIsDialledThere) {
   EXPECT_EQ(chosen({"192.168.1.5:40000", {"0.0.0.0:443"}}), "192.168.1.5:443");
   EXPECT_EQ(chosen({"192.168.1.5:40000", {"192.168.1.6:443"}, kAny}), "192.168.1.6:443");
   EXPECT_EQ(chosen({"192.168.1.5:40000", {"5.6.7.8:443"}, kAny}), "none") << "nor out of it";
@@ -94,7 +94,7 @@ TEST(ChooseTarget, ANeighbourIsDialledInTheNeighbourhood) {
   EXPECT_EQ(chosen({"127.0.0.1:40000", {"192.168.1.5:443"}, kAny}), "192.168.1.5:443");
 }
 
-TEST(ChooseTarget, WhoIsPublicDialsThePublic) {
+TEST(ChooseTarget, APublicNodeDialsPublicAddressesOnly) {
   EXPECT_EQ(chosen({"5.6.7.8:40000", {"0.0.0.0:443"}, kAny, true}), "5.6.7.8:443");
   EXPECT_EQ(chosen({"192.168.1.5:40000", {"0.0.0.0:443"}, kAny, true}), "none");
   EXPECT_EQ(chosen({"127.0.0.1:40000", {"0.0.0.0:443"}, kAny, true}), "none");
@@ -238,7 +238,7 @@ TEST(DialBackLimiter, APrefixCannotFillTheQueue) {
   EXPECT_EQ(limiter.admit(kStart, of_prefix(2), 1'000), Admission::admitted);
 }
 
-TEST(DialBackLimiter, WhoComesNewDoesNotPassThoseWhoWait) {
+TEST(DialBackLimiter, NewRequestsDoNotOvertakeWaitingOnes) {
   DialBackLimiter limiter({.max_in_flight = 1});
   EXPECT_EQ(limiter.admit(kStart, of_prefix(1), 1), Admission::admitted);
   EXPECT_EQ(limiter.admit(kStart, of_prefix(2), 2), Admission::wait);

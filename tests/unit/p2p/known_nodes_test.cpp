@@ -45,7 +45,7 @@ TEST_F(KnownNodesTest, LearnsABoundedNumberTheNewestOnes) {
   EXPECT_EQ(known.take_learned(now, anybody)->address, address_of(72));
 }
 
-TEST_F(KnownNodesTest, ATellerHasAShareOfWhatIsLearned) {
+TEST_F(KnownNodesTest, ThePeerThatNamesThemHasAShareOfWhatIsLearned) {
   for (u8 i = 0; i < 200; ++i) {
     // Many keys at one site are one teller.
     const auto by = address_of(220).with_port(static_cast<std::uint16_t>(1 + i));
@@ -133,7 +133,7 @@ TEST_F(KnownNodesTest, AClockThatIsNotSetYetGivesNoTimes) {
   EXPECT_EQ(set.cache().find(id_of(3))->last_reached, 1'900'000'001);
 }
 
-TEST_F(KnownNodesTest, WhoIsPausedIsNotPicked) {
+TEST_F(KnownNodesTest, APausedCandidateIsNotPicked) {
   reaches(1);
   known.pause(now, address_of(1), random);
   EXPECT_FALSE(known.pick(now, {}, anybody, random));

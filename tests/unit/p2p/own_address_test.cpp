@@ -83,7 +83,7 @@ TEST(OwnAddress, AChangeNeedsMoreThanTheOldHasLeft) {
   EXPECT_EQ(peers.current(), "9.9.9.9:443");
 }
 
-TEST(OwnAddress, WhoChangesItsMindTakesItsVoteAway) {
+TEST(OwnAddress, AReporterThatReportsAnotherAddressWithdrawsItsVote) {
   Reporting peers;
   peers.report(1, "5.6.7.8:443");
   peers.report(2, "5.6.7.8:443");

@@ -252,7 +252,7 @@ TEST_F(PeerTableTest, VisitorsOfOneNetworkHaveAShare) {
   EXPECT_TRUE(peers.consistent());
 }
 
-TEST_F(PeerTableTest, VisitorsLeavePlacesToThoseWhomWeDial) {
+TEST_F(PeerTableTest, PeersThatDialledUsLeavePlacesToPeersThatWeDial) {
   config.max_links = 8;
   for (u8 number = 1; number <= 7; ++number) {
     const auto from = SocketAddress::ipv4({192, 0, number, 1}, 1);

@@ -166,7 +166,7 @@ TEST_F(ReachabilityTest, OneDialBackAPeerAtATime) {
   }
 }
 
-TEST_F(ReachabilityTest, WhomWeReachedNotLongAgoIsNotDialledAgain) {
+TEST_F(ReachabilityTest, APeerThatWeReachedRecentlyIsNotDialledAgain) {
   Peer& peer = comes(1);
   proves(peer);
   posted_events();
@@ -223,7 +223,7 @@ TEST_F(ReachabilityTest, AVerdictOpensOurDirection) {
   EXPECT_EQ(emitted<WeWereJudged>().size(), 1U);
 }
 
-TEST_F(ReachabilityTest, WhoDoesNotTakeUsAsANodeIsLeft) {
+TEST_F(ReachabilityTest, APeerThatRejectsUsAsANodeIsLeft) {
   Peer& peer = *peers.admit(now, id_of(1), Role::node);
   PeerConnection& outbound = connected(1, true);
   peers.attach_outbound(now, peer, outbound);

@@ -114,7 +114,7 @@ const std::array kKinds{
 class TrustTest : public testing::TestWithParam<std::tuple<TrustMode, Kind>> {};
 
 // Without authorities nothing is read in a certificate but its key.
-TEST_P(TrustTest, JudgesWhomItDialsAndWhomItAccepts) {
+TEST_P(TrustTest, VerifiesThePeerInBothDirections) {
   const auto& [mode, kind] = GetParam();
   const std::uint64_t expected = has_authorities(mode) ? kind.at_authorities : 0;
   EXPECT_EQ(dial(kind.make(), trust_of(mode)), expected);

@@ -221,7 +221,7 @@ struct Item {
   QueueLink<Item> link;
 };
 
-TEST(LinkedQueue, KeepsOrderAndLetsAnyoneLeave) {
+TEST(LinkedQueue, KeepsOrderAndAnyElementMayLeave) {
   std::array<Item, 4> items{{{0, {}}, {1, {}}, {2, {}}, {3, {}}}};
   LinkedQueue<Item, &Item::link> queue;
   for (Item& item : items) queue.push_back(item);

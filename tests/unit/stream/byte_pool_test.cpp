@@ -34,7 +34,7 @@ TEST(BytePool, HalfOfTheTotalGivesEachAccountItsPart) {
   EXPECT_EQ(stingy.limits().total, 20 * BytePool::kLeastGuaranteed);
 }
 
-TEST(BytePool, WithoutOneNothingIsBounded) {
+TEST(BytePool, WithoutAPoolNothingIsBounded) {
   PoolAccount account({});
   EXPECT_FALSE(account.is_bounded());
   EXPECT_TRUE(account.has_room());
@@ -79,7 +79,7 @@ TEST(BytePool, OneAccountTakesAnEighthOfWhatTheOthersLeave) {
 }
 
 // What was granted while there was room comes back as it is used, and then it is shared.
-TEST(BytePool, ThoseWhoAreBusyEndWithAboutTheSame) {
+TEST(BytePool, BusyAccountsEndWithAboutTheSame) {
   BytePool pool({.total = 1 << 20, .network = 1 << 20}, 64);
   std::deque<PoolAccount> accounts;
   for (PoolOwner i = 0; i < 64; ++i) take_all(accounts.emplace_back(PoolMember{&pool, i, i}));
@@ -97,7 +97,7 @@ TEST(BytePool, ThoseWhoAreBusyEndWithAboutTheSame) {
   EXPECT_LT(most - least, least / 4);
 }
 
-TEST(BytePool, WhoGoesGivesAllBack) {
+TEST(BytePool, AnAccountGivesAllBackWhenItIsDestroyed) {
   BytePool pool(kSmall, kAccounts);
   {
     PoolAccount account({&pool, 7, 0});
@@ -111,7 +111,7 @@ TEST(BytePool, WhoGoesGivesAllBack) {
   EXPECT_TRUE(pool.consistent());
 }
 
-TEST(BytePool, WhoWaitsIsNamedInOrderWhenRoomIsMade) {
+TEST(BytePool, WaitingAccountsAreNamedInOrderWhenThereIsRoom) {
   BytePool pool(kSmall, kAccounts);
   std::deque<PoolAccount> accounts;
   for (PoolOwner i = 0; i < 60; ++i) {
@@ -129,8 +129,8 @@ TEST(BytePool, WhoWaitsIsNamedInOrderWhenRoomIsMade) {
   EXPECT_TRUE(pool.consistent());
 }
 
-// One whose network is full does not hold up those behind it, and keeps its turn.
-TEST(BytePool, WhoseNetworkIsFullWaitsOn) {
+// An account whose network is full does not hold up the accounts behind it, and keeps its turn.
+TEST(BytePool, AnAccountWhoseNetworkIsFullWaitsOn) {
   BytePool pool(kSmall, kAccounts);
   std::deque<PoolAccount> crowd;
   for (PoolOwner i = 0; i < 50; ++i) take_all(crowd.emplace_back(PoolMember{&pool, 1, i}));
@@ -148,8 +148,8 @@ TEST(BytePool, WhoseNetworkIsFullWaitsOn) {
   EXPECT_EQ(pool.next_to_wake(), 49U);
 }
 
-// Everybody takes what there is and waits for more, in any order, until nobody has anything.
-TEST(BytePool, SumsKeepWithinTheBoundsAndNobodyIsForgotten) {
+// All accounts take what there is and wait for more, in any order, until none holds anything.
+TEST(BytePool, SumsKeepWithinTheBoundsAndNoAccountIsForgotten) {
   for (std::uint64_t seed = 1; seed <= 50; ++seed) {
     Seeded random(seed);
     const PoolLimits limits{.total = 2 * kKiB + random.below(4 * kMiB),

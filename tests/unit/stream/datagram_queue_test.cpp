@@ -49,7 +49,7 @@ TEST(DatagramRing, TakesWhatIsWithinTheLimitWhereverTheOthersLie) {
   }
 }
 
-TEST(DatagramRing, EmptyOnesBetweenTheNewestAndTheOldestMisleadNobody) {
+TEST(DatagramRing, AWrappedRingIsRecognisedAlsoWithEmptyElements) {
   DatagramRing ring(100'000);
   ring.push_back(text(2'048, 1));
   ring.push_back(text(2'048, 2));
@@ -197,7 +197,7 @@ TEST(DatagramQueue, ManySmallOnesStopAtTheFramesOfAPacket) {
   EXPECT_EQ(Packet(queue).frames, 1U);
 }
 
-TEST(DatagramQueue, TellsWhenOtherFramesCrowdItOut) {
+TEST(DatagramQueue, ReportsWhenOtherFramesCrowdItOut) {
   DatagramQueue queue = queue_for(65'535);
   ASSERT_TRUE(queue.send(text(kRoom - 1, 0), kRoom).has_value());
   EXPECT_TRUE(Packet(queue, kRoom, 10).datagrams.empty());
@@ -219,7 +219,7 @@ TEST(DatagramQueue, IsNotCrowdedOutOfAPacketThatCarriesOne) {
 }
 
 // [rfc9221-5.4-1]
-TEST(DatagramQueue, TellsTheCallerWhenItIsFull) {
+TEST(DatagramQueue, SendingToAFullQueueIsAnError) {
   DatagramQueue queue = queue_for(65'535, {.send_queue = 3 * 116});
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(queue.send(text(100, 0), kRoom).has_value());
   EXPECT_EQ(queue.send(text(100, 0), kRoom).error(), DatagramError::queue_full);

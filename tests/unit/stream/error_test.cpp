@@ -152,7 +152,7 @@ TEST_F(StreamErrors, TooManyGaps) {
   EXPECT_EQ(result.error().code, Code::internal_error);
 }
 
-TEST_F(StreamErrors, MisuseIsToldAndLeavesNoTrace) {
+TEST_F(StreamErrors, MisuseIsAnErrorAndChangesNothing) {
   StreamSet& server = pair_.server;
   accept(stream(kPeerUni, 0, 0));
   const auto own = server.open(false);

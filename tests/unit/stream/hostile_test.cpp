@@ -72,7 +72,7 @@ TEST(HostileStreams, AHundredThousandCyclesLeaveNothing) {
   EXPECT_EQ(pair.client.buffered_bytes() + pair.server.buffered_bytes(), 0U);
 }
 
-// Streams that nobody looks at keep their place: the peer gets no credit for them.
+// Streams whose events are not polled stay open: the peer gets no credit for new ones.
 TEST(HostileStreams, OpeningAndResettingWithoutAReaderEndsAtTheLimit) {
   StreamSet set{Side::server, {.max_streams_uni = 10}};
   for (std::uint64_t i = 0; i < 10; ++i) {

@@ -12,7 +12,7 @@ constexpr std::uint64_t kKiB = 1 << 10;
 constexpr std::uint64_t kMiB = 1 << 20;
 constexpr StreamConfig kConfig{.receive_window = 16 << 20, .initial_receive_window = 128 << 10};
 
-/// Uses up all credit and reads it, as bulk does.
+/// Uses up all credit and reads the data, like a bulk transfer.
 void carry(ReceiveWindow& window) {
   RecvCredit& credit = window.credit();
   credit.receive(credit.limit() - credit.received());
@@ -25,7 +25,7 @@ void carry(ReceiveWindow& window) {
   EXPECT_TRUE(window.consistent());
 }
 
-TEST(ReceiveWindow, IsAllThereWithoutAPool) {
+TEST(ReceiveWindow, IsAtItsMaximumWithoutAPool) {
   ReceiveWindow window(kConfig, {});
   EXPECT_EQ(window.credit().limit(), kConfig.receive_window);
   carry(window);
@@ -56,7 +56,7 @@ TEST(ReceiveWindow, BeginsSmallAndGrowsWithWhatIsRead) {
   EXPECT_EQ(window.credit().outstanding(), kConfig.receive_window);
 }
 
-TEST(ReceiveWindow, OfOneThatNobodyReadsStaysSmall) {
+TEST(ReceiveWindow, StaysSmallWhileNothingIsRead) {
   BytePool pool({}, 1'000);
   ReceiveWindow window(kConfig, {.pool = &pool});
   window.credit().receive(128 * kKiB);
@@ -142,7 +142,7 @@ TEST(ReceiveWindow, ShrinksAsItIsReadWhereThePoolIsShort) {
   EXPECT_GE(window.credit().outstanding(), alone);
 }
 
-TEST(ReceiveWindow, OfAFullPoolIsTheGuaranteedPartAndMoves) {
+TEST(ReceiveWindow, InAFullPoolIsTheGuaranteedPartAndMoves) {
   BytePool pool({.total = 8 << 20, .network = 0}, 100);
   ReceiveWindow window(kConfig, {.pool = &pool});
   EXPECT_EQ(window.credit().limit(), pool.guaranteed());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// How much streams keep to send: what bounds it, and who is called when there is room.
+// How much streams keep to send: what bounds it, and which writer is woken when there is room.
 #include "qpeer/transport/stream/send_room.hpp"
 
 #include <algorithm>
@@ -37,7 +37,7 @@ std::vector<StreamId> open_streams(StreamSet& set, std::size_t count) {
   return streams;
 }
 
-TEST(SendRoom, AConnectionKeepsSoMuchAndNotMore) {
+TEST(SendRoom, AConnectionKeepsNoMoreThanItsLimit) {
   Pair pair({.send_buffer = 1 << 20, .connection_send_buffer = 4 << 20}, kWide);
   std::uint64_t total = 0;
   for (const StreamId id : open_streams(pair.client, 100)) total += fill(pair.client, id, 1 << 20);
@@ -84,7 +84,7 @@ TEST(SendRoom, AStreamWithoutCreditKeepsLittle) {
   }
 }
 
-TEST(SendRoom, CreditCallsTheWriter) {
+TEST(SendRoom, CreditWakesTheWriter) {
   for (const bool of_stream : {true, false}) {
     StreamConfig stingy = kWide;
     (of_stream ? stingy.stream_receive_window : stingy.receive_window) = 0;
@@ -100,7 +100,7 @@ TEST(SendRoom, CreditCallsTheWriter) {
   }
 }
 
-// However many streams nobody reads, those that are read go on.
+// However many streams the peer does not read, the streams that it reads go on.
 TEST(SendRoom, StreamsThatNobodyReadsLeaveRoomForTheOthers) {
   StreamConfig nothing = kWide;
   nothing.stream_receive_window = 0;
@@ -124,7 +124,7 @@ TEST(SendRoom, StreamsThatNobodyReadsLeaveRoomForTheOthers) {
   EXPECT_TRUE(pair.client.consistent());
 }
 
-TEST(SendRoom, WritersAreCalledInTheOrderInWhichTheyCame) {
+TEST(SendRoom, WritersAreWokenInTheOrderInWhichTheyBeganToWait) {
   Pair pair({.send_buffer = 64 << 10, .connection_send_buffer = 64 << 10}, kWide);
   const std::vector<StreamId> streams = open_streams(pair.client, 5);
   EXPECT_EQ(fill(pair.client, streams[0], 100'000), 64 * kKiB);
@@ -148,8 +148,8 @@ TEST(SendRoom, WritersAreCalledInTheOrderInWhichTheyCame) {
   EXPECT_EQ(std::vector(called.begin() + 4, called.begin() + 8), expected) << "round after round";
 }
 
-// Those who are called and want nothing any more leave it to the next ones.
-TEST(SendRoom, RoomThatIsNotTakenCallsTheNext) {
+// Writers that are woken and do not write leave the room to the next ones.
+TEST(SendRoom, RoomThatIsNotTakenWakesTheNextWriter) {
   Pair pair({.send_buffer = 64 << 10, .connection_send_buffer = 64 << 10}, kWide);
   const std::vector<StreamId> streams = open_streams(pair.client, 50);
   for (const StreamId id : streams) fill(pair.client, id, 100'000);
@@ -198,7 +198,7 @@ struct Shared {
   std::vector<std::unique_ptr<StreamSet>> sets;
 };
 
-TEST(SendRoom, AnEndpointKeepsSoMuchAndNotMore) {
+TEST(SendRoom, AnEndpointKeepsNoMoreThanItsLimit) {
   Shared endpoint(50, {.total = 8 << 20, .network = 8 << 20});
   for (int round = 0; round < 3; ++round) {
     for (const auto& set : endpoint.sets) {
@@ -214,7 +214,7 @@ TEST(SendRoom, AnEndpointKeepsSoMuchAndNotMore) {
 }
 
 // A writer whose own connection gets no acknowledgements is called when other connections make room.
-TEST(SendRoom, RoomThatOtherConnectionsMakeCallsTheWriter) {
+TEST(SendRoom, RoomThatOtherConnectionsGiveBackWakesTheWriter) {
   Shared endpoint(50, {.total = 4 << 20, .network = 4 << 20});
   std::vector<StreamId> streams;
   for (int round = 0; round < 20; ++round) {
@@ -237,7 +237,7 @@ TEST(SendRoom, RoomThatOtherConnectionsMakeCallsTheWriter) {
   EXPECT_GT(fill(waits, id, 4 << 20), 0U);
 }
 
-// Every writer writes only when it is called, and all of what it has gets through. Whatever the bounds.
+// Each writer writes only when it is woken, and all of its data arrives, whatever the bounds.
 TEST(SendRoom, NoWriterIsForgotten) {
   for (std::uint64_t seed = 1; seed <= 30; ++seed) {
     Seeded random(seed);

@@ -26,7 +26,7 @@ void walk(const std::array<std::array<std::optional<typename State::Value>, kEve
   }
 }
 
-TEST(SendState, IsTheFigure) {
+TEST(SendState, FollowsTheFigureOfTheRfc) {
   using enum SendState::Value;
   constexpr std::nullopt_t x = std::nullopt;
   constexpr std::array events{&SendState::on_send, &SendState::on_fin, &SendState::on_reset,
@@ -51,7 +51,7 @@ TEST(SendState, SendsNothingAfterAReset) {  // [rfc9000-3.3-1] [rfc9000-3.3-2]
   }
 }
 
-TEST(RecvState, IsTheFigure) {
+TEST(RecvState, FollowsTheFigureOfTheRfc) {
   using enum RecvState::Value;
   constexpr std::nullopt_t x = std::nullopt;
   constexpr std::array events{&RecvState::on_fin, &RecvState::on_all_data, &RecvState::on_reset,

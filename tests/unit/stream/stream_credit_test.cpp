@@ -66,7 +66,7 @@ TEST(StreamSet, SaysThatItIsBlockedWhenItWantsToSendMore) {  // [rfc9000-19.12-1
   EXPECT_EQ(kinds_of(write_packet(pair.client)), std::vector<u8>{code(FrameType::reset_stream)});
 }
 
-TEST(StreamSet, SaysNothingOfALimitThatWasRaisedMeanwhile) {
+TEST(StreamSet, SendsNoBlockedFrameForALimitThatWasRaisedMeanwhile) {
   Pair pair{{}, {.receive_window = 100}};
   const StreamId id = *pair.client.open(false);
   write_all(pair.client, id, 100);
@@ -100,7 +100,7 @@ TEST(StreamSet, GivesCreditAfterHalfAWindow) {  // [rfc9000-4.2-2] [rfc9000-13.3
   ASSERT_TRUE(deliver(packet, pair.client).has_value());
 }
 
-TEST(StreamSet, GivesCreditSoonerToWhoSaysItIsBlocked) {
+TEST(StreamSet, GivesCreditSoonerToAPeerThatIsBlocked) {
   Pair pair{{}, {.receive_window = 1000, .stream_receive_window = 1000}};
   const StreamId id = *pair.client.open(false);
   write_all(pair.client, id, 1000);

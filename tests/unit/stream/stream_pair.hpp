@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// Two stream sets and a wire between them that a test drives by hand.
+// Two stream sets; the test itself carries the packets between them.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -96,7 +96,7 @@ const F* find(const std::vector<wire::Frame>& frames) {
   return nullptr;
 }
 
-/// A client and a server that have told each other their parameters.
+/// A client and a server that have each other's transport parameters.
 struct Pair {
   explicit Pair(const StreamConfig& client_config = {}, const StreamConfig& server_config = {})
       : client(Side::client, client_config), server(Side::server, server_config) {

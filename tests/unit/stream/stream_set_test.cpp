@@ -200,7 +200,7 @@ TEST(StreamSet, AnswersStopSendingWithTheSameCode) {
   EXPECT_FALSE(pair.server.has_frames()) << "[rfc9000-3.5-7]: it was reset already";
 }
 
-TEST(StreamSet, TellsEdgesOnce) {
+TEST(StreamSet, ReportsEachEdgeOnce) {
   Pair pair{{.send_buffer = 1000}, {}};
   const StreamId id = *pair.client.open(false);
   EXPECT_EQ(write_all(pair.client, id, 1500), 1000U);

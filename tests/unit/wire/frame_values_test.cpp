@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// The values that a frame's codec judges, and the fields that its type's flags switch.
+// The values that a frame's codec checks, and the fields that the flags of its type switch on.
 #include <algorithm>
 #include <array>
 
