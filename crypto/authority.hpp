@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// A certificate authority of our own, for Trust::private_authority. It issues; it revokes nothing:
-// whom it must no longer vouch for is left to the certificates' end.
+// A certificate authority of our own, for Trust::private_authority. It issues certificates and cannot
+// revoke them: each is valid until it expires.
 #pragma once
 
 #include <expected>
@@ -27,9 +27,9 @@ inline constexpr unsigned kMaxDays = 36'500;
 
 /// A new key with a certificate of `authority` for both roles (serverAuth and clientAuth), valid
 /// from a day ago for `days` (cut to 1..kMaxDays). `names` (at least one) are what others dial, each
-/// as is_certificate_name() wants it. The leaf is followed by those of
-/// the authority's certificates that are not self-signed; a root travels to nobody, for it helps
-/// only those who have it. A sentence when a name or the authority is not usable.
+/// as is_certificate_name() wants it. The leaf is followed by those of the authority's certificates
+/// that are not self-signed. The root is left out: a peer trusts it only when it has it already. On
+/// error, a sentence that says which name, or what of the authority, is not usable.
 [[nodiscard]] std::expected<Credentials, std::string> issue_certificate(
     const Credentials& authority, std::span<const std::string> names, KeyType type, unsigned days);
 

@@ -13,9 +13,9 @@ namespace qpeer::crypto {
 /// A derived key. A secret.
 using StaticKey = std::array<u8, 32>;
 
-/// The same for the same secret and purpose; nothing of one tells of another, or of the secret. No
-/// two endpoints may have one key for stateless resets: so that its purpose should say which it is,
-/// by its address. RFC 9000 §21.11.
+/// Derives a key: the same for the same secret and purpose. A key reveals nothing about another one,
+/// or about the secret. No two endpoints may have the same key for stateless resets, so the purpose
+/// of such a key should contain the endpoint's address. RFC 9000 §21.11.
 [[nodiscard]] StaticKey derive_static_key(Bytes secret, std::string_view purpose);
 
 }  // namespace qpeer::crypto

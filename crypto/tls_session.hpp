@@ -24,7 +24,8 @@ namespace qpeer::crypto {
 /// Whether a secret protects what we send or what we receive.
 enum class Direction : u8 { send, receive };
 
-/// What a handshake asks of its connection. Called only from within the TlsSession's own calls.
+/// The owner of a TlsSession, usually a connection: gets what the handshake yields. Called only from
+/// within the TlsSession's own calls.
 class TlsHandler {
  public:
   virtual ~TlsHandler() = default;
@@ -33,25 +34,27 @@ class TlsHandler {
   /// A traffic secret is ready. RFC 9001 §4.1.4 gives the order.
   virtual void on_tls_secret(EncryptionLevel level, Direction direction, CipherSuite suite,
                              Bytes secret) = 0;
-  /// The peer's quic_transport_parameters extension, not yet authenticated. An error closes.
+  /// The peer's quic_transport_parameters extension, not yet authenticated. An error fails the
+  /// handshake: TlsSession::on_data() returns it.
   virtual Result on_tls_transport_parameters(Bytes parameters) = 0;
-  /// Client: the server gave a session for Resumption::session of a later connection, each for one.
-  /// A secret. At most kMaxSessionSize bytes; larger ones are not told.
+  /// Client: the server issued a session, for Resumption::session of one later connection. A secret.
+  /// At most kMaxSessionSize bytes; a larger session is dropped without a call.
   virtual void on_tls_session(Bytes /*session*/) {}
-  /// Server: what goes into the ticket that is being made, for us alone to read ...
+  /// Server: application data for the ticket that is being made; only we can read it.
   virtual std::vector<u8> tls_ticket_data() { return {}; }
-  /// ... and what it says when it comes back. RFC 9001 §4.6.1, §4.6.2.
+  /// Server: a client showed a ticket of ours with this data. Returns what the ticket may be used
+  /// for. RFC 9001 §4.6.1, §4.6.2.
   virtual TicketUse on_tls_ticket(Bytes /*ticket_data*/) { return TicketUse::refuse; }
 };
 
-/// Bytes of the largest session that a client is given.
+/// The largest session that TlsHandler::on_tls_session gets, in bytes.
 inline constexpr std::size_t kMaxSessionSize = 7 << 10;
 
-/// Who the peer showed itself to be. Meaningful once the handshake is complete.
+/// The certificate that the peer showed. Authenticated once the handshake is complete.
 struct PeerCertificate {
   std::vector<u8> der;               ///< The leaf; empty when the peer showed none.
   std::vector<u8> public_key_spki;   ///< Its SubjectPublicKeyInfo, DER.
-  std::array<u8, 32> spki_sha256{};  ///< The SHA-256 of that, which a PeerId is.
+  std::array<u8, 32> spki_sha256{};  ///< The SHA-256 of public_key_spki: the bytes of a PeerId.
 };
 
 /// One side of one handshake. Single-threaded; emits through the handler given at creation, which
@@ -63,8 +66,8 @@ class TlsSession {
   /// Client: emits the ClientHello. Server: does nothing. Call once.
   virtual Result start() = 0;
 
-  /// Server, from within on_tls_transport_parameters: replaces what it was created with, for what it
-  /// sends may depend on what the client sent.
+  /// Server, from within on_tls_transport_parameters: replaces the transport parameters that the
+  /// session was created with, since the server's may depend on the client's.
   virtual void set_transport_parameters(Bytes parameters) = 0;
 
   /// Ordered handshake bytes from the peer's CRYPTO stream at `level`. An error is CRYPTO_ERROR
@@ -79,15 +82,17 @@ class TlsSession {
   /// early.
   [[nodiscard]] virtual EncryptionLevel read_level() const = 0;
 
-  /// Where early data stands. On a client it is `offered` until the server's answer was read; not
-  /// to be asked from within a handler.
+  /// Whether early data was offered and accepted. On a client it is `offered` until the server's
+  /// answer was read; not to be called from within a handler.
   [[nodiscard]] virtual EarlyData early_data() const { return EarlyData::none; }
-  /// No certificate was shown: an earlier session vouches for the peer. RFC 9001 §4.5.
+  /// Whether an earlier session was resumed: the peer showed no certificate, but was authenticated
+  /// when that session began. RFC 9001 §4.5.
   [[nodiscard]] virtual bool is_resumed() const { return false; }
 
-  [[nodiscard]] virtual std::string_view alpn() const = 0;         ///< Empty until chosen.
+  /// The application protocol; empty until one is chosen.
+  [[nodiscard]] virtual std::string_view alpn() const = 0;
   [[nodiscard]] virtual std::string_view server_name() const = 0;  ///< The SNI; may be empty.
-  /// What the peer showed, or showed when the resumed session began.
+  /// The peer's certificate; of a resumed session, the one shown when that session began.
   [[nodiscard]] virtual PeerCertificate peer_certificate() const = 0;
   /// The negotiated group, such as "X25519MLKEM768"; for people to read.
   [[nodiscard]] virtual std::string group() const = 0;
@@ -113,8 +118,8 @@ class TlsContext {
   }
 };
 
-/// Whom to believe: authorities and private_authority validate the chain (and, on the
-/// client, the name); encrypt_only validates nothing but possession of the key.
+/// How a peer's certificate is checked: authorities and private_authority validate the chain (and,
+/// on the client, the name); encrypt_only validates nothing but possession of the key.
 enum class Trust : u8 { authorities, private_authority, encrypt_only };
 
 /// A private key with its certificate chain.
@@ -129,11 +134,12 @@ struct TlsConfig {
   std::vector<std::string> alpn{};           ///< In order of preference; at least one.
   /// Which certificates of the peer are accepted.
   Trust trust = Trust::encrypt_only;
-  /// For private_authority; with authorities, instead of the system's.
+  /// The trusted roots: required by private_authority; with authorities, they replace the system's.
   std::string authorities_pem{};
   bool mutual = true;  ///< As a server: ask for, and insist on, a client certificate.
-  /// Last word on the peer's certificate, in every trust mode; unset means yes. Pinning lives here.
-  /// Asked again for the certificate that a resumed session remembers.
+  /// An additional check of the peer's certificate (for pinning, for example), in every trust mode:
+  /// false fails the handshake. Unset: no additional check. Called also for the certificate that a
+  /// session remembers, before that session is resumed.
   std::function<bool(const PeerCertificate&)> verify_peer{};
   /// In order of preference.
   std::vector<CipherSuite> cipher_suites{CipherSuite::aes_128_gcm_sha256,

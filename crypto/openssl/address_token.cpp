@@ -5,10 +5,10 @@
 //   | kind 1 | epoch 1 | nonce 12 | sealed: expiry 8, address 19, version 4, Retry: two IDs 42 | tag |
 //     `----- authenticated -----'   of one size for each kind, so that nothing can be read off it
 //
-// An epoch lasts as long as the tokens of its kind: what is alive was sealed in this one or the one
-// before, or in the next by somebody whose clock is ahead. Nonces are random, since whoever has the
-// master key seals under the same keys: 2^32 tokens an epoch leave a chance of 2^-33 for a second
-// use of one.
+// An epoch lasts as long as the tokens of its kind: a token that has not expired was sealed in this
+// epoch or the one before, or in the next by a process whose clock is ahead. Nonces are random, since
+// all processes that have the master key seal under the same keys: with 2^32 tokens an epoch, the
+// chance that a nonce is used twice is 2^-33.
 #include "qpeer/crypto/address_token.hpp"
 
 #include <openssl/crypto.h>
@@ -159,8 +159,8 @@ AddressTokens::AddressTokens(Random& random, Config config)
 AddressTokens::AddressTokens(AddressTokens&&) noexcept = default;
 AddressTokens::~AddressTokens() = default;
 
-// RFC 9000 §8.1.1 [rfc9000-8.1.1-1], §8.1.3 [rfc9000-8.1.3-8]: in the clear, but authenticated: who
-// changes it has no token.
+// RFC 9000 §8.1.1 [rfc9000-8.1.1-1], §8.1.3 [rfc9000-8.1.3-8]: the kind is in the clear, but
+// authenticated: a token whose kind was changed does not open.
 std::optional<TokenKind> AddressTokens::kind_of(Bytes token) {
   for (const TokenKind kind : {TokenKind::retry, TokenKind::new_token}) {
     if (token.size() == token_size(kind) && token[0] == static_cast<u8>(kind)) return kind;
@@ -179,8 +179,8 @@ std::size_t AddressTokens::seal_retry(Instant now, const SocketAddress& client,
   });
 }
 
-// RFC 9000 §8.1.3 [rfc9000-8.1.3-6], [rfc9000-8.1.3-7]: it shows nothing but a random nonce, which no
-// two of them share, and in which part of the day it was made.
+// RFC 9000 §8.1.3 [rfc9000-8.1.3-6], [rfc9000-8.1.3-7]: a token shows nothing but its kind, its epoch
+// and a random nonce, which no two tokens share.
 std::size_t AddressTokens::seal_new_token(Instant now, const SocketAddress& client, Version version,
                                           MutableBytes out) {
   return state_->seal(now, TokenKind::new_token, client, out,

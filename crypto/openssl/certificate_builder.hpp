@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// Makes keys, and certificates with any contents: those who call decide what is sensible.
+// Makes keys, and certificates with any contents: the caller decides what is sensible.
 // Failures that only a lack of memory or a broken library explains end the process.
 #pragma once
 

@@ -26,7 +26,8 @@ struct ReplayRegister::State {
 
   std::mutex mutex;
   std::size_t size = 0;
-  std::array<u8, 16> key{};  ///< Who sends ClientHellos cannot choose where they lie.
+  std::array<u8, 16>
+      key{};  ///< A secret, so that a sender of ClientHellos cannot choose their slots.
   std::vector<Slot> slots;
 };
 
@@ -38,8 +39,8 @@ ReplayRegister::ReplayRegister(std::size_t slots) : state_(std::make_unique<Stat
 
 ReplayRegister::~ReplayRegister() = default;
 
-// RFC 9001 §9.2 [rfc9001-9.2-1]: as RFC 8446 §8.2 has it. A free slot among the first kProbes is
-// taken only once all of them were searched; one that looks the same is as good as the same.
+// RFC 9001 §9.2 [rfc9001-9.2-1]: as RFC 8446 §8.2 describes. A free slot among the first kProbes is
+// taken only once all of them were searched. An equal fingerprint counts as the same ClientHello.
 bool ReplayRegister::first_use(Bytes unique, std::int64_t now) {
   Sha256 hash;
   hash.update(state_->key);

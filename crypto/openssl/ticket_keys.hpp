@@ -3,8 +3,8 @@
 //
 //   secret --HMAC--> of each period: name | cipher key | MAC key        period = Unix time / lifetime
 //
-// So who shares the secret has the same keys at the same time, and each is used for one lifetime; to
-// open, also those of the periods before and after (a clock may be ahead).
+// So all processes that share the secret have the same keys at the same time. A key seals for one
+// lifetime, and opens during the periods before and after it, too (a clock may be ahead).
 #pragma once
 
 #include <array>

@@ -86,8 +86,9 @@ std::string set_trust(SSL_CTX* context, const TlsConfig& config) {
   return "an unknown trust mode";
 }
 
-// OpenSSL keeps no session, neither of a server, whose tickets hold all, nor of a client, who is
-// given it. Its own guard against replay would keep them, and knows one process: ours takes its place.
+// OpenSSL stores no session: a server's tickets hold everything, and a client's application gets each
+// session. OpenSSL's own guard against replay would store sessions, and works within one context
+// only; ReplayRegister is used instead.
 bool set_tickets(SSL_CTX* context, TicketConfig& tickets) {
   tickets.lifetime = std::clamp(tickets.lifetime, std::chrono::seconds(1), kLongestLifetime);
   if (!tickets.replay_register) tickets.replay_register = std::make_shared<ReplayRegister>();

@@ -11,7 +11,7 @@ namespace qpeer::crypto {
 /// The only amount of early data that QUIC knows. RFC 9001 §4.6.1.
 inline constexpr std::uint32_t kUnlimitedEarlyData = 0xffffffff;
 
-/// Of the clock that tickets and certificates go by. Seconds.
+/// Seconds of the system's clock, by which tickets and certificates expire.
 std::int64_t unix_time();
 
 class OpensslContext final : public TlsContext,
@@ -29,7 +29,7 @@ class OpensslContext final : public TlsContext,
   ssl_ctx_st* native() const { return context_.get(); }
   /// The protocols as the extension lists them: each after its length. RFC 7301 §3.1.
   Bytes alpn() const { return alpn_; }
-  /// Differs where another peer would be believed: a session made under another is not resumed.
+  /// A hash of the trust settings: a session made under other settings is not resumed.
   const std::array<u8, 32>& trust() const { return trust_; }
   /// Follows from the credentials, so that only a client that has them can write a session for
   /// itself; empty without any.

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// Sessions that go out to the application and come back, tickets as the server sees them, early data.
+// Sessions that the application keeps and passes back, the server's tickets, and early data.
 // RFC 8446 §2.2, §4.2.10, §8; RFC 9001 §4.5, §4.6.
 //
 //   session, as the client keeps it    1 format | 32 bound to | 32 tag | DER of OpenSSL's SSL_SESSION
 //   ticket data, in the server's       8 id of the replay register | TlsHandler::tls_ticket_data()
 //
-// OpenSSL asks nobody about the certificate of a resumed session: it was good once. So it is judged
-// here, before the session is offered, and before a ticket is taken. Who is refused goes through a
-// full handshake, where the certificate itself is. Since a session speaks for its peer, and for us
-// with the certificate that we showed, its tag is made with our private key: a client that has one
-// takes nothing that another identity, or whoever else can write where it keeps it, wrote.
+// OpenSSL does not check the certificate of a resumed session again. So it is checked here, before a
+// client offers the session, and before a server accepts the ticket; if it is refused, the handshake
+// is full, and the certificate is checked there. A session authenticates the peer, and us with the
+// certificate that we showed. Therefore its tag is made with our private key: a client that has one
+// does not accept a session written by another identity, or by anybody else who can write to the
+// place where the client keeps its sessions.
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -38,7 +39,8 @@ constexpr std::array<u8, 32> kHelloRetryRandom{
     0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c};
 constexpr std::size_t kRandomOffset = 4 + 2;  // After the message's header and the legacy version.
 
-/// What else a client's session serves for only: the trust that judged the peer, and its name.
+/// A hash of what a client's session is valid for: the trust settings under which the peer was
+/// checked, and the server's name.
 std::array<u8, 32> bound_to(const OpensslContext& context, std::string_view server_name) {
   Sha256 hash;
   hash.update(context.trust());
@@ -52,7 +54,7 @@ Secret tag_of(const OpensslContext& context, Bytes kept) {
               {kept.first(kTagOffset), kept.subspan(kPrefixSize)});
 }
 
-/// Whether the session carries that tag; the time taken does not depend on how much of it is right.
+/// Whether the session carries that tag; compared in constant time.
 bool has_tag(const OpensslContext& context, Bytes kept) {
   const Secret tag = tag_of(context, kept);
   return CRYPTO_memcmp(kept.data() + kTagOffset, tag.bytes().data(), tag.bytes().size()) == 0;
@@ -129,8 +131,8 @@ bool OpensslSession::is_usable(SSL_SESSION* session) const {
          is_trusted(session);
 }
 
-/// Whether the certificate that the session remembers would be good now: its chain was, under the
-/// same trust, so what is left is its time and whom the application is_trusted.
+/// Whether the certificate that the session remembers would be accepted now. Its chain was checked
+/// under the same trust settings, so that only its validity and verify_peer are left.
 bool OpensslSession::is_trusted(const SSL_SESSION* session) const {
   const TlsConfig& config = context_->config();
   X509* const certificate = SSL_SESSION_get0_peer(const_cast<SSL_SESSION*>(session));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// Drives one SSL: feeds it messages of the current level, notes what it yields, judges the outcome.
+// Drives one SSL object: feeds it messages of the current level, passes on its output, and checks the
+// outcome.
 #include "qpeer/crypto/openssl/tls_session.hpp"
 
 #include <openssl/err.h>
