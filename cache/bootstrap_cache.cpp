@@ -13,7 +13,7 @@
 namespace qpeer::cache {
 namespace {
 
-/// The network of an address, for the share that it may have.
+/// The prefix of an address, to which CacheConfig::prefix_share applies.
 struct Prefix {
   bool ipv4 = false;
   std::array<u8, 4> octets{};
@@ -47,7 +47,7 @@ bool is_candidate(const CacheEntry& entry) {
   return !entry.id.is_zero() && address.valid() && !address.is_wildcard() && address.port() != 0;
 }
 
-/// What an entry has from the one that it replaces. The older one is empty then.
+/// Moves into an entry what stays of the older entry that it replaces.
 void inherit(CacheEntry& entry, CacheEntry& older) {
   if (entry.last_reached == 0) {
     entry.last_reached = older.last_reached;
@@ -139,7 +139,7 @@ void BootstrapCache::merge(std::span<const CacheEntry> entries) {
   std::vector<const CacheEntry*> order;
   order.reserve(entries.size());
   for (const CacheEntry& entry : entries) order.push_back(&entry);
-  // The order of the source is not to matter, and the best shall find the most room.
+  // The result must not depend on the order of the source, and the best entries should find room.
   std::ranges::sort(order, [](const auto* a, const auto* b) { return newer(*a, *b); });
   for (const CacheEntry* entry : order) merge_one(*entry);
   QPEER_ASSERT(consistent());

@@ -16,7 +16,7 @@ namespace {
 constexpr std::array<u8, kMagicSize> kMagic{'Q', 'P', 'E', 'E', 'R', 'N', 'C', '\n'};
 constexpr std::size_t kHeaderSize = kMagic.size() + 2 + 2 + 4;
 constexpr std::size_t kChecksumSize = 32;
-// Its length, an id and an IPv4 address: what an entry has at the least.
+// The smallest entry: its length, an id and an IPv4 address.
 constexpr std::size_t kSmallestEntry = 4 + 2 + PeerId::kSize + 2 + 6;
 
 enum class Field : u8 {
@@ -130,7 +130,7 @@ SocketAddress read_address(Reader& in) {
   return SocketAddress::ipv6(octets, port, in.u32());
 }
 
-/// A field of a type that is known; whether it was read whole.
+/// Reads a field of a known type. Returns whether the field was complete.
 bool read_field(Field type, Bytes value, CacheEntry& entry) {
   Reader in{value};
   switch (type) {
@@ -152,7 +152,7 @@ bool read_field(Field type, Bytes value, CacheEntry& entry) {
     case Field::last_reached:
       entry.last_reached = read_time(in);
       break;
-    case Field::evidence:  // Of a kind that is not known yet: it was reached somehow.
+    case Field::evidence:  // A kind that this version does not know counts as dialled.
       entry.evidence = in.byte() == std::to_underlying(Evidence::dialled_back)
                            ? Evidence::dialled_back
                            : Evidence::dialled;

@@ -6,9 +6,9 @@
 //   field: type varint | length varint | value
 //
 // Integers are in network order. Every version, now and later, begins with the magic and the
-// version, and ends with the checksum: so a newer file is told from a damaged one. A newer minor
-// version may add types of fields, and bytes behind the last entry; who reads an older one skips
-// and drops them.
+// version, and ends with the checksum, so that a newer file can be told from a damaged one. A newer
+// minor version may add types of fields, and bytes behind the last entry; a reader of an older
+// version skips and drops them.
 //
 //   type  1 id, 32 bytes      2 address: 4 octets, port u16; or 16 octets, port u16, scope u32
 //         3 certificate       4 first reached, 8 bytes      5 last reached, 8 bytes
@@ -42,13 +42,13 @@ struct Decoded {
 
 [[nodiscard]] std::vector<u8> encode(std::span<const CacheEntry> entries);
 
-/// Whether these bytes begin as every cache file does, damaged or newer ones too. What does not is
-/// another program's.
+/// Whether these bytes begin as every cache file does, damaged or newer ones too. A file that does
+/// not is another program's.
 [[nodiscard]] bool has_magic(Bytes file);
 /// How many bytes has_magic() looks at.
 inline constexpr std::size_t kMagicSize = 8;
 
-/// Reads any bytes. Takes memory in proportion to them.
+/// Decodes a file from any bytes, hostile ones too. Takes memory in proportion to their number.
 [[nodiscard]] std::expected<Decoded, DecodeError> decode(Bytes file);
 
 }  // namespace qpeer::cache

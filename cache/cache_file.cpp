@@ -44,7 +44,7 @@ bool is_not_ours(const std::string& path) {
 
 }  // namespace
 
-/// What reading comes to. With an error it is not ours to overwrite.
+/// The result of reading the file. When it has an error, the file must not be overwritten.
 struct CacheFile::Found {
   std::vector<CacheEntry> entries;
   bool damaged = false;
@@ -86,7 +86,7 @@ CacheFile::Loaded CacheFile::load() {
   Loaded out;
   Found found = read();
   if (found.damaged) {
-    // Another process may be about to set it aside, and to put a whole one in its place.
+    // Another process may be about to rename the damaged file, and to save a good one.
     const auto lock = FileLock::acquire(lock_path(), kLockWaitMs);
     if (!lock) {
       out.warnings.push_back(path_ + ": damaged, and cannot be set aside: " + lock.error());
@@ -105,7 +105,8 @@ CacheFile::Loaded CacheFile::load() {
   return out;
 }
 
-// What was reached since then gets numbers after all in the file, in its own order.
+// Nodes that were reached since the last load or save get numbers after all in the file, in their
+// own order.
 CacheFile::Orders CacheFile::number(BootstrapCache& cache,
                                     const std::vector<CacheEntry>& in_file) const {
   std::uint64_t latest = 0;
@@ -148,7 +149,8 @@ std::expected<CacheFile::Saved, std::string> CacheFile::save(const BootstrapCach
   return out;
 }
 
-/// With the lock held. Says what was done.
+/// Renames the damaged file. To be called with the lock held. Returns a sentence that says what was
+/// done.
 std::expected<std::string, std::string> CacheFile::set_aside() const {
   std::string aside = path_ + ".damaged";
   struct stat status{};

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// The file that a cache survives in: crashes, full disks, other processes and newer versions.
+// The file of a bootstrap cache. It withstands crashes, full disks, other processes that save to it,
+// and files of newer versions.
 //
-//   PATH             replaced as a whole, mode 0600, for it holds tickets
-//   PATH.lock        held while PATH is changed; stays
+//   PATH             replaced as a whole; mode 0600, since it holds tickets
+//   PATH.lock        locked while PATH is changed; not removed
 //   PATH.damaged     a cache that was damaged; then PATH.damaged.1 to .4, of which the last is
 //                    overwritten
 //
-// Saving takes in what another process saved meanwhile. What cannot be read is never overwritten, and
-// a file that does not begin as a cache does belongs to another program: it is neither overwritten nor renamed.
-// Then, and when a save fails, everything else goes on in memory. These calls block.
+// Saving merges what another process saved meanwhile. A file that cannot be read is never
+// overwritten. A file that does not begin as a cache does belongs to another program: it is neither
+// overwritten nor renamed. Then, and when a save fails, the cache goes on in memory. These calls
+// block.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +24,8 @@
 
 namespace qpeer::cache {
 
-/// One per path and process is enough, but more do no harm. Not for two threads at once.
+/// Loads and saves one file. One object per path and process is enough, but more do no harm. Not for
+/// two threads at once.
 class CacheFile {
  public:
   /// The largest file that is read, in bytes; a larger one is left as it is.
@@ -30,9 +33,9 @@ class CacheFile {
   /// How many damaged caches are kept beside the cache.
   static constexpr std::size_t kMostDamaged = 5;
 
-  /// The file may be missing, its folder may not. A link to a file stays a link. An error when there
-  /// is a file that is no cache, an empty one too. Removes what killed processes left half-written in
-  /// the folder.
+  /// Prepares to use the file at `path`. The file may be missing, its folder may not. A link to a
+  /// file stays a link. The error, a sentence for people: there is a file that is no cache, which
+  /// includes an empty file. Removes the half-written files that killed processes left in the folder.
   [[nodiscard]] static std::expected<CacheFile, std::string> open(const std::string& path);
 
   /// What load() found.
@@ -40,18 +43,18 @@ class CacheFile {
     std::vector<CacheEntry> entries;    ///< For BootstrapCache::merge(), which limits them.
     std::vector<std::string> warnings;  ///< Sentences for people, with the path.
   };
-  /// What the file holds; nothing, without a warning, when there is none. A damaged cache is set
-  /// aside.
+  /// Reads the file. When there is none, there are no entries and no warning. A damaged cache is
+  /// renamed, as described above.
   [[nodiscard]] Loaded load();
 
-  /// What save() has to say after it worked.
+  /// The result of a save() that succeeded.
   struct Saved {
     std::vector<std::string> warnings;  ///< Sentences for people, with the path.
   };
-  /// Saves `cache` merged with what the file holds by now: its entries that are newer, and those
-  /// that `cache` does not know and has room for, but none that it forgot. What `cache` has reached
-  /// since this object loaded or saved is newer than all that the file holds. On error the file is as
-  /// it was. Waits a few seconds for another process that is saving.
+  /// Saves `cache` merged with the file as it is now. From the file come the entries that are newer,
+  /// and those that `cache` does not have and has room for, but none that was forgotten. A node that
+  /// `cache` reached since this object loaded or saved is newer than all in the file. On error, a
+  /// sentence, and the file is as it was. Waits a few seconds for another process that is saving.
   [[nodiscard]] std::expected<Saved, std::string> save(const BootstrapCache& cache);
 
   /// Where the file is, links resolved.
@@ -59,8 +62,8 @@ class CacheFile {
 
  private:
   struct Found;
-  /// CacheEntry::order of one entry: ours, and that which the file has for it. Another process may have
-  /// used the numbers after those that we loaded.
+  /// CacheEntry::order of one entry, in our cache and in the file. They differ because another
+  /// process may have used the numbers after those that we loaded.
   struct Order {
     std::uint64_t ours = 0;
     std::uint64_t in_file = 0;
@@ -73,7 +76,7 @@ class CacheFile {
   [[nodiscard]] std::string lock_path() const { return path_ + ".lock"; }
 
   std::string path_;
-  Orders orders_{};  ///< Of what was loaded or saved last.
+  Orders orders_{};  ///< Of the entries that were loaded or saved last.
 };
 
 }  // namespace qpeer::cache

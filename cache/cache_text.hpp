@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// A cache as text that people read, mend and pass on: one JSON object a line.
+// A cache as text that people can read, edit and exchange: one JSON object a line.
 //
 //   {"id":"aeaq...","address":"192.0.2.1:4433","first_reached":1700000000,
 //    "last_reached":1700000100,"evidence":"dialled","failures":0,"certificate":"3082..."}
 //
-// That is one line. Times are Unix seconds, a certificate is DER in hexadecimal. Tickets and
-// tokens are secrets and stay out.
+// The above is one line of the text. Times are Unix seconds, a certificate is DER in hexadecimal.
+// Tickets and tokens are secrets and left out.
 #pragma once
 
 #include <expected>
