@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// qpeer ca: an authority of one's own, kept in a folder, and what it issues.
+// qpeer ca: a certificate authority of one's own, kept in a folder, and the certificates it issues.
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -46,7 +46,7 @@ FileResult write_new(const std::string& path, std::string_view text, unsigned mo
   return {};
 }
 
-// PREFIX.key and PREFIX.pem: both, or neither. What is there already stays as it is.
+// Writes PREFIX.key and PREFIX.pem: both, or neither. Files that exist already are not changed.
 FileResult write_pair(const std::string& prefix, const crypto::Credentials& credentials) {
   const std::string key = prefix + ".key";
   const std::string certificate = prefix + ".pem";
@@ -58,7 +58,7 @@ FileResult write_pair(const std::string& prefix, const crypto::Credentials& cred
   return written;
 }
 
-// Tells what was made, or why it was not.
+// Prints what was made, or why it was not.
 int report(const Options& options, const std::string& prefix,
            const std::expected<PeerId, std::string>& made) {
   if (!made) {

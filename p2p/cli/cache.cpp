@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// qpeer cache: what is in a file of known nodes; takes out, writes out, takes in.
+// qpeer cache: shows, prunes, exports and imports a file of known nodes.
 #include <unistd.h>
 
 #include <algorithm>
@@ -152,7 +152,7 @@ std::expected<void, std::string> import_it(const CacheOptions& options) {
   opened->cache.merge(*entries);
   if (const auto saved = save(*opened); !saved) return saved;
   const std::vector<CacheEntry>& after = opened->cache.entries();
-  // What the cache knew better, or has no room for, is not taken.
+  // Entries that are older than the cache's, or for which it has no room, are not taken.
   const auto taken = std::ranges::count_if(after, [&before](const CacheEntry& entry) {
     const auto known = std::ranges::find(before, entry.id, &CacheEntry::id);
     return known == before.end() || known->address != entry.address ||

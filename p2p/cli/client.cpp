@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// qpeer client: joins as a client, stays, and asks what comes on standard input.
+// qpeer client: joins as a client, stays, and sends each line of standard input as a request.
 #include <unistd.h>
 
 #include <string>

@@ -25,7 +25,7 @@ Task<int> ClientSession::run(std::optional<int> input) {
     lines_.emplace(loop_, *input);
     while (auto line = co_await lines_->next()) {
       if (line->empty()) continue;
-      // Who does not read the answers slows down the questions.
+      // When the answers are not read from our output, no further requests are sent.
       while (!stopping_ && !output_has_room()) co_await sleep_for(loop_, kLook);
       const bool answered = co_await ask(*line);
       all_answered &= answered;
@@ -40,7 +40,7 @@ Task<int> ClientSession::run(std::optional<int> input) {
 void ClientSession::stop() {
   stopping_ = true;
   if (lines_) lines_->close();
-  auto closing = client_.shut_down();  // Whoever waits for it is told.
+  auto closing = client_.shut_down();  // All that is awaited of the client ends.
 }
 
 Task<bool> ClientSession::join() {

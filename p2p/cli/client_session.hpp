@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// A client that stays: it joins, tells of its links, and asks what it is given to ask.
+// A client that stays: it joins, prints what happens to its links, and sends the requests that it is
+// given.
 #pragma once
 
 #include "qpeer/qpeer.hpp"
@@ -16,11 +17,12 @@ namespace qpeer::cli {
 
 class ClientSession {
  public:
-  /// `reporter` stays longer. With `input`, its lines are requests, and its end is the session's.
+  /// `reporter` must outlive the session.
   ClientSession(EventLoop& loop, Client client, std::vector<PeerAddress> contacts,
                 const Reporter& reporter);
 
-  /// To the end: of the input (the lines of a descriptor), or by stop(). Gives the exit status.
+  /// Runs until stop(), or until the end of `input`, a descriptor of which each line is a request.
+  /// Returns the exit status.
   Task<int> run(std::optional<int> input);
   void stop();
 

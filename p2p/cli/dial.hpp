@@ -18,10 +18,10 @@ namespace qpeer::cli {
 
 struct DialOptions {
   PeerOptions peer;
-  std::vector<PeerAddress> contacts{};  ///< One, or none: then whoever is in the cache.
+  std::vector<PeerAddress> contacts{};  ///< One, or none: then the nodes of the cache are dialled.
 
-  void declare(Arguments& arguments);  ///< All flags, but not how the contact is given.
-  /// Arguments::parse, then whether all of it makes sense together.
+  void declare(Arguments& arguments);  ///< All flags but the one that gives the contact.
+  /// Arguments::parse, and a check that the flags go together.
   [[nodiscard]] std::optional<int> parse(Arguments& arguments, std::span<char* const> words) const;
 };
 

@@ -32,7 +32,7 @@ struct Report {
 
 using Error = std::unexpected<std::string>;
 
-// The body and its checksum, into a file that is not named yet.
+// Reads the body and its checksum, and writes the body into a file that has no name yet.
 Task<std::expected<Sha256Sum, std::string>> fetch_body(PeerStream& stream,
                                                        const GetOptions& options, AtomicFile& file,
                                                        std::uint64_t size) {

@@ -29,7 +29,7 @@ struct NodeFlags {
   bool quiet = false;
 };
 
-// What can be known to fail is told before anybody is asked to send.
+// Problems of the store are found when the node starts, before a peer sends a file.
 std::expected<void, std::string> prepare_store(const NodeFlags& flags) {
   const std::string& store = flags.service.receiver.store;
   if (store.empty()) return {};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// A node at work: joins, tells what happens, stores and gives files, answers requests. When nobody
-// can reach it, it goes on as a client, if it may.
+// A node at work: joins, prints what happens, stores and serves files, answers requests. When no peer
+// can reach the node, the program goes on as a client, unless that is forbidden.
 #pragma once
 
 #include "qpeer/qpeer.hpp"
@@ -19,7 +19,7 @@ namespace qpeer::cli {
 struct ServiceOptions {
   std::vector<PeerAddress> contacts{};
   ReceiverOptions receiver = ReceiverOptions();
-  std::string greeting{};                 ///< Sent to each node that a link comes up to.
+  std::string greeting{};                 ///< A message sent to each node with a new link.
   bool node_only = false;                 ///< Never go on as a client.
   bool once = false;                      ///< End after one transfer.
   NodeOptions as_client = NodeOptions();  ///< How to go on as a client.
@@ -27,10 +27,10 @@ struct ServiceOptions {
 
 class NodeService {
  public:
-  /// `reporter` stays longer.
+  /// `reporter` must outlive the service.
   NodeService(EventLoop& loop, Node node, ServiceOptions options, Reporter& reporter);
 
-  /// To the end, by stop() or by what the options say. Gives the exit status.
+  /// Runs until stop(), or until the end that the options name. Returns the exit status.
   Task<int> run();
   void stop();
 
@@ -55,7 +55,7 @@ class NodeService {
   TaskGroup tasks_;
   std::optional<ClientSession> client_;
   bool stopping_ = false;
-  bool refused_ = false;  ///< In the bootstrap that is under way, somebody could not reach us.
+  bool refused_ = false;  ///< In this bootstrap, a peer found that it cannot reach us.
   bool unreachable_ = false;
   std::optional<bool> first_stored_;
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// qpeer request: asks a node one thing and prints its answer.
+// qpeer request: sends one request to a node and prints the answer.
 #include <string>
 
 #include "qpeer/p2p/cli/commands.hpp"

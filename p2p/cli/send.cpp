@@ -23,12 +23,12 @@ struct SendOptions {
   bool quiet = false;
 };
 
-/// What is told at the end.
+/// The result, which is printed at the end.
 struct Report {
   std::string stored_as;
   Sha256Sum sha256{};
-  Duration sending{};  ///< Until the node had acknowledged all of it.
-  Duration total{};    ///< Until it had stored it.
+  Duration sending{};  ///< Until the node had acknowledged the whole file.
+  Duration total{};    ///< Until the node had stored the file.
 };
 
 using Error = std::unexpected<std::string>;

@@ -24,8 +24,8 @@
 namespace qpeer::cli {
 
 inline constexpr int kSuccess = 0;
-inline constexpr int kFailure = 1;  ///< What was asked for did not work.
-inline constexpr int kMisuse = 2;   ///< It was not asked for rightly.
+inline constexpr int kFailure = 1;  ///< The command failed.
+inline constexpr int kMisuse = 2;   ///< The command line was wrong.
 
 /// "1500", "64k", "1.5M", "2GiB": k, M, G, T are decimal, Ki, Mi, Gi, Ti binary, a final B optional.
 std::optional<std::uint64_t> parse_size(std::string_view text);

@@ -28,8 +28,8 @@ class AtomicFile {
   }
   /// What to do when the name is taken.
   enum class Collision : u8 { replace, number };
-  /// Makes it durable, and gives it its name: `name`, or, with Collision::number, the first free
-  /// one of NAME, NAME.1, NAME.2, ... Returns the name.
+  /// Makes the file durable, and gives it its name: `name`, or, with Collision::number, the first
+  /// free one of NAME, NAME.1, NAME.2, ... Returns the name.
   [[nodiscard]] std::expected<std::string, std::string> commit(const std::string& name,
                                                                Collision collision);
 
@@ -46,7 +46,7 @@ class AtomicFile {
 /// characters that control a terminal or the direction of text.
 [[nodiscard]] std::string_view why_bad_name(std::string_view name);
 
-/// `text` as a terminal may show it: what is not seen or not UTF-8 becomes '?'.
+/// `text` as a terminal may show it: invisible characters, and bytes that are not UTF-8, become '?'.
 enum class Newlines : u8 { masked, kept };
 [[nodiscard]] std::string visible(std::string_view text, Newlines newlines = Newlines::masked);
 

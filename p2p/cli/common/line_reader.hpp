@@ -48,7 +48,7 @@ class LineReader {
   bool ended_ = false;
   async::Waiter waiter_;
   io::Watch watch_;
-  io::Timer timer_;  // Wakes the waiter from the loop, not from within another's call.
+  io::Timer timer_;  // Resumes the waiter from the loop, not from within a call of this object.
 };
 
 }  // namespace qpeer::cli

@@ -15,9 +15,11 @@
 namespace qpeer::cli {
 namespace {
 
-constexpr std::size_t kAtOnce = 64 << 10;  // Bytes; then there is room again.
+constexpr std::size_t kAtOnce = 64
+                                << 10;  // Bytes of one write(2), after which there is room again.
 
-// False when the descriptor takes nothing any more. A program that shares it may have made it non-blocking.
+// Writes all of the text; false when writing fails. The descriptor may be non-blocking, because
+// another program that shares it made it so.
 bool write_text(int descriptor, std::string_view text) {
   while (!text.empty()) {
     const ssize_t size = ::write(descriptor, text.data(), text.size());
@@ -34,14 +36,14 @@ bool write_text(int descriptor, std::string_view text) {
 
 }  // namespace
 
-/// What both threads use, until the last of them has ended.
+/// The state that both threads share; it lives until the last of them has ended.
 struct LineWriter::Shared {
   std::mutex mutex;
   std::condition_variable changed;
   std::deque<std::string> texts;
   std::size_t bytes = 0;  ///< Of `texts`, and of what is being written.
   bool ending = false;
-  bool broken = false;  ///< The descriptor takes nothing.
+  bool broken = false;  ///< Writing failed.
 };
 
 LineWriter::LineWriter(int descriptor, std::size_t room)

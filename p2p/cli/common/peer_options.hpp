@@ -31,11 +31,11 @@ struct PeerOptions {
   TransportOptions transport = TransportOptions();
 
   void declare(Arguments& arguments);  ///< All flags.
-  /// What is wrong with the flags together; empty when nothing is.
+  /// Which flags do not go together, in a sentence; empty when all do.
   [[nodiscard]] std::string why_wrong() const;
   /// Why `contact` cannot be dialled in this mode of trust; empty when it can.
   [[nodiscard]] std::string why_not_dialled(const p2p::PeerAddress& contact) const;
-  /// Reads the files. A sentence when something in them will not do.
+  /// Reads the files that the flags name. The error says which of them is not usable, and why.
   [[nodiscard]] std::expected<p2p::NodeOptions, std::string> make() const;
 };
 

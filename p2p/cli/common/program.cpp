@@ -34,7 +34,7 @@ struct Console {
   LineWriter error{STDERR_FILENO};
 };
 Console* console = nullptr;
-bool is_abandoned = false;  // No reader, and the program is to end: nothing is written any more.
+bool is_abandoned = false;  // The program ends and output is not read: nothing more is written.
 std::uint64_t complaints_lost = 0;
 
 bool show(std::FILE* file, std::string text, WhenFull when_full) {
@@ -47,7 +47,7 @@ bool show(std::FILE* file, std::string text, WhenFull when_full) {
   return true;
 }
 
-/// There is a console as long as it lives.
+/// Makes the console, and destroys it at the end of its own life.
 class RunningConsole {
  public:
   RunningConsole() { console = &console_; }
@@ -84,8 +84,8 @@ int run(io::EventLoop& loop, async::Task<int> task, int when_stopped, std::funct
   if (!signals) complain("cannot watch for signals: {}", signals.error().message());
   group.spawn(keep_status(std::move(task), status));
   while (group.size() != 0) loop.run_once(1h);
-  for (int turn = 0; turn < 3; ++turn) loop.run_once({});  // Last words.
-  signals = std::unexpected(std::error_code{});            // From now on they end the process.
+  for (int turn = 0; turn < 3; ++turn) loop.run_once({});  // For the last packets.
+  signals = std::unexpected(std::error_code{});            // From now on a signal ends the process.
   running.finish(told_to_stop ? kLastWords : Duration::max());
   return *status;
 }

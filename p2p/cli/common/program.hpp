@@ -16,27 +16,28 @@
 
 namespace qpeer::cli {
 
-/// Runs `task` to its exit status. Meanwhile a thread writes what is printed, so that a reader who
-/// stands still does not stop the loop. At the end all of it is written; after a signal what is left
-/// after a second is lost. SIGINT and SIGTERM cancel it: then the status is
-/// `when_stopped`, or 128 + the signal's number if that is negative. SIGPIPE is ignored.
+/// Runs `task` and returns its exit status. Meanwhile a thread writes what is printed, so that a
+/// reader that has stopped reading does not block the loop. At the end all output is written; after
+/// a signal, output that cannot be written within a second is lost. SIGINT and SIGTERM cancel the
+/// task: then the status is `when_stopped`, or 128 + the signal's number if `when_stopped` is
+/// negative. SIGPIPE is ignored.
 int run_program(io::EventLoop& loop, async::Task<int> task, int when_stopped = -1);
-/// The same, but the first signal calls `stop`, after which the task is to end by itself; the
-/// second cancels it.
+/// The same, but the first signal calls `stop`, after which the task must end by itself; the second
+/// signal cancels the task.
 int run_program(io::EventLoop& loop, async::Task<int> task, std::function<void()> stop);
 
-/// What becomes of a line when the earlier ones were not read: see LineWriter.
+/// What becomes of a line when too many earlier ones were not read: see LineWriter.
 using WhenFull = LineWriter::WhenFull;
-/// One line on standard output, there at once also in a pipe. False when it is lost.
+/// Prints one line on standard output, without buffering it, even to a pipe. False when it is lost.
 bool print_line(std::string_view line, WhenFull when_full = WhenFull::keep);
-/// False while too much of what was printed is unread: who prints much, line by line, is to wait then.
+/// False while too much of the output is unread: a caller that prints much waits then.
 [[nodiscard]] bool output_has_room();
 template <class... T>
 void say(fmt::format_string<T...> format, T&&... values) {
   print_line(fmt::format(format, std::forward<T>(values)...));
 }
-/// One line on standard error, control characters masked. Lost when the reader is behind by a megabyte of
-/// earlier ones; the next one that is not lost says how many were.
+/// Prints one line on standard error, with control characters masked. The line is lost when a
+/// megabyte of earlier ones is unread; the next line that is not lost says how many were.
 void complain(std::string_view line);
 template <class... T>
 void complain(fmt::format_string<T...> format, T&&... values) {
@@ -49,7 +50,7 @@ void complain(fmt::format_string<T...> format, T&&... values) {
 /// A string in JSON, quotes included.
 [[nodiscard]] std::string json_string(std::string_view text);
 
-/// A bar that overwrites itself, on standard error when that is a terminal; else nothing.
+/// A progress bar on standard error, when that is a terminal; else nothing is shown.
 class Progress {
  public:
   Progress(std::string_view label, std::uint64_t total, bool quiet);
@@ -58,7 +59,7 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
   void update(std::uint64_t done);
   void clear();
-  /// What update() was given last.
+  /// The number that update() got last.
   [[nodiscard]] std::uint64_t done() const { return done_; }
 
  private:

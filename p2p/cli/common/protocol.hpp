@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// What qpeer's programs say to each other on raw streams of the peer layer: one request a stream.
+// The protocol of qpeer's programs on raw streams of the peer layer: one request a stream.
 //
 //   put   u8 1 | u8 length of name | name | u64 size | body of that size | FIN
 //     --> u8 status | u16 length of text | text | 32 bytes SHA-256, if stored | FIN
-//         text is the name it was stored under, or why it was not; then the node also stops the
-//         stream, for the sender may still be sending
+//         text is the name under which the file was stored, or why it was not; in the latter case
+//         the node also stops the stream, since the sender may still be sending
 //   get   u8 2 | u8 length of name | name | FIN
 //     --> u8 status | u16 length of text | text | u64 size | body | 32 bytes SHA-256 | FIN
 //         text is the name, or why there is no file; then nothing follows it
 //
-// A client's stream carries the answer back. A node's goes one way: it can put, and hears nothing.
+// A client's stream carries the answer back. A node's stream is unidirectional: a node can put a file,
+// but gets no answer.
 // Integers are in network order.
 #pragma once
 
@@ -66,7 +67,7 @@ struct GetAnswer {
 
 /// Fills `out`; false when the stream ends before.
 async::Task<bool> read_exactly(async::StreamHandle& stream, MutableBytes out);
-/// Reads one; nullopt when the peer broke off or sent something else.
+/// Reads one answer; nullopt when the peer ended the stream early or sent something else.
 async::Task<std::optional<RequestType>> read_type(async::StreamHandle& stream);
 async::Task<std::optional<PutRequest>> read_put(async::StreamHandle& stream);  ///< After the type.
 async::Task<std::optional<GetRequest>> read_get(async::StreamHandle& stream);  ///< After the type.

@@ -23,7 +23,7 @@ void stop(PeerStream& stream, ErrorCode code) {
   (void)stream.stop_sending(static_cast<std::uint64_t>(code));
 }
 
-// A node's stream takes no answer; then this does nothing.
+// Does nothing on a node's stream, which carries no answer.
 Task<void> send_answer(PeerStream& stream, const PutAnswer& answer) {
   const std::vector<u8> bytes = answer.encode();
   const auto written = co_await stream.write(bytes);
@@ -79,8 +79,8 @@ Task<void> Receiver::serve(PeerStream stream, SocketAddress address) {
   if (transfer.received && on_received_) on_received_(*transfer.received);
 }
 
-// What was written of a get may wait in our own buffer. At its end, that has the time that it takes at
-// the least rate; before, a full buffer takes no more.
+// Bytes written for a get may wait in our own send buffer. Once all is written, the peer has as much
+// time for the buffer as it takes at the least rate. Before, no progress means that the buffer is full.
 Task<void> Receiver::until_it_stands_still(const Transfer& transfer) {
   std::uint64_t before = 0;
   std::uint64_t buffered = 0;
@@ -151,7 +151,7 @@ Task<std::optional<PutAnswer>> Receiver::store(Transfer& transfer, const PutRequ
   co_return answer;
 }
 
-// The body, into a file. Nullopt: the sender broke off.
+// Stores the body in a file. Nullopt: the sender ended the stream early.
 Task<std::optional<PutAnswer>> Receiver::store_body(Transfer& transfer, const PutRequest& request) {
   PeerStream& stream = transfer.stream;
   auto file = AtomicFile::create(store_.folder());
@@ -196,13 +196,13 @@ Task<void> Receiver::serve_get(Transfer& transfer) {
     }
   }
   std::optional<Slot> slot;
-  if (file) slot.emplace(*this, transfer);  // An answer alone is no transfer.
+  if (file) slot.emplace(*this, transfer);  // An answer without a body does not count.
   const std::vector<u8> head = answer.encode();
   const auto written = co_await stream.write(head);
   if (!written) co_return;
   if (file) {
     const auto body = co_await send_body(stream, *file, request->name, transfer.progress);
-    if (!body || !body->taken) co_return;  // Resets the stream: what came is not whole.
+    if (!body || !body->taken) co_return;  // Resets the stream, since the file is incomplete.
     (void)co_await stream.write(body->sha256);
   }
   transfer.written = true;

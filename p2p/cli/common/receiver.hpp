@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// The serving end of qpeer's protocol: stores the files that come on streams and hands them out
-// again, to any number of peers at once. Nothing that a peer sends is trusted, and what stands still
-// is broken off.
+// The serving end of qpeer's protocol: stores the files that arrive on streams, and serves them to any
+// number of peers at once. Nothing that a peer sends is trusted, and a transfer without progress is
+// aborted.
 #pragma once
 
 #include <array>
@@ -28,18 +28,18 @@
 namespace qpeer::cli {
 
 struct ReceiverOptions {
-  std::string store;  ///< The folder, which must exist; empty stores and gives nothing.
+  std::string store;  ///< The folder, which must exist; when empty, no file is stored or served.
   StoreLimits limits{};
   std::size_t max_transfers = 256;            ///< At once, of all peers.
   std::size_t max_transfers_of_peer = 16;     ///< At once, of one.
   std::size_t max_transfers_of_network = 64;  ///< At once, of one /24 or /48.
-  bool anyone_stores = false;                 ///< Every peer may store files, and not only:
-  std::vector<PeerId> storers{};              ///< These.
+  bool anyone_stores = false;                 ///< Every peer may store files.
+  std::vector<PeerId> storers{};              ///< Who may store files unless every peer may.
   /// A stream on which fewer than `least_progress` bytes of a file moved within this time is reset.
   Duration patience = 30s;
   std::uint64_t least_progress = 32 << 10;
   std::uint64_t send_buffer =
-      1 << 20;  ///< Of a stream: what we wrote and the peer may not have yet.
+      1 << 20;  ///< Of a stream: bytes written by us and not yet acknowledged by the peer.
 };
 
 /// What became of one file.
@@ -51,19 +51,20 @@ struct Received {
   std::string failure;  ///< Why it was not stored; empty when it was.
 };
 
-/// Outlives the tasks that serve() makes.
+/// Serves the streams of peers. Must outlive the tasks that serve() makes.
 class Receiver {
  public:
   using OnReceived = std::function<void(const Received&)>;
 
-  /// `on_received` is called for each file, after its sender has its answer. The loop must outlive it.
+  /// `on_received` is called for each file, after the answer to its sender was written. The loop must
+  /// outlive this object.
   Receiver(io::EventLoop& loop, ReceiverOptions options, OnReceived on_received)
       : loop_(loop),
         options_(std::move(options)),
         on_received_(std::move(on_received)),
         store_(options_.store, options_.limits) {}
 
-  /// Serves one stream to its end. `address` is where its peer is.
+  /// Serves one stream to its end. `address` is the peer's.
   async::Task<void> serve(p2p::PeerStream stream, SocketAddress address);
   /// The names of the files in the store, sorted.
   [[nodiscard]] std::vector<std::string> names() const { return store_.names(); }
@@ -75,8 +76,8 @@ class Receiver {
     p2p::PeerStream stream;
     SocketAddress network;               ///< Of its peer, a /24 or /48.
     Progress progress{{}, 0, true};      ///< Not printed.
-    bool written = false;                ///< Of a get: all of it, but perhaps not acknowledged.
-    std::optional<Received> received{};  ///< Of a put, once it is known what is put.
+    bool written = false;                ///< Get: all is written, but perhaps not acknowledged.
+    std::optional<Received> received{};  ///< Put: set once the request was read.
   };
   async::Task<void> serve_request(Transfer& transfer);
   async::Task<void> until_it_stands_still(const Transfer& transfer);
@@ -92,7 +93,7 @@ class Receiver {
   ReceiverOptions options_;
   OnReceived on_received_;
   Store store_;
-  Counts<PeerId> transfers_;           ///< With a body, on their way.
+  Counts<PeerId> transfers_;           ///< Transfers with a body that are under way.
   Counts<SocketAddress> of_networks_;  ///< The same, by the networks of the peers.
 };
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The folder of a node's files: what is in it, and how much of it each peer may fill.
 //
-// Room is reserved before the first byte is written, so that what is on its way counts too. Who stored
-// a file is written beside its bytes, as the extended attribute "user.qpeer.peer", and so outlives the
-// process; on a file system without such attributes a peer's share begins anew with each start.
+// Room is reserved before the first byte is written, so that files under way count too. The peer that
+// stored a file is noted in the file's extended attribute "user.qpeer.peer", which outlives the
+// process; on a file system without such attributes a peer's share is empty again after each start.
 //
-// Invariant: reserved_ is the sum of the Reservations that live; owners_ has files that were there at
-// the last scan, or came since.
+// Invariant: reserved_ is the sum of all living Reservations; owners_ has only files that were there
+// at the last scan, or were stored since.
 #pragma once
 
 #include <cstddef>
@@ -24,19 +24,19 @@
 namespace qpeer::cli {
 
 struct StoreLimits {
-  std::uint64_t max_size = std::uint64_t{64} << 30;    ///< Of one file.
-  std::uint64_t quota = std::uint64_t{64} << 30;       ///< Of all files, those of ours too.
-  std::uint64_t peer_quota = std::uint64_t{16} << 30;  ///< Of what one peer stored.
-  std::size_t max_files = 10'000;                      ///< The same, as counts.
+  std::uint64_t max_size = std::uint64_t{64} << 30;    ///< Bytes of one file.
+  std::uint64_t quota = std::uint64_t{64} << 30;       ///< Bytes of all files, ours included.
+  std::uint64_t peer_quota = std::uint64_t{16} << 30;  ///< Bytes of the files of one peer.
+  std::size_t max_files = 10'000;                      ///< How many files, ours included.
   std::size_t max_files_of_peer = 2'500;
 };
 
 class Store {
  public:
-  /// Each file counts so much more than its size: an empty one takes room too.
+  /// Bytes that each file counts in addition to its size, since an empty file takes room too.
   static constexpr std::uint64_t kPerFile = 4096;
-  /// How often the folder is read again at the most, for what was removed meanwhile; more rarely when
-  /// that takes more than a fiftieth of this time.
+  /// The shortest time between two scans of the folder, which find files that were removed meanwhile.
+  /// Longer when a scan takes more than a fiftieth of this time.
   static constexpr Duration kRescan = 10s;
 
   /// The folder must exist; an empty name is a store that has no files and takes none.
@@ -44,14 +44,14 @@ class Store {
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
 
-  /// Room for one file. Without keep() it is given back. The store must outlive it.
+  /// Room for one file, which is given back unless keep() is called. The store must outlive it.
   class Reservation {
    public:
     Reservation(Reservation&& other) noexcept
         : store_(std::exchange(other.store_, nullptr)), peer_(other.peer_), size_(other.size_) {}
     Reservation& operator=(Reservation&&) = delete;
     ~Reservation();
-    /// The file is there, by this name.
+    /// To be called when the file is in the store, by this name.
     void keep(const std::string& name);
 
    private:
@@ -60,19 +60,20 @@ class Store {
         : store_(&store), peer_(peer), size_(size) {}
     Store* store_;
     PeerId peer_;
-    std::uint64_t size_;  ///< With kPerFile.
+    std::uint64_t size_;  ///< Bytes, kPerFile included.
   };
 
   [[nodiscard]] bool exists() const { return !folder_.empty(); }
   [[nodiscard]] const std::string& folder() const { return folder_; }
-  /// For a file of so many bytes that `peer` stores; else why not, in words for the peer.
+  /// Reserves room for a file of `size` bytes from `peer`. The error is a sentence for the peer.
   [[nodiscard]] std::expected<Reservation, std::string> reserve(const PeerId& peer,
                                                                 std::uint64_t size, Instant now);
-  /// Writes beside the file who stored it.
+  /// Notes in the file's extended attribute that `peer` stored it.
   static void set_owner(const AtomicFile& file, const PeerId& peer);
-  /// A file of the folder itself: no link, and nothing below it. Errors are for us, not for peers.
+  /// Opens a file of the folder: no link, and none in a folder below. The error is a sentence for our
+  /// own user, not for peers.
   [[nodiscard]] std::expected<OpenFile, std::string> open(const std::string& name) const;
-  /// The names of the files, sorted. Links are none.
+  /// The names of the files, sorted, without links.
   [[nodiscard]] std::vector<std::string> names() const;
 
  private:
@@ -96,7 +97,7 @@ class Store {
   StoreLimits limits_;
   Account stored_ = Account();
   Account reserved_ = Account();
-  std::map<std::string, PeerId> owners_;  ///< By name, of what was stored since we began.
+  std::map<std::string, PeerId> owners_;  ///< By name, of the files stored since the process began.
   Instant rescan_at_ = Instant::min();
 };
 

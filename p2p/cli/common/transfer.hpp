@@ -24,8 +24,8 @@ struct OpenFile {
 };
 /// Opens a regular file for reading. Errors begin with the path.
 [[nodiscard]] std::expected<OpenFile, std::string> open_file(const std::string& path);
-/// The same of one in this folder, whose name is another's choice: it is neither a link nor in a
-/// folder below.
+/// The same for a file of this folder whose name a peer chose: neither a link nor a file in a folder
+/// below is opened.
 [[nodiscard]] std::expected<OpenFile, std::string> open_file_in(const std::string& folder,
                                                                 const std::string& name);
 /// "a/b/c" -> "c".
@@ -34,9 +34,10 @@ struct OpenFile {
 /// What became of a body that was sent.
 struct SentBody {
   Sha256Sum sha256{};
-  bool taken = true;  ///< The peer did not stop it. If it did, its answer may say why.
+  bool taken = true;  ///< False: the peer stopped the stream; its answer may say why.
 };
-/// Writes the whole file; `what` names it when its size changes meanwhile.
+/// Writes the whole file to the stream. `what` names the file in the error when its size changes
+/// meanwhile.
 async::Task<std::expected<SentBody, std::string>> send_body(async::StreamHandle& stream,
                                                             const OpenFile& file,
                                                             const std::string& what,
@@ -45,7 +46,7 @@ async::Task<std::expected<SentBody, std::string>> send_body(async::StreamHandle&
 enum class BodyError : u8 { broke_off, too_short, cannot_write };
 struct ReceivedBody {
   Sha256Sum sha256{};
-  bool ended = false;  ///< The stream ended with it.
+  bool ended = false;  ///< Whether the stream ended with the body.
 };
 struct BodyFailure {
   BodyError error = BodyError::broke_off;

@@ -48,12 +48,13 @@ std::string_view to_string(crypto::CipherSuite suite);
 [[nodiscard]] std::expected<SocketAddress, std::string> parse_listen(std::string_view text,
                                                                      std::uint16_t default_port);
 
-/// Whom to dial. Blocks for name service.
+/// A host to dial.
 struct Peer {
-  std::string text;  ///< As it was given.
+  std::string text;  ///< As it was given on the command line.
   std::string host;
   std::vector<SocketAddress> addresses;
 };
+/// Reads "HOST:PORT" or "HOST" and looks the name up, which blocks.
 [[nodiscard]] std::expected<Peer, std::string> resolve_peer(std::string_view text,
                                                             std::uint16_t default_port);
 
