@@ -64,8 +64,8 @@ class BootstrapPlan {
   void start(Instant now);
   /// The candidate to dial now; nullopt when it is not time, there is no slot, or all is decided.
   [[nodiscard]] std::optional<std::size_t> next(Instant now);
-  /// An attempt to cancel now: it took too long, somebody else needs its slot, or it is no longer
-  /// needed (won() says so). It has ended: on_failed() is not called for it.
+  /// An attempt to cancel now: it took too long, another candidate needs its slot, or it is no longer
+  /// needed (won() says so). The attempt has ended then: on_failed() is not to be called for it.
   [[nodiscard]] std::optional<std::size_t> give_up(Instant now);
 
   /// The attempt got some answer: it no longer counts as silent.

@@ -7,8 +7,8 @@
 //   link of a client C to a node B:     C --- connection that C dialled: requests, replies --- B
 //
 // On each connection the dialler's first bidirectional stream is the control stream: introductions,
-// proofs, verdicts. A node dials back whoever says it is a node, and takes its messages once the
-// peer answers there with the same key and the nonce that it was given. See docs/peers.md.
+// proofs, verdicts. A node dials back each peer that says it is a node, and accepts messages from it
+// once the peer answers there with the same key and the nonce that it was given. See docs/peers.md.
 //
 // What it is made of is in p2p/node_state.hpp.
 #pragma once

@@ -8,9 +8,10 @@
 //                  ConnectionTable                        the QUIC connections, each with its
 //                       Ports                             ControlChannel
 //
-// An owner is made with owners below it, and calls only those. What others have to handle it posts to
-// the EventQueue. At the end of every call work_off() takes these events, one after the other, and
-// calls who it concerns: then no call of any owner is under way. Between two calls none is left.
+// An owner is made with owners below it, and calls only those. For the others it posts events to the
+// EventQueue. At the end of every call of Node, work_off() takes these events, one after the other, and
+// calls the owners concerned: then no call of any owner is under way. Between two calls of Node the
+// queue is empty.
 #pragma once
 
 #include <cstdint>

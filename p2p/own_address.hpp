@@ -39,7 +39,7 @@ class OwnAddress {
   bool on_observed(Instant now, const PeerId& reporter, const SocketAddress& reporter_address,
                    const SocketAddress& observed);
 
-  /// The best: of the internet before local, IPv4 before IPv6. nullopt as long as nobody agrees.
+  /// The best agreed address: global before local, IPv4 before IPv6. nullopt while no peers agree.
   [[nodiscard]] std::optional<SocketAddress> current() const;
   /// All that are agreed, best first.
   [[nodiscard]] InlineVector<SocketAddress, kKinds> addresses() const;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// Where a peer is to be found, and perhaps who it must be.
+// The address of a peer, with the id that the peer must have, if that is known.
 #pragma once
 
 #include <cstdint>

@@ -7,8 +7,8 @@
 //   encrypt_only       any key that it holds                 any key that it holds
 //   pinned             the key of the id that was dialled *  any key that it holds
 //
-//   * When an id was dialled, the key is compared with it once the handshake is complete, by whoever
-//     dialled, and no name is checked. The chain is, in the modes of authorities.
+//   * When an id was dialled, the dialler compares the key with it once the handshake is complete, and
+//     checks no name. In the modes with authorities the chain is checked nevertheless.
 //
 // Every handshake is mutual: a peer without a certificate is refused in every mode. So each side
 // knows the other's PeerId, and `allowed` can restrict any mode to some of them.
@@ -50,9 +50,9 @@ struct Trust {
   [[nodiscard]] static Trust private_authority(std::string_view pem) {
     return {.mode = TrustMode::private_authority, .authorities_pem = std::string(pem)};
   }
-  /// Secret from those who only listen; no protection from whoever sits in between.
+  /// Any key is accepted: protects against passive observers, not against attackers on the path.
   [[nodiscard]] static Trust encrypt_only() { return {.mode = TrustMode::encrypt_only}; }
-  /// A peer is whom its id names. Without any authority the strongest mode, and the default.
+  /// A peer is accepted by the key that its id names. The default; needs no authority.
   [[nodiscard]] static Trust pinned() { return {.mode = TrustMode::pinned}; }
 };
 
@@ -82,7 +82,7 @@ struct PeerTls {
   [[nodiscard]] bool checks_names() const {
     return mode == TrustMode::authorities || mode == TrustMode::private_authority;
   }
-  /// Whether nobody may be dialled without knowing the id that must answer.
+  /// Whether every dial needs the id of the peer.
   [[nodiscard]] bool needs_expected_id() const { return mode == TrustMode::pinned; }
 };
 

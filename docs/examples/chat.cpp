@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// Three nodes that join through the first one. Each says hello to all its links, and what each hears
-// goes through one queue to the screen, until everybody has heard from two others.
+// Three nodes that join through the first one. Each says hello to all its links. The messages that
+// they get go through one queue to the screen, until each node has heard from the two others.
 #include <qpeer/qpeer.hpp>
 
 #include <cstdio>
@@ -46,7 +46,7 @@ Task<void> show(Channel<std::string>& screen, int lines) {
 int main() {
   EventLoop loop;
   std::deque<Chatter> chatters;
-  Channel<std::string> screen(loop, 16);  // Who hears more than the screen shows waits.
+  Channel<std::string> screen(loop, 16);  // When it is full, its senders wait.
   TaskGroup tasks;
   for (const char* name : {"Ada", "Grace", "Edsger"}) {
     auto node =

@@ -8,7 +8,7 @@ using namespace qpeer;
 Task<void> take(PeerStream stream) {
   crypto::Sha256 hash;
   std::size_t size = 0;
-  while (auto view = co_await stream.peek()) {  // Shows what came, where it lies.
+  while (auto view = co_await stream.peek()) {  // A view of the data, without a copy.
     hash.update(view->data);
     size += view->data.size();
     stream.consume(view->data.size());

@@ -13,7 +13,7 @@ struct Peer {
         node(io::now(), {.role = role, .listen_port = socket.local_address().port()},
              *make_peer_tls(identity, Trust::pinned()), crypto::openssl_keys(),
              crypto::system_random()) {}
-  // What arrived, what is due, what is to be sent. After every call on the machine, too.
+  // Reads datagrams, handles the timer and sends. To be called after every call on the machine, too.
   void turn() {
     const auto hear = [&](const ReceivedDatagram& in) { node.on_datagram(io::now(), in); };
     while (socket.receive(buffer, hear).value_or(0) > 0);

@@ -32,7 +32,7 @@ Task<int> send(AsyncEndpoint& client, SocketAddress server) {
   auto written = co_await stream->write(half);
 
   const SocketAddress second = client.local_addresses().back();
-  const auto probed = co_await connection->probe_path(second);  // Does it lead there at all?
+  const auto probed = co_await connection->probe_path(second);  // Does the path work?
   if (!probed) co_return std::puts(to_string(probed.error()).data());
   const auto moved = co_await connection->migrate(second);
   if (!moved) co_return std::puts(to_string(moved.error()).data());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// Waiting for more than one thing: a limit in time, the first of several, all of several, a wish to
+// Waiting for more than one thing: a time limit, the first of several, all of several, a request to
 // stop, a queue between tasks, an exception.
 #include <qpeer/transport.hpp>
 
@@ -38,10 +38,10 @@ Task<int> ask(AsyncEndpoint& client, SocketAddress server) {
   auto stream = co_await connection->open_stream();
   (void)co_await stream->write(as_bytes("late"));
   std::array<u8, 16> buffer{};
-  const auto late = co_await with_timeout(50ms, stream->read(buffer));  // Expected, in each sense.
+  const auto late = co_await with_timeout(50ms, stream->read(buffer));  // A std::expected.
   if (late) co_return std::puts("it was too early");
 
-  Event nothing(client.loop());  // The read that was given up took nothing.
+  Event nothing(client.loop());  // The read that timed out has consumed no data.
   const auto first = co_await when_any(stream->read(buffer), nothing.wait());
   if (first.index() != 0 || std::get<0>(first) != 4U) co_return std::puts("no answer");
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// A client that keeps in files what a server gave it, and comes back with its question in the first
-// packets. The server starts anew in between: then early data is refused, and all goes on without.
+// A client that keeps a server's ticket and token in files, and sends its next request in the first
+// packets. In between the server is started again: then early data is refused, and sent again.
 #include <qpeer/transport.hpp>
 
 #include <unistd.h>
@@ -23,7 +23,7 @@ Task<bool> visit(AsyncEndpoint& client, SocketAddress server, std::string folder
                                .address_token = take(folder + "/token")};
   auto connection = client.connect_early(server, options);
   if (!connection) co_return false;
-  auto stream = co_await connection->open_early_stream();  // With a ticket at once, else later.
+  auto stream = co_await connection->open_early_stream();  // Waits only without a ticket.
   if (!stream) co_return false;
   (void)co_await stream->write(as_bytes("time?"));
   (void)stream->finish();
@@ -42,7 +42,7 @@ Task<void> tell_the_time(AsyncEndpoint& server) {
     auto stream = co_await connection->accept_stream();
     if (!stream) continue;
     const auto question = co_await stream->read_all(100);
-    // The time may be told twice. Other questions may not be asked twice, so they would have to wait:
+    // A replay of this request does no harm. A server of requests that must not be replayed waits:
     if (connection->is_early(*stream) && question && as_text(*question) != "time?")
       (void)co_await connection->established();
     (void)co_await stream->write(as_bytes("late"));
@@ -53,7 +53,7 @@ Task<void> tell_the_time(AsyncEndpoint& server) {
 
 bool visit_server(std::string folder, int times) {
   EventLoop loop;
-  // From one secret, which a real server keeps in a file: what must outlive a restart.
+  // The keys that must outlive a restart, from one secret, which a real server keeps in a file.
   const auto key = [](std::string_view use) {
     return crypto::derive_static_key(as_bytes("x"), use);
   };

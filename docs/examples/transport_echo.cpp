@@ -58,7 +58,7 @@ Task<int> ask(AsyncEndpoint& client, SocketAddress server, std::string authority
 }
 
 int main() {
-  // The authority's key stays at home; clients get its certificate.
+  // The authority's key is kept offline; clients get its certificate.
   const auto authority = crypto::make_authority("our own", 365);
   const auto certificate = crypto::issue_certificate(
       authority, std::array<std::string, 1>{"echo.example"}, crypto::KeyType::ed25519, 90);
