@@ -216,7 +216,7 @@ int run_command(const Command& command, std::span<char* const> words) {
     arguments.custom("--id", "ID", "this node; may be repeated",
                      [&](std::string_view text) -> std::expected<void, std::string> {
                        const auto id = PeerId::parse(text);
-                       if (!id) return Error("will not do: " + id.error());
+                       if (!id) return Error("is no peer id: " + id.error());
                        options.ids.push_back(*id);
                        return {};
                      });
@@ -224,7 +224,7 @@ int run_command(const Command& command, std::span<char* const> words) {
   arguments.toggle("--json", options.json, "print JSON, one object a line");
   if (const auto status = arguments.parse(words)) return *status;
   if (command.name == "prune" && !options.failures && !options.days && options.ids.empty()) {
-    return arguments.misuse("which? Give --failures, --older-than or --id");
+    return arguments.misuse("nothing selected: give --failures, --older-than or --id");
   }
   if (const auto done = command.run(options); !done) {
     complain("qpeer cache: {}", done.error());

@@ -30,7 +30,7 @@ int client_command(std::span<char* const> words) {
   if (const auto status = arguments.parse(words)) return *status;
   if (const std::string wrong = peer.why_wrong(); !wrong.empty()) return arguments.misuse(wrong);
   if (contacts.empty() && peer.cache.empty()) {
-    return arguments.misuse("whom to ask? Give a --contact, or a --cache FILE with some");
+    return arguments.misuse("no node to dial: give a --contact, or a --cache FILE that holds some");
   }
   for (const PeerAddress& contact : contacts) {
     const std::string wrong = peer.why_not_dialled(contact);

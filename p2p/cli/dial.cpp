@@ -30,7 +30,7 @@ std::optional<int> DialOptions::parse(Arguments& arguments, std::span<char* cons
   if (const auto status = arguments.parse(words)) return status;
   if (const std::string wrong = peer.why_wrong(); !wrong.empty()) return arguments.misuse(wrong);
   if (contacts.empty() && peer.cache.empty()) {
-    return arguments.misuse("whom to ask? Give a PEER, or a --cache FILE with some");
+    return arguments.misuse("no node to dial: give a PEER, or a --cache FILE that holds some");
   }
   if (contacts.size() > 1) return arguments.misuse("one PEER at a time");
   for (const PeerAddress& contact : contacts) {

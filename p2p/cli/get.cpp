@@ -40,13 +40,13 @@ Task<std::expected<Sha256Sum, std::string>> fetch_body(PeerStream& stream,
   const auto body = co_await receive_body(stream, file, size, progress);
   if (!body) {
     if (body.error().error == BodyError::cannot_write) co_return Error(body.error().why);
-    co_return Error("the node broke off");
+    co_return Error("the node ended the stream early");
   }
   Sha256Sum theirs{};
   const bool whole = co_await read_exactly(stream, theirs);
-  if (!whole) co_return Error("the node broke off");
+  if (!whole) co_return Error("the node ended the stream early");
   if (theirs != body->sha256)
-    co_return Error("what came is not what the node read: SHA-256 differs");
+    co_return Error("the file is damaged: its SHA-256 is not the one that the node sent");
   co_return body->sha256;
 }
 
@@ -58,7 +58,7 @@ Task<std::expected<Report, std::string>> fetch(Dialled& dialled, const GetOption
   (void)co_await stream->write(request);
   (void)stream->finish();
   const auto answer = co_await read_get_answer(*stream);
-  if (!answer) co_return Error("the node broke off without an answer");
+  if (!answer) co_return Error("the node ended the stream without an answer");
   if (!answer->found) co_return Error("the node refused it: " + visible(answer->text));
   auto file = AtomicFile::create(folder_of(options.out));
   if (!file) co_return Error("cannot write " + options.out + ": " + file.error());

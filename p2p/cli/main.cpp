@@ -27,7 +27,7 @@ constexpr std::array kCommands{
     Command{"request", "ask a node one thing", qpeer::cli::request_command},
     Command{"ping", "measure round trips to a node", qpeer::cli::ping_command},
     Command{"id", "print the id of this peer", qpeer::cli::id_command},
-    Command{"cache", "show and mend a file of known nodes", qpeer::cli::cache_command},
+    Command{"cache", "show and edit a file of known nodes", qpeer::cli::cache_command},
     Command{"ca", "make an authority, and certificates for peers", qpeer::cli::ca_command},
 };
 
@@ -39,7 +39,7 @@ void print_help() {
   }
   std::printf(
       "\n'qpeer COMMAND --help' tells more; 'qpeer --version' the version.\n"
-      "Exit status: 0 done, 1 it did not work, 2 wrong usage, 128+N ended by signal N.\n"
+      "Exit status: 0 done, 1 failed, 2 wrong usage, 128+N ended by signal N.\n"
       "SSLKEYLOGFILE=FILE makes every command write its TLS secrets there.\n");
 }
 

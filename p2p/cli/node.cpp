@@ -40,7 +40,7 @@ std::expected<void, std::string> prepare_store(const NodeFlags& flags) {
   const auto probe = AtomicFile::create(store);
   if (!probe) return failure(probe.error());
   const std::size_t stale = TemporaryFile::remove_stale(store);
-  if (stale > 0) complain("removed {} unfinished from {}", stale, store);
+  if (stale > 0) complain("removed {} unfinished files from {}", stale, store);
   return {};
 }
 
@@ -84,7 +84,7 @@ void declare_store(Arguments& arguments, ReceiverOptions& receiver) {
   arguments.custom("--allow-store", "ID", "let this peer put files there; may be repeated",
                    [&receiver](std::string_view text) -> std::expected<void, std::string> {
                      const auto id = PeerId::parse(text);
-                     if (!id) return std::unexpected("will not do: " + id.error());
+                     if (!id) return std::unexpected("is no peer id: " + id.error());
                      receiver.storers.push_back(*id);
                      return {};
                    });

@@ -52,7 +52,7 @@ Task<std::expected<Report, std::string>> transfer(Dialled& dialled, const SendOp
   report.sending = io::now() - begin;
   const auto answer = co_await read_put_answer(*stream);
   report.total = io::now() - begin;
-  if (!answer) co_return Error("the node broke off without an answer");
+  if (!answer) co_return Error("the node ended the stream without an answer");
   if (!answer->stored) co_return Error("the node refused it: " + visible(answer->text));
   if (answer->sha256 != body->sha256) {
     co_return Error("the node stored something else: its SHA-256 is " + hex(answer->sha256));

@@ -62,7 +62,7 @@ std::string_view why_bad_name(std::string_view name) {
     const auto character = take_character(name);
     if (!character) return "it is not UTF-8";
     if (*character == U'/' || *character == U'\\') return "it holds a slash";
-    if (is_invisible(*character)) return "it holds a character that is not seen";
+    if (is_invisible(*character)) return "it holds an invisible character";
   }
   return {};
 }

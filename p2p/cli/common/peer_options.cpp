@@ -23,21 +23,23 @@ void PeerOptions::declare(Arguments& arguments) {
   arguments.text("--key", "FILE", key, "our key, made if missing (default: one for this run)");
   arguments.text("--cert", "FILE", certificate, "our certificate, issued by an authority");
   arguments.text("--cert-key", "FILE", certificate_key, "the key of --cert");
-  arguments.choice<TrustWord>("--trust",
-                              {{"pinned", TrustWord::pinned},
-                               {"encrypt", TrustWord::encrypt},
-                               {"ca", TrustWord::ca},
-                               {"system", TrustWord::system}},
-                              trust,
-                              "believe the key that an id names, anybody, our own authority,\n"
-                              "                              or the system's (default: pinned)");
+  arguments.choice<TrustWord>(
+      "--trust",
+      {{"pinned", TrustWord::pinned},
+       {"encrypt", TrustWord::encrypt},
+       {"ca", TrustWord::ca},
+       {"system", TrustWord::system}},
+      trust,
+      "accept the key that the id names, any key, or\n"
+      "                              one certified by --ca, or by the system's\n"
+      "                              authorities (default: pinned)");
   arguments.text("--ca", "FILE", authorities, "the authorities' certificates, for --trust ca");
   arguments.custom("--allow", "ID",
                    "refuse all peers but these, who may put files into the\n"
                    "                              --store of a node; may be repeated",
                    [this](std::string_view text) -> std::expected<void, std::string> {
                      const auto id = PeerId::parse(text);
-                     if (!id) return Error("will not do: " + id.error());
+                     if (!id) return Error("is no peer id: " + id.error());
                      allowed.push_back(*id);
                      return {};
                    });

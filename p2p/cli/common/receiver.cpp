@@ -122,10 +122,10 @@ Task<void> Receiver::serve_put(Transfer& transfer) {
   received = {.from = transfer.stream.peer(),
               .name = bad_name.empty() ? request->name : "(a bad name)",
               .size = request->size,
-              .failure = "it stood still, or came too slowly"};
+              .failure = "the transfer stopped, or was too slow"};
   const auto answer = co_await store(transfer, *request, bad_name);
   if (!answer) {
-    received.failure = "the sender broke off";
+    received.failure = "the sender ended the stream early";
     co_return;
   }
   received.failure = answer->stored ? "" : answer->text;
@@ -161,12 +161,12 @@ Task<std::optional<PutAnswer>> Receiver::store_body(Transfer& transfer, const Pu
   if (!body) {
     if (body.error().error == BodyError::broke_off) co_return std::nullopt;
     if (body.error().error == BodyError::cannot_write) co_return refusal(body.error().why);
-    co_return refusal("less came than was announced");
+    co_return refusal("the file is shorter than announced");
   }
   if (!body->ended) {
     const auto rest = co_await stream.peek();
     if (!rest) co_return std::nullopt;
-    if (!rest->data.empty()) co_return refusal("more came than was announced");
+    if (!rest->data.empty()) co_return refusal("the file is longer than announced");
     stream.consume(0);
   }
   const auto name = file->commit(request.name, AtomicFile::Collision::number);

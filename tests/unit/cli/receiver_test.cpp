@@ -108,8 +108,8 @@ TEST_F(ReceiverTest, RefusesWhatItMustAndKeepsNothing) {
       {{"", 5}, "hello", "the name is refused: it is empty"},
       {{"large", 1001}, std::string(1001, 'x'), "the file is too large; the limit is 1000 B"},
       {{"endless", ~std::uint64_t{0}}, "x", "the file is too large; the limit is 1000 B"},
-      {{"more", 4}, "hello", "more came than was announced"},
-      {{"less", 6}, "hello", "less came than was announced"}};
+      {{"more", 4}, "hello", "the file is longer than announced"},
+      {{"less", 6}, "hello", "the file is shorter than announced"}};
   for (const Case& wrong : cases) {
     const auto answer = run(loop, put(wrong.request, wrong.body));
     ASSERT_TRUE(answer) << wrong.why;
@@ -131,7 +131,7 @@ TEST_F(ReceiverTest, ABrokenTransferLeavesNothing) {
       while (files().empty()) co_await sleep_for(loop, 1ms);
     }  // Resets it.
     while (received.empty()) co_await sleep_for(loop, 1ms);
-    EXPECT_EQ(received[0].failure, "the sender broke off");
+    EXPECT_EQ(received[0].failure, "the sender ended the stream early");
     EXPECT_EQ(received[0].from, client->id());
     EXPECT_TRUE(files().empty());
   };
@@ -226,7 +226,7 @@ TEST_F(ReceiverTest, WhatStandsStillOrTricklesIsBrokenOff) {
       co_await sleep_for(loop, 10ms);
     }
     for (const Received& one : received) {
-      EXPECT_EQ(one.failure, "it stood still, or came too slowly") << one.name;
+      EXPECT_EQ(one.failure, "the transfer stopped, or was too slow") << one.name;
     }
     EXPECT_TRUE(files().empty());
     const auto answer = co_await read_put_answer(mute);
