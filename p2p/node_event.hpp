@@ -74,13 +74,13 @@ struct LinkFailed {
   FailedCandidate candidate;  ///< With its reason.
 };
 /// We dialled back `peer`, which said that it is a node: whether it can be reached.
-struct PeerJudged {
+struct PeerVerdict {
   PeerId peer;                           ///< The peer that was dialled back.
   Verdict verdict = Verdict::reachable;  ///< The result.
   SocketAddress address;                 ///< The address that was dialled.
 };
 /// The peer `by` has dialled us back: whether it could reach us.
-struct WeWereJudged {
+struct ReachabilityVerdict {
   PeerId by;                             ///< The peer that dialled us back.
   Verdict verdict = Verdict::reachable;  ///< The result.
   SocketAddress address;                 ///< The address that it dialled.
@@ -178,10 +178,10 @@ struct CacheChanged {};
 struct Drained {};
 
 /// What poll_event() gives.
-using NodeEvent =
-    std::variant<Bootstrapped, BootstrapFailed, LinkUp, LinkDown, LinkFailed, PeerJudged,
-                 WeWereJudged, KeyInUse, DialRefused, Incoming, IncomingInterrupted, Sent, Response,
-                 Failed, Writable, StreamActivity, Pong, OwnAddressChanged, CacheChanged, Drained>;
+using NodeEvent = std::variant<Bootstrapped, BootstrapFailed, LinkUp, LinkDown, LinkFailed,
+                               PeerVerdict, ReachabilityVerdict, KeyInUse, DialRefused, Incoming,
+                               IncomingInterrupted, Sent, Response, Failed, Writable,
+                               StreamActivity, Pong, OwnAddressChanged, CacheChanged, Drained>;
 
 /// A message of a node.
 struct Message {

@@ -66,9 +66,9 @@ void Reachability::on_proof(Instant now, PeerConnection& connection, const Proof
 
 void Reachability::on_verdict(Instant now, PeerConnection& connection,
                               const VerdictMessage& message) {
-  queue_.emit(WeWereJudged{.by = connection.peer,
-                           .verdict = message.verdict,
-                           .address = message.address.value_or(SocketAddress{})});
+  queue_.emit(ReachabilityVerdict{.by = connection.peer,
+                                  .verdict = message.verdict,
+                                  .address = message.address.value_or(SocketAddress{})});
   if (message.verdict != Verdict::reachable) {
     connection.rejected = true;
     // That the peer could not reach us says nothing about whether it can be reached.
@@ -188,7 +188,7 @@ void Reachability::finish(Instant now, Peer& peer, Verdict verdict) {
   if (verdict == Verdict::reachable && !peer.up && peers_.must_wait(now, peer)) return;
   Check& check = checks_[peer.slot];
   if (!check.target.valid()) check.target = connections_[peer.inbound.back()].remote;
-  queue_.emit(PeerJudged{.peer = peer.id, .verdict = verdict, .address = check.target});
+  queue_.emit(PeerVerdict{.peer = peer.id, .verdict = verdict, .address = check.target});
   if (verdict == Verdict::try_again_later && peers_.has_inbound(peer)) {
     // It was good the last time, and it is we who have no time now.
     return set_recheck(peer, now + config_.recheck_interval / 8);

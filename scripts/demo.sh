@@ -159,17 +159,17 @@ nodes_join() {
   for name in "${NODES[@]:1}"; do
     start_node "$name" --contact "$contact"
     await "$name" bootstrapped . "the node '$name' did not join"
-    await "$name" we_were_judged '"reachable":true' "nobody found that '$name' can be reached"
+    await "$name" reachability_verdict '"reachable":true' "nobody found that '$name' can be reached"
     good "$name joined in $(events "$name" bootstrapped | json took_ms | head -n 1) ms; verdict: reachable"
   done
 }
 
 hidden_node() { # hidden_node FLAG...
   start_node hidden --advertise "127.0.0.1:$closed" "$@"
-  await hidden we_were_judged '"reachable":false' "nobody found that 'hidden' cannot be reached"
+  await hidden reachability_verdict '"reachable":false' "nobody found that 'hidden' cannot be reached"
   await hidden now_client . "'hidden' did not go on as a client"
   await hidden link_up '"how":"as client"' "'hidden' was not welcome as a client"
-  good "verdict: $(events hidden we_were_judged '"reachable":false' | json verdict | head -n 1); now a client"
+  good "verdict: $(events hidden reachability_verdict '"reachable":false' | json verdict | head -n 1); now a client"
 }
 
 everybody_talks() {

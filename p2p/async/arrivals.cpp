@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// What arrives, as far as somebody awaits it.
+// What arrives, when a coroutine awaits it.
 #include <utility>
 #include <variant>
 
@@ -42,7 +42,7 @@ void NodeState::take(std::optional<PeerStream>& out) {
 
 void NodeState::take(std::optional<Datagram>& out) { out = machine.next_datagram(io::now()); }
 
-// A bit of each kind in turn.
+// The kinds take turns.
 void NodeState::take(std::optional<Arrival>& out) {
   const auto take_one = [&]<class T>(std::optional<T> one) {
     take(one);

@@ -27,7 +27,7 @@ async::Task<std::expected<Peer, BootstrapError>> as_peer(
 
 template <class Peer>
 async::Task<void> link_then(Shared node, async::Task<std::expected<Peer, BootstrapError>> task,
-                            Linked<Peer> done) {
+                            LinkCallback<Peer> done) {
   auto result = co_await std::move(task);
   node->call(done, std::move(result));
 }
@@ -74,12 +74,12 @@ async::Task<std::expected<Peer, BootstrapError>> connect(const Shared& node,
 
 // --- what both are -------------------------------------------------------------------------------
 
-std::expected<Shared, ConfigError> AsyncPeer::open(io::EventLoop& loop, NodeOptions options,
-                                                   Role role) {
+std::expected<Shared, ConfigError> AsyncNodeBase::open(io::EventLoop& loop, NodeOptions options,
+                                                       Role role) {
   return NodeState::open(loop, std::move(options), role);
 }
 
-AsyncPeer& AsyncPeer::operator=(AsyncPeer&& other) noexcept {
+AsyncNodeBase& AsyncNodeBase::operator=(AsyncNodeBase&& other) noexcept {
   if (this != &other) {
     if (state_) state_->abandon();
     state_ = std::move(other.state_);
@@ -87,44 +87,44 @@ AsyncPeer& AsyncPeer::operator=(AsyncPeer&& other) noexcept {
   return *this;
 }
 
-AsyncPeer::~AsyncPeer() {
+AsyncNodeBase::~AsyncNodeBase() {
   if (state_) state_->abandon();
 }
 
-const PeerId& AsyncPeer::id() const { return state_->machine.id(); }
-const SocketAddress& AsyncPeer::local_address() const { return state_->local_address; }
-std::optional<SocketAddress> AsyncPeer::own_address() const {
+const PeerId& AsyncNodeBase::id() const { return state_->machine.id(); }
+const SocketAddress& AsyncNodeBase::local_address() const { return state_->local_address; }
+std::optional<SocketAddress> AsyncNodeBase::own_address() const {
   return state_->machine.own_address();
 }
-std::vector<LinkInfo> AsyncPeer::links() const { return state_->machine.links(); }
-const cache::BootstrapCache& AsyncPeer::cache() const { return state_->machine.cache(); }
-NodeStats AsyncPeer::stats() const { return state_->machine.stats(); }
-transport::EndpointStats AsyncPeer::endpoint_stats() const {
+std::vector<LinkInfo> AsyncNodeBase::links() const { return state_->machine.links(); }
+const cache::BootstrapCache& AsyncNodeBase::cache() const { return state_->machine.cache(); }
+NodeStats AsyncNodeBase::stats() const { return state_->machine.stats(); }
+transport::EndpointStats AsyncNodeBase::endpoint_stats() const {
   return state_->machine.endpoint_stats();
 }
-io::UdpStats AsyncPeer::udp_stats() const { return state_->udp_stats(); }
-std::error_code AsyncPeer::error() const { return state_->error(); }
-io::EventLoop& AsyncPeer::loop() const { return state_->loop; }
+io::UdpStats AsyncNodeBase::udp_stats() const { return state_->udp_stats(); }
+std::error_code AsyncNodeBase::error() const { return state_->error(); }
+io::EventLoop& AsyncNodeBase::loop() const { return state_->loop; }
 
-void AsyncPeer::on_event(std::move_only_function<void(const NodeEvent&)> callback) {
+void AsyncNodeBase::on_event(std::move_only_function<void(const NodeEvent&)> callback) {
   using Callback = std::move_only_function<void(const NodeEvent&)>;
   state_->observer = callback ? std::make_shared<Callback>(std::move(callback)) : nullptr;
 }
 
-detail::NextOperation<Datagram> AsyncPeer::next_datagram() {
+detail::NextOperation<Datagram> AsyncNodeBase::next_datagram() {
   return detail::NextOperation<Datagram>(state_);
 }
 
-void AsyncPeer::on_datagram(std::move_only_function<void(Datagram)> callback) {
+void AsyncNodeBase::on_datagram(std::move_only_function<void(Datagram)> callback) {
   state_->run(for_each_arrival<Datagram>(state_, std::move(callback)));
 }
 
-async::Task<void> AsyncPeer::shut_down(Duration drain) {
+async::Task<void> AsyncNodeBase::shut_down(Duration drain) {
   state_->begin_shut_down(drain);
   return NodeState::finish_shut_down(state_, std::min(drain, Duration::max() - 1s) + 1s);
 }
 
-void AsyncPeer::shut_down(std::move_only_function<void()> done, Duration drain) {
+void AsyncNodeBase::shut_down(std::move_only_function<void()> done, Duration drain) {
   state_->run(shut_down_then(state_, shut_down(drain), std::move(done)));
 }
 
@@ -141,7 +141,7 @@ async::Task<std::expected<NodePeer, BootstrapError>> AsyncNode::bootstrap(
   return p2p::bootstrap<NodePeer>(state_, contacts);
 }
 
-void AsyncNode::bootstrap(std::span<const PeerAddress> contacts, Linked<NodePeer> done) {
+void AsyncNode::bootstrap(std::span<const PeerAddress> contacts, LinkCallback<NodePeer> done) {
   state_->run(link_then(state_, bootstrap(contacts), std::move(done)));
 }
 
@@ -150,7 +150,7 @@ async::Task<std::expected<NodePeer, BootstrapError>> AsyncNode::connect(
   return p2p::connect<NodePeer>(state_, contact);
 }
 
-void AsyncNode::connect(const PeerAddress& contact, Linked<NodePeer> done) {
+void AsyncNode::connect(const PeerAddress& contact, LinkCallback<NodePeer> done) {
   state_->run(link_then(state_, connect(contact), std::move(done)));
 }
 
@@ -211,7 +211,7 @@ async::Task<std::expected<ServerPeer, BootstrapError>> AsyncClient::bootstrap(
   return p2p::bootstrap<ServerPeer>(state_, contacts);
 }
 
-void AsyncClient::bootstrap(std::span<const PeerAddress> contacts, Linked<ServerPeer> done) {
+void AsyncClient::bootstrap(std::span<const PeerAddress> contacts, LinkCallback<ServerPeer> done) {
   state_->run(link_then(state_, bootstrap(contacts), std::move(done)));
 }
 
@@ -220,7 +220,7 @@ async::Task<std::expected<ServerPeer, BootstrapError>> AsyncClient::connect(
   return p2p::connect<ServerPeer>(state_, contact);
 }
 
-void AsyncClient::connect(const PeerAddress& contact, Linked<ServerPeer> done) {
+void AsyncClient::connect(const PeerAddress& contact, LinkCallback<ServerPeer> done) {
   state_->run(link_then(state_, connect(contact), std::move(done)));
 }
 

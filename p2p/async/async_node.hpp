@@ -46,7 +46,7 @@ using Arrival = std::variant<Message, IncomingRequest, PeerStream, Datagram>;
 
 /// What bootstrap() and connect() call when they are done.
 template <class Peer>
-using Linked = std::move_only_function<void(std::expected<Peer, BootstrapError>)>;
+using LinkCallback = std::move_only_function<void(std::expected<Peer, BootstrapError>)>;
 
 namespace detail {
 
@@ -72,13 +72,13 @@ extern template class NextOperation<Arrival>;
 }  // namespace detail
 
 /// What AsyncNode and AsyncClient share. Move-only. Destroying it closes all links at once, without
-/// letting what is queued arrive: shut_down() does. Handles that outlive it say `shut_down`. Of the
-/// thread of its loop, which must outlive it.
-class AsyncPeer {
+/// letting what is queued arrive: shut_down() does. Handles that outlive it give the error `shut_down`.
+/// Of the thread of its loop, which must outlive it.
+class AsyncNodeBase {
  public:
-  AsyncPeer(AsyncPeer&&) noexcept = default;
-  AsyncPeer& operator=(AsyncPeer&& other) noexcept;
-  ~AsyncPeer();
+  AsyncNodeBase(AsyncNodeBase&&) noexcept = default;
+  AsyncNodeBase& operator=(AsyncNodeBase&& other) noexcept;
+  ~AsyncNodeBase();
 
   /// Our own name.
   [[nodiscard]] const PeerId& id() const;
@@ -101,9 +101,9 @@ class AsyncPeer {
   /// The loop that it was started with.
   [[nodiscard]] io::EventLoop& loop() const;
 
-  /// Calls `callback` with every event of the machine (p2p/node_event.hpp), before those who wait
-  /// for it go on. It may call anything, and destroy the node. What it throws leaves the loop, and the
-  /// event is not lost. One at a time; nullptr for none.
+  /// Calls `callback` with every event of the machine (p2p/node_event.hpp), before coroutines that wait
+  /// for the event go on. It may call anything, and destroy the node. What it throws leaves the loop;
+  /// the coroutines go on all the same. There is one callback at a time; nullptr removes it.
   void on_event(std::move_only_function<void(const NodeEvent&)> callback);
 
   /// co_await: the next datagram of any peer; nullopt once shut down.
@@ -111,8 +111,8 @@ class AsyncPeer {
   /// The same as a callback, one call for each that arrives. It may call anything.
   void on_datagram(std::move_only_function<void(Datagram)> callback);
 
-  /// Takes no more work, lets what is queued arrive for at most `drain`, closes all links, and saves
-  /// the cache. co_await waits for that; it begins without it, too. Whoever still waits gets
+  /// Refuses new calls, lets what is queued arrive for at most `drain`, closes all links, and saves the
+  /// cache. This begins with the call; co_await waits for its end. Calls that still wait then give
   /// PeerError::shut_down, or nullopt.
   async::Task<void> shut_down(Duration drain = 2s);
   /// The same; calls `done` at the end.
@@ -120,7 +120,7 @@ class AsyncPeer {
 
  protected:
   /// Takes what open() made.
-  explicit AsyncPeer(std::shared_ptr<detail::NodeState> state) : state_(std::move(state)) {}
+  explicit AsyncNodeBase(std::shared_ptr<detail::NodeState> state) : state_(std::move(state)) {}
   /// Binds and reads the cache, as start() of either class says.
   static std::expected<std::shared_ptr<detail::NodeState>, ConfigError> open(io::EventLoop& loop,
                                                                              NodeOptions options,
@@ -130,7 +130,7 @@ class AsyncPeer {
 
 /// A worker of the network: others reach it, it exchanges messages with nodes and answers clients. Of
 /// the thread of its loop.
-class AsyncNode final : public AsyncPeer {
+class AsyncNode final : public AsyncNodeBase {
  public:
   /// What it is started with.
   using Options = NodeOptions;
@@ -140,9 +140,9 @@ class AsyncNode final : public AsyncPeer {
   [[nodiscard]] static std::expected<AsyncNode, ConfigError> start(io::EventLoop& loop,
                                                                    NodeOptions options);
 
-  /// co_await: a link to the first node that answers, of those in the cache and then of `contacts`;
-  /// names are looked up meanwhile. From then on links are kept up by themselves. Destroying the
-  /// task ends the search. One at a time.
+  /// co_await: a link to the first node that answers, of those in the cache and then of `contacts`,
+  /// whose names are looked up first. From then on the node keeps as many links up as
+  /// NodeConfig::target_links. Destroying the task ends the search. One at a time.
   [[nodiscard]] async::Task<std::expected<NodePeer, BootstrapError>> bootstrap(
       std::span<const PeerAddress> contacts = {});
   /// The same with one contact.
@@ -153,14 +153,14 @@ class AsyncNode final : public AsyncPeer {
   /// Contacts in braces need a name: g++ 12 destroys such temporaries of a co_await expression twice.
   async::Task<std::expected<NodePeer, BootstrapError>> bootstrap(PeerAddress&& contact) = delete;
   /// The same; calls `done` with the result.
-  void bootstrap(std::span<const PeerAddress> contacts, Linked<NodePeer> done);
+  void bootstrap(std::span<const PeerAddress> contacts, LinkCallback<NodePeer> done);
 
   /// co_await: a link to this one node, which is then kept up.
   [[nodiscard]] async::Task<std::expected<NodePeer, BootstrapError>> connect(
       const PeerAddress& contact);
   async::Task<std::expected<NodePeer, BootstrapError>> connect(PeerAddress&& contact) = delete;
   /// The same; calls `done` with the result.
-  void connect(const PeerAddress& contact, Linked<NodePeer> done);
+  void connect(const PeerAddress& contact, LinkCallback<NodePeer> done);
 
   /// How others may name us, to be passed on: at the first address of NodeOptions::advertise, else at
   /// own_address(), else where we are bound (localhost, when that is any address).
@@ -175,13 +175,13 @@ class AsyncNode final : public AsyncPeer {
   /// Ends the link to a peer; it is not made again by itself.
   void disconnect(const PeerId& peer);
 
-  /// co_await: whatever arrives next, a bit of each kind in turn; nullopt once shut down.
+  /// co_await: whatever arrives next, the kinds in turns; nullopt once shut down.
   [[nodiscard]] detail::NextOperation<Arrival> next();
   /// co_await: the next of one kind.
   [[nodiscard]] detail::NextOperation<Message> next_message();
   /// co_await: the next request of a client.
   [[nodiscard]] detail::NextOperation<IncomingRequest> next_request();
-  /// Read-only from a node, both ways from a client.
+  /// co_await: the next stream that a peer opened: read-only from a node, both ways from a client.
   [[nodiscard]] detail::NextOperation<PeerStream> next_stream();
 
   /// The same as callbacks, one call for each that arrives. They may call anything, and destroy the
@@ -195,11 +195,11 @@ class AsyncNode final : public AsyncPeer {
   void on_arrival(std::move_only_function<void(Arrival)> callback);
 
  private:
-  using AsyncPeer::AsyncPeer;
+  using AsyncNodeBase::AsyncNodeBase;
 };
 
 /// A consumer: it is never dialled, and asks nodes. Of the thread of its loop.
-class AsyncClient final : public AsyncPeer {
+class AsyncClient final : public AsyncNodeBase {
  public:
   /// What it is started with.
   using Options = NodeOptions;
@@ -218,14 +218,14 @@ class AsyncClient final : public AsyncPeer {
   }
   async::Task<std::expected<ServerPeer, BootstrapError>> bootstrap(PeerAddress&& contact) = delete;
   /// The same; calls `done` with the result.
-  void bootstrap(std::span<const PeerAddress> contacts, Linked<ServerPeer> done);
+  void bootstrap(std::span<const PeerAddress> contacts, LinkCallback<ServerPeer> done);
 
   /// As AsyncNode::connect.
   [[nodiscard]] async::Task<std::expected<ServerPeer, BootstrapError>> connect(
       const PeerAddress& contact);
   async::Task<std::expected<ServerPeer, BootstrapError>> connect(PeerAddress&& contact) = delete;
   /// The same; calls `done` with the result.
-  void connect(const PeerAddress& contact, Linked<ServerPeer> done);
+  void connect(const PeerAddress& contact, LinkCallback<ServerPeer> done);
 
   /// A handle for the node of this name, linked or not.
   [[nodiscard]] ServerPeer peer(const PeerId& id) const;
@@ -233,7 +233,7 @@ class AsyncClient final : public AsyncPeer {
   [[nodiscard]] std::vector<ServerPeer> peers() const;
 
  private:
-  using AsyncPeer::AsyncPeer;
+  using AsyncNodeBase::AsyncNodeBase;
 };
 
 }  // namespace qpeer::p2p

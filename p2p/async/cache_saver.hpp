@@ -24,7 +24,7 @@ class CacheSaver {
  public:
   using Warn = std::function<void(std::string_view)>;
 
-  /// Of the file at `path`; with an empty one, or one that cannot be, it does nothing.
+  /// For the file at `path`. With an empty path, or a file that cannot be opened, it does nothing.
   CacheSaver(io::EventLoop& loop, const std::string& path, Duration delay, Warn warn);
 
   /// What the file holds, newest first. Blocks: for the start.
@@ -33,7 +33,7 @@ class CacheSaver {
   void attach(const cache::BootstrapCache& cache, std::function<void()> on_idle);
   /// The cache changed: saved after the delay.
   void on_changed();
-  /// Saves at once what is not saved. When it is done is told through on_idle.
+  /// Saves at once what is not saved; on_idle is called at the end.
   void save_now();
   /// Whether nothing is left to do, or can be done.
   [[nodiscard]] bool is_idle() const { return !saving_ && !dirty_; }

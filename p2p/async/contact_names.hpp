@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// The names of the contacts that a node was given. A contact is its name: its host may get another
-// address, so names are looked up again while links are missing.
+// The names of the contacts that a node was given. A host may get another address, so the names are looked
+// up again while links are missing.
 //
 //   links missing --2 s, 4 s, ... 2 min--> look up all --> on_found(addresses)
 //   a link is lost --> from the start again
@@ -36,9 +36,9 @@ class ContactNames {
       : ContactNames(loop, std::move(is_needed), std::move(on_found), Pauses{}) {}
   ContactNames(io::EventLoop& loop, IsNeeded is_needed, OnFound on_found, Pauses pauses);
 
-  /// From now on these, and no others. Those that are IP addresses need no look-up.
+  /// Replaces the contacts. Those that are IP addresses are not looked up.
   void watch(std::vector<PeerAddress> contacts);
-  /// Looks soon.
+  /// A link was lost: names are looked up soon.
   void on_link_lost() { link_lost_.set(); }
   void stop() { task_.cancel(); }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// Links in the making, and the end of a node.
+// bootstrap() and connect(), raw streams, and the end of a node.
 #include <algorithm>
 #include <iterator>
 #include <utility>
@@ -24,7 +24,7 @@ std::string to_string(const BootstrapError& error) {
 namespace detail {
 namespace {
 
-/// Names that answer later are not waited for: there may be others.
+/// A name that is not found within this time has failed; there may be other contacts.
 constexpr Duration kLookupPatience = 5s;
 
 BootstrapError because(std::string_view why) { return {.attempts = {}, .why = std::string(why)}; }
@@ -60,12 +60,12 @@ LinkWait::~LinkWait() {
   node_.wake();
 }
 
-RoomWait::RoomWait(NodeState& node, const PeerId& peer)
+WaitForQueueSpace::WaitForQueueSpace(NodeState& node, const PeerId& peer)
     : async::Operation(waiting), node_(node), peer_(peer) {
   node_.wait_for_room(peer_, *this);
 }
 
-RoomWait::~RoomWait() {
+WaitForQueueSpace::~WaitForQueueSpace() {
   if (waits_for_room) node_.forget_room(peer_, *this);
 }
 
@@ -146,7 +146,7 @@ async::Task<std::expected<PeerStream, PeerError>> NodeState::open_stream(
       co_return self->make_stream(*opened, peer, {.writes = true, .reads = client});
     }
     if (opened.error() != PeerError::queue_full) co_return std::unexpected(opened.error());
-    RoomWait wait(*self, peer);
+    WaitForQueueSpace wait(*self, peer);
     co_await wait;
   }
 }

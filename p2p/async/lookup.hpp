@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// Contacts to candidates: names are looked up beside the loop, several at a time.
+// From contacts to candidates: names are looked up in other threads, several at a time.
 #pragma once
 
 #include <cstddef>

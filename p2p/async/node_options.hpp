@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// What a Node or a Client is started with, and how what failed is told in words.
+// What a Node or a Client is started with, and the error of bootstrap() and connect().
 #pragma once
 
 #include <cstddef>
@@ -26,21 +26,22 @@ struct NodeOptions {
   /// Node: where others reach us, at most four. Empty: at the host that they see us from, and the
   /// port we listen on. Say it when a port is forwarded.
   std::vector<SocketAddress> advertise{};
-  /// Node: peers are dialled back from a second port, so that a hole in their firewall that they
-  /// made for the first proves nothing. Without it one socket does all.
+  /// Node: peers are dialled back from a second port. Their firewall may let packets from the first one
+  /// through because they have sent to it, so that a dial-back from there proves little. False: there is
+  /// one socket for all.
   bool probe_port = true;
   /// The file of nodes that we can rejoin through, read at start and kept up to date; it may be
   /// missing. Empty keeps the cache in memory only.
   std::string cache_path{};
-  /// From a change of the cache to its being saved, so that many changes are one.
+  /// How long after a change the cache is saved, so that many changes are saved at once.
   Duration save_delay = 2s;
   /// Everything else. `role`, `listen_port`, `advertised`, `probe_address`, `remembered` and
   /// `unix_time_at_zero` are set by start().
   NodeConfig config = NodeConfig();
   PeerTlsOptions tls = PeerTlsOptions();  ///< Cipher suites, and SSLKEYLOGFILE.
   io::UdpOptions socket{};                ///< Buffers and offloads of the socket.
-  /// Told of what went wrong without ending anything: a cache that is damaged or cannot be saved.
-  /// One readable line. Called in the loop's thread, or from start().
+  /// Called with one readable line for a problem after which everything goes on: a cache that is damaged or
+  /// cannot be saved. Called in the loop's thread, or by start().
   std::function<void(std::string_view)> on_warning{};
 };
 

@@ -9,8 +9,8 @@
 
 namespace qpeer::p2p::detail {
 
-Exchange::Exchange(std::shared_ptr<NodeState> node, Kind kind, const PeerId& peer,
-                   std::vector<u8> data, OperationId request)
+MessageAwaitable::MessageAwaitable(std::shared_ptr<NodeState> node, Kind kind, const PeerId& peer,
+                                   std::vector<u8> data, OperationId request)
     : async::Operation(waiting),
       node_(std::move(node)),
       kind_(kind),
@@ -18,10 +18,10 @@ Exchange::Exchange(std::shared_ptr<NodeState> node, Kind kind, const PeerId& pee
       data_(std::move(data)),
       request_(request) {}
 
-Exchange::~Exchange() {
+MessageAwaitable::~MessageAwaitable() {
   if (waits_for_room) node_->forget_room(peer_, *this);
   if (result) return;
-  // A request whose answer was not handed over has none: who asked learns of it.
+  // A request whose answer was not handed over to the machine is refused, so that its client learns of it.
   const OperationId given_up = id.value != 0 ? id : request_;
   if (given_up.value == 0) return;
   node_->answers.erase(id.value);
@@ -29,7 +29,7 @@ Exchange::~Exchange() {
   node_->wake();
 }
 
-bool Exchange::attempt() {
+bool MessageAwaitable::attempt() {
   if (result) return true;
   if (id.value != 0 || waits_for_room) return false;
   if (node_->has_stopped()) {
@@ -55,7 +55,7 @@ bool Exchange::attempt() {
   return true;
 }
 
-std::expected<OperationId, PeerError> Exchange::hand_over() {
+std::expected<OperationId, PeerError> MessageAwaitable::hand_over() {
   const Instant now = io::now();
   switch (kind_) {
     case Kind::send:
@@ -67,7 +67,7 @@ std::expected<OperationId, PeerError> Exchange::hand_over() {
   }
   if (const auto taken = node_->machine.reply(now, request_, std::move(data_)); !taken) {
     if (taken.error() == PeerError::queue_full) return std::unexpected(taken.error());
-    node_->machine.cancel(now, request_);  // Who asked learns that there is no answer.
+    node_->machine.cancel(now, request_);  // The client learns that there is no answer.
     node_->wake();
     return std::unexpected(taken.error());
   }
@@ -76,11 +76,11 @@ std::expected<OperationId, PeerError> Exchange::hand_over() {
 
 SendOperation::SendOperation(std::shared_ptr<NodeState> node, const PeerId& peer,
                              std::vector<u8> data)
-    : Exchange(std::move(node), Kind::send, peer, std::move(data)) {}
+    : MessageAwaitable(std::move(node), Kind::send, peer, std::move(data)) {}
 
 SendOperation::SendOperation(std::shared_ptr<NodeState> node, const PeerId& peer,
                              OperationId request, std::vector<u8> data)
-    : Exchange(std::move(node), Kind::reply, peer, std::move(data), request) {}
+    : MessageAwaitable(std::move(node), Kind::reply, peer, std::move(data), request) {}
 
 std::expected<void, PeerError> SendOperation::await_resume() {
   const auto result = take();
@@ -90,7 +90,7 @@ std::expected<void, PeerError> SendOperation::await_resume() {
 
 RequestOperation::RequestOperation(std::shared_ptr<NodeState> node, const PeerId& peer,
                                    std::vector<u8> data)
-    : Exchange(std::move(node), Kind::request, peer, std::move(data)) {}
+    : MessageAwaitable(std::move(node), Kind::request, peer, std::move(data)) {}
 
 PingOperation::PingOperation(std::shared_ptr<NodeState> node, const PeerId& peer)
     : async::Operation(waiting_list_), node_(std::move(node)), peer_(peer) {
@@ -106,7 +106,7 @@ PingOperation::PingOperation(std::shared_ptr<NodeState> node, const PeerId& peer
 
 PingOperation::~PingOperation() {
   if (result_) return;
-  // Its answer still comes, and is not for the next one.
+  // Its answer still comes, and must not be taken for that of the next ping.
   if (const auto known = node_->pings.find(peer_); known != node_->pings.end()) {
     std::ranges::replace(known->second, this, nullptr);
   }

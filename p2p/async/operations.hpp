@@ -23,32 +23,32 @@ namespace detail {
 struct NodeState;
 struct PeerStreamState;
 
-/// A list of one: for an operation that nothing but its own answer wakes. A base, so that it is there
-/// before the operation.
-struct Waiting {
+/// A list with one waiter: for an operation that only its own answer wakes. A base class, so that it is
+/// constructed before the operation.
+struct SingleWaiter {
   async::WaitList waiting_list_;
 };
 
-/// Where the machine's answer to one operation is put.
-struct Answer {
+/// Where the result of one operation of the machine is put.
+struct PendingResult {
   async::WaitList waiting;
   std::optional<std::expected<std::vector<u8>, PeerError>> result;
   OperationId id{};             ///< Zero until the machine took it.
-  bool waits_for_room = false;  ///< In NodeState::room of the peer.
+  bool waits_for_room = false;  ///< Whether it is in NodeState::room of the peer.
 };
 
-/// send(), request() or reply(): waits for room, hands over, waits for the answer. Destroying it
-/// gives the operation up.
-class Exchange : private Answer, public async::Operation {
+/// send(), request() or reply(): waits for space in the queue of the peer, hands the data over to the
+/// machine, and waits for the result. Destroying it cancels the operation.
+class MessageAwaitable : private PendingResult, public async::Operation {
  public:
   enum class Kind : u8 { send, request, reply };
-  Exchange(const Exchange&) = delete;
-  Exchange& operator=(const Exchange&) = delete;
+  MessageAwaitable(const MessageAwaitable&) = delete;
+  MessageAwaitable& operator=(const MessageAwaitable&) = delete;
 
  protected:
-  Exchange(std::shared_ptr<NodeState> node, Kind kind, const PeerId& peer, std::vector<u8> data,
-           OperationId request = {});
-  ~Exchange();
+  MessageAwaitable(std::shared_ptr<NodeState> node, Kind kind, const PeerId& peer,
+                   std::vector<u8> data, OperationId request = {});
+  ~MessageAwaitable();
   [[nodiscard]] std::expected<std::vector<u8>, PeerError> take() { return std::move(*result); }
 
  private:
@@ -63,7 +63,7 @@ class Exchange : private Answer, public async::Operation {
 };
 
 /// send() and reply().
-class [[nodiscard]] SendOperation final : public Exchange {
+class [[nodiscard]] SendOperation final : public MessageAwaitable {
  public:
   SendOperation(std::shared_ptr<NodeState> node, const PeerId& peer, std::vector<u8> data);
   SendOperation(std::shared_ptr<NodeState> node, const PeerId& peer, OperationId request,
@@ -72,14 +72,14 @@ class [[nodiscard]] SendOperation final : public Exchange {
 };
 
 /// request().
-class [[nodiscard]] RequestOperation final : public Exchange {
+class [[nodiscard]] RequestOperation final : public MessageAwaitable {
  public:
   RequestOperation(std::shared_ptr<NodeState> node, const PeerId& peer, std::vector<u8> data);
   std::expected<std::vector<u8>, PeerError> await_resume() { return take(); }
 };
 
 /// ping().
-class [[nodiscard]] PingOperation final : private Waiting, public async::Operation {
+class [[nodiscard]] PingOperation final : private SingleWaiter, public async::Operation {
  public:
   PingOperation(std::shared_ptr<NodeState> node, const PeerId& peer);
   ~PingOperation();

@@ -26,7 +26,7 @@ void PeerStreamState::on_event(const StreamActivity& event) {
 }
 
 std::expected<transport::ReadView, transport::StreamError> PeerStreamState::peek_below() {
-  code_of_reset = node.machine.reset_code(id);  // The machine forgets a stream whose end it told.
+  code_of_reset = node.machine.reset_code(id);  // peek() below may be the last call that knows it.
   return node.machine.peek(id);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// Peers as one side sees them. What a role does not allow, its type does not have: between nodes
-// there are messages, from a client to a node there are requests.
+// Handles of peers. The type has what the two roles allow: between nodes there are messages, from a
+// client to a node there are requests.
 //
 //   AsyncNode    --> NodePeer     send(message)      open_stream(): we write, the peer reads
 //   AsyncClient  --> ServerPeer   request(question)  open_stream(): both ways
@@ -22,11 +22,11 @@
 namespace qpeer::p2p {
 
 /// A raw stream to a peer whose operations are awaited: bidirectional between a client and a node, one
-/// way between nodes. Keeps the node. See async::StreamHandle for what it does: `closed` means that the
+/// way between nodes. Keeps the state of the node alive. See async::StreamHandle: `closed` means that the
 /// link or the node has ended. Of the loop's thread.
 class PeerStream final : public async::StreamHandle {
  public:
-  /// Whose it is: the peer that opened it, or to whom we did.
+  /// The peer at the other end.
   [[nodiscard]] const PeerId& peer() const;
   /// Names it in the events of the node.
   [[nodiscard]] OperationId id() const;
@@ -42,10 +42,10 @@ template <class T>
 using Done = std::move_only_function<void(std::expected<T, PeerError>)>;
 
 /// What NodePeer and ServerPeer share. A handle: copies name the same peer, and it may outlive the
-/// link and the node; calls then say not_linked or shut_down. Of the loop's thread.
+/// link and the node; calls then give the error not_linked or shut_down. Of the loop's thread.
 class PeerHandle {
  public:
-  /// Whom it names.
+  /// The id of the peer.
   [[nodiscard]] const PeerId& id() const { return id_; }
   /// Whether the link is up now.
   [[nodiscard]] bool is_linked() const;
@@ -84,8 +84,8 @@ class PeerHandle {
 class NodePeer final : public PeerHandle {
  public:
   /// co_await: sends a message; done when the peer has all of it in its inbox. Waits while too much is
-  /// queued to this peer, and while a lost link is made again (for NodeConfig::message_timeout at
-  /// most). Destroying the task takes the message back, unless it is there already.
+  /// queued for this peer, and while a lost link is made again (for NodeConfig::message_timeout at
+  /// most). Destroying the task cancels the message, unless it has arrived already.
   [[nodiscard]] detail::SendOperation send(std::vector<u8> message) const {
     return {node_, id_, std::move(message)};
   }
@@ -93,7 +93,7 @@ class NodePeer final : public PeerHandle {
   [[nodiscard]] detail::SendOperation send(Bytes message) const {
     return send(std::vector<u8>(message.begin(), message.end()));
   }
-  /// Calls `done` in the end.
+  /// The same; calls `done` with the result.
   void send(std::vector<u8> message, Done<void> done) const;
   /// The same; copies the message.
   void send(Bytes message, Done<void> done) const {
@@ -123,7 +123,7 @@ class ServerPeer final : public PeerHandle {
   [[nodiscard]] detail::RequestOperation request(Bytes question) const {
     return request(std::vector<u8>(question.begin(), question.end()));
   }
-  /// Calls `done` with the answer.
+  /// The same; calls `done` with the answer.
   void request(std::vector<u8> question, Done<std::vector<u8>> done) const;
   /// The same; copies the question.
   void request(Bytes question, Done<std::vector<u8>> done) const {
@@ -160,7 +160,7 @@ class IncomingRequest {
   [[nodiscard]] detail::SendOperation reply(Bytes answer) {
     return reply(std::vector<u8>(answer.begin(), answer.end()));
   }
-  /// Calls `done` in the end.
+  /// The same; calls `done` with the result.
   void reply(std::vector<u8> answer, Done<void> done);
   /// The same; copies the answer.
   void reply(Bytes answer, Done<void> done) {

@@ -115,7 +115,7 @@ void NodeState::handle(NodeEvent&& event) {
     try {
       (*callback)(event);
     } catch (...) {
-      apply();  // Who waits for the event is not to wait for ever.
+      apply();  // Otherwise coroutines would wait for this event for ever.
       throw;
     }
   }
@@ -178,7 +178,8 @@ void NodeState::on_sockets_gone() {
   if (has_ended()) cancel_calls();
 }
 
-// What callback users of streams wait for. With its callbacks a stream may go.
+// Cancels the calls of callback users of streams. A callback may hold the stream that is destroyed with it:
+// so the streams are looked up by their ids.
 void NodeState::cancel_calls() {
   std::vector<std::uint64_t> ids;
   ids.reserve(streams.size());
@@ -193,14 +194,14 @@ void NodeState::cancel_calls() {
 void NodeState::answer(OperationId id, std::expected<std::vector<u8>, PeerError> result) {
   const auto known = answers.find(id.value);
   if (known == answers.end()) return;
-  Answer& waiting = *known->second;
+  PendingResult& waiting = *known->second;
   answers.erase(known);
   waiting.result = std::move(result);
   schedule(waiting.waiting);
 }
 
-// Of the bootstrap without a candidate; else of the connect() that it belongs to: `reached` by its
-// name, or by its address when the name was not known.
+// Without a candidate: ends the wait of bootstrap(). Else that of the connect() calls for the candidate:
+// where `reached` is given, by the id, or by the address when the call has no id.
 void NodeState::answer_links(const Candidate* candidate, const PeerId* reached,
                              const std::expected<PeerId, BootstrapError>& result) {
   for (LinkWait* wait : linking) {
@@ -232,25 +233,25 @@ void NodeState::end_pings(const PeerId& peer, PeerError why) {
 
 // --- room ----------------------------------------------------------------------------------------
 
-void NodeState::wait_for_room(const PeerId& peer, Answer& answer) {
+void NodeState::wait_for_room(const PeerId& peer, PendingResult& answer) {
   answer.waits_for_room = true;
   room[peer].push_back(&answer);
 }
 
-void NodeState::forget_room(const PeerId& peer, Answer& answer) {
+void NodeState::forget_room(const PeerId& peer, PendingResult& answer) {
   const auto known = room.find(peer);
   if (known == room.end()) return;
   std::erase(known->second, &answer);
   if (known->second.empty()) room.erase(known);
 }
 
-// They try again in their order; who finds none waits again, behind nobody.
+// All that wait try again in their order; those that find no room wait again, in the same order.
 void NodeState::release_room(const PeerId& peer) {
   const auto known = room.find(peer);
   if (known == room.end()) return;
   const auto waiting = std::move(known->second);
   room.erase(known);
-  for (Answer* answer : waiting) {
+  for (PendingResult* answer : waiting) {
     answer->waits_for_room = false;
     schedule(answer->waiting);
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What the handles share, internal to p2p/async: the machine with its driver and its cache file, and
-// the lists of those who wait for it.
+// the lists of the operations that wait for it.
 //
 //   AsyncNode, AsyncClient --own--> NodeState <--keep-- NodePeer, PeerStream, what is awaited
 //
@@ -61,12 +61,12 @@ struct PeerStreamState final : async::detail::StreamCore {
   NodeState& node;
   OperationId id;
   PeerId peer;
-  bool lost = false;  ///< The link is.
+  bool lost = false;  ///< Whether the link has ended.
   std::uint64_t code_of_reset = 0;
 };
 
-/// A link in the making: what bootstrap() or connect() waits for.
-class LinkWait final : private Waiting, public async::Operation {
+/// The wait of bootstrap() or connect() for a link.
+class LinkWait final : private SingleWaiter, public async::Operation {
  public:
   /// With a candidate: for a connect(); without: for the bootstrap.
   LinkWait(NodeState& node, const Candidate* candidate);
@@ -83,13 +83,13 @@ class LinkWait final : private Waiting, public async::Operation {
   std::optional<std::expected<PeerId, BootstrapError>> result_;
 };
 
-/// Waits for room towards a peer: for PeerError::queue_full of open_stream().
-class RoomWait final : private Answer, public async::Operation {
+/// Waits for space in the queue of a peer, after open_stream() gave PeerError::queue_full.
+class WaitForQueueSpace final : private PendingResult, public async::Operation {
  public:
-  RoomWait(NodeState& node, const PeerId& peer);
-  RoomWait(const RoomWait&) = delete;
-  RoomWait& operator=(const RoomWait&) = delete;
-  ~RoomWait();
+  WaitForQueueSpace(NodeState& node, const PeerId& peer);
+  WaitForQueueSpace(const WaitForQueueSpace&) = delete;
+  WaitForQueueSpace& operator=(const WaitForQueueSpace&) = delete;
+  ~WaitForQueueSpace();
   void await_resume() const {}
 
  private:
@@ -153,8 +153,8 @@ struct NodeState final : async::detail::MachineRuntime<Node> {
   void disconnect(const PeerId& peer);
 
   /// `answer` goes on when there is room towards `peer`, in its turn.
-  void wait_for_room(const PeerId& peer, Answer& answer);
-  void forget_room(const PeerId& peer, Answer& answer);
+  void wait_for_room(const PeerId& peer, PendingResult& answer);
+  void forget_room(const PeerId& peer, PendingResult& answer);
   [[nodiscard]] bool others_wait_for_room(const PeerId& peer) const { return room.contains(peer); }
 
   std::unique_ptr<CacheSaver> saver;
@@ -168,8 +168,8 @@ struct NodeState final : async::detail::MachineRuntime<Node> {
   std::array<async::WaitList, std::variant_size_v<Arrival> + 1> arriving;
   void schedule_all_arriving();
   unsigned turn_of_kind = 0;  ///< Of next(): which kind is looked for first.
-  std::unordered_map<std::uint64_t, Answer*> answers;  ///< By OperationId.
-  std::unordered_map<PeerId, std::deque<Answer*>> room;
+  std::unordered_map<std::uint64_t, PendingResult*> answers;  ///< By OperationId.
+  std::unordered_map<PeerId, std::deque<PendingResult*>> room;
   std::unordered_map<PeerId, std::deque<PingOperation*>> pings;  ///< Null where cancelled.
   std::unordered_map<std::uint64_t, PeerStreamState> streams;    ///< By OperationId.
   std::list<LinkWait*> linking;
@@ -196,8 +196,8 @@ struct NodeState final : async::detail::MachineRuntime<Node> {
   void on(const Pong& event);
   void on(const CacheChanged& event);
   void on(const Drained&) { on_drained(); }
-  static void on(const PeerJudged&) {}
-  static void on(const WeWereJudged&) {}
+  static void on(const PeerVerdict&) {}
+  static void on(const ReachabilityVerdict&) {}
   static void on(const KeyInUse&) {}
   static void on(const DialRefused&) {}
   static void on(const IncomingInterrupted&) {}

@@ -46,16 +46,15 @@ Task<int> NodeService::run() {
 void NodeService::stop() {
   stopping_ = true;
   if (client_) return client_->stop();
-  auto closing = node_.shut_down();  // next() has no more then.
+  auto closing = node_.shut_down();  // Ends the loop over next().
 }
 
 // --- what happens --------------------------------------------------------------------------------
 
 void NodeService::on_event(const NodeEvent& event) {
   reporter_.on_event(node_, event);
-  if (const auto* judged = std::get_if<p2p::WeWereJudged>(&event)) {
-    refused_ |=
-        judged->verdict != Verdict::reachable && judged->verdict != Verdict::try_again_later;
+  if (const auto* us = std::get_if<p2p::ReachabilityVerdict>(&event)) {
+    refused_ |= us->verdict != Verdict::reachable && us->verdict != Verdict::try_again_later;
   } else if (const auto* up = std::get_if<p2p::LinkUp>(&event)) {
     if (up->role == Role::node && !options_.greeting.empty())
       tasks_.spawn(greet(node_.peer(up->peer)));

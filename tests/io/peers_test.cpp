@@ -35,7 +35,8 @@ struct Two {
   void talk(const std::string& host) {
     std::vector<Verdict> verdicts;
     b.on_event([&](const NodeEvent& event) {
-      if (const auto* judged = std::get_if<PeerJudged>(&event)) verdicts.push_back(judged->verdict);
+      if (const auto* judged = std::get_if<PeerVerdict>(&event))
+        verdicts.push_back(judged->verdict);
     });
     bool done = false;
     auto body = [&]() -> async::Task<void> {

@@ -51,7 +51,7 @@
 #include "qpeer/transport/async/combinators.hpp"
 #include "qpeer/transport/async/event.hpp"
 #include "qpeer/transport/async/in_background.hpp"
-#include "qpeer/transport/async/quick_tls.hpp"
+#include "qpeer/transport/async/insecure_tls.hpp"
 #include "qpeer/transport/async/sleep.hpp"
 #include "qpeer/transport/async/task.hpp"
 #include "qpeer/transport/async/task_group.hpp"

@@ -57,7 +57,7 @@ void Reporter::listening(const p2p::AsyncNode& node) const {
   tell(json, "listening on {}, as {}", address, contact);
 }
 
-void Reporter::link_up(const p2p::AsyncPeer& peer, const p2p::LinkUp& event) const {
+void Reporter::link_up(const p2p::AsyncNodeBase& peer, const p2p::LinkUp& event) const {
   p2p::LinkInfo link;
   link.role = event.role;
   for (const p2p::LinkInfo& one : peer.links()) {
@@ -74,7 +74,7 @@ void Reporter::link_up(const p2p::AsyncPeer& peer, const p2p::LinkUp& event) con
        in_milliseconds(link.stats.smoothed_rtt));
 }
 
-void Reporter::on_event(const p2p::AsyncPeer& peer, const p2p::NodeEvent& event) const {
+void Reporter::on_event(const p2p::AsyncNodeBase& peer, const p2p::NodeEvent& event) const {
   const auto verdict = [&](std::string_view kind, const PeerId& other, Verdict value,
                            const SocketAddress& at) {
     Json json{kind};
@@ -90,12 +90,12 @@ void Reporter::on_event(const p2p::AsyncPeer& peer, const p2p::NodeEvent& event)
     json.text("peer", id).text("why", visible(down->why));
     tell(json.raw("will_retry", down->will_retry ? "true" : "false"), "link down: {}: {}{}", id,
          visible(down->why), down->will_retry ? "; trying again" : "");
-  } else if (const auto* us = std::get_if<p2p::WeWereJudged>(&event)) {
-    tell(verdict("we_were_judged", us->by, us->verdict, us->address),
+  } else if (const auto* us = std::get_if<p2p::ReachabilityVerdict>(&event)) {
+    tell(verdict("reachability_verdict", us->by, us->verdict, us->address),
          "verdict on us at {}: {}, says {}", us->address.to_string(), to_string(us->verdict),
          us->by.to_string());
-  } else if (const auto* them = std::get_if<p2p::PeerJudged>(&event)) {
-    tell(verdict("peer_judged", them->peer, them->verdict, them->address),
+  } else if (const auto* them = std::get_if<p2p::PeerVerdict>(&event)) {
+    tell(verdict("peer_verdict", them->peer, them->verdict, them->address),
          "verdict on {} at {}: {}", them->peer.to_string(), them->address.to_string(),
          to_string(them->verdict));
   } else if (const auto* shared = std::get_if<p2p::KeyInUse>(&event)) {

@@ -35,7 +35,7 @@ class Json {
 
 /// Milliseconds, with three decimals.
 [[nodiscard]] std::string in_milliseconds(Duration time);
-/// What a peer sent, for a terminal: what cannot be seen becomes '?'.
+/// Data from a peer, for a terminal: invisible characters become '?'.
 [[nodiscard]] std::string printable(Bytes data, Newlines newlines = Newlines::masked);
 /// "dialled", "dialled back", "as client": how we came to a link.
 [[nodiscard]] std::string_view how(const p2p::LinkInfo& link, p2p::Role own);
@@ -47,13 +47,14 @@ class Reporter {
   [[nodiscard]] p2p::Role role() const { return own_; }
 
   void listening(const p2p::AsyncNode& node) const;
-  void on_event(const p2p::AsyncPeer& peer, const p2p::NodeEvent& event) const;
+  void on_event(const p2p::AsyncNodeBase& peer, const p2p::NodeEvent& event) const;
   void message(const p2p::Message& message) const;
   void request(const p2p::IncomingRequest& request) const;
-  /// Also when quiet, and never lost: it was asked for. See output_has_room().
+  /// Prints the answer to a request, also when quiet. The line is never lost, so that the caller must
+  /// wait for output_has_room() before the next request.
   void reply(const PeerId& from, Bytes answer, Duration took) const;
   void received(const Received& file) const;
-  /// Something worth a sentence; `kind` names it in JSON.
+  /// Prints a sentence on standard output unless quiet; in JSON, an event of this kind.
   void note(std::string_view kind, const std::string& sentence) const;
   /// The same on standard error, whether quiet or not.
   void trouble(std::string_view kind, const std::string& sentence) const;
@@ -68,7 +69,7 @@ class Reporter {
     }
   }
   void print(std::string_view line) const;
-  void link_up(const p2p::AsyncPeer& peer, const p2p::LinkUp& event) const;
+  void link_up(const p2p::AsyncNodeBase& peer, const p2p::LinkUp& event) const;
   void key_in_use(const p2p::KeyInUse& event) const;
   void dial_refused(const p2p::DialRefused& event) const;
 

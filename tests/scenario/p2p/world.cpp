@@ -168,9 +168,9 @@ void SimPeer::on_event(p2p::NodeEvent& event) {
   if (std::holds_alternative<p2p::Bootstrapped>(event)) bootstrapped_at = world_.now();
   if (auto* failure = std::get_if<p2p::BootstrapFailed>(&event))
     bootstrap_failures.push_back(*failure);
-  if (const auto* verdict = std::get_if<p2p::WeWereJudged>(&event))
+  if (const auto* verdict = std::get_if<p2p::ReachabilityVerdict>(&event))
     verdicts_on_us.push_back(*verdict);
-  if (const auto* verdict = std::get_if<p2p::PeerJudged>(&event)) verdicts.push_back(*verdict);
+  if (const auto* verdict = std::get_if<p2p::PeerVerdict>(&event)) verdicts.push_back(*verdict);
   if (const auto* done = std::get_if<p2p::Sent>(&event)) sent.push_back(done->id);
   if (const auto* done = std::get_if<p2p::Failed>(&event)) failed.push_back(*done);
   if (const auto* done = std::get_if<p2p::Response>(&event)) responses.push_back(*done);

@@ -80,8 +80,8 @@ class SimPeer {
   std::vector<p2p::Response> responses;
   std::optional<Instant> bootstrapped_at;
   std::vector<p2p::BootstrapFailed> bootstrap_failures;
-  std::vector<p2p::WeWereJudged> verdicts_on_us;
-  std::vector<p2p::PeerJudged> verdicts;
+  std::vector<p2p::ReachabilityVerdict> verdicts_on_us;
+  std::vector<p2p::PeerVerdict> verdicts;
   std::vector<p2p::LinkDown> losses;
   std::optional<Instant> unlinked_since;  ///< Set while it wants a link and has none.
   Duration longest_unlinked{};

@@ -51,7 +51,7 @@ class ReachabilityTest : public OwnersFixture {
         now, dial_back, {.why = {}, .may_retry = false, .refused = refused, .closed_by_us = {}});
   }
   std::optional<Verdict> last_verdict() {
-    const auto verdicts = emitted<PeerJudged>();
+    const auto verdicts = emitted<PeerVerdict>();
     if (verdicts.empty()) return std::nullopt;
     return verdicts.back().verdict;
   }
@@ -220,7 +220,7 @@ TEST_F(ReachabilityTest, AVerdictOpensOurDirection) {
   EXPECT_EQ(outbound.stage, Stage::awaiting_verdict);
   reachability.on_verdict(now, outbound, {.verdict = Verdict::reachable, .address = {}});
   EXPECT_EQ(outbound.stage, Stage::open);
-  EXPECT_EQ(emitted<WeWereJudged>().size(), 1U);
+  EXPECT_EQ(emitted<ReachabilityVerdict>().size(), 1U);
 }
 
 TEST_F(ReachabilityTest, APeerThatRejectsUsAsANodeIsLeft) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-#include "qpeer/transport/async/quick_tls.hpp"
+#include "qpeer/transport/async/insecure_tls.hpp"
 
 #include <utility>
 
