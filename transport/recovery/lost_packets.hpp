@@ -33,8 +33,8 @@ class LostPackets {
   };
 
   /// Of a peer that acknowledges nothing in time, no more packets and frames than these are kept.
-  static constexpr std::size_t kMaxPackets = 2048;
-  static constexpr std::size_t kMaxFrames = 4096;
+  static constexpr std::size_t kMaxPackets = 512;
+  static constexpr std::size_t kMaxFrames = 1024;
 
   /// `packet` is one of `sent`, which still has its frames.
   void add(const SentPackets& sent, const SentPacket& packet, std::uint32_t event);

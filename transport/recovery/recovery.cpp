@@ -222,15 +222,21 @@ void Recovery::on_network_changed(Instant now) {
 }
 
 void Recovery::arm_probes(PacketNumberSpace id, unsigned count) {
-  at(id).probes = std::max(at(id).probes, count);
+  Space& space = at(id);
+  space.probes = std::max(space.probes, count);
+  if (!space.sent.empty()) {
+    space.replaceable_below = space.sent[space.sent.end_index() - 1].number + 1;
+  }
 }
 
 bool Recovery::replace_oldest(Instant now, PacketNumberSpace id, FateHandler& fates) {
   SentPackets& sent = at(id).sent;
   // RFC 9002 §6.2 [rfc9002-6.2-1]: the packet stays outstanding. Only its frames are asked for
-  // again, so that a probe carries what the peer waits for longest.
+  // again, so that a probe carries what the peer waits for longest. The second probe of a timeout is
+  // no copy of the first.
   for (auto i = sent.begin_index(); i != sent.end_index(); ++i) {
     const SentPacket& packet = sent[i];
+    if (packet.number >= at(id).replaceable_below) return false;
     if (!packet.outstanding() || !packet.ack_eliciting || packet.mtu_probe || packet.replaced) {
       continue;
     }

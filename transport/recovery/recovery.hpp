@@ -170,6 +170,7 @@ class Recovery {
     Instant newest_acknowledged_sent_at = Instant::min();
     Instant loss_time = kNever;
     unsigned probes = 0;
+    PacketNumber replaceable_below = 0;  ///< A probe replaces what was sent before the timeout.
   };
   /// What one ACK frame newly acknowledged.
   struct Acknowledged;

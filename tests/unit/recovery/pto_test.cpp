@@ -92,8 +92,9 @@ TEST(Pto, ReplacesEachPacketOnce) {
   sender.expire();
   EXPECT_TRUE(sender.recovery.replace_oldest(sender.now, kApplication, sender.fates));
   EXPECT_EQ(sender.fates.of(Fate::lost), (Offsets{packet}));
-  EXPECT_FALSE(sender.recovery.replace_oldest(sender.now, kApplication, sender.fates));
   const PacketNumber probe = sender.send();
+  EXPECT_FALSE(sender.recovery.replace_oldest(sender.now, kApplication, sender.fates))
+      << "the second probe is no copy of the first";
   sender.send();
   const PacketNumber last = sender.send();
   sender.fates.clear();
