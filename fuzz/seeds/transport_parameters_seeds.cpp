@@ -27,6 +27,7 @@ void add_seeds(Corpus& corpus) {
   parameters.retry_source_connection_id = ConnectionId(id);
   parameters.stateless_reset_token = StatelessResetToken{7};
   parameters.max_datagram_frame_size = 65'535;
+  parameters.min_ack_delay_us = 1000;
   parameters.address_discovery = {.provide = true, .request = true};
   add(parameters);
 }

@@ -77,7 +77,7 @@ TEST(Early, FramesThatMayNotBeThere) {
        kZeroRtt,
        {0x1e},
        closes(protocol_violation, 0x1e)},
-      {"rfc9000-12.4-4", "an unknown one", kZeroRtt, {0x1f}, closes(frame_encoding_error, 0x1f)},
+      {"rfc9000-12.4-4", "an unknown one", kZeroRtt, {0x21}, closes(frame_encoding_error, 0x21)},
       {"rfc9000-12.4-2", "none at all", kZeroRtt, {}, closes(protocol_violation)},
       {"rfc9000-17.2.3-5", "more than the stream's remembered limit", kZeroRtt, stream(0, 1'000, 1),
        closes(flow_control_error, 0x0e)},
@@ -112,7 +112,7 @@ TEST(Early, AcknowledgementsAreInOneRtt) {
   again.fixture.run(3s);
   const std::uint64_t before = again.fixture.dropped(DropReason::keys_unavailable);
   const PacketNumber late = adversary.next_number(kZeroRtt);
-  adversary.send(kZeroRtt, {0x1f});
+  adversary.send(kZeroRtt, {0x21});
   again.fixture.run();
   EXPECT_FALSE(adversary.acknowledged(kOneRtt, late));
   EXPECT_EQ(again.fixture.dropped(DropReason::keys_unavailable), before + 1);

@@ -50,7 +50,7 @@ TEST_P(Ends, ADrainingEndpointIsSilent) {
 TEST_P(Ends, AClosingEndpointAnswersRarely) {
   ConformanceFixture fixture(GetParam());
   fixture.begin();
-  fixture.send(kOneRtt, {0x1f});
+  fixture.send(kOneRtt, {0x21});
   ASSERT_TRUE(fixture.victim.session().closed());
   // [rfc9000-10.2-1] [rfc9000-10.2-3]: three PTOs, which are 100 ms at least with our delays.
   EXPECT_EQ(fixture.victim.endpoint().stats().connections, 1U);
@@ -92,11 +92,11 @@ TEST_P(Ends, TheEndIsToldInOneRtt) {
 TEST(EndsOfServers, TheEndIsToldAtEachLevelOfTheHandshake) {
   ConformanceFixture fixture(Side::server, {.stage = Stage::handshake, .acknowledges = false});
   fixture.begin();
-  fixture.send(kInitial, {0x1f});
+  fixture.send(kInitial, {0x21});
   EXPECT_EQ(told_at(fixture.adversary), (std::set{kInitial, kHandshake}));
   ConformanceFixture later(Side::server, {.stage = Stage::handshake});
   later.begin();
-  later.send(kHandshake, {0x1f});
+  later.send(kHandshake, {0x21});
   EXPECT_EQ(told_at(later.adversary), std::set{kHandshake});
 }
 
@@ -175,7 +175,7 @@ TEST_P(Ends, EachErrorCodeHasItsCause) {
        [&](ConformanceFixture& s) {
          send_all(s, join({stream(ids.bidi(), 0, 2), varints({0x04, ids.bidi(), 0, 1})}));
        }},
-      {frame_encoding_error, 0x1f, [](ConformanceFixture& s) { send_all(s, {0x1f}); }},
+      {frame_encoding_error, 0x21, [](ConformanceFixture& s) { send_all(s, {0x21}); }},
       {transport_parameter_error,
        0x06,
        [](ConformanceFixture&) {},

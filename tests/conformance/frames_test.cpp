@@ -83,7 +83,7 @@ TEST_P(Frames, InPacketsThatMayNotHoldThem) {
 TEST_P(Frames, OfUnknownTypes) {
   std::vector<FrameCase> cases;
   for (const EncryptionLevel level : {kInitial, kHandshake, kOneRtt}) {
-    for (const std::uint64_t type : {0x1fULL, 0x20ULL, 0x2fULL, 0x32ULL, 0x3fULL, 0x40ULL, 0xafULL,
+    for (const std::uint64_t type : {0x21ULL, 0x20ULL, 0x2fULL, 0x32ULL, 0x3fULL, 0x40ULL, 0xaeULL,
                                      0x1234ULL, 0x9f81a5ULL, 0x9f81a8ULL, 1ULL << 40, 1ULL << 61}) {
       cases.push_back({"rfc9000-12.4-4", "unknown type", level, varints({type}),
                        closes(frame_encoding_error, type)});
@@ -118,7 +118,7 @@ TEST_P(Frames, NoneAtAll) {
       {"rfc9000-12.4-2 rfc9000-12.4-1", "1-RTT", kOneRtt, {}, closes(protocol_violation)},
       {"rfc9000-12.4-2", "Handshake", kHandshake, {}, closes(protocol_violation)},
       {"rfc9000-5.2-2", "a fault behind frames that are good", kOneRtt,
-       join({{0x01}, varints({0x10, 1 << 22}), {0x1f}}), closes(frame_encoding_error, 0x1f)},
+       join({{0x01}, varints({0x10, 1 << 22}), {0x21}}), closes(frame_encoding_error, 0x21)},
       {"", "PADDING is one", kOneRtt, {0x00}, goes_on()},
   };
   run_cases(GetParam(), cases);

@@ -180,7 +180,7 @@ TEST_P(Packets, OfLevelsThatAreOver) {
   for (const EncryptionLevel level : {kInitial, kHandshake}) {
     const std::uint64_t before = fixture.dropped(DropReason::keys_unavailable);
     // With frames that would close: nobody reads them.
-    fixture.send(level, {0x1f});
+    fixture.send(level, {0x21});
     EXPECT_EQ(fixture.dropped(DropReason::keys_unavailable), before + 1);
   }
   EXPECT_TRUE(fixture.alive(kOneRtt));
@@ -196,7 +196,7 @@ TEST_P(Packets, InitialsEndWithTheFirstHandshakePacket) {
   ASSERT_TRUE(fixture.alive(kHandshake));
   EXPECT_FALSE(fixture.victim.has_session() && fixture.victim.session().connected());
   const std::uint64_t before = fixture.dropped(DropReason::keys_unavailable);
-  fixture.send(kInitial, {0x1f});
+  fixture.send(kInitial, {0x21});
   EXPECT_EQ(fixture.dropped(DropReason::keys_unavailable), before + 1);
   EXPECT_TRUE(fixture.alive(kHandshake));
 }

@@ -100,12 +100,12 @@ SIMULATE(KeyUpdate, ShowsInTheKeyPhaseBitOfBoth) {
 
 // [rfc9001-5.3-3] [rfc9001-6.6-1] [rfc9001-6.6-3]
 SIMULATE(KeyUpdate, HappensByItselfBeforeTheLimitOfTheCipher) {
-  NullKeys keys({.confidentiality_limit = 2'000});
+  NullKeys keys({.confidentiality_limit = 4'000});
   PeerConfig config;
   config.keys = &keys;
   auto [client, server] = network.pair(Link{.delay = 5ms, .rate = 50_mbit}, config, config);
-  client.sends(10_MiB);
-  ASSERT_TRUE(run_until(server.received(10_MiB), 30s));
+  client.sends(20_MiB);
+  ASSERT_TRUE(run_until(server.received(20_MiB), 30s));
   EXPECT_GE(client.session().stats().key_updates, 4U);
   EXPECT_FALSE(client.session().closed());
 }

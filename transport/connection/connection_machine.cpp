@@ -48,6 +48,7 @@ ConnectionMachine::ConnectionMachine(Instant now, const ConnectionConfig& config
                 .recovery = recovery_,
                 .paths = paths_,
                 .pings = pings_,
+                .ack_frequency = ack_frequency_,
                 .observed_addresses = observed_addresses_,
                 .new_tokens = new_tokens_,
                 .local_cids = local_cids_,
@@ -245,7 +246,8 @@ bool ConnectionMachine::consistent() const {
         paths_.consistent() && handshake_.consistent() && sources_.consistent() &&
         assembler_.consistent() && recovery_.consistent() && key_phases_.consistent() &&
         datagrams_.consistent() && local_cids_.consistent() && new_tokens_.consistent() &&
-        observed_addresses_.consistent() && undecryptable_packets_.consistent())) {
+        ack_frequency_.consistent() && observed_addresses_.consistent() &&
+        undecryptable_packets_.consistent())) {
     return false;
   }
   // What broke a rule of these was taken in half when the connection ended for it.

@@ -34,6 +34,7 @@
 #include "qpeer/transport/base/ids.hpp"
 #include "qpeer/transport/base/random.hpp"
 #include "qpeer/transport/base/time.hpp"
+#include "qpeer/transport/connection/ack_frequency.hpp"
 #include "qpeer/transport/connection/config.hpp"
 #include "qpeer/transport/connection/connection.hpp"
 #include "qpeer/transport/connection/frame_sources.hpp"
@@ -226,6 +227,7 @@ class ConnectionMachine final : public Connection,
   // connection_machine.cpp
   std::optional<Transmit> transmit_probe(Instant now, TransmitBuffer& out);
   /// The train that goes out now, without a look at the invariants.
+  void request_acks(Instant now, std::uint64_t flight);
   std::optional<Transmit> build_train(Instant now, TransmitBuffer& out);
   void give_probes_data(Instant now);
   void fail(Instant now, const TransportError& error);
@@ -263,6 +265,7 @@ class ConnectionMachine final : public Connection,
   LocalCids local_cids_;
   RemoteCids remote_cids_;
   NewTokens new_tokens_;
+  AckFrequency ack_frequency_;
   ObservedAddresses observed_addresses_;
   Pings pings_;
   Paths paths_;

@@ -110,6 +110,10 @@ Result ConnectionMachine::on_frame(Instant now, const OpenPacket& packet, const 
     return datagrams_.on_frame(frame, early);
   } else if constexpr (std::is_same_v<F, wire::ObservedAddressFrame>) {
     return observed_addresses_.on_frame(now, frame);
+  } else if constexpr (std::is_same_v<F, wire::AckFrequencyFrame>) {
+    return ack_frequency_.on_frame(frame, spaces_.application().acks);
+  } else if constexpr (std::is_same_v<F, wire::ImmediateAckFrame>) {
+    spaces_.application().acks.acknowledge_next_at_once();
   }
   return {};
 }
@@ -126,16 +130,29 @@ Result ConnectionMachine::on_ack(Instant now, EncryptionLevel level, const wire:
   if (which == PacketNumberSpace::application && handshake_.acknowledges_rejected(frame)) {
     return violation("ACK of rejected early data", FrameType::ack);
   }
+  const std::uint64_t flight = recovery_.bytes_in_flight();
   const auto outcome = recovery_.on_ack(now, which, frame, ack_delay, *this);
   if (!outcome) return std::unexpected(outcome.error());
   if (which == PacketNumberSpace::application && outcome->newly_acknowledged) {
     key_phases_.on_acknowledged(frame.largest_acknowledged);
     paths_.detect_black_hole(now);
+    if (is_confirmed()) request_acks(now, flight);
   }
   if (which == PacketNumberSpace::handshake && side() == Side::client) {
     recovery_.on_address_validated_by_peer(now);
   }
   return {};
+}
+
+/// How often the peer shall acknowledge, as things are now. draft-ietf-quic-ack-frequency §8.
+void ConnectionMachine::request_acks(Instant now, std::uint64_t flight) {
+  ack_frequency_.update({.now = now,
+                         .flight = flight,
+                         .packet_size = paths_.active().mtu.size(),
+                         .smoothed_rtt = recovery_.rtt().smoothed(),
+                         .packet_threshold = recovery_.packet_threshold(),
+                         .packets_lost = recovery_.packets_lost()});
+  recovery_.set_peer_max_ack_delay(ack_frequency_.max_ack_delay());
 }
 
 /// What the server wants to see next time goes to the application, with where it came from.
@@ -190,6 +207,10 @@ void ConnectionMachine::on_frame_fate(Instant now, PacketNumberSpace which, cons
       break;
     case FrameOwner::observed_addresses:
       observed_addresses_.on_fate(frame, fate);
+      break;
+    case FrameOwner::ack_frequency:
+      ack_frequency_.on_fate(frame, fate);
+      recovery_.set_peer_max_ack_delay(ack_frequency_.max_ack_delay());
       break;
     case FrameOwner::datagram_queue:
       datagrams_.on_fate(fate);

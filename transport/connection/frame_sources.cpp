@@ -8,8 +8,9 @@
 
 namespace qpeer::transport {
 
-static_assert(FrameSource<CryptoStream> && FrameSource<LocalCids> && FrameSource<RemoteCids> &&
-              FrameSource<NewTokens> && FrameSource<ObservedAddresses> && FrameSource<StreamSet>);
+static_assert(FrameSource<CryptoStream> && FrameSource<AckFrequency> && FrameSource<LocalCids> &&
+              FrameSource<RemoteCids> && FrameSource<NewTokens> && FrameSource<ObservedAddresses> &&
+              FrameSource<StreamSet>);
 
 bool FrameSources::has_early_frames() const {
   return owners_.streams.has_frames() || owners_.datagrams.has_frames() ||
@@ -69,6 +70,10 @@ void FrameSources::write_frames(Instant now, EncryptionLevel level, PacketWriter
         expansion.wanted = true;
       }
       std::apply([&](auto&... each) { (each.write_frames(out), ...); }, housekeeping());
+      // draft-ietf-quic-ack-frequency §7.
+      if (owners_.recovery.probes(PacketNumberSpace::application) > 0) {
+        owners_.ack_frequency.write_immediate(out);
+      }
     }
     if (space_of(level) == PacketNumberSpace::application) write_data(out);
     write_ping(level, out, acknowledges);

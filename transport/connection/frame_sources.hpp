@@ -18,6 +18,7 @@
 #include "qpeer/transport/base/ids.hpp"
 #include "qpeer/transport/base/random.hpp"
 #include "qpeer/transport/base/time.hpp"
+#include "qpeer/transport/connection/ack_frequency.hpp"
 #include "qpeer/transport/connection/handshake.hpp"
 #include "qpeer/transport/connection/lifetime.hpp"
 #include "qpeer/transport/connection/local_cids.hpp"
@@ -50,6 +51,7 @@ class FrameSources {
     Recovery& recovery;
     Paths& paths;
     Pings& pings;
+    AckFrequency& ack_frequency;
     ObservedAddresses& observed_addresses;
     NewTokens& new_tokens;
     LocalCids& local_cids;
@@ -93,8 +95,8 @@ class FrameSources {
  private:
   /// Those of 1-RTT packets that want nothing but room, in their order.
   [[nodiscard]] auto housekeeping() const {
-    return std::tie(owners_.handshake.done(), owners_.observed_addresses, owners_.new_tokens,
-                    owners_.local_cids, owners_.remote_cids);
+    return std::tie(owners_.handshake.done(), owners_.ack_frequency, owners_.observed_addresses,
+                    owners_.new_tokens, owners_.local_cids, owners_.remote_cids);
   }
   [[nodiscard]] bool has_early_frames() const;
   static void write_ack(Instant now, NumberSpace& space, PacketWriter& out);

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <utility>
 
+#include "qpeer/transport/connection/ack_frequency.hpp"
 #include "qpeer/transport/connection/packet_level.hpp"
 
 namespace qpeer::transport {
@@ -74,6 +75,9 @@ wire::TransportParameters Handshake::local_parameters() {
   out.max_idle_timeout_ms = milliseconds(config_.max_idle_timeout);
   // RFC 9000 §18.2 [rfc9000-18.2-2]: an alarm may fire late.
   out.max_ack_delay_ms = milliseconds(std::min(config_.max_ack_delay + kAlarmDelay, kMaxAckDelay));
+  // [draft-ietf-quic-ack-frequency-3-1]: the timer alone is as late as that.
+  out.min_ack_delay_us = static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(AckFrequency::kMinAckDelay).count());
   out.active_connection_id_limit = config_.active_connection_id_limit;
   out.disable_active_migration = config_.disable_active_migration;
   out.max_datagram_frame_size = config_.max_datagram_frame_size;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <optional>
 #include <utility>
 #include <variant>
 
@@ -48,7 +49,13 @@ void ConnectionMachine::on_peer_parameters(Instant now,
                               .early_data_enabled = early_data() == crypto::EarlyData::accepted};
   });
   observed_addresses_.set_peer(parameters.address_discovery);
-  recovery_.set_peer_max_ack_delay(std::chrono::milliseconds(parameters.max_ack_delay_ms));
+  const std::chrono::milliseconds max_ack_delay(parameters.max_ack_delay_ms);
+  recovery_.set_peer_max_ack_delay(max_ack_delay);
+  std::optional<Duration> min_ack_delay;
+  if (parameters.min_ack_delay_us) {
+    min_ack_delay = std::chrono::microseconds(*parameters.min_ack_delay_us);
+  }
+  ack_frequency_.set_peer(min_ack_delay, max_ack_delay);
   paths_.set_peer_parameters(parameters);
   if (parameters.preferred_address) {
     remote_cids_.add_preferred(parameters.preferred_address->connection_id,

@@ -37,6 +37,7 @@ wire::TransportParameters remembered(const wire::TransportParameters& parameters
   out.preferred_address.reset();
   out.ack_delay_exponent = defaults.ack_delay_exponent;
   out.max_ack_delay_ms = defaults.max_ack_delay_ms;
+  out.min_ack_delay_us.reset();  // [draft-ietf-quic-ack-frequency-3-3].
   out.version_information.reset();
   out.address_discovery = {};
   out.grease_quic_bit = false;  // RFC 9287 §3.1.

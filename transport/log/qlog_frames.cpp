@@ -127,6 +127,12 @@ class FrameWriter {
   void operator()(const wire::ObservedAddressFrame& frame) {
     unknown(static_cast<std::uint64_t>(frame.type()));
   }
+  void operator()(const wire::AckFrequencyFrame& frame) {
+    unknown(static_cast<std::uint64_t>(frame.kType));
+  }
+  void operator()(const wire::ImmediateAckFrame& frame) {
+    unknown(static_cast<std::uint64_t>(frame.kType));
+  }
 
   void unknown(std::uint64_t type) {
     begin("unknown");

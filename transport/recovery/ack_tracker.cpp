@@ -2,12 +2,20 @@
 #include "qpeer/transport/recovery/ack_tracker.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "qpeer/transport/base/assert.hpp"
 
 namespace qpeer::transport {
 
 AckTracker::AckTracker(Duration max_ack_delay) : max_ack_delay_(max_ack_delay) {}
+
+void AckTracker::set_frequency(std::uint64_t threshold, Duration max_ack_delay,
+                               std::uint64_t reordering_threshold) {
+  ack_eliciting_threshold_ = threshold;
+  max_ack_delay_ = max_ack_delay;
+  reordering_threshold_ = reordering_threshold;
+}
 
 bool AckTracker::is_duplicate(PacketNumber number) const {
   if (count_ != 0 && number > ranges_[0].largest) return false;
@@ -71,6 +79,7 @@ std::size_t AckTracker::insert_between(std::size_t at, PacketNumber number) {
                      ranges_.begin() + static_cast<std::ptrdiff_t>(count_) + 1);
   ranges_[at] = {.smallest = number, .largest = number};
   ++count_;
+  ++new_ranges_;
   if (reported_ > at) ++reported_;
   reported_ = std::min(reported_, count_);
   return at;
@@ -110,21 +119,46 @@ void AckTracker::on_packet_received(Instant now, PacketNumber number, bool ack_e
   // RFC 9000 §13.2.1 [rfc9000-13.2.1-2]: no delay in Initial and Handshake.
   if (max_ack_delay_ == Duration::zero()) immediate_ = true;
   // RFC 9000 §13.2.1 [rfc9000-13.2.1-9]: congestion is told at once.
-  if (ecn == Ecn::ce) immediate_ = true;
+  if (ecn == Ecn::ce && is_marked_anew(ecn)) immediate_ = true;
+  marked_ = ecn == Ecn::ce;
   // RFC 9000 §13.2.1 [rfc9000-13.2.1-8]: so is reordering, seen from either side of the gap.
-  if (largest_ack_eliciting_) {
-    const bool late = number < *largest_ack_eliciting_;
-    const bool gap = !late && ranges_[at].smallest > *largest_ack_eliciting_ + 1;
-    if (late || gap) immediate_ = true;
-  }
+  if (is_out_of_order(number, at) || new_ranges_ >= kMaxUnreportedRanges) immediate_ = true;
+  // [draft-ietf-quic-ack-frequency-5-1].
+  if (std::exchange(next_at_once_, false)) immediate_ = true;
   if (!largest_ack_eliciting_ || number > *largest_ack_eliciting_) largest_ack_eliciting_ = number;
+}
+
+/// Of those who asked for fewer ACKs, the first mark of a row alone is told at once.
+/// [draft-ietf-quic-ack-frequency-6.3-1].
+bool AckTracker::is_marked_anew(Ecn ecn) const {
+  return ecn == Ecn::ce && (!marked_ || ack_eliciting_threshold_ <= kAckElicitingThreshold);
+}
+
+bool AckTracker::is_out_of_order(PacketNumber number, std::size_t at) const {
+  // [draft-ietf-quic-ack-frequency-6.2-1].
+  if (reordering_threshold_ == 0 || !largest_ack_eliciting_) return false;
+  if (reordering_threshold_ == kReorderingThreshold) {
+    const bool late = number < *largest_ack_eliciting_;
+    return late || ranges_[at].smallest > *largest_ack_eliciting_ + 1;
+  }
+  // [draft-ietf-quic-ack-frequency-6.2-2]: what the peer took for lost has come, ...
+  const bool has_report = largest_reported_ && *largest_reported_ >= reordering_threshold_;
+  const PacketNumber reported = has_report ? *largest_reported_ - reordering_threshold_ : 0;
+  if (has_report && number <= reported) return true;
+  // ... or it can take for lost now what is missing, and could not with the last ACK.
+  const PacketNumber largest = std::max(number, *largest_ack_eliciting_);
+  PacketNumber missing = largest;
+  for (std::size_t i = 0; i + 1 < count_ && ranges_[i].smallest > reported + 1; ++i) {
+    missing = std::max(ranges_[i + 1].largest, reported) + 1;
+  }
+  return largest - missing >= reordering_threshold_;
 }
 
 bool AckTracker::ack_due(Instant now) const {
   // RFC 9000 §13.2.1 [rfc9000-13.2.1-4]: packets that ask for no ACK never cause one.
   if (ack_eliciting_ == 0) return false;
   // RFC 9000 §13.2.2 [rfc9000-13.2.2-1].
-  return immediate_ || ack_eliciting_ >= kAckElicitingThreshold || now >= deadline_;
+  return immediate_ || ack_eliciting_ > ack_eliciting_threshold_ || now >= deadline_;
 }
 
 bool AckTracker::ack_pending() const {
@@ -132,7 +166,7 @@ bool AckTracker::ack_pending() const {
 }
 
 Instant AckTracker::deadline() const {
-  const bool due = immediate_ || ack_eliciting_ >= kAckElicitingThreshold;
+  const bool due = immediate_ || ack_eliciting_ > ack_eliciting_threshold_;
   return due ? kNever : deadline_;
 }
 
@@ -152,7 +186,9 @@ Duration AckTracker::ack_delay(Instant now) const {
 void AckTracker::on_ack_sent(Instant /*now*/) {
   ack_eliciting_ = 0;
   not_eliciting_ = 0;
+  new_ranges_ = 0;
   immediate_ = false;
+  if (count_ != 0) largest_reported_ = ranges_[0].largest;
   deadline_ = kNever;
 }
 

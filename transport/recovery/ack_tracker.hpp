@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// Which packets of one number space arrived, and when to say so. RFC 9000 §13.2.
+// Which packets of one number space arrived, and when to say so. RFC 9000 §13.2;
+// draft-ietf-quic-ack-frequency §6.
 //
 //   ranges, largest first:  [ reported in ACKs ... | kept only to know duplicates ... ]  floor
 //
@@ -26,6 +27,13 @@ class AckTracker {
 
   /// Initial and Handshake ACKs are never delayed, so `max_ack_delay` is 0 there.
   explicit AckTracker(Duration max_ack_delay = {});
+
+  /// What the peer asks for: an ACK after more ack-eliciting packets than `threshold`, or after
+  /// `max_ack_delay`, or when one is missing behind so many others; 0 of these: whatever the order.
+  void set_frequency(std::uint64_t threshold, Duration max_ack_delay,
+                     std::uint64_t reordering_threshold);
+  /// The packet that is told next is to be acknowledged at once: it has an IMMEDIATE_ACK frame.
+  void acknowledge_next_at_once() { next_at_once_ = true; }
 
   /// Whether a packet was received before, or is too old to tell. RFC 9000 §12.3.
   [[nodiscard]] bool is_duplicate(PacketNumber number) const;
@@ -60,8 +68,13 @@ class AckTracker {
   [[nodiscard]] bool consistent() const;
 
  private:
-  /// RFC 9000 §13.2.2.
-  static constexpr unsigned kAckElicitingThreshold = 2;
+  /// RFC 9000 §13.2.2: an ACK after more ack-eliciting packets than this.
+  static constexpr std::uint64_t kAckElicitingThreshold = 1;
+  /// RFC 9000 §13.2.1.
+  static constexpr std::uint64_t kReorderingThreshold = 1;
+  /// So many ranges are new since the last ACK that they are reported, whatever the peer asked for:
+  /// none may be forgotten before it was. draft-ietf-quic-ack-frequency §6.
+  static constexpr unsigned kMaxUnreportedRanges = kMaxRanges / 4;
   /// So many packets that ask for no ACK are worth one in a packet that leaves anyway: it lets the
   /// peer forget them.
   static constexpr unsigned kNotElicitingThreshold = 8;
@@ -70,18 +83,27 @@ class AckTracker {
   std::size_t insert(PacketNumber number);
   std::size_t insert_between(std::size_t at, PacketNumber number);
   void count_mark(Ecn ecn);
+  /// Whether the order in which an ack-eliciting packet came asks for an ACK at once; `at` is its range.
+  [[nodiscard]] bool is_out_of_order(PacketNumber number, std::size_t at) const;
+  [[nodiscard]] bool is_marked_anew(Ecn ecn) const;
 
   Duration max_ack_delay_;
+  std::uint64_t ack_eliciting_threshold_ = kAckElicitingThreshold;
+  std::uint64_t reordering_threshold_ = kReorderingThreshold;
   std::array<wire::PacketNumberRange, kMaxRanges> ranges_{};
   std::size_t count_ = 0;
   std::size_t reported_ = 0;  ///< How many of them, from the largest on, ACKs still repeat.
   PacketNumber floor_ = 0;
   Instant largest_received_at_;
   std::optional<PacketNumber> largest_ack_eliciting_;
-  Instant deadline_ = kNever;   ///< Of the delayed ACK.
-  unsigned ack_eliciting_ = 0;  ///< Since the last ACK.
-  unsigned not_eliciting_ = 0;  ///< Likewise, those that ask for no ACK.
+  Instant deadline_ = kNever;                     ///< Of the delayed ACK.
+  std::optional<PacketNumber> largest_reported_;  ///< The largest in an ACK that was sent.
+  std::uint64_t ack_eliciting_ = 0;               ///< Since the last ACK.
+  unsigned new_ranges_ = 0;                       ///< Likewise.
+  unsigned not_eliciting_ = 0;                    ///< Likewise, those that ask for no ACK.
   bool immediate_ = false;
+  bool next_at_once_ = false;
+  bool marked_ = false;  ///< The latest ack-eliciting packet was marked CE.
   wire::EcnCounts ecn_counts_;
 };
 

@@ -145,6 +145,10 @@ class Recovery {
   /// One PTO without back-off, for application data: also the unit of closing and idle timeouts.
   [[nodiscard]] Duration pto() const;
   [[nodiscard]] std::uint64_t bytes_in_flight() const;
+  /// A packet that so many others overtook is lost.
+  [[nodiscard]] PacketNumber packet_threshold() const {
+    return path_->reordering.packet_threshold();
+  }
   [[nodiscard]] std::uint64_t congestion_window() const;
   [[nodiscard]] std::uint64_t packets_lost() const;
   /// How many of these were acknowledged later, as far as is known.

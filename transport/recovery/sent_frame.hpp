@@ -26,6 +26,7 @@ enum class FrameOwner : u8 {
   remote_cids,         ///< RETIRE_CONNECTION_ID.
   new_tokens,          ///< NEW_TOKEN.
   observed_addresses,  ///< OBSERVED_ADDRESS.
+  ack_frequency,       ///< ACK_FREQUENCY and IMMEDIATE_ACK.
   datagram_queue,      ///< DATAGRAM.
   stream_set,          ///< STREAM, and all that controls streams and their flow.
 };

@@ -186,6 +186,42 @@ struct HandshakeDoneFrame {
   constexpr void encode(Writer& out) const { out.varint(std::to_underlying(kType)); }
 };
 
+/// ACK_FREQUENCY, draft-ietf-quic-ack-frequency §4.
+struct AckFrequencyFrame {
+  static constexpr FrameType kType = FrameType::ack_frequency;
+  std::uint64_t sequence_number = 0;
+  std::uint64_t ack_eliciting_threshold = 1;  ///< An ACK after more packets than these.
+  std::uint64_t requested_max_ack_delay = 0;  ///< Microseconds.
+  std::uint64_t reordering_threshold = 1;     ///< 0: the order of packets does not matter.
+
+  static constexpr AckFrequencyFrame decode(Reader& in) {
+    return {.sequence_number = in.varint(),
+            .ack_eliciting_threshold = in.varint(),
+            .requested_max_ack_delay = in.varint(),
+            .reordering_threshold = in.varint()};
+  }
+  constexpr std::size_t size() const {
+    return varint_size(std::to_underlying(kType)) + varint_size(sequence_number) +
+           varint_size(ack_eliciting_threshold) + varint_size(requested_max_ack_delay) +
+           varint_size(reordering_threshold);
+  }
+  constexpr void encode(Writer& out) const {
+    out.varint(std::to_underlying(kType));
+    out.varint(sequence_number);
+    out.varint(ack_eliciting_threshold);
+    out.varint(requested_max_ack_delay);
+    out.varint(reordering_threshold);
+  }
+};
+
+/// IMMEDIATE_ACK, draft-ietf-quic-ack-frequency §5.
+struct ImmediateAckFrame {
+  static constexpr FrameType kType = FrameType::immediate_ack;
+  static constexpr ImmediateAckFrame decode(Reader& /*in*/) { return {}; }
+  static constexpr std::size_t size() { return 1; }
+  static constexpr void encode(Writer& out) { out.varint(std::to_underlying(kType)); }
+};
+
 /// OBSERVED_ADDRESS, draft-ietf-quic-address-discovery §4.1. The type's low bit is the family.
 struct ObservedAddressFrame {
   std::uint64_t sequence_number = 0;

@@ -27,6 +27,6 @@ using Frame =
                  DataBlockedFrame, StreamDataBlockedFrame, StreamsBlockedFrame,
                  NewConnectionIdFrame, RetireConnectionIdFrame, PathChallengeFrame,
                  PathResponseFrame, ConnectionCloseFrame, HandshakeDoneFrame, DatagramFrame,
-                 ObservedAddressFrame>;
+                 ObservedAddressFrame, AckFrequencyFrame, ImmediateAckFrame>;
 
 }  // namespace qpeer::wire

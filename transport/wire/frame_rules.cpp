@@ -60,6 +60,10 @@ Decoded decode_fields(std::uint64_t type, Reader& in) {
       return done(ConnectionCloseFrame::decode(type, in));
     case 0x1e:
       return done(HandshakeDoneFrame::decode(in));
+    case 0x1f:
+      return done(ImmediateAckFrame::decode(in));
+    case 0xaf:
+      return done(AckFrequencyFrame::decode(in));
     case 0x30:
     case 0x31:
       return done(DatagramFrame::decode(type, in));

@@ -68,6 +68,9 @@ constexpr u8 packets_of(std::uint64_t type) {
     case FrameType::new_token:
     case FrameType::path_response:
     case FrameType::handshake_done:
+    // draft-ietf-quic-ack-frequency §3: what allows them is not remembered.
+    case FrameType::ack_frequency:
+    case FrameType::immediate_ack:
     // RFC 9000 §12.5 [rfc9000-12.5-6]: Table 3 allows it in 0-RTT, but a client has no second ID
     // of the server's then, so that there is nothing to retire.
     case FrameType::retire_connection_id:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // The frame types of QUIC and their names. RFC 9000 §12.4, §19; RFC 9221 §4;
-// draft-ietf-quic-address-discovery §4.
+// draft-ietf-quic-address-discovery §4; draft-ietf-quic-ack-frequency §4, §5.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +34,9 @@ enum class FrameType : std::uint64_t {
   connection_close = 0x1c,
   connection_close_application = 0x1d,
   handshake_done = 0x1e,
+  immediate_ack = 0x1f,
   datagram = 0x30,
+  ack_frequency = 0xaf,
   observed_address_ipv4 = 0x9f81a6,
   observed_address_ipv6 = 0x9f81a7,
 };
@@ -54,7 +56,7 @@ constexpr bool is_observed_address(std::uint64_t type) {
 }
 /// Whether this library decodes `type`.
 constexpr bool is_known(std::uint64_t type) {
-  return type <= 0x1e || is_datagram(type) || is_observed_address(type);
+  return type <= 0x1f || is_datagram(type) || type == 0xaf || is_observed_address(type);
 }
 
 }  // namespace qpeer::wire

@@ -33,6 +33,7 @@ enum class Id : std::uint64_t {
   max_datagram_frame_size = 0x20,
   grease_quic_bit = 0x2ab2,
   address_discovery = 0x9f81a176,
+  min_ack_delay = 0xff04de1b,
 };
 
 constexpr std::size_t kPreferredAddressFixedSize = 4 + 2 + 16 + 2 + 1 + 16;
@@ -240,6 +241,9 @@ bool read_parameter(TransportParameters& p, Id id, Reader& in, Side sender) {
     case Id::address_discovery:
       p.address_discovery = read_address_discovery(in);
       break;
+    case Id::min_ack_delay:
+      p.min_ack_delay_us = read_integer(in);
+      break;
     default:
       return false;
   }
@@ -273,7 +277,7 @@ class SeenIds {
   }
 
  private:
-  static constexpr std::array kKnown{Id::grease_quic_bit, Id::address_discovery};
+  static constexpr std::array kKnown{Id::grease_quic_bit, Id::address_discovery, Id::min_ack_delay};
   std::uint64_t low_ = 0;
   std::array<std::uint64_t, 32> high_{};
   std::size_t count_ = 0;
@@ -308,6 +312,7 @@ void TransportParameters::encode(Writer& out) const {
   write_integer(out, Id::max_datagram_frame_size, max_datagram_frame_size, 0);
   write_flag(out, Id::grease_quic_bit, grease_quic_bit);
   write_address_discovery(out, address_discovery);
+  if (min_ack_delay_us) write_integer(out, Id::min_ack_delay, *min_ack_delay_us, kMaxVarint);
   if (grease) write(out, Id{*grease}, {});
 }
 
@@ -335,6 +340,10 @@ std::expected<TransportParameters, TransportError> TransportParameters::decode(B
   if (out.preferred_address && out.initial_source_connection_id &&
       out.initial_source_connection_id->empty()) {
     return fail(kError, "preferred address from a server without connection IDs");
+  }
+  // [draft-ietf-quic-ack-frequency-3-2]: no delay would be right.
+  if (out.min_ack_delay_us && *out.min_ack_delay_us > out.max_ack_delay_ms * 1000) {
+    return fail(kError, "min_ack_delay above max_ack_delay");
   }
   return out;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Transport parameters, as the TLS extension carries them. RFC 9000 §7.4, §18; RFC 9221 §3;
-// RFC 9287 §3; RFC 9368 §3; draft-ietf-quic-address-discovery §3.
+// RFC 9287 §3; RFC 9368 §3; draft-ietf-quic-address-discovery §3; draft-ietf-quic-ack-frequency §3.
 //
 //   a sequence of: id (varint) | length (varint) | value
 #pragma once
@@ -112,6 +112,9 @@ struct TransportParameters {
   bool grease_quic_bit = false;                         ///< RFC 9287 §3.
   std::optional<VersionInformation> version_information{};  ///< RFC 9368 §3.
   AddressDiscovery address_discovery{};                     ///< Neither: not sent, or not received.
+  /// Microseconds, no more than max_ack_delay_ms: the least delay that the sender can be asked for.
+  /// None: it takes no ACK_FREQUENCY and IMMEDIATE_ACK frames.
+  std::optional<std::uint64_t> min_ack_delay_us{};
   /// Sent only: a reserved id, 31 * N + 27, under which a parameter without meaning is written.
   std::optional<std::uint64_t> grease{};
 

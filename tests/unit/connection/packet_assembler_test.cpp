@@ -35,6 +35,7 @@ struct AssemblerFixture : HandshakeFixture {
                  .recovery = recovery,
                  .paths = paths,
                  .pings = pings,
+                 .ack_frequency = ack_frequency,
                  .observed_addresses = observed_addresses,
                  .new_tokens = new_tokens,
                  .local_cids = local_cids,
@@ -116,6 +117,7 @@ struct AssemblerFixture : HandshakeFixture {
   LocalCids local_cids;
   RemoteCids remote_cids;
   NewTokens new_tokens;
+  AckFrequency ack_frequency;
   ObservedAddresses observed_addresses{{}};
   Pings pings;
   Paths paths;

@@ -128,6 +128,100 @@ TEST(AckTracker, CountsMarksAndTellsOfCongestionAtOnce) {
 }
 
 // RFC 9000 §13.2.5 [rfc9000-13.2.5-3]: the delay is measured, whatever we promised.
+// draft-ietf-quic-ack-frequency §6.2.1: both tables. [draft-ietf-quic-ack-frequency-6.2-1],
+// [draft-ietf-quic-ack-frequency-6.2-2].
+TEST(AckTracker, ReportsWhatIsMissingAsSoonAsThePeerCanTakeItForLost) {
+  struct Row {
+    PacketNumber number;
+    bool acknowledged;
+  };
+  const auto check = [](std::uint64_t threshold, const std::vector<Row>& rows) {
+    AckTracker acks{25ms};
+    acks.set_frequency(1000, 25ms, threshold);
+    for (const Row& row : rows) {
+      acks.on_packet_received(at(1s), row.number, true, Ecn::not_ect);
+      EXPECT_EQ(acks.ack_due(at(1s)), row.acknowledged) << row.number;
+      if (acks.ack_due(at(1s))) acks.on_ack_sent(at(1s));
+      EXPECT_TRUE(acks.consistent());
+    }
+  };
+  check(3, {{0, false},
+            {1, false},
+            {3, false},
+            {4, false},
+            {5, true},
+            {8, false},
+            {9, true},
+            {10, true}});
+  check(5, {{0, false},
+            {1, false},
+            {3, false},
+            {5, false},
+            {6, false},
+            {7, true},
+            {8, false},
+            {9, true}});
+  // What was reported missing long ago and comes shows that it was not lost.
+  check(3, {{0, false}, {2, false}, {3, false}, {4, true}, {5, false}, {1, true}});
+  // The order does not matter to the peer.
+  check(0, {{0, false}, {5, false}, {1, false}, {9, false}});
+}
+
+// [draft-ietf-quic-ack-frequency-4-2], [draft-ietf-quic-ack-frequency-5-1]
+TEST(AckTracker, WaitsForAsManyPacketsAsThePeerAsksFor) {
+  AckTracker acks{25ms};
+  acks.set_frequency(9, 10ms, 3);
+  for (PacketNumber number = 0; number < 9; ++number) {
+    acks.on_packet_received(at(1s), number, true, Ecn::not_ect);
+    EXPECT_FALSE(acks.ack_due(at(1s)));
+  }
+  EXPECT_EQ(acks.deadline(), at(1s) + 10ms);
+  acks.on_packet_received(at(1s), 9, true, Ecn::not_ect);
+  EXPECT_TRUE(acks.ack_due(at(1s)));
+  acks.on_ack_sent(at(1s));
+  acks.set_frequency(0, 10ms, 1);
+  acks.on_packet_received(at(1s), 10, true, Ecn::not_ect);
+  EXPECT_TRUE(acks.ack_due(at(1s)));
+  acks.on_ack_sent(at(1s));
+  acks.set_frequency(9, 10ms, 3);
+  acks.acknowledge_next_at_once();
+  acks.on_packet_received(at(1s), 11, true, Ecn::not_ect);
+  EXPECT_TRUE(acks.ack_due(at(1s))) << "IMMEDIATE_ACK";
+  acks.on_ack_sent(at(1s));
+  acks.on_packet_received(at(1s), 12, true, Ecn::not_ect);
+  EXPECT_FALSE(acks.ack_due(at(1s))) << "of one packet";
+}
+
+// [draft-ietf-quic-ack-frequency-6.3-1]
+TEST(AckTracker, TellsTheFirstMarkOfARowAtOnceWhereFewerAcksAreAskedFor) {
+  AckTracker acks{25ms};
+  acks.set_frequency(9, 25ms, 3);
+  PacketNumber number = 0;
+  for (const auto& [mark, due] : std::vector<std::pair<Ecn, bool>>{{Ecn::ect0, false},
+                                                                   {Ecn::ce, true},
+                                                                   {Ecn::ce, false},
+                                                                   {Ecn::ect0, false},
+                                                                   {Ecn::ce, true}}) {
+    acks.on_packet_received(at(1s), number++, true, mark);
+    EXPECT_EQ(acks.ack_due(at(1s)), due) << number;
+    if (due) acks.on_ack_sent(at(1s));
+  }
+}
+
+// Whatever the peer asks for, no range is forgotten before it was reported.
+TEST(AckTracker, ReportsManyNewRangesInTime) {
+  AckTracker acks{25ms};
+  acks.set_frequency(kMaxVarint, 16s, 0);
+  unsigned sent = 0;
+  for (PacketNumber number = 0; number < 1000; number += 2) {
+    acks.on_packet_received(at(1s), number, true, Ecn::not_ect);
+    if (!acks.ack_due(at(1s))) continue;
+    ++sent;
+    acks.on_ack_sent(at(1s));
+  }
+  EXPECT_EQ(sent, 500 / (AckTracker::kMaxRanges / 4));
+}
+
 TEST(AckTracker, MeasuresTheDelayOfTheLargest) {
   AckTracker tracker{25ms};
   receive(tracker, 4, at(1s));

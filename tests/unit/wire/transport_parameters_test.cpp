@@ -58,6 +58,7 @@ TransportParameters random_parameters(Values& values, Side sender) {
   out.max_datagram_frame_size = values.varint();
   out.grease_quic_bit = values.flag();
   out.address_discovery = {.provide = values.flag(), .request = values.flag()};
+  if (values.flag()) out.min_ack_delay_us = values.below(out.max_ack_delay_ms * 1000 + 1);
   if (values.flag()) {
     VersionInformation versions{Version::v1};
     versions.add_available(Version::v2);
@@ -133,6 +134,7 @@ TEST(TransportParameters, TheLargestFitTheirStatedSize) {
   all.max_ack_delay_ms = 16'383;
   all.disable_active_migration = all.grease_quic_bit = true;
   all.address_discovery = {.provide = true, .request = true};
+  all.min_ack_delay_us = 1'000;
   all.version_information.emplace(Version::v1);
   for (std::uint32_t i = 1; i < 7; ++i) all.version_information->add_available(Version{i << 8});
   all.version_information->add_available(Version::v1);
@@ -251,6 +253,22 @@ TEST(TransportParameters, AddressDiscoveryHasThreeValues) {
   expect_refused(id + "08ffffffffffffffff");
   expect_refused(id + "00");
   expect_refused(id + "020100");
+}
+
+// [draft-ietf-quic-ack-frequency-3-1], [draft-ietf-quic-ack-frequency-3-2]
+TEST(TransportParameters, MinAckDelayIsNoLargerThanTheMaximum) {
+  const std::string id = "c0000000ff04de1b";
+  EXPECT_EQ(TransportParameters::decode(hex(id + "0203e8"), Side::client).error().code,
+            TransportErrorCode::transport_parameter_error)
+      << "cut";
+  EXPECT_EQ(TransportParameters::decode(hex(id + "0243e8"), Side::client)->min_ack_delay_us, 1000U);
+  EXPECT_EQ(TransportParameters::decode(hex(id + "04800061a8"), Side::client)->min_ack_delay_us,
+            25'000U);
+  expect_refused(id + "04800061a9");
+  expect_refused(id + "0243e8" + "0b0100");
+  EXPECT_EQ(
+      TransportParameters::decode(hex("0b0101" + id + "0243e8"), Side::server)->min_ack_delay_us,
+      1000U);
 }
 
 // [rfc9287-3-1]
