@@ -121,9 +121,8 @@ enum class CongestionAlgorithm : u8 {
 };
 
 /// All of them, for those who offer a choice.
-inline constexpr std::array kCongestionAlgorithms{CongestionAlgorithm::new_reno,
-                                                  CongestionAlgorithm::cubic,
-                                                  CongestionAlgorithm::bbr};
+inline constexpr std::array kCongestionAlgorithms{
+    CongestionAlgorithm::new_reno, CongestionAlgorithm::cubic, CongestionAlgorithm::bbr};
 
 /// "newreno", "cubic", "bbr": how programs name it.
 [[nodiscard]] std::string_view to_string(CongestionAlgorithm algorithm);

@@ -43,6 +43,11 @@ LostPacket DeliveryRate::on_packet_lost(Instant now, std::uint64_t size,
           .is_app_limited = packet.is_app_limited};
 }
 
+void DeliveryRate::on_spurious_loss(Instant now, std::uint64_t size) {
+  delivered_ += size;
+  delivered_time_ = now;
+}
+
 const RateSample& DeliveryRate::take_sample(Instant now, Duration min_rtt,
                                             std::uint64_t bytes_in_flight) {
   if (is_application_limited() && delivered_ > application_limited_) application_limited_ = 0;

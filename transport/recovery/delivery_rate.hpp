@@ -38,6 +38,8 @@ class DeliveryRate {
                        const DeliverySnapshot& packet);
   /// The packet counts as lost from here on. §5.5.10.2.
   LostPacket on_packet_lost(Instant now, std::uint64_t size, const DeliverySnapshot& packet);
+  /// A packet that counted as lost was acknowledged after all: it was delivered, too. §2.2.
+  void on_spurious_loss(Instant now, std::uint64_t size);
   /// So many bytes arrived marked CE.
   void on_marked(std::uint64_t bytes) { marked_ += bytes; }
   /// What the ACK shows, once all its packets were acknowledged or lost; stays until the next call.

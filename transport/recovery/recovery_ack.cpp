@@ -78,6 +78,7 @@ void Recovery::on_spurious_loss(Instant now, const LostPackets::Record& packet,
   ++spurious_losses_;
   if (packet.path != path_->tag) return;
   path_->black_hole.on_acknowledged(packet.number, packet.size);
+  if (path_->rate) path_->rate->on_spurious_loss(now, packet.size);
   if (packet.number < largest_before) {
     path_->reordering.on_reordered(now, packet.sent_at, largest_before - packet.number, path_->rtt);
   }

@@ -164,6 +164,20 @@ TEST(DeliveryRate, TellsWhatWasLostSinceThePacketWasSent) {
   EXPECT_TRUE(path.rate.consistent());
 }
 
+TEST(DeliveryRate, CountsWhatWasThoughtLostAsDelivered) {
+  Path path;
+  const auto first = path.send(0ms);
+  const auto second = path.send(10ms);
+  path.lose(110ms, first);
+  path.rate.on_spurious_loss(at(110ms), 1000);
+  path.ack(110ms, second);
+  const RateSample sample = path.sample(110ms);
+  EXPECT_EQ(sample.delivered, 2000U);
+  EXPECT_EQ(sample.newly_acked, 2000U);
+  EXPECT_EQ(sample.lost, 1000U);
+  EXPECT_TRUE(path.rate.consistent());
+}
+
 TEST(DeliveryRate, IsNoneWithinLessThanTheLeastRoundTrip) {
   Path path;
   const auto packet = path.send(0ms);
