@@ -62,14 +62,16 @@ void Bbr::handle_inflight_too_high(const Signal& signal) {
   start_probe_bw_down(signal.now);
 }
 
-/// UpdateCongestionSignals(), AdaptLowerBoundsFromCongestion(). §5.5.10.3.
+/// UpdateCongestionSignals(), AdaptLowerBoundsFromCongestion(). §5.5.10.3. Beyond the draft, a round
+/// that lost no more than a probe may lose changes nothing: with losses at random nearly each round
+/// has some, and the bandwidth would fall all the way until the next probe.
 void Bbr::update_congestion_signals(const RateSample& rs) {
   round_.on_ack(rs.prior_delivered,
                 rs.total_delivered);  // UpdateMaxBw() begins with UpdateRound().
   if (round_.round_start()) window_.on_round_start();
   if (rs.delivery_rate != 0) max_bw_.on_sample(rs.delivery_rate, rs.is_app_limited);
   if (!signals_.loss_round_start()) return;
-  if (signals_.loss_in_round() && !is_probing_bw()) {
+  if (signals_.loss_in_round() && !is_probing_bw() && is_inflight_too_high(rs)) {
     bounds_.on_lossy_round(signals_.bw_latest(), signals_.inflight_latest(), max_bw_.max_bw(),
                            window_.cwnd());
   }
