@@ -59,9 +59,27 @@ void controller_ack(benchmark::State& state, CongestionAlgorithm algorithm) {
   const auto controller = make_congestion_controller(algorithm, 1200);
   Instant now{1s};
   std::uint64_t acks = 0;
+  constexpr std::uint64_t kAcked = kTrain * 1200;
+  RateSample rate{.delivery_rate = 1000 * kAcked,
+                  .delivered = 50 * kAcked,
+                  .interval = 50ms,
+                  .rtt = 50ms,
+                  .tx_in_flight = 50 * kAcked,
+                  .newly_acked = kAcked,
+                  .total_delivered = 50 * kAcked,
+                  .bytes_in_flight = 49 * kAcked};
   for (auto _ : state) {
     now += 1ms;
+    rate.prior_delivered = rate.total_delivered - rate.delivered;
+    rate.total_delivered += kAcked;
     if (++acks % 4096 == 0) {
+      controller->on_packet_lost({.now = now,
+                                  .order = acks,
+                                  .size = 1200,
+                                  .tx_in_flight = rate.tx_in_flight,
+                                  .lost = 1200,
+                                  .prior_delivered = rate.prior_delivered,
+                                  .delivered = rate.total_delivered});
       controller->on_loss({.now = now, .lost_bytes = 1200, .largest_lost_sent_at = now - 1us});
     }
     controller->on_ack({.now = now,
@@ -70,12 +88,14 @@ void controller_ack(benchmark::State& state, CongestionAlgorithm algorithm) {
                         .bytes_in_flight = controller->window(),
                         .rtt_sample = 50ms,
                         .smoothed_rtt = 50ms,
-                        .min_rtt = 50ms});
+                        .min_rtt = 50ms,
+                        .rate = &rate});
     benchmark::DoNotOptimize(controller->window());
   }
 }
 BENCHMARK_CAPTURE(controller_ack, newreno, CongestionAlgorithm::new_reno);
 BENCHMARK_CAPTURE(controller_ack, cubic, CongestionAlgorithm::cubic);
+BENCHMARK_CAPTURE(controller_ack, bbr, CongestionAlgorithm::bbr);
 
 void ack_tracker_in_order(benchmark::State& state) {
   AckTracker tracker{25ms};
