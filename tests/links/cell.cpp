@@ -83,6 +83,7 @@ class Cell {
         transport::parse_congestion_algorithm(controller).value();
     if (link_.outage_end > 60s) config.connection.max_idle_timeout = 600s;
     config.endpoint.connection = config.connection;
+    config.connection.observer = options_.observer;
     auto [sender, receiver] =
         network_.pair(sim::Link{.delay = link_.round_trip / 2}, config, config);
     flows_.push_back(std::make_unique<Flow>(Flow{sender, receiver}));

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "qpeer/tests/links/zoo.hpp"
+#include "qpeer/transport/log/observer.hpp"
 
 namespace qpeer::links {
 
@@ -47,6 +48,7 @@ inline const std::optional<double>& at(const CellResult& result, Metric metric) 
 
 struct CellOptions {
   bool brief = false;  ///< For ZooLink::short_time, and at most 32 MiB: only the end matters.
+  transport::log::ObserverFactory observer{};  ///< Of the senders.
 };
 
 struct CellRun {

@@ -30,7 +30,7 @@ std::string to_line(const CellName& cell, std::uint64_t seed, const CellResult& 
 /// False when it is not such a line.
 bool add_line(ResultTable& table, std::string_view line);
 
-/// docs/congestion.md.
-std::string make_page(const ResultTable& table);
+/// docs/congestion.md; with `part`, only of the cells that the table has.
+std::string make_page(const ResultTable& table, bool part = false);
 
 }  // namespace qpeer::links

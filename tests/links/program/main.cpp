@@ -5,11 +5,13 @@
 #include <fstream>
 #include <iostream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include "qpeer/tests/links/report.hpp"
+#include "qpeer/transport/log/qlog.hpp"
 
 namespace {
 
@@ -17,7 +19,8 @@ using namespace qpeer::links;
 
 constexpr const char* kHelp = R"(usage: qpeer-links cells [--link NAME] [--cc NAME]
        qpeer-links run LINK FLOWS [--seeds N] [--first SEED] [--speed]
-       qpeer-links report FILE
+       qpeer-links record LINK FLOWS DIRECTORY
+       qpeer-links report FILE [--part]
 cells    the cells of the table, one a line: LINK FLOWS; with a name, only its own
 run      runs a cell and prints a line for each seed: LINK FLOWS SEED METRIC=VALUE...
            LINK     a name of `cells`
@@ -25,7 +28,8 @@ run      runs a cell and prints a line for each seed: LINK FLOWS SEED METRIC=VAL
            --seeds N     so many (30)
            --first SEED  the first of them (1)
            --speed       prints simulated packets a second of CPU time to standard error
-report   makes docs/congestion.md of such lines, on standard output
+record   runs a cell for a few seconds and writes a qlog file for each sender
+report   makes docs/congestion.md of such lines, on standard output; --part: of these cells alone
 )";
 
 [[noreturn]] void misuse(const std::string& what) {
@@ -68,12 +72,36 @@ int list_cells(const std::vector<std::string>& arguments) {
   return 0;
 }
 
-int run(const std::vector<std::string>& arguments) {
-  if (arguments.size() < 2) misuse("run needs a link and flows");
+/// The link and the flows that the first two arguments name.
+struct Cell {
+  const ZooLink& link;
+  std::vector<std::string> flows;
+};
+Cell cell_of(const std::vector<std::string>& arguments) {
+  if (arguments.size() < 2) misuse("a link and flows are needed");
   const ZooLink* link = find_link(arguments[0]);
   if (link == nullptr) misuse("there is no link '" + arguments[0] + "'");
-  const auto flows = parse_flows(arguments[1]);
+  auto flows = parse_flows(arguments[1]);
   if (flows.empty()) misuse("there are no such flows: '" + arguments[1] + "'");
+  return {*link, std::move(flows)};
+}
+
+int record(const std::vector<std::string>& arguments) {
+  const Cell cell = cell_of(arguments);
+  if (arguments.size() != 3) misuse("record needs a directory");
+  bool failed = false;
+  CellOptions options{.brief = true};
+  options.observer = qpeer::transport::log::qlog_files(
+      {.directory = arguments[2], .on_error = [&failed](const std::string& what) {
+         fmt::print(stderr, "qpeer-links: {}\n", what);
+         failed = true;
+       }});
+  run_cell(cell.link, cell.flows, 1, options);
+  return failed ? 1 : 0;
+}
+
+int run(const std::vector<std::string>& arguments) {
+  const auto [link, flows] = cell_of(arguments);
   std::uint64_t seeds = 30;
   std::uint64_t first = 1;
   bool speed = false;
@@ -92,7 +120,7 @@ int run(const std::vector<std::string>& arguments) {
   std::uint64_t packets = 0;
   const std::clock_t start = std::clock();
   for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
-    const CellRun cell = run_cell(*link, flows, seed);
+    const CellRun cell = run_cell(link, flows, seed);
     packets += cell.packets;
     if (!cell.trouble.empty()) fmt::print(stderr, "seed {} did not end: {}", seed, cell.trouble);
     fmt::print("{}\n", to_line({arguments[0], arguments[1]}, seed, cell.result));
@@ -107,14 +135,15 @@ int run(const std::vector<std::string>& arguments) {
 }
 
 int report(const std::vector<std::string>& arguments) {
-  if (arguments.size() != 1) misuse("report needs a file");
+  const bool part = arguments.size() == 2 && arguments[1] == "--part";
+  if (arguments.empty() || (arguments.size() != 1 && !part)) misuse("report needs a file");
   std::ifstream file(arguments[0]);
   if (!file) misuse("cannot read " + arguments[0]);
   ResultTable table;
   for (std::string line; std::getline(file, line);) {
     if (!add_line(table, line)) misuse("not a line of results: " + line);
   }
-  fmt::print("{}", make_page(table));
+  fmt::print("{}", make_page(table, part));
   return 0;
 }
 
@@ -131,6 +160,7 @@ int main(int argc, char** argv) {
   }
   if (command == "cells") return list_cells(arguments);
   if (command == "run") return run(arguments);
+  if (command == "record") return record(arguments);
   if (command == "report") return report(arguments);
   misuse("unknown command '" + command + "'");
 }

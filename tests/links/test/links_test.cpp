@@ -33,11 +33,14 @@ TEST_P(Zoo, AllThatWasWrittenArrives) {
 
 /// The cells whose requirements hold, all of them, with one seed. docs/congestion.md shows all, over many.
 const CellName kHeld[] = {
-    {"cable", "newreno"},      {"cable", "cubic"},          {"long-fat", "cubic"},
-    {"reordering", "newreno"}, {"reordering", "cubic"},     {"ce-random", "cubic"},
-    {"short-10", "cubic"},     {"outage", "newreno"},       {"outage", "cubic"},
-    {"shared", "2xnewreno"},   {"outage-touched", "cubic"}, {"outage-touched", "newreno"},
-    {"shared", "2xcubic"},
+    {"cable", "newreno"},          {"cable", "cubic"},          {"cable", "bbr"},
+    {"long-fat", "cubic"},         {"long-fat", "bbr"},         {"satellite", "bbr"},
+    {"reordering", "newreno"},     {"reordering", "cubic"},     {"reordering", "bbr"},
+    {"ce-random", "cubic"},        {"ce-random", "bbr"},        {"bufferbloat", "bbr"},
+    {"short-30", "bbr"},           {"short-10", "cubic"},       {"short-10", "bbr"},
+    {"outage", "newreno"},         {"outage", "cubic"},         {"outage", "bbr"},
+    {"outage-touched", "newreno"}, {"outage-touched", "cubic"}, {"outage-touched", "bbr"},
+    {"shared", "2xnewreno"},       {"shared", "2xcubic"},       {"shared", "2xbbr"},
 };
 
 class Required : public testing::TestWithParam<CellName> {};
@@ -111,6 +114,7 @@ TEST(Report, LinesAreReadAsTheyWereWritten) {
   }
   const std::string page = make_page(table);
   EXPECT_TRUE(page.ends_with(" fall short\n")) << page;
+  EXPECT_TRUE(make_page(table, true).ends_with("\nlinks: 2 hold, 0 fall short\n"));
 }
 
 TEST(Flows, AreReadFromTheirNames) {
