@@ -8,6 +8,7 @@
 #include "qpeer/p2p/cli/client_session.hpp"
 #include "qpeer/p2p/cli/commands.hpp"
 #include "qpeer/p2p/cli/common/arguments.hpp"
+#include "qpeer/p2p/cli/common/operator_options.hpp"
 #include "qpeer/p2p/cli/common/peer_options.hpp"
 #include "qpeer/p2p/cli/common/program.hpp"
 
@@ -15,6 +16,7 @@ namespace qpeer::cli {
 
 int client_command(std::span<char* const> words) {
   PeerOptions peer;
+  OperatorOptions operation;
   std::vector<PeerAddress> contacts;
   bool json = false;
   bool quiet = false;
@@ -27,8 +29,12 @@ int client_command(std::span<char* const> words) {
   peer.declare(arguments);
   arguments.toggle("--json", json, "print one JSON object a line");
   arguments.toggle("--quiet", quiet, "print only answers and failures");
+  operation.declare(arguments);
   if (const auto status = arguments.parse(words)) return *status;
   if (const std::string wrong = peer.why_wrong(); !wrong.empty()) return arguments.misuse(wrong);
+  if (const std::string wrong = operation.why_wrong(); !wrong.empty()) {
+    return arguments.misuse(wrong);
+  }
   if (contacts.empty() && peer.cache.empty()) {
     return arguments.misuse("no node to dial: give a --contact, or a --cache FILE that holds some");
   }
@@ -42,13 +48,20 @@ int client_command(std::span<char* const> words) {
     complain("qpeer client: {}", options.error());
     return kFailure;
   }
+  const auto log = operation.open_log();
+  if (!log) {
+    complain("qpeer client: {}", log.error());
+    return kFailure;
+  }
+  auto& observer = options->config.connection.observer;
+  observer = logging_connections(*log, std::move(observer));
   auto client = Client::start(loop, std::move(*options));
   if (!client) {
     complain("qpeer client: {}", to_string(client.error()));
     return kFailure;
   }
-  const Reporter reporter{json, quiet, Role::client};
-  ClientSession session{loop, std::move(*client), std::move(contacts), reporter};
+  const Reporter reporter{json, quiet, Role::client, *log};
+  ClientSession session{loop, std::move(*client), std::move(contacts), operation.metrics, reporter};
   return run_program(loop, session.run(STDIN_FILENO), [&] { session.stop(); });
 }
 

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "qpeer/p2p/cli/common/metrics.hpp"
 #include "qpeer/p2p/cli/common/peer_options.hpp"
 
 namespace qpeer::cli {
@@ -13,12 +14,19 @@ constexpr Duration kLook = 20ms;
 }  // namespace
 
 ClientSession::ClientSession(EventLoop& loop, Client client, std::vector<PeerAddress> contacts,
-                             const Reporter& reporter)
-    : loop_(loop), client_(std::move(client)), contacts_(std::move(contacts)), reporter_(reporter) {
+                             std::string metrics, const Reporter& reporter)
+    : loop_(loop),
+      client_(std::move(client)),
+      contacts_(std::move(contacts)),
+      metrics_(std::move(metrics)),
+      reporter_(reporter) {
   client_.on_event([this](const NodeEvent& event) { reporter_.on_event(client_, event); });
 }
 
 Task<int> ClientSession::run(std::optional<int> input) {
+  if (!metrics_.empty()) {
+    tasks_.spawn(keep_metrics(loop_, metrics_, [this] { return open_metrics(client_); }));
+  }
   const bool joined = co_await join();
   bool all_answered = joined;
   if (joined && input && !stopping_) {

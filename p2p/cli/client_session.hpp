@@ -17,9 +17,9 @@ namespace qpeer::cli {
 
 class ClientSession {
  public:
-  /// `reporter` must outlive the session.
+  /// `reporter` must outlive the session. `metrics`: see OperatorOptions.
   ClientSession(EventLoop& loop, Client client, std::vector<PeerAddress> contacts,
-                const Reporter& reporter);
+                std::string metrics, const Reporter& reporter);
 
   /// Runs until stop(), or until the end of `input`, a descriptor of which each line is a request.
   /// Returns the exit status.
@@ -34,9 +34,11 @@ class ClientSession {
   EventLoop& loop_;
   Client client_;
   std::vector<PeerAddress> contacts_;
+  std::string metrics_;
   const Reporter& reporter_;
   std::optional<LineReader> lines_;
   bool stopping_ = false;
+  TaskGroup tasks_;
 };
 
 }  // namespace qpeer::cli

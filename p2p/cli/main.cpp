@@ -40,7 +40,8 @@ void print_help() {
   std::printf(
       "\n'qpeer COMMAND --help' tells more; 'qpeer --version' the version.\n"
       "Exit status: 0 done, 1 failed, 2 wrong usage, 128+N ended by signal N.\n"
-      "SSLKEYLOGFILE=FILE makes every command write its TLS secrets there.\n");
+      "SSLKEYLOGFILE=FILE makes every command write its TLS secrets there,\n"
+      "QLOGDIR=DIR/ a qlog file for each connection.\n");
 }
 
 }  // namespace

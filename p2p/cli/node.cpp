@@ -11,6 +11,7 @@
 #include "qpeer/p2p/cli/commands.hpp"
 #include "qpeer/p2p/cli/common/arguments.hpp"
 #include "qpeer/p2p/cli/common/files.hpp"
+#include "qpeer/p2p/cli/common/operator_options.hpp"
 #include "qpeer/p2p/cli/common/peer_options.hpp"
 #include "qpeer/p2p/cli/common/program.hpp"
 #include "qpeer/p2p/cli/common/protocol.hpp"
@@ -24,6 +25,7 @@ struct NodeFlags {
   std::vector<SocketAddress> advertise{};
   Duration dial_back_timeout = NodeConfig{}.dial_back_timeout;
   PeerOptions peer;
+  OperatorOptions operation;
   ServiceOptions service;
   bool json = false;
   bool quiet = false;
@@ -55,6 +57,11 @@ int run_node(NodeFlags flags) {
   if (const auto ready = prepare_store(flags); !ready) return failed(ready.error());
   auto options = flags.peer.make();
   if (!options) return failed(options.error());
+  const auto log = flags.operation.open_log();
+  if (!log) return failed(log.error());
+  auto& observer = options->config.connection.observer;
+  observer = logging_connections(*log, std::move(observer));
+  flags.service.metrics = flags.operation.metrics;
   flags.service.as_client = *options;
   options->listen = flags.listen;
   options->advertise = flags.advertise;
@@ -62,7 +69,7 @@ int run_node(NodeFlags flags) {
   EventLoop loop;
   auto node = Node::start(loop, std::move(*options));
   if (!node) return failed(to_string(node.error()));
-  Reporter reporter{flags.json, flags.quiet, Role::node};
+  Reporter reporter{flags.json, flags.quiet, Role::node, *log};
   NodeService service{loop, std::move(*node), std::move(flags.service), reporter};
   return run_program(loop, service.run(), [&] { service.stop(); });
 }
@@ -127,6 +134,7 @@ void declare(Arguments& arguments, NodeFlags& flags) {
   arguments.toggle("--once", service.once, "end after one transfer; status 0 if it was stored");
   arguments.toggle("--json", flags.json, "print one JSON object a line");
   arguments.toggle("--quiet", flags.quiet, "tell only of failures");
+  flags.operation.declare(arguments);
 }
 
 }  // namespace
@@ -145,6 +153,9 @@ int node_command(std::span<char* const> words) {
   declare(arguments, flags);
   if (const auto status = arguments.parse(words)) return *status;
   if (const std::string wrong = flags.peer.why_wrong(); !wrong.empty()) {
+    return arguments.misuse(wrong);
+  }
+  if (const std::string wrong = flags.operation.why_wrong(); !wrong.empty()) {
     return arguments.misuse(wrong);
   }
   const ReceiverOptions& receiver = flags.service.receiver;

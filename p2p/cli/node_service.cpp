@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "qpeer/p2p/cli/common/metrics.hpp"
 #include "qpeer/p2p/cli/common/peer_options.hpp"
 
 namespace qpeer::cli {
@@ -27,6 +28,9 @@ NodeService::NodeService(EventLoop& loop, Node node, ServiceOptions options, Rep
 
 Task<int> NodeService::run() {
   reporter_.listening(node_);
+  if (!options_.metrics.empty()) {
+    tasks_.spawn(keep_metrics(loop_, options_.metrics, [this] { return open_metrics(node_); }));
+  }
   if (wants_to_join()) tasks_.spawn(join());
   while (auto arrival = co_await node_.next()) take(std::move(*arrival));
   const auto error = node_.error();
@@ -162,7 +166,7 @@ Task<int> NodeService::go_on_as_client() {
     reporter_.trouble("failed", to_string(client.error()));
     co_return kFailure;
   }
-  client_.emplace(loop_, std::move(*client), options_.contacts, reporter_);
+  client_.emplace(loop_, std::move(*client), options_.contacts, options_.metrics, reporter_);
   const int status = co_await client_->run(std::nullopt);
   co_return status;
 }

@@ -20,6 +20,7 @@ struct ServiceOptions {
   std::vector<PeerAddress> contacts{};
   ReceiverOptions receiver = ReceiverOptions();
   std::string greeting{};                 ///< A message sent to each node with a new link.
+  std::string metrics{};                  ///< See OperatorOptions.
   bool node_only = false;                 ///< Never go on as a client.
   bool once = false;                      ///< End after one transfer.
   NodeOptions as_client = NodeOptions();  ///< How to go on as a client.

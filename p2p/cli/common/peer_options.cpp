@@ -105,6 +105,7 @@ std::expected<p2p::NodeOptions, std::string> PeerOptions::make() const {
   out.config.connection.max_datagram_size = transport.mtu;
   out.config.connection.congestion_algorithm = transport.congestion;
   out.config.connection.handshake_timeout = timeout;
+  out.config.connection.observer = TransportOptions::observer();
   out.config.endpoint.retry = transport.retry;
   out.config.bootstrap.attempt_timeout = std::max(timeout, out.config.bootstrap.attempt_timeout);
   out.on_warning = [](std::string_view line) { complain(line); };

@@ -135,13 +135,14 @@ void Reporter::key_in_use(const p2p::KeyInUse& event) const {
     return tell(json, "another node, at {}, uses the key of {}: it is refused", address, id);
   }
   const std::string by = event.by->to_string();
-  if (event.refused_us) {
-    complain("another node uses our key: {}@{} refuses us", by, address);
-  } else {
-    complain("another node, at {}, uses our key: {} refuses it", address, by);
-  }
-  if (json_)
-    print(json.text("by", by).raw("refused_us", event.refused_us ? "true" : "false").end());
+  const std::string sentence =
+      event.refused_us
+          ? fmt::format("another node uses our key: {}@{} refuses us", by, address)
+          : fmt::format("another node, at {}, uses our key: {} refuses it", address, by);
+  complain(sentence);
+  json.text("by", by).raw("refused_us", event.refused_us ? "true" : "false");
+  if (json_) print(json.end());
+  if (log_ != nullptr) log_->write(LogLevel::warning, json.end(), sentence);
 }
 
 void Reporter::dial_refused(const p2p::DialRefused& event) const {
@@ -161,13 +162,14 @@ void Reporter::message(const p2p::Message& message) const {
   const std::string text = printable(message.data);
   Json json{"message"};
   json.text("peer", id).number("bytes", message.data.size()).text("text", text);
-  tell(json, "message from {}: {}", id, text);
+  tell_at(LogLevel::debug, json, "message from {}: {}", id, text);
 }
 
 void Reporter::request(const p2p::IncomingRequest& request) const {
   const std::string id = request.from().to_string();
   const std::string text = printable(request.data());
-  tell(Json{"request"}.text("peer", id).text("text", text), "request from {}: {}", id, text);
+  tell_at(LogLevel::debug, Json{"request"}.text("peer", id).text("text", text),
+          "request from {}: {}", id, text);
 }
 
 void Reporter::reply(const PeerId& from, Bytes answer, Duration took) const {
@@ -180,16 +182,19 @@ void Reporter::reply(const PeerId& from, Bytes answer, Duration took) const {
 void Reporter::received(const Received& file) const {
   const std::string id = file.from.to_string();
   if (!file.failure.empty()) {
-    complain("{}: {}: {}; nothing of it was kept", id, file.name, file.failure);
-    if (!json_) return;
-  }
-  Json json{file.failure.empty() ? "stored" : "not_stored"};
-  json.text("peer", id).text("name", file.name).number("size", file.size);
-  if (file.failure.empty()) {
-    json.text("sha256", hex(file.sha256));
-  } else {
+    const std::string sentence =
+        fmt::format("{}: {}: {}; nothing of it was kept", id, file.name, file.failure);
+    complain(sentence);
+    Json json{"not_stored"};
+    json.text("peer", id).text("name", file.name).number("size", file.size);
     json.text("why", file.failure);
+    if (json_) print(json.end());
+    if (log_ != nullptr) log_->write(LogLevel::warning, json.end(), sentence);
+    return;
   }
+  Json json{"stored"};
+  json.text("peer", id).text("name", file.name).number("size", file.size);
+  json.text("sha256", hex(file.sha256));
   tell(json, "stored {} {} sha256={}", file.name, file.size, hex(file.sha256));
 }
 
@@ -199,7 +204,9 @@ void Reporter::note(std::string_view kind, const std::string& sentence) const {
 
 void Reporter::trouble(std::string_view kind, const std::string& sentence) const {
   complain(sentence);
-  if (json_) print(Json{kind}.text("text", visible(sentence)).end());
+  const Json json = Json{kind}.text("text", visible(sentence));
+  if (json_) print(json.end());
+  if (log_ != nullptr) log_->write(LogLevel::warning, json.end(), sentence);
 }
 
 }  // namespace qpeer::cli

@@ -4,11 +4,14 @@
 #pragma once
 
 #include <concepts>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "qpeer/p2p/async/async_node.hpp"
 #include "qpeer/p2p/cli/common/files.hpp"
+#include "qpeer/p2p/cli/common/operator_log.hpp"
 #include "qpeer/p2p/cli/common/program.hpp"
 #include "qpeer/p2p/cli/common/receiver.hpp"
 #include "qpeer/p2p/node_event.hpp"
@@ -42,7 +45,9 @@ class Json {
 
 class Reporter {
  public:
-  Reporter(bool json, bool quiet, p2p::Role own) : json_(json), quiet_(quiet), own_(own) {}
+  /// Everything goes to `log` as well, which may be null.
+  Reporter(bool json, bool quiet, p2p::Role own, std::shared_ptr<OperatorLog> log = nullptr)
+      : json_(json), quiet_(quiet), own_(own), log_(std::move(log)) {}
   void set_role(p2p::Role own) { own_ = own; }
   [[nodiscard]] p2p::Role role() const { return own_; }
 
@@ -62,11 +67,19 @@ class Reporter {
  private:
   template <class... T>
   void tell(const Json& json, fmt::format_string<T...> format, T&&... values) const {
-    if (json_) {
-      print(json.end());
-    } else if (!quiet_) {
-      print(fmt::format(format, std::forward<T>(values)...));
-    }
+    tell_at(LogLevel::info, json, format, std::forward<T>(values)...);
+  }
+  /// `level` is that in the log.
+  template <class... T>
+  void tell_at(LogLevel level, const Json& json, fmt::format_string<T...> format,
+               T&&... values) const {
+    const bool logged = log_ != nullptr && log_->wants(level);
+    const bool printed = !json_ && !quiet_;
+    if (json_) print(json.end());
+    if (!logged && !printed) return;
+    const std::string text = fmt::format(format, std::forward<T>(values)...);
+    if (printed) print(text);
+    if (logged) log_->write(level, json.end(), text);
   }
   void print(std::string_view line) const;
   void link_up(const p2p::AsyncNodeBase& peer, const p2p::LinkUp& event) const;
@@ -76,6 +89,7 @@ class Reporter {
   bool json_;
   bool quiet_;
   p2p::Role own_;
+  std::shared_ptr<OperatorLog> log_;
   mutable std::uint64_t lost_ = 0;
 };
 

@@ -1,39 +1,30 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 #include "qpeer/p2p/cli/common/transport_options.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstdlib>
+#include <atomic>
 #include <memory>
 #include <utility>
 
-#include "qpeer/p2p/cli/common/files.hpp"
+#include "qpeer/p2p/cli/common/program.hpp"
 #include "qpeer/transport/base/host_port.hpp"
 #include "qpeer/transport/io/resolve.hpp"
+#include "qpeer/transport/log/qlog.hpp"
 
 namespace qpeer::cli {
 namespace {
 
 using crypto::CipherSuite;
 
-// Appends each line in one write, so that several processes can share the file.
-std::function<void(std::string_view)> key_log() {
-  const char* const path = std::getenv("SSLKEYLOGFILE");  // NOLINT(concurrency-mt-unsafe)
-  if (path == nullptr || *path == '\0') return nullptr;
-  // Without waiting: a pipe that is read slowly, or not at all, must not stop the program.
-  constexpr int kFlags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK;
-  auto file = std::make_shared<Descriptor>(::open(path, kFlags, 0600));
-  if (!*file) {
-    std::fprintf(stderr, "cannot write keys to SSLKEYLOGFILE %s\n", path);
-    return nullptr;
+/// Says each thing once, whatever the number of connections and threads that it befalls.
+class OnceToldError {
+ public:
+  void operator()(const std::string& text) const {
+    if (!told_->test_and_set()) complain(text);
   }
-  return [file](std::string_view line) {
-    const std::string text = std::string(line) + "\n";
-    if (::write(file->get(), text.data(), text.size()) < 0 && errno != EAGAIN) file->reset();
-  };
-}
+
+ private:
+  std::shared_ptr<std::atomic_flag> told_ = std::make_shared<std::atomic_flag>();
+};
 
 }  // namespace
 
@@ -86,7 +77,12 @@ transport::ConnectionConfig TransportOptions::connection() const {
   config.max_datagram_size = mtu;
   config.congestion_algorithm = congestion;
   config.pacing = !no_pacing;
+  config.observer = observer();
   return config;
+}
+
+transport::log::ObserverFactory TransportOptions::observer() {
+  return transport::log::qlog_from_environment(OnceToldError());
 }
 
 io::UdpOptions TransportOptions::socket() const { return {.gso = !no_gso, .gro = !no_gso}; }
@@ -95,7 +91,7 @@ crypto::TlsConfig TransportOptions::tls(std::string alpn) const {
   crypto::TlsConfig config;
   config.alpn = {std::move(alpn)};
   if (cipher) config.cipher_suites = {*cipher};
-  config.key_log = key_log();
+  config.key_log = crypto::key_log_from_environment(OnceToldError());
   return config;
 }
 

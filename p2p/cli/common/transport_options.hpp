@@ -16,6 +16,7 @@
 #include "qpeer/transport/connection/config.hpp"
 #include "qpeer/transport/endpoint/endpoint.hpp"
 #include "qpeer/transport/io/udp_socket.hpp"
+#include "qpeer/transport/log/observer.hpp"
 #include "qpeer/transport/recovery/congestion.hpp"
 
 namespace qpeer::cli {
@@ -36,6 +37,9 @@ struct TransportOptions {
   void declare_retry(Arguments& arguments);
 
   [[nodiscard]] transport::ConnectionConfig connection() const;
+  /// qlog files in the directory that QLOGDIR names; unset where it names none. What goes wrong with them is
+  /// told once, on standard error.
+  [[nodiscard]] static transport::log::ObserverFactory observer();
   [[nodiscard]] io::UdpOptions socket() const;
   /// With the ciphers, and a key log to the file that SSLKEYLOGFILE names.
   [[nodiscard]] crypto::TlsConfig tls(std::string alpn) const;

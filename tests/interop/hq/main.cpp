@@ -22,7 +22,8 @@ int main(int argc, char** argv) {
         "usage: qpeer-hq get|serve ...\n\n"
         "  get    download files from an hq-interop server\n"
         "  serve  serve the files of a folder\n\n"
-        "'qpeer-hq COMMAND --help' tells more. SSLKEYLOGFILE=FILE gets the TLS secrets.\n");
+        "'qpeer-hq COMMAND --help' tells more. SSLKEYLOGFILE=FILE gets the TLS secrets, "
+        "QLOGDIR=DIR/ qlog.\n");
     return cli::kSuccess;
   }
   if (name == "get") return hq::get_command(words.subspan(2));
