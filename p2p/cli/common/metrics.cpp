@@ -107,7 +107,7 @@ std::string open_metrics(const p2p::NodeStats& node, const transport::EndpointSt
   return out.end();
 }
 
-std::string open_metrics(const p2p::AsyncPeer& peer) {
+std::string open_metrics(const p2p::AsyncNodeBase& peer) {
   return open_metrics(peer.stats(), peer.endpoint_stats(), peer.udp_stats());
 }
 

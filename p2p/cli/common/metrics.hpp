@@ -16,7 +16,7 @@ namespace qpeer::cli {
                                        const transport::EndpointStats& endpoint,
                                        const io::UdpStats& socket);
 /// The same of a peer, as of now.
-[[nodiscard]] std::string open_metrics(const p2p::AsyncPeer& peer);
+[[nodiscard]] std::string open_metrics(const p2p::AsyncNodeBase& peer);
 
 /// How often the file is replaced.
 inline constexpr Duration kMetricsInterval = 5s;
