@@ -3,8 +3,9 @@
 //
 // The window begins small and is kGrowth times what was read, up to a maximum: it does not block a
 // sender that doubles its rate each round trip, and a peer whose data is not read is granted little.
-// Nor is it more than kRounds times what is read in a round trip, so that it follows the path: a slow path
-// gets a small window, however much it carried. What is granted and not read is taken from the account,
+// Above kFreeOfPath it is no more than kRounds times what is read in a round trip, so that it follows the
+// path: a slow path gets a small window, however much it carried. Below that it does not shrink with the
+// path, for an application may leave streams unread while it waits for another one. What is granted and not read is taken from the account,
 // so the pool may allow less. Granted credit stays granted (RFC 9000 §4.1): when the window shrinks,
 // nothing is granted until enough was read.
 //
@@ -66,6 +67,7 @@ class ReceiveWindow {
  private:
   static constexpr std::uint64_t kGrowth = 4;
   static constexpr std::uint64_t kRounds = 8;
+  static constexpr std::uint64_t kFreeOfPath = 768 << 10;
 
   static std::uint64_t least_of(const StreamConfig& config) {
     return std::min(config.initial_receive_window, config.receive_window);
@@ -77,7 +79,8 @@ class ReceiveWindow {
   [[nodiscard]] std::uint64_t wanted() const {
     if (!account_.is_bounded()) return most_;
     const std::uint64_t read = kGrowth * std::min(consumed(), kMaxVarint / kGrowth);
-    return std::min(most_, std::max(least_, std::min(read, per_round_.times(kRounds, consumed()))));
+    const std::uint64_t of_path = std::max(kFreeOfPath, per_round_.times(kRounds, consumed()));
+    return std::min(most_, std::max(least_, std::min(read, of_path)));
   }
   [[nodiscard]] std::uint64_t owed() const {
     return (stopped_ ? credit_.received() : credit_.limit()) - credit_.consumed();
