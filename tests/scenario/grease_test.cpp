@@ -46,8 +46,8 @@ struct Bits {
 SIMULATE(QuicBit, IsRandomBetweenThoseWhoAgreed) {
   auto [client, server] = network.pair(Link{.delay = 5ms});
   const Bits bits(network, client);
-  client.sends(4_MiB);
-  ASSERT_TRUE(run_until(server.received(4_MiB), 30s));
+  client.sends(16_MiB);
+  ASSERT_TRUE(run_until(server.received(16_MiB), 60s));
   for (const auto& counts : {bits.from_client, bits.from_server}) {
     const int total = counts[0] + counts[1];
     ASSERT_GT(total, 60);

@@ -151,6 +151,8 @@ class Recovery {
   }
   [[nodiscard]] std::uint64_t congestion_window() const;
   [[nodiscard]] std::uint64_t packets_lost() const;
+  /// Whether the controller of the path in use wants rate samples.
+  [[nodiscard]] bool samples_rate() const { return path_->rate != nullptr; }
   /// How many of these were acknowledged later, as far as is known.
   [[nodiscard]] std::uint64_t spurious_losses() const { return spurious_losses_; }
   [[nodiscard]] bool ack_eliciting_in_flight() const;  ///< In any space.

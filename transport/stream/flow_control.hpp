@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "qpeer/transport/base/assert.hpp"
+#include "qpeer/transport/base/bytes.hpp"
 
 namespace qpeer::transport {
 

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "qpeer/transport/base/assert.hpp"
+#include "qpeer/transport/base/bytes.hpp"
 #include "qpeer/transport/stream/flow_control.hpp"
 #include "qpeer/transport/wire/flow_frames.hpp"
 
