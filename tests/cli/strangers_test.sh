@@ -24,6 +24,7 @@ free_udp_port
 "$qpeer" id --key mute.key >id
 mute=$(<id)@127.0.0.1:$port
 start_child mute.log bash -c 'exec "$@" >lines 2>lines' - "$qpeer" node --listen "127.0.0.1:$port" --key mute.key
+wait_udp_port "$child" "$port" || fail "the node does not listen"
 long=$(head -c 3900 /dev/zero | tr '\0' x)
 for number in {1..40}; do
   run_child 20 out "$qpeer" request "echo $number $long" --to "$mute" --timeout 3 ||
