@@ -64,7 +64,7 @@ struct ConnectionState : std::enable_shared_from_this<ConnectionState> {
   ConnectionState& operator=(const ConnectionState&) = delete;
 
   void on_event(transport::ConnectionEvent&& event) {
-    std::visit([this](auto&& what) { on(std::move(what)); }, std::move(event));
+    std::visit([this](auto&& what) { on(std::forward<decltype(what)>(what)); }, std::move(event));
   }
   void on(const transport::Connected& event);
   void on(const transport::Closed& event);

@@ -15,7 +15,7 @@ void AckFrequency::set_peer(std::optional<Duration> min_ack_delay, Duration max_
 
 Result AckFrequency::on_frame(const wire::AckFrequencyFrame& frame, AckTracker& acks) {
   // [draft-ietf-quic-ack-frequency-4-4]: whatever the order in which they come.
-  constexpr std::uint64_t kMaxAckDelayUs = (1U << 14) * 1000;
+  constexpr std::uint64_t kMaxAckDelayUs = std::uint64_t{1U << 14} * 1000;
   const auto least = std::chrono::duration_cast<std::chrono::microseconds>(kMinAckDelay).count();
   if (frame.requested_max_ack_delay < static_cast<std::uint64_t>(least) ||
       frame.requested_max_ack_delay >= kMaxAckDelayUs) {

@@ -3,6 +3,7 @@
 
 #include <cctype>
 #include <cstddef>
+#include <utility>
 
 namespace qpeer::test {
 namespace {
@@ -73,7 +74,7 @@ class Parser {
       space();
       expect(":");
       if (out.find(name) != nullptr) ok_ = false;
-      out.members.emplace_back(std::move(name), value());
+      out.members.push_back({.name = std::move(name), .value = value()});
       space();
     } while (ok_ && skip(","));
     expect("}");

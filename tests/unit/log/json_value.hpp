@@ -5,22 +5,28 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace qpeer::test {
+
+struct JsonMember;
 
 struct JsonValue {
   enum class Kind { null, boolean, number, text, array, object };
   Kind kind = Kind::null;
   std::string text;  ///< Of a text, its value; of a number or boolean, as it is written.
   std::vector<JsonValue> elements;
-  std::vector<std::pair<std::string, JsonValue>> members;
+  std::vector<JsonMember> members;
 
   /// The member of that name; nullptr when there is none.
   [[nodiscard]] const JsonValue* find(std::string_view name) const;
   /// The text of a member; empty when there is none.
   [[nodiscard]] std::string at(std::string_view name) const;
+};
+
+struct JsonMember {
+  std::string name;
+  JsonValue value;
 };
 
 /// nullopt unless all of `text` is one JSON text.
