@@ -139,23 +139,26 @@ TEST_F(FileLockTest, IsHeldByOne) {
 
 TEST_F(FileLockTest, WaitsForItsHolder) {
   int ready[2];
+  int refused[2];
   ASSERT_EQ(::pipe(ready), 0);
+  ASSERT_EQ(::pipe(refused), 0);
   const pid_t child = ::fork();
   if (child == 0) {
     const auto held = FileLock::acquire(at("lock"));
-    if (::write(ready[1], "x", 1) != 1) ::_exit(1);
+    char seen = 0;
+    if (::write(ready[1], "x", 1) != 1 || ::read(refused[0], &seen, 1) != 1) ::_exit(1);
     ::usleep(20'000);
     ::_exit(held ? 0 : 1);  // The lock goes with the process.
   }
   char byte = 0;
   ASSERT_EQ(::read(ready[0], &byte, 1), 1);
   EXPECT_FALSE(FileLock::acquire(at("lock")));
+  ASSERT_EQ(::write(refused[1], "x", 1), 1);
   EXPECT_TRUE(FileLock::acquire(at("lock"), 60'000));
   int status = -1;
   ::waitpid(child, &status, 0);
   EXPECT_EQ(status, 0);
-  ::close(ready[0]);
-  ::close(ready[1]);
+  for (const int fd : {ready[0], ready[1], refused[0], refused[1]}) ::close(fd);
 }
 
 TEST_F(TemporaryFileTest, OnlyWhatNobodyUsesIsStale) {
