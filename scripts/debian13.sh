@@ -31,7 +31,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 readonly SUITE=trixie
 readonly PACKAGES="g++ cmake ninja-build ccache pkg-config libfmt-dev libssl-dev libgtest-dev libbenchmark-dev openssl
-  ca-certificates"
+  ca-certificates python3"
 folder=$(cache_folder)/debian13
 
 say() { echo "debian13: $*"; }
