@@ -243,7 +243,7 @@ void Handshake::on_tls_secret(EncryptionLevel level, crypto::Direction direction
     NumberSpace& handshake = spaces_[kHandshake];
     (sending ? handshake.send : handshake.receive) =
         keys_.packet_keys(version(), suite, crypto::Secret(secret));
-    if (sending && setup_.side == Side::client) observer_.on_handshake_keys();
+    if (sending) observer_.on_handshake_keys();
   } else if (level == EncryptionLevel::zero_rtt) {
     on_early_secret(direction, suite, secret);
   } else if (level == EncryptionLevel::one_rtt) {

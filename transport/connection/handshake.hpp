@@ -54,7 +54,7 @@ class HandshakeObserver {
   virtual void on_remote_cid(const ConnectionId& id) = 0;
   /// There are keys of a level for the packets that `sender` sends.
   virtual void on_new_keys(EncryptionLevel level, Side sender) = 0;
-  /// Client: a Handshake packet can be sent.
+  /// A Handshake packet can be sent.
   virtual void on_handshake_keys() = 0;
   /// What was sent in the space is of no use: to be sent again.
   virtual void on_space_reset(Instant now, PacketNumberSpace space) = 0;

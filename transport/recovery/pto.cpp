@@ -31,6 +31,16 @@ Pto::Timer Pto::next(const Conditions& conditions, const RttEstimator& rtt) cons
         conditions.has_handshake_keys ? PacketNumberSpace::handshake : PacketNumberSpace::initial;
     timer.anti_deadlock = true;
   }
+  // The same for either side when all of its handshake was acknowledged or lost: what is lost may not
+  // fit into a window full of packets that the peer cannot read yet, and those have no timer of their
+  // own before the handshake is confirmed. RFC 9002 §6.2.1 says nothing of this case.
+  const auto application = static_cast<std::size_t>(PacketNumberSpace::application);
+  if (timer.at == kNever && conditions.outstanding[application] && conditions.has_handshake_keys &&
+      !conditions.handshake_confirmed) {
+    timer.at =
+        *std::ranges::max_element(conditions.last_sent_at) + rtt.pto(Duration::zero()) * backoff;
+    timer.space = PacketNumberSpace::handshake;
+  }
   return timer;
 }
 

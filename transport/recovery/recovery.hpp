@@ -109,7 +109,7 @@ class Recovery {
   /// Client: the server has validated our address (Handshake ACK received or handshake confirmed);
   /// until then a PTO runs even with nothing in flight. RFC 9002 §6.2.2.1.
   void on_address_validated_by_peer(Instant now);
-  /// Client: Handshake keys exist, so an anti-deadlock probe goes in a Handshake packet.
+  /// Handshake keys exist, so a probe for which nothing is outstanding goes in a Handshake packet.
   void on_handshake_keys();
   /// From here application data has a PTO, and `max_ack_delay` of the peer counts. RFC 9002 §6.2.1,
   /// §5.3.

@@ -41,6 +41,28 @@ TEST(Pto, AddsVariationAndAckDelayToTheRtt) {
   EXPECT_GE(steady.pto(Duration::zero()), kGranularity);
 }
 
+// Application data has no timer before the handshake is confirmed. When all that was sent of the handshake
+// is acknowledged or lost, and that data fills the window, nothing else would ever be sent.
+TEST(Pto, ProbesTheHandshakeWhileOnlyWhatThePeerCannotReadIsInFlight) {
+  for (const Side side : {Side::client, Side::server}) {
+    Sender sender{side};
+    sender.recovery.on_handshake_keys();
+    sender.recovery.on_address_validated_by_peer(sender.now);
+    EXPECT_EQ(sender.recovery.deadline(), kNever);
+    sender.send(kHandshake);
+    sender.now += 10ms;
+    for (int i = 0; i < 10; ++i) sender.send();
+    sender.now += 90ms;
+    ASSERT_TRUE(sender.ack({{0, 0}}, kHandshake).has_value());
+    EXPECT_EQ(sender.recovery.deadline(), sender.now - 90ms + 300ms);
+    sender.expire();
+    EXPECT_EQ(sender.recovery.probes(kHandshake), 1U);
+    EXPECT_EQ(sender.recovery.probes(kApplication), 1U);
+    sender.recovery.on_handshake_confirmed(sender.now);
+    EXPECT_NE(sender.recovery.deadline(), kNever);
+  }
+}
+
 // RFC 9002 §6.2.1 [rfc9002-6.2.1-4]: each ack-eliciting packet sent starts it anew.
 TEST(Pto, RestartsWithEachAckElicitingPacket) {
   Sender sender = with_rtt_of_100ms();
