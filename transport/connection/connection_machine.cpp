@@ -96,7 +96,9 @@ std::optional<Transmit> ConnectionMachine::build_train(Instant now, TransmitBuff
   if (auto probe = transmit_probe(now, out)) return probe;
   NetworkPath& path = paths_.active();
   const std::size_t full_size = paths_.datagram_size();
-  streams_.on_path_figures(now, recovery_.rtt().smoothed(), recovery_.congestion_window());
+  streams_.on_path_figures(now, {.round_trip = recovery_.rtt().smoothed(),
+                                 .min_rtt = recovery_.rtt().min(),
+                                 .bytes_in_flight = recovery_.peak_in_flight()});
   PacketAssembler::Train train(recovery_.ecn_mark());
   std::size_t total = 0;
   std::size_t segment_size = 0;

@@ -17,6 +17,7 @@
 #include "qpeer/transport/recovery/pacer.hpp"
 #include "qpeer/transport/recovery/reordering.hpp"
 #include "qpeer/transport/recovery/rtt.hpp"
+#include "qpeer/transport/recovery/window_use.hpp"
 
 namespace qpeer::transport {
 
@@ -54,6 +55,7 @@ struct PathState {
   Reordering reordering;
   LossEvent loss_event;
   BlackHoleDetector black_hole;
+  WindowUse window_use;
   std::uint16_t max_datagram_size;
   std::uint16_t tag = kNoTag;  ///< Tells its packets from those of other paths.
   bool application_limited = false;

@@ -95,7 +95,9 @@ void Recovery::on_packet_sent(Instant now, PacketNumberSpace id, const SentPacke
     if (path_->pacer.must_refill(now)) path_->pacer.refill(now, pacing());
     path_->pacer.on_sent(packet.size);
   }
-  path_->controller->on_packet_sent(now, packet.size, bytes_in_flight());
+  const std::uint64_t flight = bytes_in_flight();
+  path_->window_use.on_sent(flight);
+  path_->controller->on_packet_sent(now, packet.size, flight);
   path_->recovery_packet = false;
   if (packet.ack_eliciting) {
     space.last_ack_eliciting_sent_at = now;

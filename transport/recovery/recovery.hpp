@@ -150,6 +150,8 @@ class Recovery {
     return path_->reordering.packet_threshold();
   }
   [[nodiscard]] std::uint64_t congestion_window() const;
+  /// The most bytes that were in flight at once on the path, within its last two round trips with data.
+  [[nodiscard]] std::uint64_t peak_in_flight() const { return path_->window_use.peak(); }
   [[nodiscard]] std::uint64_t packets_lost() const;
   /// Whether the controller of the path in use wants rate samples.
   [[nodiscard]] bool samples_rate() const { return path_->rate != nullptr; }

@@ -144,11 +144,14 @@ std::expected<AckOutcome, TransportError> Recovery::on_ack(Instant now, PacketNu
     const RttEstimator& rtt = path_->rtt;
     const RateSample* const rate =
         path_->rate ? &path_->rate->take_sample(now, rtt.min(), bytes_in_flight()) : nullptr;
+    path_->window_use.on_ack(now, newly.largest_sent_at, flight);
+    const bool limited =
+        path_->application_limited || !path_->window_use.covers(path_->controller->window());
     path_->controller->on_ack({.now = now,
                                .acked_bytes = newly.bytes,
                                .largest_acked_sent_at = newly.largest_sent_at,
                                .bytes_in_flight = flight,
-                               .application_limited = path_->application_limited,
+                               .application_limited = limited,
                                .rtt_sample = measures ? rtt.latest() : Duration::zero(),
                                .smoothed_rtt = rtt.smoothed(),
                                .min_rtt = rtt.min(),

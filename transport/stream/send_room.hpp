@@ -2,8 +2,9 @@
 // How many bytes the streams of a connection may keep to send, each and together, and which streams
 // wait for room that other streams must give back.
 //
-//   a stream       twice the congestion window, at least kLeast, at most send_buffer; of it at most
-//                  kUncredited may lie beyond the peer's limits
+//   a stream       twice what is in flight, at least kLeast, beyond kMuch only where the path holds
+//                  that much, at most send_buffer; of it at most kUncredited may lie beyond the peer's
+//                  limits
 //   a connection   connection_send_buffer; what lies beyond the peer's limits is taken only into its
 //                  lower half, so that streams which the peer does not read leave room for the others
 //   an endpoint    what the account of its pool allows
@@ -28,19 +29,37 @@
 
 namespace qpeer::transport {
 
+/// What is known of the path in use.
+struct PathFigures {
+  Duration round_trip{};              ///< Smoothed.
+  Duration min_rtt{};                 ///< 0 before the first sample.
+  std::uint64_t bytes_in_flight = 0;  ///< The most at once within the last two round trips.
+};
+
 class SendRoom {
  public:
   /// So many bytes of a stream may lie beyond the peer's limits, at most.
   static constexpr std::uint64_t kUncredited = 128 << 10;
 
-  /// A stream may hold so many bytes, however small the congestion window.
+  /// A stream may hold so many bytes, however few are in flight.
   static constexpr std::uint64_t kLeast = 512 << 10;
+
+  /// More only where the path is that long.
+  static constexpr std::uint64_t kMuch = 4 << 20;
 
   SendRoom(const StreamConfig& config, const PoolMember& pool);
 
-  /// The bytes that a stream may hold follow the congestion window: on a slow path few are enough.
-  void on_congestion_window(std::uint64_t window) {
-    of_stream_ = std::min(most_of_stream_, std::max(kLeast, 2 * window));
+  /// The bytes that a stream may hold follow those in flight of late, so that as many are ready when
+  /// these are acknowledged. kMuch are exceeded only for what the path itself holds, not for what
+  /// waits in queues on it, above all in our own host: memory beyond the processor's cache is slow.
+  void on_path_figures(const PathFigures& path) {
+    std::uint64_t wanted = 2 * path.bytes_in_flight;
+    if (wanted > kMuch && path.round_trip > path.min_rtt) {
+      const double share =
+          static_cast<double>(path.min_rtt.count()) / static_cast<double>(path.round_trip.count());
+      wanted = std::max(kMuch, static_cast<std::uint64_t>(share * static_cast<double>(wanted)));
+    }
+    of_stream_ = std::min(most_of_stream_, std::max(kLeast, wanted));
   }
 
   /// How many bytes the stream may hold in all, for a write that happens now.

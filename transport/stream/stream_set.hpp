@@ -103,10 +103,10 @@ class StreamSet {
   // --- sending (a FrameSource) -----------------------------------------------------------------
 
   [[nodiscard]] bool has_frames() const;
-  /// Once for each train: windows and buffers follow the path in use.
-  void on_path_figures(Instant now, Duration round_trip, std::uint64_t congestion_window) {
-    receive_window_.on_time(now, round_trip);
-    send_room_.on_congestion_window(congestion_window);
+  /// Once for each train: windows and buffers follow the path in use, and what it holds of late.
+  void on_path_figures(Instant now, const PathFigures& path) {
+    receive_window_.on_time(now, path.round_trip);
+    send_room_.on_path_figures(path);
   }
   void write_frames(PacketWriter& out);
   void on_fate(const SentFrame& frame, Fate fate);

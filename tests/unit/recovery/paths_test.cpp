@@ -23,13 +23,13 @@ TEST(RecoveryPaths, MarksOfTheOldPathAreNoCongestionOfTheNewOne) {
   sender.now += 50ms;
   ASSERT_TRUE(sender.ack({{0, 3}}, kApplication, {}, wire::EcnCounts{.ect0 = 2, .ce = 2}));
   EXPECT_EQ(sender.recovery.congestion_window(), window);
-  sender.send_packet(kApplication, marked);
+  for (int i = 0; i < 2; ++i) sender.send_packet(kApplication, marked);
   sender.now += 50ms;
   ASSERT_TRUE(sender.ack({{4, 4}}, kApplication, {}, wire::EcnCounts{.ect0 = 3, .ce = 2}));
   EXPECT_EQ(sender.recovery.congestion_window(), window + 1200) << "it was told of those before";
   sender.send_packet(kApplication, marked);
   sender.now += 50ms;
-  ASSERT_TRUE(sender.ack({{5, 5}}, kApplication, {}, wire::EcnCounts{.ect0 = 3, .ce = 3}));
+  ASSERT_TRUE(sender.ack({{5, 6}}, kApplication, {}, wire::EcnCounts{.ect0 = 4, .ce = 3}));
   EXPECT_LT(sender.recovery.congestion_window(), window) << "and this one is its own";
 }
 

@@ -228,10 +228,26 @@ TEST(Recovery, DoesNotGrowAWindowThatIsNotUsed) {
   ASSERT_TRUE(sender.ack({{0, 0}}).has_value());
   EXPECT_EQ(sender.recovery.congestion_window(), 12'000U);
   sender.recovery.set_application_limited(false);
-  sender.send();
+  for (int i = 0; i < 2; ++i) sender.send();
   sender.now += 20ms;
   ASSERT_TRUE(sender.ack({{0, 1}}).has_value());
   EXPECT_EQ(sender.recovery.congestion_window(), 13'200U);
+}
+
+// Neither what the peer's limits allow nor our own processor need fill the window: there is always more
+// to send, and yet the window says nothing of the path. RFC 9002 §7.8 [rfc9002-7.8-1].
+TEST(Recovery, DoesNotGrowAWindowOfWhichLessThanAnEighthIsUsed) {
+  Sender sender = Sender::established();
+  sender.recovery.set_application_limited(false);
+  PacketNumber next = 0;
+  for (int round = 0; round < 100; ++round) {
+    for (int i = 0; i < 4; ++i) sender.send();
+    sender.now += 20ms;
+    ASSERT_TRUE(sender.ack({{next, next + 3}}).has_value());
+    next += 4;
+  }
+  EXPECT_GE(sender.recovery.congestion_window(), 8 * 4 * 1200U);
+  EXPECT_LE(sender.recovery.congestion_window(), 9 * 4 * 1200U);
 }
 
 TEST(Recovery, PacesButNeverPastItsOwnDeadline) {

@@ -51,20 +51,26 @@ TEST(SendRoom, AStreamMayKeepAllThatItsOwnLimitSays) {
   EXPECT_EQ(fill(pair.client, *pair.client.open(false), 5 << 20), 4 * kMiB);
 }
 
-TEST(SendRoom, AStreamMayKeepTwiceTheCongestionWindow) {
+TEST(SendRoom, AStreamMayKeepTwiceWhatIsInFlight) {
   Pair pair({.send_buffer = 8 << 20, .connection_send_buffer = 16 << 20}, kWide);
-  const auto keeps = [&](std::uint64_t window) {
-    pair.client.on_path_figures(Instant{1s}, 50ms, window);
+  const auto keeps = [&](std::uint64_t bytes_in_flight, Duration round_trip) {
+    pair.client.on_path_figures(
+        Instant{1s},
+        {.round_trip = round_trip, .min_rtt = 10ms, .bytes_in_flight = bytes_in_flight});
     const StreamId id = *pair.client.open(false);
     const std::uint64_t size = fill(pair.client, id, 8 << 20);
     EXPECT_TRUE(pair.client.reset(id, 0).has_value());
     EXPECT_TRUE(pair.client.consistent());
     return size;
   };
-  EXPECT_EQ(keeps(12'000), SendRoom::kLeast);
-  EXPECT_EQ(keeps(kMiB), 2 * kMiB);
-  EXPECT_EQ(keeps(100 * kMiB), 8 * kMiB);
-  EXPECT_EQ(keeps(300 * kKiB), 600 * kKiB);
+  EXPECT_EQ(keeps(12'000, 10ms), SendRoom::kLeast);
+  EXPECT_EQ(keeps(kMiB, 10ms), 2 * kMiB);
+  EXPECT_EQ(keeps(100 * kMiB, 10ms), 8 * kMiB);
+  EXPECT_EQ(keeps(300 * kKiB, 10ms), 600 * kKiB);
+  // What waits in queues on the path needs no second copy here.
+  EXPECT_EQ(keeps(kMiB, 1s), 2 * kMiB);
+  EXPECT_EQ(keeps(6 * kMiB, 20ms), 6 * kMiB);
+  EXPECT_EQ(keeps(6 * kMiB, 100ms), SendRoom::kMuch);
 }
 
 // The peer takes nothing, or a little: no more than that and 64 KiB is kept for it.
