@@ -81,7 +81,7 @@ TEST(Floods, OfStreams) {
                 return varints({0x04, kAtServer.bidi(i), 7, 0, 0x05, kAtServer.bidi(i), 7});
               }));
        }},
-      {"DATAGRAM frames that nobody reads", Side::server, 800 << 10,
+      {"DATAGRAM frames that nobody reads", Side::server, 200 << 10,
        [](ConformanceFixture& s, std::uint64_t) {
          send(s, many(400, [](std::uint64_t) { return varints({0x31, 0}); }));
        }},

@@ -21,6 +21,8 @@ PeerConfig of_server() {
   config.endpoint.max_connections = kConnections;
   config.endpoint.receive_credit = kLimits;
   config.endpoint.send_buffers = kLimits;
+  config.endpoint.datagrams = kLimits;
+  config.endpoint.connection.max_datagram_frame_size = 65'535;
   return config;
 }
 
@@ -30,6 +32,7 @@ std::vector<Peer*> connect_clients(PeerNetwork& network, Peer& server, std::size
   std::vector<Peer*> clients;
   PeerConfig config;
   config.listens = false;
+  config.connection.max_datagram_frame_size = 65'535;
   for (std::size_t i = 0; i < count; ++i) {
     const auto host = static_cast<u8>(first_host + i);
     const auto site = static_cast<u8>(i % networks);
@@ -46,6 +49,7 @@ struct Watch {
   PeerNetwork& network;
   std::uint64_t most_credit = 0;
   std::uint64_t most_buffered = 0;
+  std::uint64_t most_of_datagrams = 0;
 
   void run(Duration time) {
     for (Duration passed{}; passed < time; passed += 20ms) {
@@ -53,9 +57,11 @@ struct Watch {
       const auto stats = server.endpoint().stats();
       most_credit = std::max(most_credit, stats.receive_credit);
       most_buffered = std::max(most_buffered, stats.send_buffered);
+      most_of_datagrams = std::max(most_of_datagrams, stats.datagram_memory);
       ASSERT_TRUE(server.endpoint().consistent());
       ASSERT_LE(stats.receive_credit, kLimits.total);
       ASSERT_LE(stats.send_buffered, kLimits.total);
+      ASSERT_LE(stats.datagram_memory, kLimits.total);
     }
   }
 };
@@ -124,6 +130,40 @@ SIMULATE(MemoryBounds, OfOneNetworkAreAShare) {
   EXPECT_GT(watch.most_credit, kLimits.network);
   watch.run(10s);
   EXPECT_EQ(server.received_bytes(), 120_MiB);
+}
+
+SIMULATE(MemoryBounds, OfDatagramsThatNobodyReads) {
+  Peer& server = network.add_peer(of_server());
+  Watch watch{server, network};
+  const auto greedy = connect_clients(network, server, 80, 8);
+  server.reads = false;
+  watch.run(1s);
+  const std::vector<u8> data(1'000, 7);
+  const auto send_much = [&data](Session& from) {
+    while (from.sends_datagram(data)) {
+    }
+  };
+  // Both ways: more than the server reads, and more at once than it can send.
+  for (int i = 0; i < 5; ++i) {
+    for (Peer* client : greedy) send_much(client->session());
+    for (const auto& session : server.sessions()) send_much(*session);
+    watch.run(100ms);
+  }
+  watch.run(2s);
+  EXPECT_GT(watch.most_of_datagrams, kLimits.total / 2) << "they did not even try";
+  // One whose datagrams are read gets them through, though others hold the rest.
+  Peer& honest = *connect_clients(network, server, 1, 1, 200).front();
+  watch.run(1s);
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(honest.session().sends_datagram(data).has_value());
+  EXPECT_TRUE(server.session(80).sends_datagram(data).has_value());
+  watch.run(1s);
+  server.session(80).reads_datagrams();
+  EXPECT_EQ(server.session(80).datagrams, 10U);
+  EXPECT_EQ(honest.session().datagrams, 1U);
+  // Who has gone holds nothing.
+  for (const auto& session : server.sessions()) session->closes(0, "");
+  watch.run(5s);
+  EXPECT_EQ(server.endpoint().stats().datagram_memory, 0U);
 }
 
 SIMULATE(MemoryBounds, AConnectionThatHasEndedKeepsNothingToSend) {

@@ -32,7 +32,7 @@ ConnectionMachine::ConnectionMachine(Instant now, const ConnectionConfig& config
                  .handshake_timeout = config_.handshake_timeout},
                 recovery_.pto()),
       streams_(setup.side, config_.streams, setup.pools),
-      datagrams_(config_.max_datagram_frame_size, config_.datagrams),
+      datagrams_(config_.max_datagram_frame_size, config_.datagrams, setup.pools.datagrams),
       local_cids_(issuer, setup.side == Side::client && config_.zero_length_connection_id),
       remote_cids_(issuer,
                    setup.side == Side::client ? setup.original_destination_connection_id
@@ -302,6 +302,7 @@ void ConnectionMachine::emit_closed() {
     drop(DropReason::keys_unavailable);
   undecryptable_packets_.clear();
   streams_.close();
+  datagrams_.close();
   log_state(lifetime_.is_closing()    ? log::ConnectionState::closing
             : lifetime_.is_draining() ? log::ConnectionState::draining
                                       : log::ConnectionState::closed);

@@ -142,9 +142,10 @@ class ConnectionMachine final : public Connection,
 
   // --- endpoint --------------------------------------------------------------------------------
 
-  /// Held from the pools of its setup: see StreamSet.
+  /// Held from the pools of its setup: see StreamSet and DatagramQueue.
   [[nodiscard]] std::uint64_t receive_credit() const { return streams_.receive_credit(); }
   [[nodiscard]] std::uint64_t send_buffered() const { return streams_.send_buffered(); }
+  [[nodiscard]] std::uint64_t datagram_memory() const { return datagrams_.held(); }
   /// How many packets proved authentic.
   [[nodiscard]] std::uint64_t packets_received() const { return stats_.packets_received; }
   /// The Destination Connection ID of what it sends.

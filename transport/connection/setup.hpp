@@ -51,7 +51,7 @@ struct ConnectionSetup {
   std::optional<SessionTicket> session_ticket{};       ///< Client: of an earlier connection.
   EarlyDataPolicy early_data = EarlyDataPolicy::none;  ///< Client.
   DropCounts* drops = nullptr;                         ///< Of the endpoint; may be null.
-  StreamPools pools{};                                 ///< Of the endpoint, for its streams.
+  ConnectionPools pools{};                             ///< Of the endpoint.
 };
 
 /// Values that the RFC does not allow, or with which nothing moves, become the nearest that will do.

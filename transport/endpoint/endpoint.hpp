@@ -93,6 +93,10 @@ struct EndpointConfig {
   PoolLimits receive_credit{};
   /// What is written to streams and not acknowledged. Beyond it write() waits. The same networks.
   PoolLimits send_buffers{};
+  /// Memory for DATAGRAM frames that wait to be sent or read, and what is kept for the next ones. Beyond it
+  /// queues are full though they are within ConnectionConfig::datagrams. Each connection has a part for
+  /// each direction. The same networks.
+  PoolLimits datagrams{};
   /// How long a client has to come back with the token of a Retry.
   Duration retry_token_lifetime = 15s;
   /// How long a token of a NEW_TOKEN frame proves an address.
@@ -189,13 +193,14 @@ struct EndpointStats {
   std::uint64_t tokens_accepted = 0;            ///< Of NEW_TOKEN frames.
   std::uint64_t version_negotiations_sent = 0;  ///< RFC 9000 §6.
   std::uint64_t stateless_resets_sent = 0;      ///< RFC 9000 §10.3.
-  std::uint64_t handed_over = 0;     ///< Datagrams, to other endpoints of the SharedPort.
-  std::uint64_t taken_over = 0;      ///< Datagrams, from others: on_handed_over().
-  std::size_t connections = 0;       ///< Now.
-  std::size_t handshakes = 0;        ///< Of clients, in flight now.
-  std::size_t attempts = 0;          ///< Handshakes of our own, in flight now.
-  std::uint64_t receive_credit = 0;  ///< Granted by all connections and not read, bytes, now.
-  std::uint64_t send_buffered = 0;   ///< Written to all and not acknowledged, bytes, now.
+  std::uint64_t handed_over = 0;      ///< Datagrams, to other endpoints of the SharedPort.
+  std::uint64_t taken_over = 0;       ///< Datagrams, from others: on_handed_over().
+  std::size_t connections = 0;        ///< Now.
+  std::size_t handshakes = 0;         ///< Of clients, in flight now.
+  std::size_t attempts = 0;           ///< Handshakes of our own, in flight now.
+  std::uint64_t receive_credit = 0;   ///< Granted by all connections and not read, bytes, now.
+  std::uint64_t send_buffered = 0;    ///< Written to all and not acknowledged, bytes, now.
+  std::uint64_t datagram_memory = 0;  ///< Of all for datagrams, bytes, now.
 
   /// The figures of both together.
   EndpointStats& operator+=(const EndpointStats& other);

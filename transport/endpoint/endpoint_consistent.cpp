@@ -24,6 +24,7 @@ bool Endpoint::Implementation::consistent() const {
   std::size_t kept = 0;
   std::uint64_t granted = 0;
   std::uint64_t buffered = 0;
+  std::uint64_t of_datagrams = 0;
   for (Slot slot = 0; slot < entries.size(); ++slot) {
     if (!entries[slot]) continue;
     const Entry& entry = *entries[slot];
@@ -39,6 +40,7 @@ bool Endpoint::Implementation::consistent() const {
     if (entry.is_kept) ++kept;
     granted += entry.connection->receive_credit();
     buffered += entry.connection->send_buffered();
+    of_datagrams += entry.connection->datagram_memory();
   }
   const auto live = [this](Slot slot) { return is_live(slot); };
   return open == open_entries && kept == kept_entries &&
@@ -53,7 +55,9 @@ bool Endpoint::Implementation::consistent() const {
          receive_credit.consistent() && granted == receive_credit.held() &&
          receive_credit.accounts() == open && send_buffers.consistent() &&
          buffered == send_buffers.held() && send_buffers.accounts() == open &&
-         granted <= receive_credit.limits().total && buffered <= send_buffers.limits().total;
+         datagrams.consistent() && of_datagrams == datagrams.held() &&
+         datagrams.accounts() == 2 * open && granted <= receive_credit.limits().total &&
+         buffered <= send_buffers.limits().total && of_datagrams <= datagrams.limits().total;
 }
 
 bool Endpoint::consistent() const { return impl_->consistent(); }

@@ -69,6 +69,7 @@ EndpointStats& EndpointStats::operator+=(const EndpointStats& other) {
   attempts += other.attempts;
   receive_credit += other.receive_credit;
   send_buffered += other.send_buffered;
+  datagram_memory += other.datagram_memory;
   return *this;
 }
 
@@ -77,6 +78,7 @@ EndpointStats Endpoint::stats() const {
   out.connections = impl_->open_entries;
   out.receive_credit = impl_->receive_credit.held();
   out.send_buffered = impl_->send_buffers.held();
+  out.datagram_memory = impl_->datagrams.held();
   out.handshakes = impl_->handshakes.total();
   out.attempts = impl_->attempts;
   return out;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // How many bytes of one kind the connections of an endpoint hold together: credit that they granted to
-// their peers, or data that they keep to send. Each connection has an account.
+// their peers, data that they keep to send, or memory for their datagrams. Each connection has an account,
+// or two for datagrams.
 //
 //   account    0 ... guaranteed() ... held        what lies above the guaranteed part is shared
 //   pool       accounts x guaranteed()  +  shared bytes, at most shared_limit() in all
@@ -38,10 +39,12 @@ struct PoolMember {
   PoolOwner owner = 0;
 };
 
-/// The pools of a connection's streams: of credit that it grants, and of what it keeps to send.
-struct StreamPools {
+/// The pools of a connection: of credit that its streams grant, of what they keep to send, and of the
+/// memory for its datagrams.
+struct ConnectionPools {
   PoolMember receive_credit{};
   PoolMember send_buffers{};
+  PoolMember datagrams{};
 };
 
 /// What one connection holds of a pool. The destructor gives it back.
@@ -58,6 +61,9 @@ class PoolAccount {
   [[nodiscard]] std::uint64_t room() const;
   /// Whether there is room for so much that waiting for more is not worth it.
   [[nodiscard]] bool has_room() const;
+  /// Whether others may need what this account holds unused: it holds shared bytes, and more than half of
+  /// those of the pool or of its network are taken.
+  [[nodiscard]] bool should_give_back() const;
   /// Takes `size` bytes, which must be at most room().
   void take(std::uint64_t size);
   void give_back(std::uint64_t size);
@@ -140,6 +146,12 @@ inline void PoolAccount::take(std::uint64_t size) {
     return;
   }
   take_shared(size);
+}
+
+inline bool PoolAccount::should_give_back() const {
+  return pool_ != nullptr && held_ > pool_->guaranteed_ &&
+         (pool_->shared_ > pool_->shared_limit_ / 2 ||
+          *network_shared_ > pool_->limits_.network / 2);
 }
 
 }  // namespace qpeer::transport

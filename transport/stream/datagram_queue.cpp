@@ -31,8 +31,9 @@ std::expected<void, DatagramError> DatagramQueue::send(Bytes data, std::size_t p
   const auto largest = max_payload(packet_room);
   if (!largest) return std::unexpected(DatagramError::disabled);
   if (data.size() > *largest) return std::unexpected(DatagramError::too_large);
-  if (!outgoing_.fits(data.size())) return std::unexpected(DatagramError::queue_full);
-  outgoing_.push_back(data);
+  if (!outgoing_.fits(data.size()) || !outgoing_.push_back(data)) {
+    return std::unexpected(DatagramError::queue_full);
+  }
   return {};
 }
 
@@ -48,7 +49,10 @@ std::optional<std::size_t> DatagramQueue::max_payload(std::size_t packet_room) c
 }
 
 std::optional<Bytes> DatagramQueue::next() {
-  if (incoming_.empty()) return std::nullopt;
+  if (incoming_.empty()) {
+    incoming_.give_back_if_crowded();
+    return std::nullopt;
+  }
   const Bytes data = incoming_.front();
   was_early_ = incoming_.front_mark();
   incoming_.pop_front();
@@ -71,18 +75,30 @@ Result DatagramQueue::on_frame(const wire::DatagramFrame& frame, bool early) {
   }
   ++stats_.received;
   const bool was_empty = incoming_.empty();
-  if (!incoming_.alone(frame.data.size())) {
-    ++stats_.unread;
-    return {};
-  }
-  // RFC 9221 §5 [rfc9221-5.3-1]: what is newer is worth more.
-  while (!incoming_.fits(frame.data.size())) {
-    incoming_.pop_front();
+  if (keep(frame, early)) {
+    became_readable_ = became_readable_ || was_empty;
+  } else {
     ++stats_.unread;
   }
-  incoming_.push_back(frame.data, early);
-  became_readable_ = became_readable_ || was_empty;
   return {};
+}
+
+/// RFC 9221 §5 [rfc9221-5.3-1]: what is newer is worth more, so older ones make room for it.
+bool DatagramQueue::keep(const wire::DatagramFrame& frame, bool early) {
+  const std::size_t size = frame.data.size();
+  if (!incoming_.alone(size)) return false;
+  while (!incoming_.fits(size)) drop_oldest();
+  while (!incoming_.push_back(frame.data, early)) {
+    // The pool has no room: the block stays as large as it is.
+    if (incoming_.empty() || size > incoming_.capacity()) return false;
+    drop_oldest();
+  }
+  return true;
+}
+
+void DatagramQueue::drop_oldest() {
+  incoming_.pop_front();
+  ++stats_.unread;
 }
 
 void DatagramQueue::write_frames(PacketWriter& out, std::size_t packet_room) {
@@ -98,6 +114,7 @@ void DatagramQueue::write_frames(PacketWriter& out, std::size_t packet_room) {
     }
     outgoing_.pop_front();
   }
+  outgoing_.give_back_if_crowded();
   crowded_out_ = !outgoing_.empty() && std::ranges::none_of(out.sent_frames(), is_ours);
 }
 
@@ -124,6 +141,11 @@ bool DatagramQueue::write(PacketWriter& out, Bytes data) {
 // turn out to be spurious.
 void DatagramQueue::on_fate(Fate fate) {
   if (fate == Fate::acked) ++stats_.acknowledged;
+}
+
+void DatagramQueue::close() {
+  outgoing_.clear();
+  crowded_out_ = false;
 }
 
 }  // namespace qpeer::transport

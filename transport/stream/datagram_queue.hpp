@@ -4,7 +4,8 @@
 //
 // Where the receive queue is full the oldest datagrams are dropped, as the network might have dropped
 // them; where the send queue is full send() says so. Nothing is sent again. Congestion control delays
-// datagrams like all else. Both queues keep their block of memory, so a datagram costs no allocation.
+// datagrams like all else. Both queues keep their memory while the pool has room, so a datagram costs no
+// allocation. A pool without room is a full queue, too.
 #pragma once
 
 #include <cstddef>
@@ -16,6 +17,7 @@
 #include "qpeer/transport/base/error.hpp"
 #include "qpeer/transport/recovery/packet_writer.hpp"
 #include "qpeer/transport/recovery/sent_frame.hpp"
+#include "qpeer/transport/stream/byte_pool.hpp"
 #include "qpeer/transport/stream/datagram_ring.hpp"
 #include "qpeer/transport/stream/datagram_types.hpp"
 #include "qpeer/transport/wire/frame.hpp"
@@ -25,10 +27,11 @@ namespace qpeer::transport {
 class DatagramQueue {
  public:
   /// `max_frame_size` is what we announce; 0: the peer may send none.
-  DatagramQueue(std::uint64_t max_frame_size, const DatagramLimits& limits)
+  DatagramQueue(std::uint64_t max_frame_size, const DatagramLimits& limits,
+                const PoolMember& pool = {})
       : max_frame_size_(max_frame_size),
-        outgoing_(limits.send_queue),
-        incoming_(limits.receive_queue) {}
+        outgoing_(limits.send_queue, pool),
+        incoming_(limits.receive_queue, pool) {}
 
   // --- application -----------------------------------------------------------------------------
 
@@ -57,8 +60,12 @@ class DatagramQueue {
   [[nodiscard]] bool crowded_out() const { return crowded_out_; }
   void write_frames(PacketWriter& out, std::size_t packet_room);
   void on_fate(Fate fate);
+  /// Nothing more is sent: forgets what waits. What arrived can still be read.
+  void close();
 
   [[nodiscard]] const DatagramStats& stats() const { return stats_; }
+  /// The memory of both queues: what the accounts of the pool hold.
+  [[nodiscard]] std::uint64_t held() const { return outgoing_.held() + incoming_.held(); }
 
   /// Whether both queues hold together and the figures can be. For assertions.
   [[nodiscard]] bool consistent() const {
@@ -69,6 +76,8 @@ class DatagramQueue {
 
  private:
   static bool write(PacketWriter& out, Bytes data);
+  [[nodiscard]] bool keep(const wire::DatagramFrame& frame, bool early);
+  void drop_oldest();
 
   std::uint64_t max_frame_size_;
   std::uint64_t peer_max_frame_size_ = 0;

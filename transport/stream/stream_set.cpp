@@ -28,7 +28,7 @@ std::string_view to_string(StreamError error) {
   return "unknown";
 }
 
-StreamSet::StreamSet(Side side, const StreamConfig& config, const StreamPools& pools)
+StreamSet::StreamSet(Side side, const StreamConfig& config, const ConnectionPools& pools)
     : side_(side),
       config_(config),
       send_room_(config, pools.send_buffers),

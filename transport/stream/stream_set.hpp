@@ -40,7 +40,7 @@ namespace qpeer::transport {
 class StreamSet {
  public:
   /// Without pools, credit and buffers have the bounds of the configuration alone.
-  StreamSet(Side side, const StreamConfig& config, const StreamPools& pools = {});
+  StreamSet(Side side, const StreamConfig& config, const ConnectionPools& pools = {});
   ~StreamSet();
   StreamSet(const StreamSet&) = delete;
   StreamSet& operator=(const StreamSet&) = delete;

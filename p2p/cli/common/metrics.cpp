@@ -81,6 +81,7 @@ void add(MetricsText& out, const transport::EndpointStats& endpoint) {
   out.gauge("attempts", endpoint.attempts, "Handshakes of our own in flight.");
   out.gauge("receive_credit_bytes", endpoint.receive_credit, "Granted to peers and not read.");
   out.gauge("send_buffered_bytes", endpoint.send_buffered, "Written and not acknowledged.");
+  out.gauge("datagram_memory_bytes", endpoint.datagram_memory, "Kept for datagrams.");
 }
 
 void add(MetricsText& out, const io::UdpStats& socket) {

@@ -4,7 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <deque>
+#include <memory>
 #include <random>
 #include <vector>
 
@@ -128,11 +130,13 @@ struct Packet {
   std::vector<std::size_t> frame_sizes;
 };
 
-DatagramQueue queue_for(std::uint64_t peer_max, DatagramLimits limits = {}) {
-  DatagramQueue queue(65'535, limits);
-  queue.set_peer_max_frame_size(peer_max);
-  return queue;
-}
+/// To a peer that takes frames of so many bytes.
+struct QueueTo : DatagramQueue {
+  explicit QueueTo(std::uint64_t peer_max, DatagramLimits limits = {}, const PoolMember& pool = {})
+      : DatagramQueue(65'535, limits, pool) {
+    set_peer_max_frame_size(peer_max);
+  }
+};
 
 // [rfc9221-3-1]
 TEST(DatagramQueue, SendsNothingToAPeerThatAnnouncedNothing) {
@@ -145,7 +149,7 @@ TEST(DatagramQueue, SendsNothingToAPeerThatAnnouncedNothing) {
 // [rfc9221-3-2]
 TEST(DatagramQueue, KeepsTheWholeFrameWithinThePeersLimit) {
   for (const std::uint64_t limit : {2U, 3U, 65U, 66U, 67U, 300U, 990U}) {
-    DatagramQueue queue = queue_for(limit);
+    QueueTo queue(limit);
     const auto largest = queue.max_payload(kRoom);
     ASSERT_TRUE(largest.has_value());
     EXPECT_LE(DatagramFrame::header_size(*largest) + *largest, limit);
@@ -161,7 +165,7 @@ TEST(DatagramQueue, KeepsTheWholeFrameWithinThePeersLimit) {
 
 TEST(DatagramQueue, EverySizeUpToTheLargestFitsAPacket) {
   for (std::size_t size = 0; size < kRoom; ++size) {
-    DatagramQueue queue = queue_for(65'535);
+    QueueTo queue(65'535);
     ASSERT_TRUE(queue.send(text(size, 7), kRoom).has_value()) << size;
     const Packet packet(queue);
     ASSERT_EQ(packet.datagrams.size(), 1U) << size;
@@ -170,13 +174,13 @@ TEST(DatagramQueue, EverySizeUpToTheLargestFitsAPacket) {
     const bool has_length = packet.frame_sizes[0] > size + 1;
     EXPECT_TRUE(has_length || packet.room_left == 0) << "what follows would be taken for its end";
   }
-  DatagramQueue queue = queue_for(65'535);
+  QueueTo queue(65'535);
   EXPECT_EQ(queue.max_payload(kRoom), kRoom - 1);
   EXPECT_EQ(queue.send(text(kRoom, 0), kRoom).error(), DatagramError::too_large);
 }
 
 TEST(DatagramQueue, SeveralShareAPacketInTheirOrder) {
-  DatagramQueue queue = queue_for(65'535);
+  QueueTo queue(65'535);
   for (u8 i = 0; i < 5; ++i) ASSERT_TRUE(queue.send(text(300, i), kRoom).has_value());
   const Packet first(queue);
   ASSERT_EQ(first.datagrams.size(), 3U);
@@ -189,7 +193,7 @@ TEST(DatagramQueue, SeveralShareAPacketInTheirOrder) {
 }
 
 TEST(DatagramQueue, ManySmallOnesStopAtTheFramesOfAPacket) {
-  DatagramQueue queue = queue_for(65'535);
+  QueueTo queue(65'535);
   for (std::size_t i = 0; i < PacketWriter::kMaxFrames + 1; ++i) {
     ASSERT_TRUE(queue.send(text(1, 0), kRoom).has_value());
   }
@@ -198,7 +202,7 @@ TEST(DatagramQueue, ManySmallOnesStopAtTheFramesOfAPacket) {
 }
 
 TEST(DatagramQueue, ReportsWhenOtherFramesCrowdItOut) {
-  DatagramQueue queue = queue_for(65'535);
+  QueueTo queue(65'535);
   ASSERT_TRUE(queue.send(text(kRoom - 1, 0), kRoom).has_value());
   EXPECT_TRUE(Packet(queue, kRoom, 10).datagrams.empty());
   EXPECT_TRUE(queue.crowded_out());
@@ -207,7 +211,7 @@ TEST(DatagramQueue, ReportsWhenOtherFramesCrowdItOut) {
 }
 
 TEST(DatagramQueue, IsNotCrowdedOutOfAPacketThatCarriesOne) {
-  DatagramQueue queue = queue_for(65'535);
+  QueueTo queue(65'535);
   std::vector<u8> storage(kRoom);
   PacketWriter out(storage, wire::PacketType::one_rtt);
   ASSERT_TRUE(queue.send(text(700, 0), kRoom).has_value());
@@ -220,7 +224,7 @@ TEST(DatagramQueue, IsNotCrowdedOutOfAPacketThatCarriesOne) {
 
 // [rfc9221-5.4-1]
 TEST(DatagramQueue, SendingToAFullQueueIsAnError) {
-  DatagramQueue queue = queue_for(65'535, {.send_queue = 3 * 116});
+  QueueTo queue(65'535, {.send_queue = 3 * 116});
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(queue.send(text(100, 0), kRoom).has_value());
   EXPECT_EQ(queue.send(text(100, 0), kRoom).error(), DatagramError::queue_full);
   EXPECT_EQ(Packet(queue).datagrams.size(), 3U);
@@ -228,7 +232,7 @@ TEST(DatagramQueue, SendingToAFullQueueIsAnError) {
 }
 
 TEST(DatagramQueue, WhatNoPacketHoldsAnyMoreIsDropped) {
-  DatagramQueue queue = queue_for(65'535);
+  QueueTo queue(65'535);
   ASSERT_TRUE(queue.send(text(1'100, 0), 1'200).has_value());
   ASSERT_TRUE(queue.send(text(100, 0), 1'200).has_value());
   EXPECT_EQ(Packet(queue).datagrams.size(), 1U);
@@ -237,7 +241,7 @@ TEST(DatagramQueue, WhatNoPacketHoldsAnyMoreIsDropped) {
 }
 
 TEST(DatagramQueue, LostOnesAreNotSentAgain) {
-  DatagramQueue queue = queue_for(65'535);
+  QueueTo queue(65'535);
   ASSERT_TRUE(queue.send(text(100, 0), kRoom).has_value());
   EXPECT_EQ(Packet(queue).frames, 1U);
   queue.on_fate(Fate::lost);
@@ -245,6 +249,17 @@ TEST(DatagramQueue, LostOnesAreNotSentAgain) {
   EXPECT_EQ(queue.stats().acknowledged, 0U);
   queue.on_fate(Fate::acked);
   EXPECT_EQ(queue.stats().acknowledged, 1U);
+}
+
+TEST(DatagramQueue, AfterTheEndNothingWaitsToBeSent) {
+  QueueTo queue(65'535);
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(queue.send(text(900, 0), kRoom).has_value());
+  EXPECT_EQ(Packet(queue).frames, 1U);
+  queue.close();
+  EXPECT_FALSE(queue.has_frames());
+  EXPECT_FALSE(queue.crowded_out());
+  EXPECT_EQ(queue.held(), 0U);
+  EXPECT_TRUE(queue.consistent());
 }
 
 // --- DatagramQueue: receiving ------------------------------------------------------------------
@@ -312,6 +327,115 @@ TEST(DatagramQueue, OneTooLargeForTheQueueDropsNoOther) {
   ASSERT_TRUE(queue.on_frame(frame_of(text(400, 2))).has_value());
   EXPECT_EQ(queue.stats().unread, 1U);
   EXPECT_EQ(queue.next()->size(), 100U);
+}
+
+TEST(DatagramQueue, ManyEmptyOnesMakeRoomForALargeOne) {
+  DatagramQueue queue(65'535, {.receive_queue = 4'096});
+  for (int i = 0; i < 256; ++i) ASSERT_TRUE(queue.on_frame(frame_of({})).has_value());
+  ASSERT_TRUE(queue.on_frame(frame_of(text(4'000, 1))).has_value());
+  std::size_t last = 0;
+  while (const auto data = queue.next()) last = data->size();
+  EXPECT_EQ(last, 4'000U);
+}
+
+// --- DatagramQueue: the pool -------------------------------------------------------------------
+
+/// Two directions of each queue are one account each.
+constexpr std::size_t kQueues = 50;
+/// Of which 20,480 bytes are always each account's own.
+constexpr PoolLimits kPool{.total = 4'096'000, .network = 1'024'000};
+
+struct SharedPool {
+  SharedPool() : pool(kPool, 2 * kQueues) {}
+  DatagramQueue& add(PoolNetwork network) {
+    const PoolMember member{.pool = &pool, .network = network, .owner = 0};
+    queues.push_back(std::make_unique<QueueTo>(65'535, DatagramLimits{}, member));
+    return *queues.back();
+  }
+  [[nodiscard]] std::uint64_t held() const {
+    std::uint64_t sum = 0;
+    for (const auto& each : queues) sum += each->held();
+    return sum;
+  }
+  BytePool pool;
+  std::vector<std::unique_ptr<QueueTo>> queues;
+};
+
+TEST(DatagramQueue, AllOfAnEndpointHoldNoMoreThanItsPool) {
+  SharedPool endpoint;
+  for (PoolNetwork i = 0; i < kQueues; ++i) {
+    DatagramQueue& queue = endpoint.add(i % 10);
+    for (int step = 0; step < 1'000; ++step) {
+      ASSERT_TRUE(queue.on_frame(frame_of(text(1'000, 1))).has_value());
+      (void)queue.send(text(step % 2 == 0 ? 0 : 900, 2), kRoom);
+      ASSERT_TRUE(queue.consistent());
+    }
+    ASSERT_TRUE(endpoint.pool.consistent());
+    ASSERT_EQ(endpoint.pool.held(), endpoint.held());
+    ASSERT_LE(endpoint.held(), kPool.total);
+  }
+  EXPECT_GT(endpoint.held(), kPool.total / 2) << "they did not even try";
+  for (const auto& queue : endpoint.queues) {
+    EXPECT_EQ(queue->send(text(900, 2), kRoom).error(), DatagramError::queue_full);
+    EXPECT_TRUE(queue->has_frames()) << "each has its part";
+  }
+  for (const auto& queue : endpoint.queues) {
+    ASSERT_TRUE(queue->on_frame(frame_of(text(1'000, 3))).has_value());
+    std::size_t count = 0;
+    u8 newest = 0;
+    for (; const auto data = queue->next(); ++count) newest = data->front();
+    EXPECT_GE(count, 10U) << "each has its part";
+    EXPECT_EQ(newest, 3U) << "older ones made room for it";
+  }
+  endpoint.queues.clear();
+  EXPECT_EQ(endpoint.pool.held(), 0U);
+}
+
+TEST(DatagramQueue, OneTooLargeForWhatThePoolAllowsDropsNoOther) {
+  BytePool pool({.total = 8'192, .network = 0},
+                2);  // 2,048 bytes for each direction, and the list.
+  EXPECT_EQ(pool.guaranteed(), 2'048U);
+  DatagramQueue none(65'535, {}, {.pool = &pool});
+  ASSERT_TRUE(none.on_frame(frame_of(text(10, 1))).has_value());
+  EXPECT_EQ(none.next(), std::nullopt) << "its part is too small";
+  EXPECT_EQ(none.stats().unread, 1U);
+  EXPECT_TRUE(none.consistent());
+
+  BytePool enough({.total = 10'000, .network = 0}, 2);
+  DatagramQueue queue(65'535, {}, {.pool = &enough});
+  ASSERT_TRUE(queue.on_frame(frame_of(text(2'000, 1))).has_value());
+  ASSERT_TRUE(queue.on_frame(frame_of(text(2'100, 2))).has_value());
+  EXPECT_EQ(queue.stats().unread, 1U);
+  EXPECT_EQ(queue.next()->size(), 2'000U);
+  EXPECT_EQ(queue.next(), std::nullopt);
+}
+
+TEST(DatagramQueue, EmptyQueuesGiveTheirMemoryBackWhenOthersNeedIt) {
+  SharedPool endpoint;
+  const auto read = [](DatagramQueue& queue) {
+    while (queue.next()) {
+    }
+  };
+  // Each has had a burst, and no pool of this size could keep the memory of them all.
+  for (PoolNetwork i = 0; i < kQueues; ++i) {
+    DatagramQueue& queue = endpoint.add(i);
+    for (int step = 0; step < 60; ++step) {
+      ASSERT_TRUE(queue.on_frame(frame_of(text(1'000, 1))).has_value());
+      ASSERT_TRUE(queue.send(text(900, 2), kRoom).has_value()) << i;
+      if (step % 10 == 9) (void)Packet(queue);
+    }
+    while (queue.has_frames()) (void)Packet(queue);
+    read(queue);
+    ASSERT_TRUE(queue.consistent());
+  }
+  const std::uint64_t own = kQueues * 2 * endpoint.pool.guaranteed();
+  EXPECT_LE(endpoint.held(), own + endpoint.pool.shared_limit() / 2);
+  // With room, a queue in use keeps what it has.
+  DatagramQueue& first = *endpoint.queues.front();
+  const std::uint64_t held = first.held();
+  ASSERT_TRUE(first.on_frame(frame_of(text(1'000, 1))).has_value());
+  read(first);
+  EXPECT_EQ(first.held(), held);
 }
 
 }  // namespace
