@@ -10,7 +10,7 @@ namespace qpeer::async::detail {
 using Use = transport::UsedTokens::Use;
 
 PortMembers::PortMembers(std::size_t count, const transport::EndpointConfig& config, Random& random)
-    : new_clients_(random),
+    : router_(random),
       used_tokens_(config.new_token_lifetime, config.used_token_memory / 2 * count) {
   for (std::size_t i = 0; i < count; ++i) {
     std::array<u8, 8> seed{};
@@ -27,18 +27,33 @@ bool PortMembers::hand_over(std::size_t member, const ReceivedDatagram& datagram
 
 std::optional<std::size_t> PortMembers::find(const ConnectionId& id) {
   const std::scoped_lock lock(mutex_);
-  return new_clients_.find(id.bytes());
+  return router_.find(id.bytes());
 }
 
 std::size_t PortMembers::claim(const ConnectionId& id, std::size_t member) {
   const std::scoped_lock lock(mutex_);
-  new_clients_.add(id, static_cast<transport::CidRouter::Slot>(member));
-  return *new_clients_.find(id.bytes());
+  router_.add(id, static_cast<transport::CidRouter::Slot>(member));
+  return *router_.find(id.bytes());
 }
 
 void PortMembers::release(const ConnectionId& id, std::size_t member) {
   const std::scoped_lock lock(mutex_);
-  new_clients_.remove(id, static_cast<transport::CidRouter::Slot>(member));
+  router_.remove(id, static_cast<transport::CidRouter::Slot>(member));
+}
+
+void PortMembers::watch_reset(const StatelessResetToken& token, std::size_t member) {
+  const std::scoped_lock lock(mutex_);
+  router_.add_reset(token, static_cast<transport::CidRouter::Slot>(member));
+}
+
+void PortMembers::unwatch_reset(const StatelessResetToken& token, std::size_t member) {
+  const std::scoped_lock lock(mutex_);
+  router_.remove_reset(token, static_cast<transport::CidRouter::Slot>(member));
+}
+
+std::optional<std::size_t> PortMembers::find_reset(const StatelessResetToken& token) {
+  const std::scoped_lock lock(mutex_);
+  return router_.find_reset(token);
 }
 
 bool PortMembers::is_unused_token(Instant now, std::uint64_t id) {

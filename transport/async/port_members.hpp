@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // What the endpoints of one port share, each endpoint in a thread of its own: the queues by which datagrams
-// are handed over, which endpoint serves which new client, and which tokens were used. Internal to async.
+// are handed over, which endpoint serves which new client, whose stateless resets are whose, and which tokens
+// were used. Internal to async.
 #pragma once
 
 #include <cstddef>
@@ -30,13 +31,17 @@ class PortMembers final : public transport::SharedPort {
   std::optional<std::size_t> find(const ConnectionId& id) override;
   std::size_t claim(const ConnectionId& id, std::size_t member) override;
   void release(const ConnectionId& id, std::size_t member) override;
+  void watch_reset(const StatelessResetToken& token, std::size_t member) override;
+  void unwatch_reset(const StatelessResetToken& token, std::size_t member) override;
+  std::optional<std::size_t> find_reset(const StatelessResetToken& token) override;
   bool is_unused_token(Instant now, std::uint64_t id) override;
   bool use_token(Instant now, std::uint64_t id) override;
 
  private:
   std::vector<std::unique_ptr<io::HandoverQueue>> queues_;
-  std::mutex mutex_;  ///< Guards the rest. Taken for datagrams of no connection only.
-  transport::CidRouter new_clients_;  ///< From the ID that a client chose to a member.
+  std::mutex mutex_;  ///< Guards the rest. Taken for no datagram of a connection of its thread.
+  /// From the ID that a client chose, and from its stateless reset tokens, to a member.
+  transport::CidRouter router_;
   transport::UsedTokens used_tokens_;
 };
 

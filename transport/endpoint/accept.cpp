@@ -17,7 +17,7 @@ void Endpoint::Implementation::on_unknown(Instant now, ReceivedDatagram& datagra
   const auto token = wire::reset_token_of(payload);
   if (token && on_stateless_reset(now, datagram.path, *token)) return;
   if (names && receiver == ReceivedBy::us) {
-    if (const auto member = other_member(header)) return hand_over(*member, datagram);
+    if (const auto member = other_member(header, token)) return hand_over(*member, datagram);
   }
   if (!header.long_form) return on_unknown_short(now, datagram, header);
   if (!config.server_tls || shut_down) return drop(DropReason::unknown_connection);

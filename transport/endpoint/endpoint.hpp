@@ -38,7 +38,8 @@ enum class RetryPolicy : u8 { never, always, under_load };
 /// What the endpoints of one UDP port share, each endpoint in a thread of its own. Through it a datagram that
 /// the operating system gave to the wrong endpoint reaches the right one. Each endpoint calls it from its own
 /// thread, so that all functions must be safe from any thread. An endpoint calls it only for a datagram
-/// that belongs to none of its connections, and when a connection of a client begins or ends.
+/// that belongs to none of its connections, when a connection of a client begins or ends, and when it changes
+/// the connection ID that it uses.
 class SharedPort {
  public:
   virtual ~SharedPort() = default;
@@ -53,6 +54,12 @@ class SharedPort {
   virtual std::size_t claim(const ConnectionId& id, std::size_t member) = 0;
   /// Undoes claim(): `member` no longer serves this client.
   virtual void release(const ConnectionId& id, std::size_t member) = 0;
+  /// From now on a stateless reset with this token ends a connection of `member`. RFC 9000 §10.3.
+  virtual void watch_reset(const StatelessResetToken& token, std::size_t member) = 0;
+  /// Undoes watch_reset().
+  virtual void unwatch_reset(const StatelessResetToken& token, std::size_t member) = 0;
+  /// The number of the endpoint that watches the token; nullopt when none does.
+  [[nodiscard]] virtual std::optional<std::size_t> find_reset(const StatelessResetToken& token) = 0;
   /// Whether no endpoint has used the NEW_TOKEN token whose AddressTokens::id_of() is `id`.
   [[nodiscard]] virtual bool is_unused_token(Instant now, std::uint64_t id) = 0;
   /// The same; from now on the token is used.

@@ -57,9 +57,11 @@ struct Endpoint::Implementation {
     }
     void watch_reset_token(const StatelessResetToken& token) override {
       owner.router.add_reset(token, slot);
+      if (SharedPort* const port = owner.port()) port->watch_reset(token, owner.names->self());
     }
     void unwatch_reset_token(const StatelessResetToken& token) override {
       owner.router.remove_reset(token, slot);
+      if (SharedPort* const port = owner.port()) port->unwatch_reset(token, owner.names->self());
     }
     std::size_t new_token(Instant now, const SocketAddress& client, Version version,
                           MutableBytes out) override {
@@ -139,7 +141,11 @@ struct Endpoint::Implementation {
   [[nodiscard]] bool is_authentic(const wire::ProtectedHeader& header, Bytes packet);
 
   // shared_port.cpp: where several endpoints share our port.
-  [[nodiscard]] std::optional<std::size_t> other_member(const wire::InvariantHeader& header) const;
+  [[nodiscard]] SharedPort* port() const {
+    return names ? config.shared_port->port.get() : nullptr;
+  }
+  [[nodiscard]] std::optional<std::size_t> other_member(
+      const wire::InvariantHeader& header, const std::optional<StatelessResetToken>& token) const;
   [[nodiscard]] bool claim(const ConnectionId& initial_destination,
                            const ReceivedDatagram& datagram, ReceivedBy receiver);
   void hand_over(std::size_t member, const ReceivedDatagram& datagram);

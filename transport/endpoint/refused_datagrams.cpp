@@ -113,14 +113,17 @@ void Endpoint::on_port_closed(Instant now, const SocketAddress& remote, Bytes qu
   if (impl_->attempts == 0) return;
   const auto header = wire::InvariantHeader::decode(quoted, Implementation::kCidSize);
   if (!header || !header->long_form) return;
-  for (const auto& entry : impl_->entries) {
-    if (!entry || entry->incoming || !entry->in_handshake || !entry->ends_at_closed_port) continue;
-    ConnectionMachine& connection = *entry->connection;
-    if (connection.path().remote != remote || connection.packets_received() != 0) continue;
-    if (!equal(connection.destination(), header->destination_connection_id)) continue;
-    connection.abandon(now, {.kind = CloseReason::Kind::port_closed, .reason = {}});
-    impl_->touch(*entry);
-  }
+  // The source of our datagram is a connection ID of ours, so that no message costs a search.
+  const Bytes source = header->source_connection_id;
+  const auto slot = source.empty() ? impl_->zero_length : impl_->router.find(source);
+  if (!slot) return;
+  Implementation::Entry& entry = *impl_->entries[*slot];
+  if (entry.incoming || !entry.in_handshake || !entry.ends_at_closed_port) return;
+  ConnectionMachine& connection = *entry.connection;
+  if (connection.path().remote != remote || connection.packets_received() != 0) return;
+  if (!equal(connection.destination(), header->destination_connection_id)) return;
+  connection.abandon(now, {.kind = CloseReason::Kind::port_closed, .reason = {}});
+  impl_->touch(entry);
 }
 
 }  // namespace qpeer::transport

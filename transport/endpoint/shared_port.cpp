@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Datagrams that the operating system gave to this endpoint, and that are for another endpoint on the same
-// port: those of a client that has moved to another address. RFC 9000 §5.2, §9.
+// port: those of a client that has moved to another address. RFC 9000 §5.2, §9, §10.3.
 #include <utility>
 
 #include "qpeer/transport/endpoint/implementation.hpp"
@@ -9,14 +9,15 @@ namespace qpeer::transport {
 
 /// The number of the other endpoint that a datagram of an unknown connection is for; nullopt when it is for
 /// none. A connection ID that an endpoint issued names it. One that a client chose, which only long headers
-/// have, is known to the SharedPort.
+/// have, is known to the SharedPort. A stateless reset names it by its token alone: RFC 9000 §10.3.
 std::optional<std::size_t> Endpoint::Implementation::other_member(
-    const wire::InvariantHeader& header) const {
+    const wire::InvariantHeader& header, const std::optional<StatelessResetToken>& token) const {
   const Bytes id = header.destination_connection_id;
   auto member = names->member_of(id);
   if (!member && header.long_form && id.size() <= ConnectionId::kMaxSize) {
-    member = config.shared_port->port->find(ConnectionId(id));
+    member = port()->find(ConnectionId(id));
   }
+  if (!member && token) member = port()->find_reset(*token);
   if (member == names->self()) return std::nullopt;
   return member;
 }
@@ -25,7 +26,7 @@ std::optional<std::size_t> Endpoint::Implementation::other_member(
 /// other_member(): the datagram was handed over to that one, or dropped.
 bool Endpoint::Implementation::claim(const ConnectionId& initial_destination,
                                      const ReceivedDatagram& datagram, ReceivedBy receiver) {
-  const std::size_t member = config.shared_port->port->claim(initial_destination, names->self());
+  const std::size_t member = port()->claim(initial_destination, names->self());
   if (member == names->self()) return true;
   if (receiver == ReceivedBy::us) {
     hand_over(member, datagram);
@@ -37,7 +38,7 @@ bool Endpoint::Implementation::claim(const ConnectionId& initial_destination,
 }
 
 void Endpoint::Implementation::hand_over(std::size_t member, const ReceivedDatagram& datagram) {
-  if (!config.shared_port->port->hand_over(member, datagram)) {
+  if (!port()->hand_over(member, datagram)) {
     return drop(DropReason::handover_full);
   }
   ++stats.handed_over;
@@ -51,7 +52,7 @@ Endpoint::Implementation::~Implementation() {
 
 void Endpoint::Implementation::release_claim(Entry& entry) {
   if (!std::exchange(entry.is_claimed, false)) return;
-  config.shared_port->port->release(entry.initial_destination, names->self());
+  port()->release(entry.initial_destination, names->self());
 }
 
 void Endpoint::on_handed_over(Instant now, ReceivedDatagram datagram) {

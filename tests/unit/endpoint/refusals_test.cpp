@@ -2,6 +2,7 @@
 // What an endpoint does about datagrams that the operating system refuses to send. RFC 9000 §14.
 #include <gtest/gtest.h>
 
+#include <ctime>
 #include <optional>
 #include <string>
 #include <system_error>
@@ -186,15 +187,44 @@ TEST_F(ClosedPorts, ForgedOnesEndNothing) {
   auto quoted = first_datagram();
   endpoint.on_port_closed(kNow, server.with_port(4434), quoted);
   endpoint.on_port_closed(kNow, server, {});
-  for (std::size_t size = 0; size < 14; ++size) {
+  for (std::size_t size = 0; size < 23; ++size) {
     endpoint.on_port_closed(kNow, server, Bytes(quoted).first(size));
   }
   quoted[10] ^= 1;
   endpoint.on_port_closed(kNow, server, quoted);
   quoted[10] ^= 1;
+  quoted[20] ^= 1;  // In our own connection ID.
+  endpoint.on_port_closed(kNow, server, quoted);
+  quoted[20] ^= 1;
   quoted[0] &= 0x7f;
   endpoint.on_port_closed(kNow, server, quoted);
   EXPECT_FALSE(closed());
+}
+
+// Anybody can have the kernel report some, for all that they need to quote is our port.
+TEST_F(ClosedPorts, OfManyAttemptsEachCostsNoMore) {
+  constexpr int kMessages = 2'000;
+  (void)connect(server);
+  auto quoted = first_datagram();
+  quoted[10] ^= 1;
+  const auto time_of_messages = [&] {
+    const std::clock_t begin = std::clock();
+    for (int i = 0; i < kMessages; ++i) endpoint.on_port_closed(kNow, server, quoted);
+    return std::clock() - begin;
+  };
+  const std::clock_t few = time_of_messages();
+  for (int i = 0; i < 200; ++i) (void)connect(server);
+  const std::clock_t many = time_of_messages();
+  EXPECT_LE(many, 10 * few + CLOCKS_PER_SEC / 1'000) << "all attempts are looked at";
+  EXPECT_FALSE(closed());
+}
+
+TEST_F(ClosedPorts, EndTheAttemptWithoutAConnectionIdToo) {
+  const auto handle = connect(server, {.zero_length_connection_id = true});
+  endpoint.on_port_closed(kNow, server, first_datagram());
+  const auto event = closed();
+  ASSERT_TRUE(event);
+  EXPECT_EQ(event->connection, handle);
 }
 
 TEST_F(ClosedPorts, EndNoAttemptThatWaitsForItsServer) {
