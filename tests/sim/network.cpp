@@ -44,14 +44,20 @@ Network::~Network() = default;
 
 // --- machines ----------------------------------------------------------------------------------
 
+Host& Network::new_host() {
+  hosts_.push_back(std::make_unique<Host>());
+  Host& host = *hosts_.back();
+  host.index_ = static_cast<std::uint32_t>(hosts_.size() - 1);
+  host.realm_ = &internet_;
+  return host;
+}
+
 Host& Network::add_host(std::unique_ptr<Node> node, SocketAddress address) {
-  auto host = std::make_unique<Host>();
-  host->index_ = static_cast<std::uint32_t>(hosts_.size());
-  host->node_ = std::move(node);
-  hosts_.push_back(std::move(host));
-  add_address(*hosts_.back(), address.valid() ? address : new_address());
-  wake(*hosts_.back());
-  return *hosts_.back();
+  Host& host = new_host();
+  host.node_ = std::move(node);
+  add_address(host, address.valid() ? address : new_address());
+  wake(host);
+  return host;
 }
 
 void Network::detach(Host& host) {
@@ -66,23 +72,23 @@ void Network::replace(Host& host, std::unique_ptr<Node> node) {
 }
 
 void Network::add_address(Host& host, const SocketAddress& address) {
-  if (!routes_.emplace(address, &host).second) die(host, "two hosts have one address");
+  publish(host, address);
   host.addresses_.push_back(address);
 }
 
 void Network::change_address(Host& host, const SocketAddress& from, const SocketAddress& to) {
   const auto found = std::ranges::find(host.addresses_, from);
   if (found == host.addresses_.end()) die(host, "gives up an address that it does not have");
-  if (!routes_.emplace(to, &host).second) die(host, "two hosts have one address");
-  routes_.erase(from);
+  publish(host, to);
   const SocketAddress gone = std::exchange(*found, to);  // `from` may be that element.
+  withdraw(host, gone);
   on_address_gone(host, gone);
 }
 
 void Network::remove_address(Host& host, const SocketAddress& address) {
   const SocketAddress gone = address;  // May be one of those that move up.
   if (std::erase(host.addresses_, gone) == 0) die(host, "has no such address");
-  routes_.erase(gone);
+  withdraw(host, gone);
   on_address_gone(host, gone);
 }
 
@@ -96,9 +102,9 @@ void Network::on_address_gone(Host& host, const SocketAddress& address) {
 void Network::rebind(Host& host, const SocketAddress& inside, const SocketAddress& outside) {
   const auto known = outside_.find(inside);
   const SocketAddress before = known == outside_.end() ? inside : known->second;
-  if (route(before) != &host) die(host, "is behind a NAT that is not its own");
-  if (!routes_.emplace(outside, &host).second) die(host, "two hosts have one address");
-  routes_.erase(before);
+  if (host.realm_->find(before) != &host) die(host, "is behind a NAT that is not its own");
+  publish(host, outside);
+  withdraw(host, before);
   inside_.erase(before);
   outside_[inside] = outside;
   inside_[outside] = inside;
@@ -187,7 +193,11 @@ void Network::run_for(Duration time) {
 // --- one machine -------------------------------------------------------------------------------
 
 void Network::deliver(std::uint32_t index) {
-  Host* const host = route(packets_[index]->to);
+  Host* const host = destination(*packets_[index]);
+  if (host != nullptr && host->router_ != nullptr) {
+    route(*host->router_, *packets_[index]);
+    return free_packet(index);
+  }
   for (std::size_t batch = 1;; ++batch) {
     Packet& packet = *packets_[index];
     if (host == nullptr || !host->node_) {
@@ -211,7 +221,7 @@ void Network::deliver(std::uint32_t index) {
     if (batch == kMaxBatch || heap_.empty()) break;
     const Event& next = heap_.front();
     if (next.kind != EventKind::deliver || next.at > now_) break;
-    if (route(packets_[next.index]->to) != host) break;
+    if (destination(*packets_[next.index]) != host) break;
     index = next.index;
     std::ranges::pop_heap(heap_, Later{});
     heap_.pop_back();

@@ -4,6 +4,10 @@
 // Nothing here knows QUIC: whatever is a Machine can be attached. Events lie in a heap by time and
 // then by the order in which they were made, so equal seeds give equal runs, byte for byte. In
 // steady state a datagram costs no allocation. QPEER_TRACE=1 prints every datagram.
+//
+// All hosts are on one internet, but those that were put behind a router. Then a datagram takes several
+// hops, each over a link: to the router, to the other router, to the host. A router translates or drops a
+// datagram when the datagram reaches it.
 #pragma once
 
 #include <cstdint>
@@ -11,12 +15,14 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "qpeer/tests/sim/link.hpp"
+#include "qpeer/tests/sim/router.hpp"
 #include "qpeer/tests/sim/seeded_random.hpp"
 #include "qpeer/transport/base/datagram.hpp"
 
@@ -106,6 +112,8 @@ class Host {
   friend class Network;
   std::unique_ptr<Node> node_;
   std::vector<SocketAddress> addresses_;
+  Realm* realm_ = nullptr;    ///< Where its addresses count.
+  Router* router_ = nullptr;  ///< Set when this is the place of a router, which has no machine.
   std::uint32_t index_ = 0;
   bool woken_ = false;       ///< A wake event is in the heap.
   Instant armed_ = kNever;   ///< Of the timer event that counts; others in the heap are stale.
@@ -118,6 +126,7 @@ struct NetworkStats {
   std::uint64_t sent = 0;
   std::uint64_t delivered = 0;
   std::uint64_t unroutable = 0;  ///< To or from an address that nobody has.
+  std::uint64_t filtered = 0;    ///< Dropped by a router.
 };
 
 class Network {
@@ -154,13 +163,28 @@ class Network {
   /// Somebody wrote to the machine from outside: polls it at the present instant.
   void wake(Host& host);
 
+  // --- routers ---------------------------------------------------------------------------------
+
+  /// A router on the internet: with this external address, else the next free one.
+  Router& add_router(const NatBoxConfig& config, SocketAddress outside = {});
+  /// Puts a host behind a router, with the addresses that it has.
+  void behind(Router& router, Host& host);
+  /// Puts a router, before it has hosts, behind that of a carrier. Where the carrier translates, the router
+  /// gets an address in 100.64/10.
+  void behind(Router& carrier, Router& router);
+  /// The router has another external address; what was mapped is forgotten.
+  void change_address(Router& router, const SocketAddress& to);
+
   // --- links -----------------------------------------------------------------------------------
 
+  /// Between a router and what is behind it, and between hosts behind it: only a short delay.
+  static constexpr Link kLocalLink{.delay = 250us};
   /// Hosts without a link of their own have this one between them.
   void set_default_link(const Link& link) { default_link_ = link; }
   void connect(const Host& a, const Host& b, const Link& both) { connect(a, b, both, both); }
   void connect(const Host& a, const Host& b, const Link& forward, const Link& back);
-  /// The direction from one host to another: to change the link, set a filter, read figures.
+  /// The direction from one host to another: to change the link, set a filter, read figures. Between hosts
+  /// behind different routers, what lies between the outermost routers, which others behind them share.
   Pipe& pipe(const Host& from, const Host& to);
   /// A datagram out of nowhere that arrives now: forged addresses, replays, garbage.
   void inject(const SocketAddress& from, const SocketAddress& to, Bytes payload,
@@ -201,11 +225,20 @@ class Network {
     SocketAddress from;
     SocketAddress to;
     Ecn ecn = Ecn::not_ect;
+    const Realm* realm = nullptr;  ///< Where it is on its way.
+    bool leaves = false;           ///< To the gateway of the realm, and not to the host of `to`.
     std::size_t size = 0;
     std::vector<u8> storage;
   };
   struct Later;
 
+  Host& new_host();
+  /// Others find the host at this address from now on, or no more: in its own realm, and in those outside
+  /// which see the address untranslated.
+  void publish(Host& host, const SocketAddress& address);
+  void withdraw(Host& host, const SocketAddress& address);
+  void publish_outside(const Host& host, const SocketAddress& address);
+  void withdraw_outside(const Host& host, const SocketAddress& address);
   void on_address_gone(Host& host, const SocketAddress& address);
   void push(Instant at, EventKind kind, std::uint32_t index);
   void deliver(std::uint32_t index);
@@ -218,16 +251,23 @@ class Network {
   std::expected<SocketAddress, std::error_code> source_of(const Host& host, const Path& path) const;
   void send(Host& host, const SocketAddress& from, const SocketAddress& to, Ecn ecn,
             MutableBytes payload);
-  void deliver_at(Instant at, const SocketAddress& from, const SocketAddress& to, Ecn ecn,
-                  Bytes payload);
+  /// One hop within a realm, from a host or router: to the host of that address, else to the gateway.
+  void hop(Host& sender, const Realm& realm, Passing& datagram);
+  /// A datagram has come to a router.
+  void route(Router& router, Packet& packet);
+  Pipe& pipe_between(const Host& from, const Host& to);
+  /// The two ends of the link that lies between two hosts, in a realm that both or their routers are in.
+  [[nodiscard]] static std::pair<const Host*, const Host*> ends_between(const Host& a,
+                                                                        const Host& b);
+  void deliver_at(Instant at, const Realm& realm, bool leaves, const Passing& datagram);
   std::uint32_t take_packet(std::size_t size);
   void free_packet(std::uint32_t index);
-  void trace(const SocketAddress& from, const SocketAddress& to, Ecn ecn, Bytes payload,
-             const char* fate) const;
+  void trace(const Passing& datagram, std::string_view fate) const;
   /// In builds with assertions, after each call of a machine: its invariants must hold.
   void check(Host& host) const;
   [[noreturn]] void die(const Host& host, const char* what) const;
-  [[nodiscard]] Host* route(const SocketAddress& to) const;
+  /// Where a datagram that is on its way gets to.
+  [[nodiscard]] static Host* destination(const Packet& packet);
 
   std::uint64_t seed_;
   SeededRandom random_;
@@ -238,7 +278,8 @@ class Network {
   std::uint32_t addresses_made_ = 0;
   std::vector<Event> heap_;
   std::vector<std::unique_ptr<Host>> hosts_;
-  std::unordered_map<SocketAddress, Host*> routes_;
+  Realm internet_;
+  std::vector<std::unique_ptr<Router>> routers_;
   std::unordered_map<SocketAddress, SocketAddress> outside_;  ///< Of NATs: by the inside ...
   std::unordered_map<SocketAddress, SocketAddress> inside_;   ///< ... and back.
   std::unordered_map<std::uint64_t, std::unique_ptr<Pipe>> pipes_;

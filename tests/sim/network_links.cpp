@@ -25,19 +25,28 @@ void Network::connect(const Host& a, const Host& b, const Link& forward, const L
 }
 
 Pipe& Network::pipe(const Host& from, const Host& to) {
+  const auto [near, far] = ends_between(from, to);
+  return pipe_between(*near, *far);
+}
+
+Pipe& Network::pipe_between(const Host& from, const Host& to) {
   auto& slot = pipes_[pair_key(from.index_, to.index_)];
-  if (!slot) slot = std::make_unique<Pipe>(default_link_, link_random_.split());
+  const bool local = from.realm_ != &internet_ || to.realm_ != &internet_;
+  if (!slot) {
+    slot = std::make_unique<Pipe>(local ? kLocalLink : default_link_, link_random_.split());
+  }
   return *slot;
 }
 
 void Network::inject(const SocketAddress& from, const SocketAddress& to, Bytes payload, Ecn ecn) {
-  trace(from, to, ecn, payload, "injected");
-  deliver_at(now_, from, to, ecn, payload);
+  std::vector<u8> copied(payload.begin(), payload.end());
+  const Passing datagram{.now = now_, .from = from, .to = to, .payload = copied, .ecn = ecn};
+  trace(datagram, "injected");
+  deliver_at(now_, internet_, false, datagram);
 }
 
-Host* Network::route(const SocketAddress& to) const {
-  const auto found = routes_.find(to);
-  return found == routes_.end() ? nullptr : found->second;
+Host* Network::destination(const Packet& packet) {
+  return packet.leaves ? &packet.realm->gateway->host() : packet.realm->find(packet.to);
 }
 
 void Network::send(Host& host, const SocketAddress& from, const SocketAddress& to, Ecn ecn,
@@ -45,27 +54,42 @@ void Network::send(Host& host, const SocketAddress& from, const SocketAddress& t
   ++stats_.sent;
   Passing datagram{.now = now_, .from = from, .to = to, .payload = payload, .ecn = ecn};
   for (const Tap& tap : taps_) tap(datagram);
-  const Host* const destination = route(to);
-  const Host* const source = route(from);
-  if (destination == nullptr || source != &host) {
+  if (host.realm_->find(from) != &host) {
     ++stats_.unroutable;
-    trace(from, to, ecn, payload, "unroutable");
-    return;
+    return trace(datagram, "unroutable");
   }
-  const auto outcome = pipe(host, *destination).enter(datagram);
-  trace(from, to, ecn, payload, outcome.fate);
-  if (outcome.arrival != kNever) deliver_at(outcome.arrival, from, to, ecn, payload);
-  if (outcome.copy_arrival != kNever) deliver_at(outcome.copy_arrival, from, to, ecn, payload);
+  hop(host, *host.realm_, datagram);
 }
 
-void Network::deliver_at(Instant at, const SocketAddress& from, const SocketAddress& to, Ecn ecn,
-                         Bytes payload) {
-  const std::uint32_t index = take_packet(payload.size());
+void Network::hop(Host& sender, const Realm& realm, Passing& datagram) {
+  Host* next = realm.find(datagram.to);
+  const Router* const gateway = realm.gateway;
+  const bool from_gateway = gateway != nullptr && &gateway->host() == &sender;
+  const bool leaves = next == nullptr && gateway != nullptr && !from_gateway;
+  if (leaves) next = &gateway->host();
+  if (next == nullptr || (next == &sender && sender.router_ != nullptr)) {
+    ++stats_.unroutable;
+    return trace(datagram, "unroutable");
+  }
+  if (gateway != nullptr && gateway->isolates_hosts && !leaves && !from_gateway) {
+    ++stats_.filtered;
+    return trace(datagram, "isolated");
+  }
+  const auto outcome = pipe_between(sender, *next).enter(datagram);
+  trace(datagram, outcome.fate);
+  if (outcome.arrival != kNever) deliver_at(outcome.arrival, realm, leaves, datagram);
+  if (outcome.copy_arrival != kNever) deliver_at(outcome.copy_arrival, realm, leaves, datagram);
+}
+
+void Network::deliver_at(Instant at, const Realm& realm, bool leaves, const Passing& datagram) {
+  const std::uint32_t index = take_packet(datagram.payload.size());
   Packet& packet = *packets_[index];
-  packet.from = from;
-  packet.to = to;
-  packet.ecn = ecn;
-  copy(payload, packet.storage);
+  packet.from = datagram.from;
+  packet.to = datagram.to;
+  packet.ecn = datagram.ecn;
+  packet.realm = &realm;
+  packet.leaves = leaves;
+  copy(datagram.payload, packet.storage);
   push(at, EventKind::deliver, index);
 }
 
@@ -95,13 +119,13 @@ std::uint32_t Network::take_packet(std::size_t size) {
   return index;
 }
 
-void Network::trace(const SocketAddress& from, const SocketAddress& to, Ecn ecn, Bytes payload,
-                    const char* fate) const {
+void Network::trace(const Passing& datagram, std::string_view fate) const {
   if (!trace_) return;
   constexpr const char* kMarks[] = {"", " ect1", " ect0", " ce"};
   const double time = static_cast<double>(now_.time_since_epoch().count()) * 1e-9;
-  fmt::print(stderr, "[{:12.6f}] {} > {} {:5} {}{} {}\n", time, from.to_string(), to.to_string(),
-             payload.size(), packet_kinds(payload), kMarks[static_cast<std::size_t>(ecn)], fate);
+  fmt::print(stderr, "[{:12.6f}] {} > {} {:5} {}{} {}\n", time, datagram.from.to_string(),
+             datagram.to.to_string(), datagram.payload.size(), packet_kinds(datagram.payload),
+             kMarks[static_cast<std::size_t>(datagram.ecn)], fate);
 }
 
 }  // namespace qpeer::sim

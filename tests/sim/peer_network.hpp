@@ -45,6 +45,16 @@ class PeerNetwork : public Network {
     return {from, to};
   }
 
+  using Network::behind;
+  /// Puts a peer behind a router ...
+  void behind(Router& router, const Peer& peer) { behind(router, peer.host()); }
+  /// ... or behind one of its own.
+  Router& behind(const NatBoxConfig& config, const Peer& peer) {
+    Router& router = add_router(config);
+    behind(router, peer);
+    return router;
+  }
+
   /// The direction from one peer to another.
   Pipe& pipe(const Peer& from, const Peer& to) { return Network::pipe(from.host(), to.host()); }
 

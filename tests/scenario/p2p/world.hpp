@@ -155,6 +155,16 @@ class PeerWorld : public Network {
   /// An address in another /16 each time.
   SocketAddress spread_address();
 
+  using Network::behind;
+  /// Puts a peer behind a router ...
+  void behind(Router& router, const SimPeer& peer) { behind(router, peer.host()); }
+  /// ... or behind one of its own.
+  Router& behind(const NatBoxConfig& config, const SimPeer& peer) {
+    Router& router = add_router(config);
+    behind(router, peer);
+    return router;
+  }
+
   /// `a` bootstraps through `b`, and both believe it.
   bool links(SimPeer& a, SimPeer& b);
   /// Nothing passes in this direction, or in both, until it is mended.
