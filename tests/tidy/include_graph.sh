@@ -33,7 +33,7 @@ function layer_of(path,    part, n) {
   if (n < 2) return ""
   if (part[1] == "transport") return part[2]
   if (part[1] == "crypto") return n > 2 && part[2] == "openssl" ? "openssl" : "crypto"
-  if (part[1] == "p2p") return n > 2 && (part[2] == "async" || part[2] == "cli") ? "p2p_" part[2] : "p2p"
+  if (part[1] == "p2p") return n > 2 && (part[2] == "async" || part[2] == "cli" || part[2] == "nat") ? "p2p_" part[2] : "p2p"
   if (part[1] == "cache") return "cache"
   return ""
 }
@@ -53,9 +53,10 @@ BEGIN {
   allow("async", core " openssl io")
   allow("qpeer", core " openssl io async cache p2p p2p_async")
   allow("cache", "base crypto")
-  allow("p2p", core " cache")
-  allow("p2p_async", core " openssl cache p2p io async")
-  allow("p2p_cli", core " openssl cache p2p io async qpeer p2p_async")
+  allow("p2p_nat", "base")
+  allow("p2p", core " cache p2p_nat")
+  allow("p2p_async", core " openssl cache p2p_nat p2p io async")
+  allow("p2p_cli", core " openssl cache p2p_nat p2p io async qpeer p2p_async")
   outside["io"] = outside["async"] = outside["p2p_async"] = outside["p2p_cli"] = outside["openssl"] = 1
   sockets = "^(sys/(socket|epoll|poll|select|un|uio|eventfd|timerfd|ioctl)|netinet/.*|arpa/inet|netdb|poll|ifaddrs|net/if|linux/.*)[.]h$"
 }
