@@ -47,7 +47,7 @@ void TaskGroup::spawn(Task<void> task) {
   if (task) Trampoline::resume(detail::make_root(std::move(task), this).coroutine);
 }
 
-TaskGroup::~TaskGroup() {
+void TaskGroup::release_all() {
   if (gone_ != nullptr) *gone_ = true;
   for (ListNode* ring : {&tasks_, &cancelled_}) {
     while (!ring->alone()) {
@@ -61,6 +61,7 @@ TaskGroup::~TaskGroup() {
 
 // A task that is destroyed may destroy the group with it.
 void TaskGroup::cancel() {
+  if (tasks_.alone()) return;
   const auto is_gone = std::make_unique<bool>(false);  // Not on the stack: g++ 14 warns of that.
   const bool& gone = *is_gone;
   bool* const outer = std::exchange(gone_, is_gone.get());

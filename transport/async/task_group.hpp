@@ -69,7 +69,9 @@ RootTask make_root(Task<void> task, TaskGroup* group);
 class TaskGroup {
  public:
   TaskGroup() = default;
-  ~TaskGroup();
+  ~TaskGroup() {
+    if (size_ != 0 || gone_ != nullptr) release_all();
+  }
   TaskGroup(const TaskGroup&) = delete;
   TaskGroup& operator=(const TaskGroup&) = delete;
 
@@ -96,6 +98,7 @@ class TaskGroup {
  private:
   friend detail::RootTask;
   void on_ended();
+  void release_all();  ///< Destroys those that wait, and leaves those that run.
 
   ListNode tasks_;
   ListNode cancelled_;  // Those that run, and the one that is being destroyed.

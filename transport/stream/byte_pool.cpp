@@ -53,7 +53,7 @@ void PoolAccount::take_shared(std::uint64_t size) {
   set_held(held_ + size);
 }
 
-void PoolAccount::give_back(std::uint64_t size) {
+void PoolAccount::give_back_shared(std::uint64_t size) {
   QPEER_INVARIANT(size <= held_, return);
   if (pool_ != nullptr) pool_->given_back_ += size;
   set_held(held_ - size);
@@ -94,7 +94,7 @@ BytePool::BytePool(const PoolLimits& limits, std::size_t max_accounts) : limits_
   wake_step_ = std::clamp<std::uint64_t>(limits_.network / 64, 1, 64 << 10);
 }
 
-std::optional<PoolOwner> BytePool::next_to_wake() {
+std::optional<PoolOwner> BytePool::find_to_wake() {
   if (to_look_at_ == 0) {
     if (waiting_.empty() || given_back_ < wake_step_) return std::nullopt;
     given_back_ = 0;

@@ -74,6 +74,7 @@ class PoolAccount {
  private:
   friend class BytePool;
   void take_shared(std::uint64_t size);
+  void give_back_shared(std::uint64_t size);
   void set_held(std::uint64_t held);
   /// Whether both `held` and what is held now are within the guaranteed part.
   [[nodiscard]] bool is_own(std::uint64_t held) const;
@@ -103,7 +104,9 @@ class BytePool {
   /// The owner of the next account that waits and has room now; that account no longer waits. Accounts
   /// come in the order in which they began to wait. To be called until nullopt after each call that
   /// gives something back.
-  std::optional<PoolOwner> next_to_wake();
+  std::optional<PoolOwner> next_to_wake() {
+    return waiting_.empty() ? std::nullopt : find_to_wake();
+  }
 
   /// Whether the sums are right and within their bounds. For assertions.
   [[nodiscard]] bool consistent() const;
@@ -113,6 +116,8 @@ class BytePool {
 
  private:
   friend class PoolAccount;
+  std::optional<PoolOwner> find_to_wake();
+
   /// What others leave is divided by this for the bound of one account.
   static constexpr std::uint64_t kParts = 8;
 
@@ -137,6 +142,16 @@ class BytePool {
 
 inline bool PoolAccount::is_own(std::uint64_t held) const {
   return pool_ != nullptr && held_ <= pool_->guaranteed_ && held <= pool_->guaranteed_;
+}
+
+inline void PoolAccount::give_back(std::uint64_t size) {
+  if (is_own(held_) && size <= held_) [[likely]] {
+    pool_->given_back_ += size;
+    pool_->held_ -= size;
+    held_ -= size;
+    return;
+  }
+  give_back_shared(size);
 }
 
 inline void PoolAccount::take(std::uint64_t size) {
