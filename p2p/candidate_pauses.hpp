@@ -39,6 +39,7 @@ class CandidatePauses {
     pause.until = std::max(pause.until, now + pause.back_off.on_failure(random));
   }
   void on_success(const SocketAddress& address) { pauses_.erase(address); }
+  void clear() { pauses_.clear(); }
   [[nodiscard]] bool holds(Instant now, const SocketAddress& address) const {
     const auto at = pauses_.find(address);
     return at != pauses_.end() && now < at->second.until;

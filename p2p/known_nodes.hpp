@@ -82,6 +82,8 @@ class KnownNodes {
   }
   /// A link to `address` lasted.
   void resume(const SocketAddress& address) { pauses_.on_success(address); }
+  /// The network is another: what failed before may succeed now.
+  void resume_all() { pauses_.clear(); }
   [[nodiscard]] bool is_paused(Instant now, const Candidate& candidate) const {
     return pauses_.holds(now, candidate.address);
   }

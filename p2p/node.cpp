@@ -73,6 +73,12 @@ void Node::on_local_address_gone(Instant now, const SocketAddress& local) {
   impl_->ports.on_local_address_gone(now, local);
 }
 
+void Node::on_network_changed(Instant now) {
+  impl_->now = now;
+  impl_->known.resume_all();
+  impl_->ports.on_network_changed(now);
+}
+
 void Node::on_port_closed(Instant now, const SocketAddress& remote, Bytes quoted) {
   impl_->now = now;
   impl_->ports.on_port_closed(now, remote, quoted);

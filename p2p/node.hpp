@@ -65,6 +65,9 @@ class Node {
   void on_refused(Instant now, const Transmit& transmit, std::error_code error);
   /// This machine lost an IP address: see Endpoint::on_local_address_gone().
   void on_local_address_gone(Instant now, const SocketAddress& local);
+  /// This machine gained an address, a route or a link: see Endpoint::on_network_changed(). No candidate
+  /// is left alone any longer because dials to it failed before.
+  void on_network_changed(Instant now);
   /// An ICMP message about a closed port: see Endpoint::on_port_closed(). A dial of that address fails.
   void on_port_closed(Instant now, const SocketAddress& remote, Bytes quoted);
   /// What to send. `path.local` is probe_address for datagrams that must be sent from there.

@@ -66,6 +66,10 @@ class Ports final : public ConnectionSource {
     first_.on_local_address_gone(now, local);
     if (probe_) probe_->on_local_address_gone(now, local);
   }
+  void on_network_changed(Instant now) {
+    first_.on_network_changed(now);
+    if (probe_) probe_->on_network_changed(now);
+  }
   void on_port_closed(Instant now, const SocketAddress& remote, Bytes quoted) {
     first_.on_port_closed(now, remote, quoted);
     if (probe_) probe_->on_port_closed(now, remote, quoted);

@@ -47,6 +47,8 @@ class LoopbackInterface {
     set_address(SIOCSIFNETMASK, alias, SocketAddress::ipv4({255, 255, 255, 255}, 0));
   }
   void remove(u8 host) { set_flags("lo:" + std::to_string(host), 0); }
+  void go_down() { set_flags("lo", 0); }
+  void come_up() { set_flags("lo", IFF_UP); }
 
  private:
   static ifreq named(const std::string& name) {
@@ -146,6 +148,23 @@ class GoneAddressTest : public Loopback {
     EXPECT_LT(io::now() - begin, 1s);
   }
 
+  /// What was sent during an outage comes soon after its end, not when the next probe is due.
+  Task<void> send_in_an_outage() {
+    Both both = co_await connect();
+    (void)co_await both.client.confirmed();
+    BothStreams streams = co_await open_stream(both);
+    co_await sleep_for(loop, 100ms);
+    interface->go_down();
+    (void)co_await streams.client.write(as_bytes("question"));
+    (void)streams.client.finish();
+    co_await sleep_for(loop, 3s);
+    interface->come_up();
+    const Instant begin = io::now();
+    const auto read = co_await streams.server.read_all(100);
+    EXPECT_TRUE(read && as_text(*read) == "question");
+    EXPECT_LT(io::now() - begin, 300ms);
+  }
+
   /// In a process and network namespace of its own.
   void run_apart(const std::function<Task<void>()>& body) {
     std::fflush(nullptr);
@@ -178,6 +197,10 @@ TEST_F(GoneAddressTest, ADownloadGoesOnFromAnother) {
 
 TEST_F(GoneAddressTest, AnAnswerThatIsAwaitedComes) {
   run_apart([this] { return answer_later(); });
+}
+
+TEST_F(GoneAddressTest, ALinkThatComesUpEndsAnOutage) {
+  run_apart([this] { return send_in_an_outage(); });
 }
 
 }  // namespace

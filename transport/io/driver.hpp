@@ -15,8 +15,9 @@
 //
 // A machine that has on_refused(Instant, const Transmit&, std::error_code) learns of each train of
 // which the operating system refused datagrams: they are gone, but not lost on their way. One that has
-// on_local_address_gone(Instant, const SocketAddress&) learns of IP addresses that this machine loses, and
-// one that has on_port_closed(Instant, const SocketAddress&, Bytes) of ICMP messages about closed ports.
+// on_local_address_gone(Instant, const SocketAddress&) learns of IP addresses that this machine loses, one
+// that has on_network_changed(Instant) that it gained an address, a default route or a link, and one that
+// has on_port_closed(Instant, const SocketAddress&, Bytes) of ICMP messages about closed ports.
 //
 // Work per turn is bounded; what is left continues in the next. No allocation in steady state.
 // An event handler may throw: the exception leaves the loop's turn, and the driver continues in the
@@ -38,8 +39,8 @@
 #include <vector>
 
 #include "qpeer/transport/base/datagram.hpp"
-#include "qpeer/transport/io/address_monitor.hpp"
 #include "qpeer/transport/io/event_loop.hpp"
+#include "qpeer/transport/io/network_monitor.hpp"
 #include "qpeer/transport/io/system_clock.hpp"
 #include "qpeer/transport/io/udp_socket.hpp"
 
@@ -87,7 +88,7 @@ class Driver {
       if (!watch) return std::unexpected(watch.error());
       port.watch = std::move(*watch);
     }
-    driver->monitor_addresses();
+    driver->monitor_network();
     driver->wake();
     return driver;
   }
@@ -137,8 +138,10 @@ class Driver {
   [[nodiscard]] bool is_blocked() const { return unsent_.has_value(); }
 
  private:
-  static constexpr bool kMindsAddresses =
+  static constexpr bool kMindsLosses =
       requires(M& machine) { machine.on_local_address_gone(Instant{}, SocketAddress{}); };
+  static constexpr bool kMindsGains =
+      requires(M& machine) { machine.on_network_changed(Instant{}); };
 
   struct Port {
     UdpSocket socket;
@@ -203,28 +206,33 @@ class Driver {
     end_turn(turn);
   }
 
-  // Where the system does not report lost addresses, only refused datagrams show them.
-  void monitor_addresses() {
-    if constexpr (kMindsAddresses) {
-      monitor_ = AddressMonitor::open();
+  // Where the system does not report changes, only refused datagrams show that an address is lost.
+  void monitor_network() {
+    if constexpr (kMindsLosses || kMindsGains) {
+      monitor_ = NetworkMonitor::open();
       if (!monitor_) return;
       auto watch = loop_.watch(monitor_->fd(), Interest::read,
-                               [this](Ready, Instant) { on_addresses_changed(); });
+                               [this](Ready, Instant) { on_network_changed(); });
       if (watch) monitor_watch_ = std::move(*watch);
     }
   }
 
-  void on_addresses_changed() {
-    if constexpr (kMindsAddresses) {
-      const std::vector<SocketAddress> gone = monitor_->take_gone();
-      if (gone.empty()) return;
-      Turn turn{*this};
-      begin_turn();
-      const Instant now = io::now();
-      for (const SocketAddress& address : gone) machine_.on_local_address_gone(now, address);
-      pump(turn, now);
-      end_turn(turn);
+  void on_network_changed() {
+    const NetworkChanges changes = monitor_->take_changes();
+    if (changes.gone.empty() && !changes.gained) return;
+    Turn turn{*this};
+    begin_turn();
+    const Instant now = io::now();
+    if constexpr (kMindsLosses) {
+      for (const SocketAddress& address : changes.gone) {
+        machine_.on_local_address_gone(now, address);
+      }
     }
+    if constexpr (kMindsGains) {
+      if (changes.gained) machine_.on_network_changed(now);
+    }
+    pump(turn, now);
+    end_turn(turn);
   }
 
   void begin_turn() {
@@ -368,7 +376,7 @@ class Driver {
   Timer timer_;
   std::vector<Port> ports_;  // Never grows: watches and `sender_` point into it.
   Port* sender_ = nullptr;   // Of the latest train.
-  std::optional<AddressMonitor> monitor_;
+  std::optional<NetworkMonitor> monitor_;
   Watch monitor_watch_;
 };
 

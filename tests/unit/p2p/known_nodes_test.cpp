@@ -143,6 +143,14 @@ TEST_F(KnownNodesTest, APausedCandidateIsNotPicked) {
   EXPECT_FALSE(known.is_paused(now + 1s, {.address = address_of(1)}));
 }
 
+TEST_F(KnownNodesTest, AnotherNetworkEndsAllPauses) {
+  for (const u8 number : {1, 2}) known.pause(now, address_of(number), random);
+  known.resume_all();
+  for (const u8 number : {1, 2}) {
+    EXPECT_FALSE(known.is_paused(now, {.address = address_of(number)}));
+  }
+}
+
 TEST_F(KnownNodesTest, CandidatesAreTheCacheThenContactsThenWhatWasLearned) {
   reaches(1);
   known.learn(now, {.id = id_of(3), .address = address_of(3)}, address_of(9));
