@@ -8,9 +8,34 @@
 #include "qpeer/transport/wire/frame.hpp"
 
 namespace qpeer::transport {
+namespace {
+
+/// What every STUN message has after its first four bytes: RFC 8489 §5. A short header has one byte before
+/// the ID, so they are the ID's bytes 3 to 6.
+constexpr std::array<u8, 4> kStunCookie{0x21, 0x12, 0xa4, 0x42};
+constexpr std::size_t kStunCookieAt = 3;
+
+bool looks_like_stun(const ConnectionId& id) {
+  const Bytes octets = id.bytes();
+  return octets.size() >= kStunCookieAt + kStunCookie.size() &&
+         equal(octets.subspan(kStunCookieAt, kStunCookie.size()), kStunCookie);
+}
+
+/// A new ID, with which no packet can be taken for STUN. RFC 9287 lets the peer clear the QUIC Bit, so that
+/// packets to us may begin as STUN does; they differ from it in the cookie then, and who shares our port
+/// with STUN need not look further.
+ConnectionId issue_from(CidIssuer& issuer) {
+  for (;;) {
+    const ConnectionId id = issuer.issue();
+    if (!looks_like_stun(id)) return id;
+    issuer.retire(id);
+  }
+}
+
+}  // namespace
 
 LocalCids::LocalCids(CidIssuer& issuer, bool zero_length)
-    : issuer_(issuer), initial_(zero_length ? issuer.issue_zero_length() : issuer.issue()) {
+    : issuer_(issuer), initial_(zero_length ? issuer.issue_zero_length() : issue_from(issuer)) {
   entries_[0] = {.state = State::sent, .sequence_number = 0, .id = initial_};
 }
 
@@ -27,7 +52,7 @@ void LocalCids::release() {
 ConnectionId LocalCids::issue_preferred() {
   if (entries_[1].sequence_number == 1) return entries_[1].id;
   entries_[1] = {
-      .state = State::sent, .sequence_number = next_sequence_number_++, .id = issuer_.issue()};
+      .state = State::sent, .sequence_number = next_sequence_number_++, .id = issue_from(issuer_)};
   first_unsent_ = next_sequence_number_;
   return entries_[1].id;
 }
@@ -50,7 +75,7 @@ void LocalCids::fill() {
     if (active >= limit_) return;
     if (entry.state != State::free) continue;
     ++active;
-    const ConnectionId id = issuer_.issue();
+    const ConnectionId id = issue_from(issuer_);
     // One ID for two numbers: the peer would close for it. RFC 9000 §19.15.
     QPEER_INVARIANT(
         std::ranges::none_of(

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 #include <algorithm>
+#include <array>
 #include <set>
 #include <vector>
 
@@ -34,6 +35,27 @@ class CountingIssuer final : public CidIssuer {
   u8 next_ = 1;
 };
 
+/// Of its IDs every second one has, where a STUN message has its cookie, that cookie.
+class CookieIssuer final : public CidIssuer {
+ public:
+  ConnectionId issue() override {
+    std::array<u8, 8> octets{next_++, 0, 0, 0x21, 0x12, 0xa4, 0x42, 7};
+    if (next_ % 2 == 0) octets[6] = 0;
+    in_use.push_back(ConnectionId(octets));
+    return in_use.back();
+  }
+  void retire(const ConnectionId& id) override { std::erase(in_use, id); }
+  ConnectionId issue_zero_length() override { return {}; }
+  StatelessResetToken reset_token(const ConnectionId&) override { return {}; }
+  void watch_reset_token(const StatelessResetToken&) override {}
+  void unwatch_reset_token(const StatelessResetToken&) override {}
+
+  std::vector<ConnectionId> in_use;
+
+ private:
+  u8 next_ = 0;
+};
+
 template <class Source>
 std::vector<SentFrame> write(Source& source) {
   std::vector<u8> storage(1200);
@@ -63,6 +85,22 @@ TEST(LocalCids, IssuesUpToThePeersLimitInSequence) {
   const auto again = write(cids);
   ASSERT_EQ(again.size(), 1U);
   EXPECT_EQ(again[0].offset, 2U);
+}
+
+// A packet with a short header, whose first bits may be greased, would look like STUN.
+TEST(LocalCids, NoneHasTheStunCookieWhereStunHasIt) {
+  CookieIssuer issuer;
+  LocalCids cids(issuer);
+  cids.issue_preferred();
+  cids.set_peer_limit(4);
+  write(cids);
+  EXPECT_TRUE(cids.rotate());
+  EXPECT_TRUE(cids.consistent());
+  EXPECT_EQ(issuer.in_use.size(), 8U);
+  for (const ConnectionId& id : issuer.in_use) {
+    EXPECT_FALSE(equal(id.bytes().subspan(3, 4), std::array<u8, 4>{0x21, 0x12, 0xa4, 0x42}))
+        << int{id.bytes()[0]};
+  }
 }
 
 // [rfc9000-5.1.1-7], [rfc9000-19.16-1], [rfc9000-19.16-2]
