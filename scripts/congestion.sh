@@ -70,9 +70,11 @@ xargs -P2 -L1 bash -c 'run_cell "$1" "$2"' run_cell <<<"$cells" >&2
 
 failed=0
 while read -r link flows; do
-  cat "$out/$link.$flows"
+  # What else a run printed, when a check of the simulator failed say, is no result.
+  grep "^$link $flows [0-9]" "$out/$link.$flows" || true
   if [ -e "$out/$link.$flows.failed" ]; then
-    echo "congestion.sh: $link $flows failed; see $out/$link.$flows.log" >&2
+    echo "congestion.sh: $link $flows failed; see $out/$link.$flows and $out/$link.$flows.log" >&2
+    echo "$link $flows 0 finished=0"
     failed=1
   fi
 done <<<"$cells" >"$out/results"
@@ -99,7 +101,11 @@ if [ ${#filter[@]} -gt 0 ]; then
   page=$out/congestion.md
   part=(--part)
 fi
-"$program" report "$out/results" "${part[@]}" >"$page"
+if ! "$program" report "$out/results" "${part[@]}" >"$out/page"; then
+  echo "congestion.sh: there is no page of $out/results" >&2
+  exit 1
+fi
+mv "$out/page" "$page"
 echo "congestion: $page" >&2
 tail -n 1 "$page"
 exit $failed

@@ -139,17 +139,28 @@ class Cell {
     if (size() != 0) return move_size();
     network_.run_for(time());
     measure(network_.now());
+    if (is_broken()) return false;
     for (auto& flow : flows_) flow->sender.session().finishes(flow->stream);
-    return network_.run_until([this] { return is_done(); }, kLongest);
+    return completes();
   }
 
   bool move_size() {
-    const bool done = network_.run_until([this] { return has_arrived(); }, kLongest);
+    network_.run_until([this] { return has_arrived() || is_broken(); }, kLongest);
     const Instant end = network_.now();
-    if (!done) return false;
+    if (!has_arrived()) return false;
     at(result_, Metric::seconds) = seconds(end - start_);
     measure(end);
-    return network_.run_until([this] { return is_done(); }, kLongest);
+    return completes();
+  }
+
+  /// Waits until all is acknowledged, or never will be.
+  [[nodiscard]] bool completes() {
+    network_.run_until([this] { return is_done() || is_broken(); }, kLongest);
+    return is_done();
+  }
+  /// A connection ended that still had bytes to move.
+  [[nodiscard]] bool is_broken() const {
+    return !all([](const Flow& flow) { return !flow.sender.session().closed(); });
   }
 
   [[nodiscard]] bool has_arrived() const {
