@@ -85,7 +85,9 @@ LossFindings detect_lost(SentPackets& packets, LostPackets& lost, PathState& pat
         path.controller->on_packet_lost(
             path.rate->on_packet_lost(query.now, packet.size, packets.snapshot(at)));
       }
+      const std::uint32_t before = path.loss_event.id();
       event = path.loss_event.on_lost(query.now, packet.sent_at, packet.size);
+      found.recovery_begins = found.recovery_begins || event != before;
       path.black_hole.on_lost(packet.number, packet.size);
     }
     // Whether one of another path comes late teaches nothing of this one.

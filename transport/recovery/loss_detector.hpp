@@ -38,7 +38,8 @@ struct LossFindings {
   Instant largest_sent_at = Instant::min();
   std::uint64_t marked = 0;  ///< How many of the path in use carried an ECN mark.
   bool persistent_congestion = false;
-  Instant loss_time = kNever;  ///< When the next packet of the space would be lost.
+  bool recovery_begins = false;  ///< One of them was sent since the latest recovery began. §7.3.2.
+  Instant loss_time = kNever;    ///< When the next packet of the space would be lost.
 };
 
 /// Resolves what is lost and reports its frames; notes it in `lost`, where a late acknowledgement

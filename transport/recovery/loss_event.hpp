@@ -39,6 +39,9 @@ class LossEvent {
     return true;
   }
 
+  /// Of the latest event: 0 before the first.
+  [[nodiscard]] std::uint32_t id() const { return id_; }
+
   /// Marks speak of congestion, too. RFC 9002 §7.1.
   void on_ecn_ce() { undoable_ = false; }
 

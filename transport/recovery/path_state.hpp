@@ -59,7 +59,7 @@ struct PathState {
   std::uint16_t max_datagram_size;
   std::uint16_t tag = kNoTag;  ///< Tells its packets from those of other paths.
   bool application_limited = false;
-  /// One packet may leave beyond the window that a loss just reduced. RFC 9002 §7.3.2.
+  /// One packet may leave beyond the window, because a recovery period began. RFC 9002 §7.3.2.
   bool recovery_packet = false;
 };
 

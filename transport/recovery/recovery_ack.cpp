@@ -190,13 +190,13 @@ void Recovery::detect_losses(Instant now, PacketNumberSpace id, FateHandler& fat
   if (found.bytes == 0) return;  // All of them were of other paths.
   path_->ecn.on_lost(found.marked);
   if (found.persistent_congestion) path_->rtt.on_persistent_congestion();
-  const std::uint64_t window = path_->controller->window();
   // RFC 9000 §13.3 [rfc9000-13.3-7].
   path_->controller->on_loss({.now = now,
                               .lost_bytes = found.bytes,
                               .largest_lost_sent_at = found.largest_sent_at,
                               .persistent_congestion = found.persistent_congestion});
-  if (path_->controller->window() < window) path_->recovery_packet = true;
+  // RFC 9002 §7.3.2, §B.6: also where the window is as small as it can be.
+  if (found.recovery_begins) path_->recovery_packet = true;
 }
 
 }  // namespace qpeer::transport

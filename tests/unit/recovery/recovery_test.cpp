@@ -219,6 +219,32 @@ TEST(Recovery, ReducesTheWindowOnLossAndLetsOnePacketThrough) {
   EXPECT_EQ(sender.recovery.send_allowance(sender.now), 0U);
 }
 
+// RFC 9002 §7.3.2, §B.6: so it is with each recovery period, also when the window cannot fall any more,
+// and but once in it.
+TEST(Recovery, LetsOnePacketThroughWhereTheWindowIsTheLeast) {
+  Sender sender = Sender::established(Side::client, {.pacing = false});
+  for (int i = 0; i < 4; ++i) {
+    const PacketNumber first = sender.send();
+    for (int j = 0; j < 3; ++j) sender.send();
+    sender.now += 50ms;
+    ASSERT_TRUE(sender.ack({{first + 3, first + 3}}).has_value());
+    sender.expire();
+  }
+  const std::uint64_t least = 2 * 1200;
+  ASSERT_EQ(sender.recovery.congestion_window(), least);
+  const PacketNumber first = sender.send();
+  for (int i = 0; i < 4; ++i) sender.send();
+  sender.now += 50ms;
+  ASSERT_TRUE(sender.ack({{first + 3, first + 3}}).has_value()) << "the first is lost by number";
+  EXPECT_EQ(sender.recovery.congestion_window(), least);
+  EXPECT_GT(sender.recovery.bytes_in_flight(), least);
+  EXPECT_EQ(sender.recovery.send_allowance(sender.now), 1200U);
+  sender.send();
+  EXPECT_EQ(sender.recovery.send_allowance(sender.now), 0U);
+  sender.expire();
+  EXPECT_EQ(sender.recovery.send_allowance(sender.now), 0U) << "the same recovery period";
+}
+
 // RFC 9002 §7.8 [rfc9002-7.8-1].
 TEST(Recovery, DoesNotGrowAWindowThatIsNotUsed) {
   Sender sender = Sender::established();
