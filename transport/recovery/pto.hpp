@@ -31,6 +31,10 @@ class Pto {
     bool anti_deadlock = false;
   };
 
+  /// Backing off makes the timeout no longer than this. RFC 8961 §4 allows a bound of a minute, as
+  /// RFC 6298 §2 does.
+  static constexpr Duration kMaxPeriod = 60s;
+
   [[nodiscard]] Timer next(const Conditions& conditions, const RttEstimator& rtt) const;
 
   [[nodiscard]] unsigned count() const { return count_; }
@@ -38,7 +42,7 @@ class Pto {
   void reset() { count_ = 0; }
 
  private:
-  /// Beyond this many doublings the timeout stays as it is; any idle timeout comes before.
+  /// Keeps the sum from overflowing; kMaxPeriod comes long before.
   static constexpr unsigned kMaxDoublings = 24;
   unsigned count_ = 0;
 };

@@ -187,6 +187,33 @@ TEST(Pto, DoublesUntilAcknowledged) {
   EXPECT_EQ(sender.recovery.deadline(), sender.now + sender.recovery.pto());
 }
 
+// RFC 9002 §6.2.1 [rfc9002-6.2.1-5], within what RFC 8961 §4 allows: after a long outage the next probe
+// is never further away than a minute.
+TEST(Pto, BacksOffToAMinuteAtMost) {
+  Sender sender = with_rtt_of_100ms();
+  sender.send();
+  const Instant sent = sender.now;
+  for (int i = 0; i < 7; ++i) sender.expire();
+  EXPECT_EQ(sender.now, sent + 64 * Duration{325ms});
+  for (int i = 0; i < 3; ++i) {
+    sender.send();
+    EXPECT_EQ(sender.recovery.deadline(),
+              sender.now + (i == 0 ? Duration{128 * 325ms} : Duration{60s}));
+    sender.expire();
+  }
+}
+
+// A path slower than that is waited for.
+TEST(Pto, WaitsAWholeRoundTripHoweverLong) {
+  RttEstimator rtt{50s};
+  const Pto pto;
+  Pto::Conditions conditions{
+      .now = at(1s), .handshake_confirmed = true, .peer_validated_address = true};
+  conditions.outstanding[static_cast<std::size_t>(kApplication)] = true;
+  conditions.last_sent_at[static_cast<std::size_t>(kApplication)] = at(1s);
+  EXPECT_EQ(pto.next(conditions, rtt).at, at(151s));
+}
+
 TEST(Pto, StopsGrowingBeforeItOverflows) {
   Sender sender = with_rtt_of_100ms();
   sender.send();
