@@ -70,6 +70,7 @@ Result ConnectionMachine::on_frame(Instant now, const OpenPacket& packet, const 
                                    DispatchResult& dispatched) {
   [[maybe_unused]] const bool early = packet.type == wire::PacketType::zero_rtt;
   if constexpr (std::is_same_v<F, wire::StreamFrame>) {
+    sources_.on_data_received();
     const Result result = streams_.on_frame(frame);
     if (early && result) {
       streams_.on_early_frame(frame.stream_id);
@@ -107,6 +108,7 @@ Result ConnectionMachine::on_frame(Instant now, const OpenPacket& packet, const 
   } else if constexpr (std::is_same_v<F, wire::ConnectionCloseFrame>) {
     if (lifetime_.enter_draining(now, close_reason_of(frame), recovery_.pto())) emit_closed();
   } else if constexpr (std::is_same_v<F, wire::DatagramFrame>) {
+    sources_.on_data_received();
     return datagrams_.on_frame(frame, early);
   } else if constexpr (std::is_same_v<F, wire::ObservedAddressFrame>) {
     return observed_addresses_.on_frame(now, frame);
@@ -137,6 +139,7 @@ Result ConnectionMachine::on_ack(Instant now, EncryptionLevel level, const wire:
     key_phases_.on_acknowledged(frame.largest_acknowledged);
     paths_.detect_black_hole(now);
     if (is_confirmed()) request_acks(now, flight);
+    if (outcome->ack_eliciting) sources_.on_acknowledged();
   }
   if (which == PacketNumberSpace::handshake && side() == Side::client) {
     recovery_.on_address_validated_by_peer(now);

@@ -60,6 +60,7 @@ void FrameSources::write_frames(Instant now, EncryptionLevel level, PacketWriter
   if (may_elicit && level == EncryptionLevel::one_rtt && owners_.datagrams.crowded_out()) {
     owners_.datagrams.write_frames(out, packet_room());
   }
+  if (level == EncryptionLevel::one_rtt) watch_for_losses(space.acks);
   if (level != EncryptionLevel::zero_rtt && space.acks.ack_pending()) write_ack(now, space, out);
   const bool acknowledges = !out.empty();
   if (may_elicit) {
@@ -112,6 +113,27 @@ void FrameSources::write_data(PacketWriter& out) {
   if (both) datagrams_first_ = !datagrams_first_;
 }
 
+/// Of an ACK that is about to be written.
+void FrameSources::watch_for_losses(const AckTracker& acks) {
+  const bool begins = !data_flowed_ && data_arrived_ && acks.unacknowledged() > 1;
+  if (!begins && !acks.has_new_gap()) return;
+  data_flowed_ = true;
+  pings_left_ = kPings;
+}
+
+bool FrameSources::take_watch() {
+  if (pings_left_ == 0 || !data_arrived_ || owners_.recovery.ack_eliciting_in_flight())
+    return false;
+  --pings_left_;
+  data_arrived_ = false;
+  return true;
+}
+
+void FrameSources::on_acknowledged() {
+  // What came since the PING left was acknowledged, but nothing says that the peer knows.
+  if (take_watch()) owners_.pings.send();
+}
+
 void FrameSources::write_ping(EncryptionLevel level, PacketWriter& out, bool acknowledges) {
   if (space_of(level) == PacketNumberSpace::application && owners_.pings.has_frames()) {
     return owners_.pings.write_frames(out);
@@ -119,7 +141,8 @@ void FrameSources::write_ping(EncryptionLevel level, PacketWriter& out, bool ack
   if (out.ack_eliciting()) return;
   const bool probe = owners_.recovery.probes(space_of(level)) > 0;
   const bool prune = acknowledges && unanswered_acks_ >= kAcksBeforePing;
-  if (probe || prune) Pings::write_probe(out);
+  const bool watch = acknowledges && level == EncryptionLevel::one_rtt && take_watch();
+  if (probe || prune || watch) Pings::write_probe(out);
 }
 
 }  // namespace qpeer::transport

@@ -62,6 +62,10 @@ class FrameSources {
   /// After so many packets that only acknowledge, one asks to be acknowledged itself, so that the
   /// ranges it repeats can be forgotten. RFC 9000 §13.2.4.
   static constexpr std::uint64_t kAcksBeforePing = 64;
+  /// Where the peer's data gets lost, or flows for the first time, an ACK a round trip asks to be
+  /// acknowledged, so many times. If nothing comes any more, both ends probe: each packet that arrives
+  /// makes the other's back-off start anew. RFC 9000 §13.2.4.
+  static constexpr unsigned kPings = 16;
 
   FrameSources(const Owners& owners, Random& random) : owners_(owners), random_(random) {}
 
@@ -86,11 +90,18 @@ class FrameSources {
     return owners_.paths.write_probe(now, probe, random_, out);
   }
 
+  /// The peer sent data, so that more may follow.
+  void on_data_received() { data_arrived_ = true; }
+  /// An ACK of the peer acknowledged what asked for that.
+  void on_acknowledged();
+
   /// How many bytes of frames the largest 1-RTT packet takes, whatever its number.
   [[nodiscard]] std::size_t packet_room() const;
 
   /// Whether the invariant holds. For assertions.
-  [[nodiscard]] bool consistent() const { return unanswered_acks_ <= kAcksBeforePing; }
+  [[nodiscard]] bool consistent() const {
+    return unanswered_acks_ <= kAcksBeforePing && pings_left_ <= kPings;
+  }
 
  private:
   /// Those of 1-RTT packets that want nothing but room, in their order.
@@ -100,13 +111,19 @@ class FrameSources {
   }
   [[nodiscard]] bool has_early_frames() const;
   static void write_ack(Instant now, NumberSpace& space, PacketWriter& out);
+  void watch_for_losses(const AckTracker& acks);
   void write_data(PacketWriter& out);
   void write_ping(EncryptionLevel level, PacketWriter& out, bool acknowledges);
+  /// Whether the peer's next packets could get lost without our noticing. It counts as done then.
+  bool take_watch();
 
   Owners owners_;
   Random& random_;
   std::uint64_t unanswered_acks_ = 0;  ///< Packets that only acknowledge, since the last other one.
-  bool datagrams_first_ = true;        ///< Where streams have data too.
+  unsigned pings_left_ = 0;            ///< So many may go along with ACKs of data.
+  bool data_arrived_ = false;          ///< Since the last of them.
+  bool data_flowed_ = false;     ///< One ACK was of several packets with data, or after a loss.
+  bool datagrams_first_ = true;  ///< Where streams have data too.
 };
 
 }  // namespace qpeer::transport

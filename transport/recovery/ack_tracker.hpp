@@ -47,6 +47,10 @@ class AckTracker {
   [[nodiscard]] bool ack_due(Instant now) const;
   /// There is something new to acknowledge, worth adding to a packet that leaves anyway.
   [[nodiscard]] bool ack_pending() const;
+  /// Since the last ACK a packet came that is not the next one: others were lost, or come late.
+  [[nodiscard]] bool has_new_gap() const { return new_ranges_ != 0 && count_ > 1; }
+  /// How many packets asked for an ACK since the last one.
+  [[nodiscard]] std::uint64_t unacknowledged() const { return ack_eliciting_; }
   /// When a delayed ACK is due; kNever when none is, or when one is due whatever the time.
   [[nodiscard]] Instant deadline() const;
 

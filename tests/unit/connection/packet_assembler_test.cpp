@@ -219,6 +219,57 @@ TEST(FrameSources, AfterSixtyFourAcknowledgementsOneAsksForOne) {
       << "and the count starts again";
 }
 
+struct NoFates final : FateHandler {
+  void on_frame_fate(Instant, PacketNumberSpace, const SentFrame&, Fate) override {}
+};
+
+// RFC 9000 §13.2.4: once a round trip, where data begins to flow and for a while after a loss; not where
+// nothing but PINGs is answered.
+TEST(FrameSources, WhereDataMayGetLostAnAcknowledgementARoundTripAsksForOne) {
+  AssemblerFixture client(Side::client);
+  client.connect();
+  const std::vector plain{wire::FrameType::ack};
+  const std::vector asks{wire::FrameType::ack, wire::FrameType::ping};
+  const auto next = [&client] { return client.frames_of(client.datagram()); };
+  const auto answer = [&] {
+    client.receive_packet();
+    return next();
+  };
+  const auto answer_data = [&] {
+    client.sources.on_data_received();
+    return answer();
+  };
+  const auto acknowledge_newest = [&client] {
+    std::array<u8, 32> bytes{};
+    Writer out(bytes);
+    const wire::PacketNumberRange range{.smallest = *client.number, .largest = *client.number};
+    ASSERT_TRUE(wire::encode_ack(out, 0, std::span(&range, 1), nullptr));
+    Reader in(out.written());
+    const std::uint64_t type = in.varint();
+    NoFates fates;
+    ASSERT_TRUE(client.recovery.on_ack(kNow, PacketNumberSpace::application,
+                                       wire::AckFrame::decode(type, in), {}, fates));
+    client.sources.on_acknowledged();
+  };
+  EXPECT_EQ(answer(), plain) << "there was no data yet";
+  for (unsigned i = 0; i < FrameSources::kPings; ++i) {
+    ASSERT_EQ(answer_data(), asks) << i;
+    acknowledge_newest();
+    ASSERT_EQ(answer(), plain) << "no data came since";
+  }
+  EXPECT_EQ(answer_data(), plain) << "it flows well";
+
+  ++client.received;
+  EXPECT_EQ(answer_data(), asks) << "a packet is missing";
+  const PacketNumber ping = *client.number;
+  EXPECT_EQ(answer_data(), plain) << "the PING is not answered yet";
+  client.number = ping;
+  acknowledge_newest();
+  EXPECT_EQ(next(), std::vector{wire::FrameType::ping}) << "for the data that came after it";
+  acknowledge_newest();
+  EXPECT_TRUE(client.datagram().empty()) << "and that is all";
+}
+
 // RFC 9221 §5: neither starves the other.
 TEST(FrameSources, StreamsAndDatagramsBeginPacketsInTurns) {
   AssemblerFixture client(Side::client);
