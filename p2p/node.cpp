@@ -48,7 +48,9 @@ Node::Implementation::Implementation(Instant begin, NodeConfig configuration, Pe
       discovery(config, random, queue, connections, peers, known, dialler),
       inbox_budget(config),
       raw_streams(connections, queue, streams, inbox_budget),
-      mailbox(config, queue, connections, peers, streams, inbox_budget, raw_streams) {}
+      mailbox(config, queue, connections, peers, streams, inbox_budget, raw_streams),
+      stun_server({.per_second = config.max_stun_answers,
+                   .per_second_of_site = config.max_stun_answers_network}) {}
 
 Node::Node(Instant now, NodeConfig config, PeerTls tls, crypto::KeyFactory& keys, Random& random)
     : impl_(
@@ -59,11 +61,13 @@ Node::~Node() = default;
 // --- machine -------------------------------------------------------------------------------------
 
 void Node::on_datagram(Instant now, ReceivedDatagram datagram) {
+  if (looks_like_stun(datagram.payload) && impl_->on_stun(now, datagram)) return;
   impl_->ports.on_datagram(now, datagram);
   impl_->pump(now);
 }
 
 void Node::on_refused(Instant now, const Transmit& transmit, std::error_code error) {
+  if (impl_->last_transmit_is_stun) return;  // Of no connection.
   impl_->now = now;
   impl_->ports.on_refused(now, transmit, error);
 }
@@ -91,7 +95,7 @@ std::optional<Transmit> Node::poll_transmit(Instant now, TransmitBuffer& out) {
     node.mailbox.send_receipts();
     node.work_off();
   }
-  return node.ports.poll_transmit(now, out);
+  return node.poll_transmit(now, out);
 }
 
 Instant Node::next_deadline() const {
@@ -361,7 +365,10 @@ NodeStats Node::stats() const {
           .refused = node.refusals.counts(),
           .inbox_bytes = node.mailbox.inbox_bytes(),
           .outbox_bytes = node.mailbox.outbox_bytes(),
-          .candidates_learned = node.known.learned()};
+          .candidates_learned = node.known.learned(),
+          .stun_answers = node.stun_server.stats().answers,
+          .stun_rate_limited = node.stun_server.stats().rate_limited,
+          .stun_ignored = node.stun_ignored};
 }
 
 transport::EndpointStats Node::endpoint_stats() const { return impl_->ports.stats(); }
@@ -373,7 +380,8 @@ bool Node::Implementation::consistent() const {
   return !has_work() && connections.has_only_alive() && std::ranges::all_of(unread, is_alive) &&
          connections.consistent() && peers.consistent() && visitors.consistent() &&
          refusals.consistent() && known.consistent() && reachability.consistent() &&
-         discovery.consistent() && mailbox.consistent() && ports.consistent();
+         discovery.consistent() && mailbox.consistent() && ports.consistent() &&
+         stun_server.consistent();
 }
 
 }  // namespace qpeer::p2p

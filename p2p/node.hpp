@@ -46,7 +46,10 @@ struct NodeStats {
       refused{};                 ///< Peers that dialled us and were turned away, by Refusal.
   std::size_t inbox_bytes = 0;   ///< What arrives or waits to be taken.
   std::size_t outbox_bytes = 0;  ///< Messages, requests and answers that peers do not have yet.
-  std::size_t candidates_learned = 0;  ///< Nodes that peers named, kept to be dialled.
+  std::size_t candidates_learned = 0;   ///< Nodes that peers named, kept to be dialled.
+  std::uint64_t stun_answers = 0;       ///< To STUN requests.
+  std::uint64_t stun_rate_limited = 0;  ///< STUN requests beyond what is answered.
+  std::uint64_t stun_ignored = 0;  ///< STUN messages that are none of our business, or not wanted.
 };
 
 /// A Machine. Single-threaded. `keys` and `random` must outlive it.

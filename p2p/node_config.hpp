@@ -34,6 +34,11 @@ struct NodeConfig {
   /// packets from an address to which the peer has sent some, so a dial-back from the first port would
   /// prove little. Unset: the first port is used, for an owner with a single socket.
   std::optional<SocketAddress> probe_address{};
+  /// Role::node: whether we tell who asks by STUN (RFC 8489), at the first port, where we see it. So peers
+  /// behind NATs learn their address without a connection.
+  bool answer_stun = true;
+  std::uint32_t max_stun_answers = 1'000;       ///< Of these answers, in any second.
+  std::uint32_t max_stun_answers_network = 20;  ///< The same, to one network (/24, /48).
 
   // --- links -----------------------------------------------------------------------------------
 

@@ -27,6 +27,7 @@
 #include "qpeer/p2p/inbox_budget.hpp"
 #include "qpeer/p2p/known_nodes.hpp"
 #include "qpeer/p2p/mailbox.hpp"
+#include "qpeer/p2p/nat/stun_server.hpp"
 #include "qpeer/p2p/node.hpp"
 #include "qpeer/p2p/own_address.hpp"
 #include "qpeer/p2p/peer_table.hpp"
@@ -65,6 +66,11 @@ struct Node::Implementation {
   void continue_shut_down();
   [[nodiscard]] LinkInfo info_of(const Peer& peer);
   [[nodiscard]] bool consistent() const;
+
+  // --- node_stun.cpp: datagrams that are not QUIC ----------------------------------------------
+
+  bool on_stun(Instant time, const ReceivedDatagram& datagram);
+  std::optional<Transmit> poll_transmit(Instant time, TransmitBuffer& out);
 
   // --- node_connections.cpp: events of the transport, deadlines --------------------------------
 
@@ -159,6 +165,9 @@ struct Node::Implementation {
   InboxBudget inbox_budget;
   RawStreams raw_streams;
   Mailbox mailbox;
+  StunServer stun_server;
+  std::uint64_t stun_ignored = 0;
+  bool last_transmit_is_stun = false;
 
   std::deque<ConnectionSlot> unread;  ///< Whose control stream has more than a turn's share.
   std::optional<Instant> own_key_in_use_emitted;

@@ -32,15 +32,14 @@ Ports::Ports(const NodeConfig& config, const PeerTls& tls, crypto::KeyFactory& k
 }
 
 void Ports::on_datagram(Instant now, ReceivedDatagram datagram) {
-  const bool at_probe = probe_ && datagram.path.local.port() == probe_address_.port();
-  (at_probe ? *probe_ : first_).on_datagram(now, datagram);
+  endpoint(port_of(datagram.path.local)).on_datagram(now, datagram);
 }
 
 void Ports::on_refused(Instant now, Transmit transmit, std::error_code error) {
-  const bool at_probe = probe_ && transmit.path.local.port() == probe_address_.port();
+  const Port port = port_of(transmit.path.local);
   // The endpoint finds the connection by the path that it named itself.
-  if (at_probe) transmit.path.local = replaced_local_;
-  (at_probe ? *probe_ : first_).on_refused(now, transmit, error);
+  if (port == Port::probe) transmit.path.local = replaced_local_;
+  endpoint(port).on_refused(now, transmit, error);
 }
 
 std::optional<Transmit> Ports::poll_transmit(Instant now, TransmitBuffer& out) {

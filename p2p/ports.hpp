@@ -59,6 +59,10 @@ class Ports final : public ConnectionSource {
   }
   [[nodiscard]] bool has_probe() const override { return probe_.has_value(); }
 
+  /// Where a datagram with this local address arrives, or is sent from.
+  [[nodiscard]] Port port_of(const SocketAddress& local) const {
+    return probe_ && local.port() == probe_address_.port() ? Port::probe : Port::first;
+  }
   void on_datagram(Instant now, ReceivedDatagram datagram);
   /// Of the newest train that poll_transmit() gave.
   void on_refused(Instant now, Transmit transmit, std::error_code error);

@@ -59,6 +59,10 @@ void add(MetricsText& out, const p2p::NodeStats& node) {
   out.gauge("inbox_bytes", node.inbox_bytes, "What arrives or waits to be taken.");
   out.gauge("outbox_bytes", node.outbox_bytes, "What peers do not have yet.");
   out.gauge("candidates_learned", node.candidates_learned, "Nodes that peers named.");
+  out.counter("stun_answers", node.stun_answers, "Answers to STUN requests.");
+  out.counter("stun_rate_limited", node.stun_rate_limited,
+              "STUN requests beyond what is answered.");
+  out.counter("stun_ignored", node.stun_ignored, "STUN messages that nobody waits for.");
 }
 
 void add(MetricsText& out, const transport::EndpointStats& endpoint) {

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
+// STUN at the port of a Node, beside QUIC. RFC 7983 sorts datagrams by their first byte: 0 to 3 is STUN. As
+// the QUIC Bit may be cleared, QUIC has all that is no whole STUN message.
+#include "qpeer/p2p/node_state.hpp"
+
+namespace qpeer::p2p {
+
+/// Whether the datagram is STUN, wanted or not: then nothing else looks at it. A stateless reset would be an
+/// answer to a STUN response.
+bool Node::Implementation::on_stun(Instant time, const ReceivedDatagram& datagram) {
+  const auto message = StunMessage::decode(datagram.payload);
+  if (!message) return false;
+  const bool is_answered = message->message_class == StunClass::request && config.answer_stun &&
+                           config.role == Role::node && !closed &&
+                           ports.port_of(datagram.path.local) == Port::first;
+  if (is_answered) {
+    stun_server.on_message(time, datagram.path, *message);
+  } else {
+    ++stun_ignored;
+  }
+  return true;
+}
+
+std::optional<Transmit> Node::Implementation::poll_transmit(Instant time, TransmitBuffer& out) {
+  if (auto transmit = ports.poll_transmit(time, out)) {
+    last_transmit_is_stun = false;
+    return transmit;
+  }
+  auto answer = stun_server.poll_transmit(time, out);
+  if (answer) last_transmit_is_stun = true;
+  return answer;
+}
+
+}  // namespace qpeer::p2p
