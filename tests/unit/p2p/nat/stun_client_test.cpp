@@ -90,7 +90,7 @@ TEST(StunClient, LearnsItsAddress) {
 }
 
 // [rfc8489-6.2.1-1] [rfc8489-6.2.1-2] [rfc8489-6.2.1-3] [rfc8489-6.2.1-10] [rfc8489-6.2.1-11]
-// [rfc8489-6.2.1-12]: the times are those of the RFC's example.
+// [rfc8489-6.2.1-12] [rfc8489-6.2.1-4] [rfc8489-6.2.1-5]: the times are those of the RFC's example.
 TEST(StunClient, AsksSevenTimesInFortySeconds) {
   Asking each;
   const StunQuery query = each.ask();
@@ -169,7 +169,8 @@ TEST(StunClient, BeforeItHasAskedNothingIsAnAnswer) {
   EXPECT_EQ(each.poll()->message.transaction_id, id);
 }
 
-// [rfc8489-6.3.4-1]
+// Also one that another try, or another server, may help. [rfc8489-6.3.4-1] [rfc8489-6.3.4-2]
+// [rfc8489-6.3.4-3] [rfc8489-10-9] [rfc8489-14.8-8]
 TEST(StunClient, AnErrorEndsTheTransaction) {
   for (const std::uint16_t code : {300, 400, 420, 500}) {
     Asking each;

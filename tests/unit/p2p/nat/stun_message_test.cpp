@@ -161,6 +161,7 @@ TEST(StunMessage, AnErrorNamesItsCodeAndTheAttributes) {
   }
 }
 
+// Which is well below the smallest MTU. [rfc8489-6.1-5] [rfc8489-6.1-6] [rfc8489-6.1-8]
 TEST(StunMessage, TheLongestFitsIntoItsLimit) {
   StunMessage all{.message_class = StunClass::error,
                   .transaction_id = kId,
@@ -234,6 +235,21 @@ TEST(StunMessage, UnknownAttributesAreIgnoredOrNamed) {
   ASSERT_TRUE(message.has_value());
   ASSERT_EQ(message->not_understood.size(), 1U);
   EXPECT_EQ(message->not_understood[0], 0x7fff);
+}
+
+// [rfc8489-14.3-2] [rfc8489-14.9-1] [rfc8489-14.10-1] [rfc8489-14.14-2]
+TEST(StunMessage, TextsOfAnyLengthAreSkipped) {
+  for (const std::uint16_t type : {0x0006, 0x0014, 0x0015, 0x8022}) {
+    for (const std::uint16_t size : {0, 1, 127, 508, 509, 763, 764, 5'000}) {
+      std::vector<u8> attribute(4 + std::size_t{size} + (4 - size % 4U) % 4);
+      Writer out{attribute};
+      out.u16(type);
+      out.u16(size);
+      const auto message = StunMessage::decode(message_of(0x0001, attribute));
+      ASSERT_TRUE(message.has_value()) << type << ' ' << size;
+      EXPECT_TRUE(message->not_understood.empty()) << type;
+    }
+  }
 }
 
 TEST(StunMessage, AThousandAttributesAreReadAndTheFirstNamed) {
