@@ -174,6 +174,11 @@ class Network {
   void behind(Router& carrier, Router& router);
   /// The router has another external address; what was mapped is forgotten.
   void change_address(Router& router, const SocketAddress& to);
+  /// The router speaks NAT-PMP and PCP from now on.
+  void add_gateway(Router& router, const NatGatewayConfig& config = {});
+  /// The router forgets everything. If it has a gateway, that says so, ten times in two minutes, to all
+  /// hosts behind the router: at kAnnouncements4 or kAnnouncements6.
+  void reboot(Router& router);
 
   // --- links -----------------------------------------------------------------------------------
 
@@ -226,7 +231,8 @@ class Network {
     SocketAddress to;
     Ecn ecn = Ecn::not_ect;
     const Realm* realm = nullptr;  ///< Where it is on its way.
-    bool leaves = false;           ///< To the gateway of the realm, and not to the host of `to`.
+    /// Whom it gets to, where that is not the host of `to`: a router, or a member of a multicast group.
+    Host* next = nullptr;
     std::size_t size = 0;
     std::vector<u8> storage;
   };
@@ -259,7 +265,12 @@ class Network {
   /// The two ends of the link that lies between two hosts, in a realm that both or their routers are in.
   [[nodiscard]] static std::pair<const Host*, const Host*> ends_between(const Host& a,
                                                                         const Host& b);
-  void deliver_at(Instant at, const Realm& realm, bool leaves, const Passing& datagram);
+  /// A host behind the router wrote to the gateway.
+  void answer(Router& router, Packet& packet);
+  void announce(Router& router, int times, Duration interval);
+  void announce_to(Router& router, Host& host, const SocketAddress& from,
+                   const SocketAddress& group);
+  void deliver_at(Instant at, const Realm& realm, Host* next, const Passing& datagram);
   std::uint32_t take_packet(std::size_t size);
   void free_packet(std::uint32_t index);
   void trace(const Passing& datagram, std::string_view fate) const;

@@ -42,11 +42,11 @@ void Network::inject(const SocketAddress& from, const SocketAddress& to, Bytes p
   std::vector<u8> copied(payload.begin(), payload.end());
   const Passing datagram{.now = now_, .from = from, .to = to, .payload = copied, .ecn = ecn};
   trace(datagram, "injected");
-  deliver_at(now_, internet_, false, datagram);
+  deliver_at(now_, internet_, nullptr, datagram);
 }
 
 Host* Network::destination(const Packet& packet) {
-  return packet.leaves ? &packet.realm->gateway->host() : packet.realm->find(packet.to);
+  return packet.next != nullptr ? packet.next : packet.realm->find(packet.to);
 }
 
 void Network::send(Host& host, const SocketAddress& from, const SocketAddress& to, Ecn ecn,
@@ -77,18 +77,19 @@ void Network::hop(Host& sender, const Realm& realm, Passing& datagram) {
   }
   const auto outcome = pipe_between(sender, *next).enter(datagram);
   trace(datagram, outcome.fate);
-  if (outcome.arrival != kNever) deliver_at(outcome.arrival, realm, leaves, datagram);
-  if (outcome.copy_arrival != kNever) deliver_at(outcome.copy_arrival, realm, leaves, datagram);
+  Host* const router = leaves ? next : nullptr;
+  if (outcome.arrival != kNever) deliver_at(outcome.arrival, realm, router, datagram);
+  if (outcome.copy_arrival != kNever) deliver_at(outcome.copy_arrival, realm, router, datagram);
 }
 
-void Network::deliver_at(Instant at, const Realm& realm, bool leaves, const Passing& datagram) {
+void Network::deliver_at(Instant at, const Realm& realm, Host* next, const Passing& datagram) {
   const std::uint32_t index = take_packet(datagram.payload.size());
   Packet& packet = *packets_[index];
   packet.from = datagram.from;
   packet.to = datagram.to;
   packet.ecn = datagram.ecn;
   packet.realm = &realm;
-  packet.leaves = leaves;
+  packet.next = next;
   copy(datagram.payload, packet.storage);
   push(at, EventKind::deliver, index);
 }

@@ -2,6 +2,8 @@
 // Routers in the network: who is found where, and what a router does with a datagram.
 #include "qpeer/tests/sim/network.hpp"
 
+#include <algorithm>
+
 namespace qpeer::sim {
 namespace {
 
@@ -45,6 +47,18 @@ void Network::change_address(Router& router, const SocketAddress& to) {
   router.box.set_outside(to);
 }
 
+void Network::add_gateway(Router& router, const NatGatewayConfig& config) {
+  router.gateway.emplace(config, now_);
+}
+
+void Network::reboot(Router& router) {
+  constexpr int kTimes = 10;  // RFC 6886 §3.2.1, RFC 6887 §14.1.3.
+  router.box.reboot();
+  if (!router.gateway) return;
+  router.gateway->restart(now_);
+  announce(router, kTimes, 250ms);
+}
+
 // --- who is found where --------------------------------------------------------------------------
 
 void Network::publish(Host& host, const SocketAddress& address) {
@@ -83,6 +97,9 @@ void Network::withdraw_outside(const Host& host, const SocketAddress& address) {
 
 void Network::route(Router& router, Packet& packet) {
   const bool outward = packet.realm == &router.inside_;
+  if (outward && router.gateway && (packet.to == kGateway4 || packet.to == kGateway6)) {
+    return answer(router, packet);
+  }
   const Translation result = outward ? router.box.from_inside(now_, packet.from, packet.to)
                                      : router.box.from_outside(now_, packet.from, packet.to);
   Passing datagram{.now = now_,
@@ -98,6 +115,38 @@ void Network::route(Router& router, Packet& packet) {
   datagram.to = result.to;
   const bool leaves = outward && result.fate == NatFate::forwarded;
   hop(router.host_, leaves ? *router.host_.realm_ : router.inside_, datagram);
+}
+
+void Network::answer(Router& router, Packet& packet) {
+  std::vector<u8> out = router.gateway->answer(now_, router.box, packet.from,
+                                               Bytes(packet.storage).first(packet.size));
+  if (out.empty()) return;
+  Ecn ecn = Ecn::not_ect;
+  Passing datagram{.now = now_, .from = packet.to, .to = packet.from, .payload = out, .ecn = ecn};
+  hop(router.host_, router.inside_, datagram);
+}
+
+void Network::announce(Router& router, int times, Duration interval) {
+  for (const auto& host : hosts_) {
+    if (host->realm_ != &router.inside_ || host->router_ != nullptr) continue;
+    if (std::ranges::any_of(host->addresses_, &SocketAddress::is_ipv4)) {
+      announce_to(router, *host, kGateway4, kAnnouncements4);
+    }
+    if (std::ranges::any_of(host->addresses_, &SocketAddress::is_ipv6)) {
+      announce_to(router, *host, kGateway6, kAnnouncements6);
+    }
+  }
+  if (times == 1) return;
+  after(interval, [this, &router, times, interval] { announce(router, times - 1, 2 * interval); });
+}
+
+void Network::announce_to(Router& router, Host& host, const SocketAddress& from,
+                          const SocketAddress& group) {
+  Ecn ecn = Ecn::not_ect;
+  for (auto& message : router.gateway->announcements(now_, router.box, from.is_ipv4())) {
+    const Passing datagram{.now = now_, .from = from, .to = group, .payload = message, .ecn = ecn};
+    deliver_at(now_ + kLocalLink.delay, router.inside_, &host, datagram);
+  }
 }
 
 std::pair<const Host*, const Host*> Network::ends_between(const Host& a, const Host& b) {

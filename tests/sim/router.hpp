@@ -6,9 +6,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <unordered_map>
 
 #include "qpeer/tests/sim/nat_box.hpp"
+#include "qpeer/tests/sim/nat_gateway.hpp"
 #include "qpeer/transport/base/address.hpp"
 
 namespace qpeer::sim {
@@ -40,6 +42,8 @@ class Router {
   }
 
   NatBox box;  ///< For another external address, see Network::change_address.
+  /// Answers hosts inside at kGateway4 and kGateway6. See Network::reboot.
+  std::optional<NatGateway> gateway;
   /// The hosts behind it do not see each other, as in the network for guests of a hotel.
   bool isolates_hosts = false;
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// Routers in the simulated network, with machines that send and note datagrams of one byte.
+// Routers in the simulated network, with machines that send and note datagrams.
 #include "qpeer/tests/sim/router.hpp"
 
+#include <algorithm>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -30,26 +31,35 @@ struct Arrival {
   Instant at;
   SocketAddress from;
   SocketAddress to;
+  std::vector<u8> payload;
+};
+
+struct Outgoing {
+  SocketAddress to;
+  std::vector<u8> payload;
 };
 
 /// A machine that sends and notes datagrams.
 class Talker {
  public:
   void on_datagram(Instant now, ReceivedDatagram in) {
-    arrivals.push_back({now, in.path.remote, in.path.local});
+    arrivals.push_back(
+        {now, in.path.remote, in.path.local, {in.payload.begin(), in.payload.end()}});
   }
   std::optional<Transmit> poll_transmit(Instant, TransmitBuffer& out) {
     if (to_send.empty()) return std::nullopt;
-    const SocketAddress to = to_send.front();
+    const Outgoing next = std::move(to_send.front());
     to_send.pop_front();
-    out.storage[0] = 1;
-    return Transmit{.path = {.local = {}, .remote = to}, .size = 1, .segment_size = 1};
+    copy(next.payload, out.storage);
+    return Transmit{.path = {.local = {}, .remote = next.to},
+                    .size = next.payload.size(),
+                    .segment_size = next.payload.size()};
   }
   [[nodiscard]] Instant next_deadline() const { return kNever; }
   void on_deadline(Instant) {}
   std::optional<int> poll_event() { return std::nullopt; }
 
-  std::deque<SocketAddress> to_send;
+  std::deque<Outgoing> to_send;
   std::vector<Arrival> arrivals;
 };
 
@@ -70,8 +80,8 @@ struct TalkerNetwork : Network {
     return out;
   }
   Talker& talker(const Host& host) { return *talkers_.at(&host); }
-  void send(Host& from, const SocketAddress& to) {
-    talker(from).to_send.push_back(to);
+  void send(Host& from, const SocketAddress& to, std::vector<u8> payload = {1}) {
+    talker(from).to_send.push_back({to, std::move(payload)});
     wake(from);
   }
   /// Sends, waits, and says where the datagram was seen to come from, if it arrived.
@@ -259,6 +269,67 @@ SIMULATE_IN(TalkerNetwork, Routers, ShareTheLinkBetweenThem) {
   EXPECT_NE(&network.pipe(a, a2), &network.pipe(a, home.host()));
   network.pipe(a, outside).link.blocked = true;
   EXPECT_EQ(network.seen(a2, outside, kPublic), std::nullopt);
+}
+
+// --- gateways ------------------------------------------------------------------------------------
+
+// RFC 6886 §3.3.
+const std::vector<u8> kMapPort{0, 1, 0, 0, 4433 >> 8, 4433 & 0xff, 0, 0, 0, 0, 14, 16};
+
+SIMULATE_IN(TalkerNetwork, Routers, MapPortsForTheirHostsOnly) {
+  Router& home = network.add_router(symmetric());
+  network.add_gateway(home);
+  Host& inside = network.host(kPrivate, home);
+  Host& outside = network.host(kPublic);
+  for (const SocketAddress& to : {kGateway4, home.outside(kGatewayPort)}) {
+    network.send(outside, to, kMapPort);
+    run_for(1s);
+  }
+  EXPECT_TRUE(network.talker(outside).arrivals.empty());
+  EXPECT_EQ(network.seen(outside, inside, home.outside(4433)), std::nullopt);
+
+  network.send(inside, kGateway4, kMapPort);
+  run_for(1s);
+  ASSERT_EQ(network.talker(inside).arrivals.size(), 1U);
+  EXPECT_EQ(network.talker(inside).arrivals[0].from, kGateway4);
+  EXPECT_EQ(network.talker(inside).arrivals[0].payload.size(), 16U);
+  EXPECT_EQ(network.seen(outside, inside, home.outside(4433)), kPublic);
+}
+
+SIMULATE_IN(TalkerNetwork, Routers, WithoutAGatewayDoNotAnswer) {
+  Router& home = network.add_router(symmetric());
+  Host& inside = network.host(kPrivate, home);
+  network.send(inside, kGateway4, kMapPort);
+  run_for(1s);
+  EXPECT_TRUE(network.talker(inside).arrivals.empty());
+}
+
+// RFC 6886 §3.2.1, RFC 6887 §14.1.3.
+SIMULATE_IN(TalkerNetwork, Routers, AnnounceARebootToTheirHosts) {
+  Router& home = network.add_router(port_restricted());
+  network.add_gateway(home);
+  Host& inside = network.host(kPrivate, home);
+  network.add_address(inside, kInside6);
+  Host& inside2 = network.host(kPrivate2, home);
+  Host& outside = network.host(kPublic);
+  network.send(inside, kGateway4, kMapPort);
+  run_for(10s);
+  network.reboot(home);
+  network.send(outside, home.outside(4433));
+  run_for(3min);
+  EXPECT_EQ(std::ranges::count(network.talker(inside).arrivals, kPublic, &Arrival::from), 0)
+      << "the port is not mapped any more";
+  const auto count = [&](const Host& host, const SocketAddress& group) {
+    return std::ranges::count(network.talker(host).arrivals, group, &Arrival::to);
+  };
+  EXPECT_EQ(count(inside, kAnnouncements4), 20) << "of NAT-PMP and PCP, ten each";
+  EXPECT_EQ(count(inside, kAnnouncements6), 10) << "of PCP";
+  EXPECT_EQ(count(inside2, kAnnouncements4), 20);
+  EXPECT_EQ(count(inside2, kAnnouncements6), 0);
+  EXPECT_TRUE(network.talker(outside).arrivals.empty());
+  const auto& last = network.talker(inside2).arrivals[18];
+  EXPECT_EQ(last.from, kGateway4);
+  EXPECT_EQ(last.payload, (std::vector<u8>{0, 128, 0, 0, 0, 0, 0, 127, 150, 0, 0, 1}));
 }
 
 }  // namespace
