@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <functional>
-#include <utility>
 
 #include "qpeer/transport/base/address_kind.hpp"
 
@@ -58,11 +57,12 @@ void StunServer::on_message(Instant now, const Path& path, const StunMessage& me
   }
   // A retransmission gets the same answer again, from the address that it came to: §6.3.1 [rfc8489-6.3.1-1],
   // §6.3.1.2.
-  pending_.push_back({.path = path, .message = std::move(answer)});
+  pending_.push_back({.path = path, .message = answer});
 }
 
 // The total counts only what the site's limit lets through: a site that floods leaves it to the others.
 bool StunServer::take_tokens(Instant now, const SocketAddress& remote) {
+  if (config_.per_second == 0 || config_.per_second_of_site == 0) return false;
   if (sites_.empty()) sites_.resize(kSites);
   Bucket& site = sites_[std::hash<SocketAddress>{}(site_of(remote)) % kSites];
   const Rate of_site{config_.per_second_of_site};

@@ -16,7 +16,7 @@
 namespace qpeer::p2p {
 
 struct StunServerConfig {
-  std::uint32_t per_second = 1'000;       ///< Answers in any second; at least 2.
+  std::uint32_t per_second = 1'000;       ///< Answers in any second; 0: none.
   std::uint32_t per_second_of_site = 20;  ///< The same to one /24 or /48.
 };
 

@@ -176,6 +176,22 @@ TEST(StunServer, InAllAThousandAreAnsweredInAnySecond) {
   EXPECT_GE(answers.size(), 2'400U);
 }
 
+TEST(StunServer, LimitsMayBeAsSmallAsNothing) {
+  for (const auto& [limit, answers] : {std::pair{0U, 0U}, {1U, 10U}, {2U, 10U}, {3U, 20U}}) {
+    for (const bool of_site : {true, false}) {
+      Answering each{of_site ? StunServerConfig{.per_second_of_site = limit}
+                             : StunServerConfig{.per_second = limit}};
+      std::size_t count = 0;
+      for (int i = 0; i < 1'000; ++i) {
+        each.ask(at("198.51.100.7:40000"));
+        count += each.count();
+        each.now += 10ms;
+      }
+      EXPECT_EQ(count, answers) << limit;
+    }
+  }
+}
+
 TEST(StunServer, AnswersThatNobodySendsAreBounded) {
   Answering each{{.per_second = 1'000'000, .per_second_of_site = 1'000'000}};
   for (int i = 0; i < 1'000; ++i) each.ask(at("198.51.100.7:40000"));
