@@ -28,7 +28,8 @@ import pathlib
 import re
 import sys
 
-TRACED = ("rfc8489", "rfc8999", "rfc9000", "rfc9001", "rfc9221", "rfc9287", "rfc9368", "rfc9369", "rfc9406", "rfc9438")
+TRACED = ("rfc6886", "rfc6887", "rfc8489", "rfc8999", "rfc9000", "rfc9001", "rfc9221", "rfc9287", "rfc9368", "rfc9369",
+          "rfc9406", "rfc9438")
 SHOWN = TRACED + ("rfc9002",)  # RFC 9002 leaves loss detection and congestion control to the endpoint.
 CODE = ("transport", "crypto", "cache", "p2p")
 SOURCES = (".cpp", ".hpp", ".sh", ".py")

@@ -19,7 +19,7 @@ expect() { # expect STATUS TEXT ARGUMENT...: how it ends, and a line of what it 
 }
 
 mkdir -p "$root/docs/requirements" "$root/transport" "$root/tests"
-for document in rfc8489 rfc8999 rfc9000 rfc9001 rfc9002 rfc9221 rfc9287 rfc9368 rfc9369 rfc9406 rfc9438; do
+for document in rfc6886 rfc6887 rfc8489 rfc8999 rfc9000 rfc9001 rfc9002 rfc9221 rfc9287 rfc9368 rfc9369 rfc9406 rfc9438; do
   : >"$root/docs/requirements/$document.tsv"
 done
 printf "$doc-1-1\tMUST\n$doc-1-2\tMUST NOT\n$doc-1-3\tMAY\n" >"$root/docs/requirements/rfc9221.tsv"

@@ -41,7 +41,7 @@ const PcpResponse kGranted{.opcode = PcpOpcode::map,
                                        .internal_port = 0x1234,
                                        .external = SocketAddress::ipv4({203, 0, 113, 7}, 0x5678)}};
 
-// [rfc6887-7.1-1] [rfc6887-8.1-2] [rfc6887-11.1-1] [rfc6887-11.1-4]
+// [rfc6887-7.1-1] [rfc6887-8.1-2] [rfc6887-11.1-1] [rfc6887-11.1-4] [rfc6887-5-3] [rfc6886-1.1-1]
 TEST(Pcp, AMapRequestIsThatOfTheRfc) {
   const PcpMapRequest request{.client = SocketAddress::ipv4({192, 168, 1, 2}, 0),
                               .lifetime = 7'200,
@@ -55,6 +55,7 @@ TEST(Pcp, AMapRequestIsThatOfTheRfc) {
   EXPECT_EQ(PcpMapRequest::decode(bytes), request);
 }
 
+// [rfc6887-5-2]
 TEST(Pcp, AMapRequestOfIpv6SuggestsIpv6) {
   const PcpMapRequest request{
       .client = SocketAddress::ipv6({0x2a, 1}, 0),
@@ -89,6 +90,17 @@ TEST(Pcp, OptionsAreIgnored) {
     const auto more = from_hex(option);
     bytes.insert(bytes.end(), more.begin(), more.end());
     EXPECT_EQ(PcpResponse::decode(bytes), kGranted) << option;
+  }
+}
+
+// [rfc6887-5-1]
+TEST(Pcp, OnlyAnAddressThatIsMappedWhollyIsIpv4) {
+  const auto bytes = encoded(kGranted);
+  ASSERT_EQ(PcpResponse::decode(bytes)->mapping.external.is_ipv4(), true);
+  for (std::size_t bit = 0; bit < 96; ++bit) {
+    auto other = bytes;
+    other[44 + bit / 8] ^= static_cast<u8>(0x80 >> bit % 8);
+    EXPECT_TRUE(PcpResponse::decode(other)->mapping.external.is_ipv6()) << bit;
   }
 }
 

@@ -20,7 +20,7 @@ using test::MappingGateway;
 
 // --- a mapping is made ---------------------------------------------------------------------------
 
-// [rfc6887-A-1] [rfc6887-8.1-2] [rfc6887-11.1-3]
+// [rfc6887-A-1] [rfc6887-8.1-2] [rfc6887-11.1-3] [rfc6886-1.1-2] [rfc6886-3.3-2]
 TEST(PortMapper, IsGrantedOneByPcp) {
   Mapping each{MappingGateway{.pcp = true}};
   each.run_for(1s);
@@ -32,7 +32,7 @@ TEST(PortMapper, IsGrantedOneByPcp) {
   EXPECT_EQ(each.gateway.client, each.internal);
 }
 
-// RFC 6886 §1.1: the gateway that knows NAT-PMP alone says so at once. [rfc6887-9-2]
+// RFC 6886 §1.1: the gateway that knows NAT-PMP alone says so at once. [rfc6887-9-2] [rfc6887-9-3]
 TEST(PortMapper, IsGrantedOneByNatPmp) {
   Mapping each{MappingGateway{.nat_pmp = true}};
   each.run_for(200ms);
@@ -58,7 +58,7 @@ TEST(PortMapper, OfAGatewayThatSpeaksBothPcpIsTaken) {
   EXPECT_EQ(each.gateway.nat_pmp_requests, 0U);
 }
 
-// [rfc6887-11.2-2]
+// [rfc6887-11.2-2] [rfc6887-11.2-3]
 TEST(PortMapper, AnotherPortIsTaken) {
   for (const bool pcp : {true, false}) {
     Mapping each{MappingGateway{.pcp = pcp, .nat_pmp = !pcp, .port = 61'001}};
@@ -112,7 +112,7 @@ TEST(PortMapper, ThatNobodyAnswersIsToldAfterHalfASecondAndOnce) {
   EXPECT_FALSE(each.take_event().has_value());
 }
 
-// [rfc6886-3.1-4] [rfc6886-3.1-5]
+// [rfc6886-3.1-4] [rfc6886-3.1-5] [rfc6886-3.3-3]
 TEST(PortMapper, NatPmpIsAskedNineTimesInTwoMinutes) {
   Mapping each{MappingGateway{}};
   each.run_for(10min);
@@ -264,6 +264,7 @@ TEST(PortMapper, AnswersWithAnotherNonceOrPortAreIgnored) {
   EXPECT_TRUE(each.mapper.mapping().has_value());
 }
 
+// One request after the other: [rfc6886-3.1-1] [rfc6886-3.1-2] [rfc6886-3.1-3] [rfc6886-3.7-5]
 TEST(PortMapper, NatPmpIsHeardOnlyWhenItWasAsked) {
   Mapping each{MappingGateway{}};
   const NatPmpResponse mapping{
@@ -298,7 +299,7 @@ TEST(PortMapper, WhatIsCutIsIgnored) {
 // --- it is kept ----------------------------------------------------------------------------------
 
 // [rfc6886-3.3-16] [rfc6886-3.3-17] [rfc6887-11.2.1-1] [rfc6887-11.2.1-2] [rfc6887-11.2.1-3]
-// [rfc6887-11.2.1-4] [rfc6887-11.4-3] [rfc6887-11.4-4]
+// [rfc6887-11.2.1-4] [rfc6887-11.4-3] [rfc6887-11.4-4] [rfc6887-15-4]
 TEST(PortMapper, IsRenewedHalfwayWithWhatItHas) {
   for (const bool pcp : {true, false}) {
     Mapping each{
