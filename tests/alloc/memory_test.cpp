@@ -45,6 +45,28 @@ SIMULATE(Memory, OfAConnectionAtRestIsSmall) {
   EXPECT_LT(pair, 64_KiB);  // Both ends, TLS apart, and the scenario's notes.
 }
 
+SIMULATE(Memory, OfConnectionsAtRestAfterTransfersIsNotEachOnesPeak) {
+  PeerConfig config;
+  config.endpoint.free_stream_memory = 4_MiB;
+  auto [client, server] =
+      network.quiet_pair(Link{.delay = 10ms, .rate = 1'000_mbit, .queue = 8 << 20}, config, config);
+  network.reserve_packets(20'000);
+  client.connect(server);
+  ASSERT_TRUE(run_until(server.confirmed(), 5s));
+  run_for(1s);
+  const std::uint64_t before = allocation_counts().live_bytes;
+  constexpr int kConnections = 20;
+  for (int i = 0; i < kConnections; ++i) {
+    Session& session = client.connect(server);
+    session.sends(2_MiB);
+    run_for(500ms);
+  }
+  EXPECT_EQ(server.received_bytes(), kConnections * 2_MiB);
+  run_for(1s);
+  // What each keeps is an eighth of a megabyte, and up to a megabyte for the next transfer.
+  EXPECT_LT(allocation_counts().live_bytes, before + 2 * 4_MiB + kConnections * 128_KiB);
+}
+
 SIMULATE(Memory, OfATransferIsGivenBack) {
   auto [client, server] = network.pair(Link{.delay = 10ms, .rate = 200_mbit, .queue = 4 << 20});
   network.reserve_packets(10'000);

@@ -146,6 +146,7 @@ class ConnectionMachine final : public Connection,
   [[nodiscard]] std::uint64_t receive_credit() const { return streams_.receive_credit(); }
   [[nodiscard]] std::uint64_t send_buffered() const { return streams_.send_buffered(); }
   [[nodiscard]] std::uint64_t datagram_memory() const { return datagrams_.held(); }
+  [[nodiscard]] std::size_t free_chunks() const { return streams_.free_chunks(); }
   /// How many packets proved authentic.
   [[nodiscard]] std::uint64_t packets_received() const { return stats_.packets_received; }
   /// The Destination Connection ID of what it sends.

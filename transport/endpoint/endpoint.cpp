@@ -63,7 +63,8 @@ Endpoint::Implementation::Implementation(EndpointConfig configuration, crypto::K
       answers(factory, source, config.stateless_answers_per_second),
       receive_credit(config.receive_credit, config.max_connections),
       send_buffers(config.send_buffers, config.max_connections),
-      datagrams(config.datagrams, 2 * config.max_connections) {
+      datagrams(config.datagrams, 2 * config.max_connections),
+      free_chunks{.most = config.free_stream_memory} {
   if (config.shared_port) names.emplace(factory, *config.shared_port);
 }
 
@@ -99,7 +100,8 @@ void Endpoint::Implementation::start(Entry& entry, Instant now, const Connection
   entry.prefix = HandshakeCounts::prefix_of(setup.path.remote);
   setup.pools = {.receive_credit = {&receive_credit, entry.prefix, entry.slot},
                  .send_buffers = {&send_buffers, entry.prefix, entry.slot},
-                 .datagrams = {&datagrams, entry.prefix, entry.slot}};
+                 .datagrams = {&datagrams, entry.prefix, entry.slot},
+                 .free_chunks = &free_chunks};
   if (entry.incoming) {
     handshakes.add(entry.prefix);
     accepted.add(entry.prefix);

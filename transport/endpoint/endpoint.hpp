@@ -104,6 +104,9 @@ struct EndpointConfig {
   /// queues are full though they are within ConnectionConfig::datagrams. Each connection has a part for
   /// each direction. The same networks.
   PoolLimits datagrams{};
+  /// Bytes of memory that all connections together keep for the next data of their streams, beside what
+  /// holds data. Beyond it they give memory back at once, and allocate it again.
+  std::size_t free_stream_memory = 64 << 20;
   /// How long a client has to come back with the token of a Retry.
   Duration retry_token_lifetime = 15s;
   /// How long a token of a NEW_TOKEN frame proves an address.

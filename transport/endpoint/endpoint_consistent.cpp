@@ -25,6 +25,7 @@ bool Endpoint::Implementation::consistent() const {
   std::uint64_t granted = 0;
   std::uint64_t buffered = 0;
   std::uint64_t of_datagrams = 0;
+  std::size_t free_memory = 0;
   for (Slot slot = 0; slot < entries.size(); ++slot) {
     if (!entries[slot]) continue;
     const Entry& entry = *entries[slot];
@@ -41,6 +42,7 @@ bool Endpoint::Implementation::consistent() const {
     granted += entry.connection->receive_credit();
     buffered += entry.connection->send_buffered();
     of_datagrams += entry.connection->datagram_memory();
+    free_memory += entry.connection->free_chunks();
   }
   const auto live = [this](Slot slot) { return is_live(slot); };
   return open == open_entries && kept == kept_entries &&
@@ -57,7 +59,8 @@ bool Endpoint::Implementation::consistent() const {
          buffered == send_buffers.held() && send_buffers.accounts() == open &&
          datagrams.consistent() && of_datagrams == datagrams.held() &&
          datagrams.accounts() == 2 * open && granted <= receive_credit.limits().total &&
-         buffered <= send_buffers.limits().total && of_datagrams <= datagrams.limits().total;
+         buffered <= send_buffers.limits().total && of_datagrams <= datagrams.limits().total &&
+         free_memory == free_chunks.kept && free_memory <= free_chunks.most;
 }
 
 bool Endpoint::consistent() const { return impl_->consistent(); }

@@ -169,6 +169,7 @@ struct Endpoint::Implementation {
   BytePool receive_credit;  ///< Declared before the connections, whose accounts refer to it.
   BytePool send_buffers;    ///< The same.
   BytePool datagrams;       ///< The same. Each connection has two accounts.
+  FreeChunks free_chunks;   ///< The same.
 
   std::vector<std::unique_ptr<Entry>> entries;  ///< By slot; null where free.
   std::vector<std::uint32_t> generations;       ///< Of each slot, so that old handles miss.

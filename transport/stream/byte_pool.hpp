@@ -20,6 +20,7 @@
 #include <map>
 #include <optional>
 
+#include "qpeer/transport/stream/chunk_pool.hpp"
 #include "qpeer/transport/stream/linked_queue.hpp"
 #include "qpeer/transport/stream/stream_types.hpp"
 
@@ -45,6 +46,7 @@ struct ConnectionPools {
   PoolMember receive_credit{};
   PoolMember send_buffers{};
   PoolMember datagrams{};
+  FreeChunks* free_chunks = nullptr;  ///< Where those of its streams count.
 };
 
 /// What one connection holds of a pool. The destructor gives it back.

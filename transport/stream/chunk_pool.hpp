@@ -5,8 +5,10 @@
 //
 // Small streams hold small chunks, so that memory stays near what flow control granted. Free chunks
 // are kept until used and free bytes together reach the recent peak of use plus kKeep, with at most
-// kKeepMost free bytes; the rest goes back to the system. So a bulk transfer whose use of memory
-// varies does not allocate, and the memory of a single burst is given back as the connection goes on.
+// kKeepMost free bytes; the rest goes back to the system. Recent are kPeriod to 2 * kPeriod releases.
+// So a bulk transfer whose use of memory varies does not allocate, and the memory of a single burst is
+// given back as the connection goes on. A connection at rest keeps what it has: so that many of them
+// do not add up, those of an endpoint keep no more than FreeChunks::most together.
 #pragma once
 
 #include <array>
@@ -24,6 +26,12 @@ struct Chunk {
   std::uint32_t base = 0;
 };
 
+/// How many bytes of free chunks the pools of several connections keep together.
+struct FreeChunks {
+  std::size_t most = 0;
+  std::size_t kept = 0;
+};
+
 class ChunkPool {
  public:
   static constexpr std::size_t kLargest = 64 << 10;
@@ -32,7 +40,10 @@ class ChunkPool {
   /// As long as no more than this is in use, long streams get large chunks at once.
   static constexpr std::size_t kGenerous = 2 << 20;
 
-  ChunkPool() = default;
+  static constexpr std::size_t kPeriod = 400;
+
+  /// Free chunks count in `all`, too, if it is given; it must outlive the pool.
+  explicit ChunkPool(FreeChunks* all = nullptr) : all_(all) {}
   ChunkPool(const ChunkPool&) = delete;
   ChunkPool& operator=(const ChunkPool&) = delete;
   ~ChunkPool();
@@ -61,13 +72,20 @@ class ChunkPool {
   }
   /// How many bytes of free chunks to keep now.
   [[nodiscard]] std::size_t keep() const;
+  [[nodiscard]] bool all_have_room(std::size_t size) const {
+    return all_ == nullptr || all_->kept + size <= all_->most;
+  }
+  void add_kept(std::size_t size);
+  void remove_kept(std::size_t size);
   void trim();
 
   std::array<Free*, kClasses> free_{};
   std::size_t in_use_ = 0;
   std::size_t kept_ = 0;
-  std::size_t peak_ =
-      0;  ///< Recent maximum of in_use_; each release moves it a little towards in_use_.
+  std::size_t peak_ = 0;          ///< The most that was in use in this period ...
+  std::size_t earlier_peak_ = 0;  ///< ... and in the one before.
+  std::size_t releases_ = 0;      ///< In this period.
+  FreeChunks* all_;
 };
 
 }  // namespace qpeer::transport

@@ -31,6 +31,7 @@ std::string_view to_string(StreamError error) {
 StreamSet::StreamSet(Side side, const StreamConfig& config, const ConnectionPools& pools)
     : side_(side),
       config_(config),
+      pool_(pools.free_chunks),
       send_room_(config, pools.send_buffers),
       receive_window_(config, pools.receive_credit),
       remote_{RemoteStreams(config.max_streams_bidi), RemoteStreams(config.max_streams_uni)} {}
@@ -157,6 +158,8 @@ std::optional<StreamEvent> StreamSet::poll_event() {
 
 std::size_t StreamSet::open_streams() const { return streams_.size(); }
 std::size_t StreamSet::buffered_bytes() const { return pool_.in_use(); }
+
+std::size_t StreamSet::free_chunks() const { return pool_.kept(); }
 
 // --- the lifetime of a stream --------------------------------------------------------------------
 

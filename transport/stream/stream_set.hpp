@@ -120,6 +120,8 @@ class StreamSet {
   // For tests alone: what a peer can make us keep shows nowhere else.
   [[nodiscard]] std::size_t open_streams() const;
   [[nodiscard]] std::size_t buffered_bytes() const;  ///< Memory held in chunks, both directions.
+  /// Memory that is kept for what comes next.
+  [[nodiscard]] std::size_t free_chunks() const;
   /// Credit granted to the peer for what is not read yet, and after close() what arrived of that.
   [[nodiscard]] std::uint64_t receive_credit() const { return receive_window_.held(); }
   /// Written and not acknowledged.

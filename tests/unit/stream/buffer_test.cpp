@@ -2,6 +2,7 @@
 // Chunks, send and receive buffers, the index and the queue.
 #include <gtest/gtest.h>
 
+#include <deque>
 #include <map>
 #include <string>
 #include <vector>
@@ -43,6 +44,48 @@ TEST(ChunkPool, UsesFreeChunksAgainAndKeepsFewOfThem) {
   }
   EXPECT_LE(bulk.kept(), ChunkPool::kKeep + 1024) << "the burst is forgotten";
   pool.release(chunk);
+}
+
+// As under loss: what waits behind a lost packet is twice as much where its copy is lost, too.
+TEST(ChunkPool, KeepsEnoughForAPeakThatIsRareButReturns) {
+  ChunkPool pool;
+  const auto use = [&pool](std::size_t count) {
+    std::vector<Chunk> chunks;
+    for (std::size_t i = 0; i < count; ++i) chunks.push_back(pool.acquire(ChunkPool::kLargest));
+    for (Chunk& each : chunks) pool.release(each);
+  };
+  use(12);
+  for (int round = 0; round < 20; ++round) {
+    for (int i = 0; i < 50; ++i) use(4);
+    EXPECT_GE(pool.kept(), 12 * ChunkPool::kLargest) << "the next peak allocates";
+    use(12);
+  }
+}
+
+TEST(ChunkPool, PoolsOfOneEndpointKeepFewFreeChunksTogether) {
+  FreeChunks all{.most = 512 << 10};
+  {
+    std::deque<ChunkPool> pools;
+    for (int i = 0; i < 10; ++i) {
+      ChunkPool& pool = pools.emplace_back(&all);
+      std::vector<Chunk> chunks;
+      for (int j = 0; j < 4; ++j) chunks.push_back(pool.acquire(ChunkPool::kLargest));
+      for (Chunk& each : chunks) pool.release(each);
+      EXPECT_TRUE(pool.consistent());
+      EXPECT_EQ(pool.in_use(), 0U);
+    }
+    EXPECT_EQ(all.kept, all.most);
+    EXPECT_EQ(pools[0].kept(), 4 * ChunkPool::kLargest);
+    EXPECT_EQ(pools[9].kept(), 0U);
+    // One that has them uses them; then others may keep some.
+    Chunk chunk = pools[0].acquire(ChunkPool::kLargest);
+    Chunk other = pools[9].acquire(1'000);
+    pools[9].release(other);
+    EXPECT_EQ(pools[9].kept(), 1'024U);
+    pools[0].release(chunk);
+    EXPECT_LE(all.kept, all.most);
+  }
+  EXPECT_EQ(all.kept, 0U);
 }
 
 TEST(ChunkStore, KeepsWhatIsPutAnywhereInAnyOrder) {

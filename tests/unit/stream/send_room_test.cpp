@@ -189,9 +189,11 @@ struct Shared {
       : pool(limits, count) {
     for (PoolOwner i = 0; i < count; ++i) {
       const PoolMember member{.pool = &pool, .network = i, .owner = i};
-      sets.push_back(std::make_unique<StreamSet>(
-          Side::client, config,
-          ConnectionPools{.receive_credit = {}, .send_buffers = member, .datagrams = {}}));
+      sets.push_back(std::make_unique<StreamSet>(Side::client, config,
+                                                 ConnectionPools{.receive_credit = {},
+                                                                 .send_buffers = member,
+                                                                 .datagrams = {},
+                                                                 .free_chunks = nullptr}));
       sets.back()->set_peer_parameters({.initial_max_data = 1 << 30,
                                         .initial_max_stream_data_uni = 1 << 30,
                                         .initial_max_streams_uni = 100});
