@@ -1,81 +1,18 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // A client whose IP address the kernel takes away, in a network namespace of its own. RFC 9000 §9.
 #include <gtest/gtest.h>
-#include <net/if.h>
-#include <netinet/in.h>
-#include <sched.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 #include <functional>
 #include <optional>
-#include <string>
-#include <system_error>
 #include <vector>
 
+#include "qpeer/tests/io/network_namespace.hpp"
 #include "qpeer/tests/unit/async/loopback.hpp"
 
 namespace qpeer::async {
 namespace {
 
-/// Of this process, from here on. Needs privileges, or namespaces for everybody.
-bool enter_network_namespace() {
-  return ::unshare(CLONE_NEWNET) == 0 || ::unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0;
-}
-
-/// Changes the loopback interface.
-class LoopbackInterface {
- public:
-  LoopbackInterface() { set_flags("lo", IFF_UP); }
-  LoopbackInterface(const LoopbackInterface&) = delete;
-  LoopbackInterface& operator=(const LoopbackInterface&) = delete;
-  ~LoopbackInterface() { ::close(fd_); }
-
-  /// 10.99.0.`host`.
-  static SocketAddress address(u8 host, std::uint16_t port = 0) {
-    return SocketAddress::ipv4({10, 99, 0, host}, port);
-  }
-  void add(u8 host) {
-    const std::string alias = "lo:" + std::to_string(host);
-    set_address(SIOCSIFADDR, alias, address(host));
-    // With a shorter prefix all of its addresses would be those of this host.
-    set_address(SIOCSIFNETMASK, alias, SocketAddress::ipv4({255, 255, 255, 255}, 0));
-  }
-  void remove(u8 host) { set_flags("lo:" + std::to_string(host), 0); }
-  void go_down() { set_flags("lo", 0); }
-  void come_up() { set_flags("lo", IFF_UP); }
-
- private:
-  static ifreq named(const std::string& name) {
-    ifreq out{};
-    name.copy(out.ifr_name, sizeof out.ifr_name - 1);
-    return out;
-  }
-  void set_address(unsigned long what, const std::string& name, const SocketAddress& value) {
-    ifreq request = named(name);
-    sockaddr_in in4{};
-    in4.sin_family = AF_INET;
-    std::memcpy(&in4.sin_addr, value.octets().data(), 4);
-    std::memcpy(&request.ifr_addr, &in4, sizeof in4);
-    call(what, request);
-  }
-  void set_flags(const std::string& name, short flags) {
-    ifreq request = named(name);
-    request.ifr_flags = flags;
-    call(SIOCSIFFLAGS, request);
-  }
-  void call(unsigned long what, ifreq& request) const {
-    if (::ioctl(fd_, what, &request) != 0) {
-      throw std::system_error(errno, std::system_category(), request.ifr_name);
-    }
-  }
-  int fd_ = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-};
+using io::test::LoopbackInterface;
 
 constexpr u8 kServer = 1;
 constexpr u8 kClient = 2;
@@ -167,27 +104,14 @@ class GoneAddressTest : public Loopback {
 
   /// In a process and network namespace of its own.
   void run_apart(const std::function<Task<void>()>& body) {
-    std::fflush(nullptr);
-    const pid_t child = ::fork();
-    if (child == 0) {
-      if (!enter_network_namespace()) ::_exit(kNoNamespace);
+    io::test::run_in_namespace([&] {
       interface.emplace();
       open_both();
       if (!HasFatalFailure()) run(loop, body());
-      std::fflush(nullptr);
-      ::_exit(HasFailure() ? kFailed : 0);
-    }
-    int status = 0;
-    ASSERT_EQ(::waitpid(child, &status, 0), child);
-    ASSERT_TRUE(WIFEXITED(status));
-    if (WEXITSTATUS(status) == kNoNamespace) GTEST_SKIP() << "no network namespaces here";
-    EXPECT_EQ(WEXITSTATUS(status), 0);
+    });
   }
 
  private:
-  static constexpr int kFailed = 1;
-  static constexpr int kNoNamespace = 77;
-
   std::optional<LoopbackInterface> interface;  // Of the child's namespace.
 };
 

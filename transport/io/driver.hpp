@@ -16,8 +16,10 @@
 // A machine that has on_refused(Instant, const Transmit&, std::error_code) learns of each train of
 // which the operating system refused datagrams: they are gone, but not lost on their way. One that has
 // on_local_address_gone(Instant, const SocketAddress&) learns of IP addresses that this machine loses, one
-// that has on_network_changed(Instant) that it gained an address, a default route or a link, and one that
-// has on_port_closed(Instant, const SocketAddress&, Bytes) of ICMP messages about closed ports.
+// that has on_network_changed(Instant) that it gained an address, a default route or a link, one that has
+// on_network(Instant, const Path&) of the way to the internet, at first and whenever one of these
+// changes, and one that has on_port_closed(Instant, const SocketAddress&, Bytes) of ICMP messages about
+// closed ports.
 //
 // Work per turn is bounded; what is left continues in the next. No allocation in steady state.
 // An event handler may throw: the exception leaves the loop's turn, and the driver continues in the
@@ -40,6 +42,7 @@
 
 #include "qpeer/transport/base/datagram.hpp"
 #include "qpeer/transport/io/event_loop.hpp"
+#include "qpeer/transport/io/internet_path.hpp"
 #include "qpeer/transport/io/network_monitor.hpp"
 #include "qpeer/transport/io/system_clock.hpp"
 #include "qpeer/transport/io/udp_socket.hpp"
@@ -89,6 +92,7 @@ class Driver {
       port.watch = std::move(*watch);
     }
     driver->monitor_network();
+    driver->read_network();
     driver->wake();
     return driver;
   }
@@ -140,6 +144,8 @@ class Driver {
  private:
   static constexpr bool kMindsLosses =
       requires(M& machine) { machine.on_local_address_gone(Instant{}, SocketAddress{}); };
+  static constexpr bool kMindsInternetPath =
+      requires(M& machine) { machine.on_network(Instant{}, Path{}); };
   static constexpr bool kMindsGains =
       requires(M& machine) { machine.on_network_changed(Instant{}); };
 
@@ -208,7 +214,7 @@ class Driver {
 
   // Where the system does not report changes, only refused datagrams show that an address is lost.
   void monitor_network() {
-    if constexpr (kMindsLosses || kMindsGains) {
+    if constexpr (kMindsLosses || kMindsGains || kMindsInternetPath) {
       monitor_ = NetworkMonitor::open();
       if (!monitor_) return;
       auto watch = loop_.watch(monitor_->fd(), Interest::read,
@@ -219,7 +225,7 @@ class Driver {
 
   void on_network_changed() {
     const NetworkChanges changes = monitor_->take_changes();
-    if (changes.gone.empty() && !changes.gained) return;
+    if (changes.gone.empty() && !changes.gained && !changes.lost_route) return;
     Turn turn{*this};
     begin_turn();
     const Instant now = io::now();
@@ -231,8 +237,18 @@ class Driver {
     if constexpr (kMindsGains) {
       if (changes.gained) machine_.on_network_changed(now);
     }
+    read_network();
     pump(turn, now);
     end_turn(turn);
+  }
+
+  void read_network() {
+    if constexpr (kMindsInternetPath) {
+      const SocketAddress& bound = socket().local_address();
+      const Path path = read_internet_path(bound.port());
+      const bool is_ours = bound.is_wildcard() || bound.same_host(path.local);
+      machine_.on_network(io::now(), is_ours ? path : Path{});
+    }
   }
 
   void begin_turn() {

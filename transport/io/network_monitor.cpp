@@ -2,62 +2,26 @@
 #include "qpeer/transport/io/network_monitor.hpp"
 
 #include <linux/if.h>
-#include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
-#include <span>
 
 #include "qpeer/transport/base/bytes.hpp"
+#include "qpeer/transport/io/netlink.hpp"
 
 namespace qpeer::io {
 namespace {
 
-/// The fixed part of a message or attribute at the start of `bytes`; nullopt when they are too few.
-template <class T>
-std::optional<T> head_of(Bytes bytes) {
-  if (bytes.size() < sizeof(T)) return std::nullopt;
-  T out{};
-  std::memcpy(&out, bytes.data(), sizeof out);
-  return out;
-}
+using netlink::address_of;
+using netlink::behind;
+using netlink::for_each_attribute;
+using netlink::head_of;
 
-/// Past a message or attribute of this size, whose successor is aligned.
-Bytes behind(Bytes bytes, std::size_t size) {
-  return bytes.subspan(std::min<std::size_t>(bytes.size(), NLMSG_ALIGN(size)));
-}
-
-bool is_link_local(Bytes octets) { return octets[0] == 0xfe && (octets[1] & 0xc0) == 0x80; }
-
-SocketAddress address_of(const ifaddrmsg& message, Bytes octets) {
-  if (message.ifa_family == AF_INET && octets.size() == 4) {
-    std::array<u8, 4> out{};
-    copy(octets, out);
-    return SocketAddress::ipv4(out, 0);
-  }
-  if (message.ifa_family == AF_INET6 && octets.size() == 16) {
-    std::array<u8, 16> out{};
-    copy(octets, out);
-    return SocketAddress::ipv6(out, 0, is_link_local(octets) ? message.ifa_index : 0);
-  }
-  return {};
-}
-
-/// Calls `visit` with the type and value of each attribute in `rest`.
-template <class Visit>
-void for_each_attribute(Bytes rest, Visit visit) {
-  while (const auto attribute = head_of<rtattr>(rest)) {
-    const std::size_t size = attribute->rta_len;
-    if (size < sizeof *attribute || size > rest.size()) return;
-    visit(attribute->rta_type, rest.first(size).subspan(sizeof *attribute));
-    rest = behind(rest, size);
-  }
-}
+static_assert(sizeof(nlmsghdr) == sizeof(netlink::MessageHeader));
+static_assert(sizeof(rtattr) == sizeof(netlink::AttributeHeader));
 
 /// The address that a RTM_DELADDR message is about. Of a point-to-point link IFA_ADDRESS is the other
 /// end's, and IFA_LOCAL ours.
@@ -67,8 +31,8 @@ SocketAddress gone_in(Bytes body) {
   SocketAddress address;
   SocketAddress local;
   for_each_attribute(behind(body, sizeof *message), [&](unsigned type, Bytes value) {
-    if (type == IFA_LOCAL) local = address_of(*message, value);
-    if (type == IFA_ADDRESS) address = address_of(*message, value);
+    if (type == IFA_LOCAL) local = address_of(value, message->ifa_index);
+    if (type == IFA_ADDRESS) address = address_of(value, message->ifa_index);
   });
   return local.valid() ? local : address;
 }
@@ -111,20 +75,14 @@ void take_message(unsigned type, Bytes body, NetworkChanges& out) {
     case RTM_NEWROUTE:
       out.gained = out.gained || is_default_route(body);
       return;
+    case RTM_DELROUTE:
+      out.lost_route = out.lost_route || is_default_route(body);
+      return;
     case RTM_NEWLINK:
       out.gained = out.gained || is_link_up(body);
       return;
     default:
       return;
-  }
-}
-
-void take_messages(Bytes bytes, NetworkChanges& out) {
-  while (const auto header = head_of<nlmsghdr>(bytes)) {
-    const std::size_t size = header->nlmsg_len;
-    if (size < sizeof *header || size > bytes.size()) return;
-    take_message(header->nlmsg_type, bytes.first(size).subspan(sizeof *header), out);
-    bytes = behind(bytes, size);
   }
 }
 
@@ -158,7 +116,9 @@ NetworkChanges NetworkMonitor::take_changes() {
     if (size <= 0) return changes;
     // Any process may send to the socket; the kernel is number 0.
     if (from.nl_pid != 0) continue;
-    take_messages(Bytes(buffer).first(static_cast<std::size_t>(size)), changes);
+    netlink::for_each_message(
+        Bytes(buffer).first(static_cast<std::size_t>(size)),
+        [&](unsigned type, Bytes body) { take_message(type, body, changes); });
   }
 }
 

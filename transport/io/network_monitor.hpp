@@ -19,6 +19,7 @@ struct NetworkChanges {
   std::vector<SocketAddress> gone;
   /// There is an address, a default route or a link that was not there: what was cut off may no longer be.
   bool gained = false;
+  bool lost_route = false;  ///< A default route is gone.
 };
 
 /// Move-only. Closes its descriptor when destroyed. Never blocks. Of one thread at a time.

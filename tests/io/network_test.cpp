@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
+// What is known of the network of this machine, and what changes in it, in a network namespace.
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <tuple>
+#include <vector>
+
+#include "qpeer/tests/io/network_namespace.hpp"
+#include "qpeer/transport/io/internet_path.hpp"
+#include "qpeer/transport/io/network_monitor.hpp"
+
+namespace qpeer::io::test {
+namespace {
+
+TEST(InternetPath, LeadsOverTheRouterOfTheDefaultRoute) {
+  run_in_namespace([] {
+    LoopbackInterface interface;
+    EXPECT_EQ(read_internet_path(4477), Path{});
+    interface.add(2);
+    EXPECT_EQ(read_internet_path(4477), Path{}) << "no route";
+    interface.add_default_route();
+    const Path path = read_internet_path(4477);
+    EXPECT_EQ(path.remote, SocketAddress::ipv4({10, 99, 1, 77}, 0));
+    EXPECT_EQ(path.local, LoopbackInterface::address(2, 4477));
+  });
+}
+
+TEST(NetworkMonitor, TellsWhatIsLostAndThatSomethingIsGained) {
+  run_in_namespace([] {
+    LoopbackInterface interface;
+    auto monitor = NetworkMonitor::open();
+    ASSERT_TRUE(monitor);
+    std::ignore = monitor->take_changes();
+    interface.add(2);
+    NetworkChanges changes = monitor->take_changes();
+    EXPECT_TRUE(changes.gained) << "an address";
+    interface.add_default_route();
+    changes = monitor->take_changes();
+    EXPECT_TRUE(changes.gained) << "a default route";
+    EXPECT_TRUE(changes.gone.empty());
+    interface.go_down();
+    changes = monitor->take_changes();
+    EXPECT_FALSE(changes.gained);
+    interface.come_up();
+    EXPECT_TRUE(monitor->take_changes().gained) << "a link";
+    interface.remove(2);
+    changes = monitor->take_changes();
+    EXPECT_FALSE(changes.gained);
+    EXPECT_EQ(changes.gone, std::vector{LoopbackInterface::address(2)});
+    changes = monitor->take_changes();
+    EXPECT_TRUE(changes.gone.empty() && !changes.gained) << "each is told once";
+  });
+}
+
+}  // namespace
+}  // namespace qpeer::io::test
