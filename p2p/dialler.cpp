@@ -82,8 +82,9 @@ void Dialler::introduce(PeerConnection& connection) {
                        .instance = instance_};
   if (config_.role == Role::node) {
     for (const SocketAddress& address : config_.advertised) message.advertised.push_back(address);
-    if (config_.advertised.empty() && config_.listen_port != 0) {
-      message.advertised.push_back(SocketAddress::ipv4({0, 0, 0, 0}, config_.listen_port));
+    const std::uint16_t port = mapped_port_.value_or(config_.listen_port);
+    if (config_.advertised.empty() && port != 0) {
+      message.advertised.push_back(SocketAddress::ipv4({0, 0, 0, 0}, port));
     }
   }
   connection.control.introduce(connections_.transport(connection), message, random_);

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <string>
 
 #include "qpeer/p2p/connection_table.hpp"
@@ -33,6 +34,8 @@ class Dialler {
                                                                 Purpose purpose, Port port);
   /// Sends our introduction on the connection's control stream.
   void introduce(PeerConnection& connection);
+  /// The port that our router maps to ours, to be advertised in its place; unset while it maps none.
+  void set_mapped_port(std::optional<std::uint16_t> port) { mapped_port_ = port; }
   /// Whether we advertise the address.
   [[nodiscard]] bool is_ourselves(const SocketAddress& address) const;
   [[nodiscard]] bool is_us(const PeerId& id) const { return id == tls_.id; }
@@ -49,6 +52,7 @@ class Dialler {
   ConnectionTable& connections_;
   KnownNodes& known_;
   std::uint64_t instance_;  ///< Ours: see PeerKey.
+  std::optional<std::uint16_t> mapped_port_;
   bool shutting_down_ = false;
 };
 

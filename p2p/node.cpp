@@ -50,7 +50,8 @@ Node::Implementation::Implementation(Instant begin, NodeConfig configuration, Pe
       raw_streams(connections, queue, streams, inbox_budget),
       mailbox(config, queue, connections, peers, streams, inbox_budget, raw_streams),
       stun_server({.per_second = config.max_stun_answers,
-                   .per_second_of_site = config.max_stun_answers_network}) {}
+                   .per_second_of_site = config.max_stun_answers_network}),
+      router_port(config, queue, known, dialler, random) {}
 
 Node::Node(Instant now, NodeConfig config, PeerTls tls, crypto::KeyFactory& keys, Random& random)
     : impl_(
@@ -62,12 +63,16 @@ Node::~Node() = default;
 
 void Node::on_datagram(Instant now, ReceivedDatagram datagram) {
   if (looks_like_stun(datagram.payload) && impl_->on_stun(now, datagram)) return;
+  if (datagram.path.remote.port() == kGatewayPort &&
+      impl_->router_port.on_datagram(now, datagram)) {
+    return;
+  }
   impl_->ports.on_datagram(now, datagram);
   impl_->pump(now);
 }
 
 void Node::on_refused(Instant now, const Transmit& transmit, std::error_code error) {
-  if (impl_->last_transmit_is_stun) return;  // Of no connection.
+  if (!impl_->last_transmit_is_quic) return;  // Of no connection.
   impl_->now = now;
   impl_->ports.on_refused(now, transmit, error);
 }
@@ -81,6 +86,11 @@ void Node::on_network_changed(Instant now) {
   impl_->now = now;
   impl_->known.resume_all();
   impl_->ports.on_network_changed(now);
+}
+
+void Node::on_network(Instant now, const Path& internet) {
+  impl_->now = now;
+  impl_->router_port.on_network(now, internet);
 }
 
 void Node::on_port_closed(Instant now, const SocketAddress& remote, Bytes quoted) {
@@ -105,8 +115,8 @@ Instant Node::next_deadline() const {
   return std::min({out, node.ports.next_deadline(), node.connections.next_deadline(),
                    node.peers.next_deadline(), node.reachability.next_recheck(),
                    node.reachability.next_start(), node.discovery.next_deadline(),
-                   node.mailbox.next_deadline(), std::max(node.now, node.raw_streams.next_sweep()),
-                   node.shut_down_at});
+                   node.router_port.next_deadline(), node.mailbox.next_deadline(),
+                   std::max(node.now, node.raw_streams.next_sweep()), node.shut_down_at});
 }
 
 void Node::on_deadline(Instant now) {
@@ -173,6 +183,7 @@ void Node::Implementation::on_timers(Instant time) {
   reachability.start_waiting(now);
   work_off();
   discovery.on_deadline(now);
+  router_port.on_deadline(now);
   mailbox.on_deadline(now);
   if (raw_streams.next_sweep() <= now) raw_streams.sweep(now, config.raw_stream_timeout);
   work_off();
@@ -331,6 +342,7 @@ void Node::Implementation::begin_shut_down(Duration drain) {
   dialler.shut_down();
   peers.shut_down();
   discovery.shut_down(now);
+  router_port.shut_down(now);
 }
 
 // Waits for what is queued towards peers whose links are up, and until they can know what we have.
@@ -381,7 +393,7 @@ bool Node::Implementation::consistent() const {
          connections.consistent() && peers.consistent() && visitors.consistent() &&
          refusals.consistent() && known.consistent() && reachability.consistent() &&
          discovery.consistent() && mailbox.consistent() && ports.consistent() &&
-         stun_server.consistent();
+         stun_server.consistent() && router_port.consistent();
 }
 
 }  // namespace qpeer::p2p

@@ -177,11 +177,26 @@ struct CacheChanged {};
 /// event, once.
 struct Drained {};
 
+/// Our router lets strangers through to us: it maps a port of its own to ours. Whether that is true, nodes
+/// find out when they dial us back. Again when the mapping changes.
+struct PortMapped {
+  SocketAddress external;     ///< Where we are reached, as the router says.
+  std::string_view protocol;  ///< "PCP" or "NAT-PMP".
+  Duration lifetime{};        ///< It is renewed when half of that is over.
+  bool double_nat = false;    ///< The address is a private one: another NAT is behind the router.
+};
+
+/// There is no such mapping, or none any more. It is tried again from time to time.
+struct PortMapFailed {
+  std::string_view why;  ///< For people.
+};
+
 /// What poll_event() gives.
-using NodeEvent = std::variant<Bootstrapped, BootstrapFailed, LinkUp, LinkDown, LinkFailed,
-                               PeerVerdict, ReachabilityVerdict, KeyInUse, DialRefused, Incoming,
-                               IncomingInterrupted, Sent, Response, Failed, Writable,
-                               StreamActivity, Pong, OwnAddressChanged, CacheChanged, Drained>;
+using NodeEvent =
+    std::variant<Bootstrapped, BootstrapFailed, LinkUp, LinkDown, LinkFailed, PeerVerdict,
+                 ReachabilityVerdict, KeyInUse, DialRefused, Incoming, IncomingInterrupted, Sent,
+                 Response, Failed, Writable, StreamActivity, Pong, OwnAddressChanged, PortMapped,
+                 PortMapFailed, CacheChanged, Drained>;
 
 /// A message of a node.
 struct Message {

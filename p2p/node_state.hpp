@@ -35,6 +35,7 @@
 #include "qpeer/p2p/raw_streams.hpp"
 #include "qpeer/p2p/reachability.hpp"
 #include "qpeer/p2p/refusal_log.hpp"
+#include "qpeer/p2p/router_port.hpp"
 #include "qpeer/p2p/stream_index.hpp"
 #include "qpeer/p2p/visitor_log.hpp"
 
@@ -166,8 +167,9 @@ struct Node::Implementation {
   RawStreams raw_streams;
   Mailbox mailbox;
   StunServer stun_server;
+  RouterPort router_port;
   std::uint64_t stun_ignored = 0;
-  bool last_transmit_is_stun = false;
+  bool last_transmit_is_quic = true;
 
   std::deque<ConnectionSlot> unread;  ///< Whose control stream has more than a turn's share.
   std::optional<Instant> own_key_in_use_emitted;

@@ -23,12 +23,13 @@ bool Node::Implementation::on_stun(Instant time, const ReceivedDatagram& datagra
 
 std::optional<Transmit> Node::Implementation::poll_transmit(Instant time, TransmitBuffer& out) {
   if (auto transmit = ports.poll_transmit(time, out)) {
-    last_transmit_is_stun = false;
+    last_transmit_is_quic = true;
     return transmit;
   }
-  auto answer = stun_server.poll_transmit(time, out);
-  if (answer) last_transmit_is_stun = true;
-  return answer;
+  auto other = stun_server.poll_transmit(time, out);
+  if (!other) other = router_port.poll_transmit(time, out);
+  if (other) last_transmit_is_quic = false;
+  return other;
 }
 
 }  // namespace qpeer::p2p

@@ -202,6 +202,8 @@ struct NodeState final : async::detail::MachineRuntime<Node> {
   static void on(const DialRefused&) {}
   static void on(const IncomingInterrupted&) {}
   static void on(const OwnAddressChanged&) {}
+  static void on(const PortMapped&) {}
+  static void on(const PortMapFailed&) {}
 
   void answer(OperationId id, std::expected<std::vector<u8>, PeerError> result);
   void answer_links(const Candidate* candidate, const PeerId* peer,

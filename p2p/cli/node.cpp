@@ -27,6 +27,7 @@ struct NodeFlags {
   PeerOptions peer;
   OperatorOptions operation;
   ServiceOptions service;
+  bool no_port_mapping = false;
   bool json = false;
   bool quiet = false;
 };
@@ -66,6 +67,7 @@ int run_node(NodeFlags flags) {
   options->listen = flags.listen;
   options->advertise = flags.advertise;
   options->config.dial_back_timeout = flags.dial_back_timeout;
+  options->config.port_mapping = !flags.no_port_mapping;
   EventLoop loop;
   auto node = Node::start(loop, std::move(*options));
   if (!node) return failed(to_string(node.error()));
@@ -130,6 +132,8 @@ void declare(Arguments& arguments, NodeFlags& flags) {
   flags.peer.transport.declare_retry(arguments);
   arguments.seconds("--dial-back-timeout", "S", flags.dial_back_timeout,
                     "give up reaching a peer after this long (default: 5)");
+  arguments.toggle("--no-port-mapping", flags.no_port_mapping,
+                   "do not ask the router to let strangers through (PCP, NAT-PMP)");
   arguments.toggle("--node-only", service.node_only, "end when nobody can reach us");
   arguments.toggle("--once", service.once, "end after one transfer; status 0 if it was stored");
   arguments.toggle("--json", flags.json, "print one JSON object a line");

@@ -261,7 +261,7 @@ void PortMapper::adopt(Instant now, MappingProtocol protocol, const SocketAddres
     return fail(now, protocol, MappingFailure::no_network, kPassingError);
   }
   const AddressScope scope = scope_of(external);
-  const PortMapped mapped{
+  const PortMapping mapped{
       .external = external,
       .protocol = protocol,
       .lifetime = std::min<Duration>(lifetime, kMaxLifetime),
@@ -308,7 +308,7 @@ void PortMapper::tell_failure() {
   const MappingFailure why = failure_.value_or(MappingFailure::no_answer);
   if (told_ == why) return;
   told_ = why;
-  event_ = PortMapFailed{.why = why};
+  event_ = NoPortMapping{.why = why};
 }
 
 // --- time ----------------------------------------------------------------------------------------

@@ -44,22 +44,22 @@ enum class MappingFailure : u8 {
 };
 
 /// There is a mapping, or the one that there was has changed.
-struct PortMapped {
+struct PortMapping {
   SocketAddress external;
   MappingProtocol protocol = MappingProtocol::pcp;
   Duration lifetime{};
   /// The address outside is a private one: the gateway is behind another NAT.
   bool double_nat = false;
-  friend bool operator==(const PortMapped&, const PortMapped&) = default;
+  friend bool operator==(const PortMapping&, const PortMapping&) = default;
 };
 
 /// There is no mapping, or none any more. The mapper goes on trying.
-struct PortMapFailed {
+struct NoPortMapping {
   MappingFailure why = MappingFailure::no_answer;
-  friend bool operator==(const PortMapFailed&, const PortMapFailed&) = default;
+  friend bool operator==(const NoPortMapping&, const NoPortMapping&) = default;
 };
 
-using PortMapperEvent = std::variant<PortMapped, PortMapFailed>;
+using PortMapperEvent = std::variant<PortMapping, NoPortMapping>;
 
 struct PortMapperConfig {
   Duration lifetime = 2h;      ///< What we ask for. RFC 6886 §3.3 [rfc6886-3.3-2].
@@ -99,7 +99,7 @@ class PortMapper {
   /// Whether nothing is to be done until start().
   [[nodiscard]] bool is_idle() const { return state_ == State::idle; }
   /// What the gateway has mapped.
-  [[nodiscard]] const std::optional<PortMapped>& mapping() const { return mapping_; }
+  [[nodiscard]] const std::optional<PortMapping>& mapping() const { return mapping_; }
 
   void on_datagram(Instant now, ReceivedDatagram datagram) {
     on_response(now, datagram.path.remote, datagram.payload);
@@ -180,7 +180,7 @@ class PortMapper {
   SocketAddress internal_{};
   State state_ = State::idle;
   bool probes_after_removal_ = false;
-  std::optional<PortMapped> mapping_;
+  std::optional<PortMapping> mapping_;
   std::optional<MappingFailure> failure_;  ///< Why an answer of this probe refused.
   std::optional<MappingFailure> told_;     ///< The newest event, unless there is a mapping.
   Instant tell_at_ = kNever;               ///< When it is told that there is no mapping.

@@ -74,6 +74,16 @@ void Reporter::link_up(const p2p::AsyncNodeBase& peer, const p2p::LinkUp& event)
        in_milliseconds(link.stats.smoothed_rtt));
 }
 
+void Reporter::port_mapped(const p2p::PortMapped& event) const {
+  const std::string address = event.external.to_string();
+  Json json{"port_mapped"};
+  json.text("address", address).text("protocol", event.protocol);
+  json.milliseconds("lifetime_ms", event.lifetime);
+  tell(json.raw("double_nat", event.double_nat ? "true" : "false"),
+       "the router lets strangers through at {} ({}){}", address, event.protocol,
+       event.double_nat ? ", but another NAT is behind it" : "");
+}
+
 void Reporter::on_event(const p2p::AsyncNodeBase& peer, const p2p::NodeEvent& event) const {
   const auto verdict = [&](std::string_view kind, const PeerId& other, Verdict value,
                            const SocketAddress& at) {
@@ -98,6 +108,11 @@ void Reporter::on_event(const p2p::AsyncNodeBase& peer, const p2p::NodeEvent& ev
     tell(verdict("peer_verdict", them->peer, them->verdict, them->address),
          "verdict on {} at {}: {}", them->peer.to_string(), them->address.to_string(),
          to_string(them->verdict));
+  } else if (const auto* mapped = std::get_if<p2p::PortMapped>(&event)) {
+    port_mapped(*mapped);
+  } else if (const auto* unmapped = std::get_if<p2p::PortMapFailed>(&event)) {
+    Json json{"port_map_failed"};
+    tell(json.text("why", unmapped->why), "the router maps no port to us: {}", unmapped->why);
   } else if (const auto* shared = std::get_if<p2p::KeyInUse>(&event)) {
     key_in_use(*shared);
   } else if (const auto* refused = std::get_if<p2p::DialRefused>(&event)) {

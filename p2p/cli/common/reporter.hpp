@@ -83,6 +83,7 @@ class Reporter {
   }
   void print(std::string_view line) const;
   void link_up(const p2p::AsyncNodeBase& peer, const p2p::LinkUp& event) const;
+  void port_mapped(const p2p::PortMapped& event) const;
   void key_in_use(const p2p::KeyInUse& event) const;
   void dial_refused(const p2p::DialRefused& event) const;
 

@@ -181,11 +181,11 @@ struct Mapping {
 
   std::optional<PortMapperEvent> take_event() { return mapper.poll_event(); }
   /// The mapping that the newest event told of.
-  PortMapped mapped() {
+  PortMapping mapped() {
     const auto event = take_event();
-    const auto* out = event ? std::get_if<PortMapped>(&*event) : nullptr;
+    const auto* out = event ? std::get_if<PortMapping>(&*event) : nullptr;
     EXPECT_NE(out, nullptr);
-    return out == nullptr ? PortMapped{} : *out;
+    return out == nullptr ? PortMapping{} : *out;
   }
 
   template <class Message>

@@ -24,9 +24,9 @@ using test::MappingGateway;
 TEST(PortMapper, IsGrantedOneByPcp) {
   Mapping each{MappingGateway{.pcp = true}};
   each.run_for(1s);
-  EXPECT_EQ(each.take_event(), (PortMapperEvent{PortMapped{.external = each.external(4433),
-                                                           .protocol = MappingProtocol::pcp,
-                                                           .lifetime = 2h}}));
+  EXPECT_EQ(each.take_event(), (PortMapperEvent{PortMapping{.external = each.external(4433),
+                                                            .protocol = MappingProtocol::pcp,
+                                                            .lifetime = 2h}}));
   EXPECT_EQ(each.gateway.pcp_requests, 1U);
   EXPECT_EQ(each.gateway.nat_pmp_requests, 0U);
   EXPECT_EQ(each.gateway.client, each.internal);
@@ -36,9 +36,9 @@ TEST(PortMapper, IsGrantedOneByPcp) {
 TEST(PortMapper, IsGrantedOneByNatPmp) {
   Mapping each{MappingGateway{.nat_pmp = true}};
   each.run_for(200ms);
-  EXPECT_EQ(each.take_event(), (PortMapperEvent{PortMapped{.external = each.external(4433),
-                                                           .protocol = MappingProtocol::nat_pmp,
-                                                           .lifetime = 2h}}));
+  EXPECT_EQ(each.take_event(), (PortMapperEvent{PortMapping{.external = each.external(4433),
+                                                            .protocol = MappingProtocol::nat_pmp,
+                                                            .lifetime = 2h}}));
   EXPECT_EQ(each.gateway.pcp_requests, 1U);
   EXPECT_EQ(each.gateway.nat_pmp_requests, 2U);
 }
@@ -107,7 +107,7 @@ TEST(PortMapper, ThatNobodyAnswersIsToldAfterHalfASecondAndOnce) {
   each.run_for(499ms);
   EXPECT_FALSE(each.take_event().has_value());
   each.run_for(1ms);
-  EXPECT_EQ(each.take_event(), PortMapperEvent{PortMapFailed{MappingFailure::no_answer}});
+  EXPECT_EQ(each.take_event(), PortMapperEvent{NoPortMapping{MappingFailure::no_answer}});
   each.run_for(24h);
   EXPECT_FALSE(each.take_event().has_value());
 }
@@ -168,7 +168,7 @@ TEST(PortMapper, EachErrorOfPcpIsAFailure) {
   for (u8 result = 2; result <= 14; ++result) {
     Mapping each{MappingGateway{.pcp = true, .pcp_result = PcpResult{result}}};
     each.run_for(1s);
-    EXPECT_EQ(each.take_event(), PortMapperEvent{PortMapFailed{kExpected[result]}}) << int{result};
+    EXPECT_EQ(each.take_event(), PortMapperEvent{NoPortMapping{kExpected[result]}}) << int{result};
   }
 }
 
@@ -180,7 +180,7 @@ TEST(PortMapper, EachErrorOfNatPmpIsAFailure) {
     Mapping each{MappingGateway{.nat_pmp = true}};
     each.gateway.nat_pmp_result = NatPmpResult{static_cast<std::uint16_t>(result)};
     each.run_for(1s);
-    EXPECT_EQ(each.take_event(), PortMapperEvent{PortMapFailed{why}}) << result;
+    EXPECT_EQ(each.take_event(), PortMapperEvent{NoPortMapping{why}}) << result;
   }
 }
 
@@ -221,7 +221,7 @@ TEST(PortMapper, WhatCannotBeAnAddressOutsideIsNone) {
       gateway.external = external;
       Mapping each{gateway};
       each.run_for(1s);
-      EXPECT_EQ(each.take_event(), PortMapperEvent{PortMapFailed{MappingFailure::no_network}});
+      EXPECT_EQ(each.take_event(), PortMapperEvent{NoPortMapping{MappingFailure::no_network}});
     }
   }
 }
@@ -347,7 +347,7 @@ TEST(PortMapper, WhenNobodyRenewsItItExpires) {
     each.run_for(598s);
     EXPECT_TRUE(each.mapper.mapping().has_value());
     each.run_for(1'100ms);
-    EXPECT_EQ(each.take_event(), PortMapperEvent{PortMapFailed{MappingFailure::expired}});
+    EXPECT_EQ(each.take_event(), PortMapperEvent{NoPortMapping{MappingFailure::expired}});
     EXPECT_FALSE(each.mapper.mapping().has_value());
   }
 }
@@ -397,7 +397,7 @@ TEST(PortMapper, AnUpdateOfTheGatewayIsTakenAtAnyTime) {
   update.result = PcpResult::not_authorized;
   EXPECT_TRUE(each.receive(update));
   each.run_for(1s);
-  EXPECT_EQ(each.take_event(), PortMapperEvent{PortMapFailed{MappingFailure::refused}});
+  EXPECT_EQ(each.take_event(), PortMapperEvent{NoPortMapping{MappingFailure::refused}});
 }
 
 // --- the gateway begins anew ---------------------------------------------------------------------

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
+// A node whose router maps its port: it advertises the router's, and gives it back at the end.
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "qpeer/tests/scenario/p2p/world.hpp"
+#include "qpeer/tests/unit/p2p/nat/mapping_gateway.hpp"
+
+namespace qpeer::sim {
+namespace {
+
+using p2p::PortMapFailed;
+using p2p::PortMapped;
+using p2p::test::MappingGateway;
+
+constexpr auto kInside = SocketAddress::ipv4({192, 168, 1, 20}, 4477);
+
+SimPeerConfig inside() { return {.address = kInside}; }
+
+Path internet(const MappingGateway& gateway) {
+  return {.local = kInside, .remote = gateway.address};
+}
+
+/// Delivers by hand what the peer sends to the gateway, and its answers. How many requests there were.
+std::size_t ask(PeerWorld& network, const SimPeer& peer, MappingGateway& gateway) {
+  std::vector<u8> storage(kMaxTransmitSize);
+  TransmitBuffer out{.storage = storage};
+  const std::size_t before = gateway.requests();
+  while (const auto transmit = peer.node().poll_transmit(network.now(), out)) {
+    if (!transmit->path.remote.same_host(gateway.address)) continue;
+    EXPECT_EQ(transmit->path.local, kInside);
+    auto answer = gateway.answer(network.now(), Bytes(storage).first(transmit->size));
+    if (!answer) continue;
+    peer.node().on_datagram(
+        network.now(),
+        {.path = {.local = kInside, .remote = transmit->path.remote}, .payload = *answer});
+    EXPECT_TRUE(peer.node().consistent());
+  }
+  return gateway.requests() - before;
+}
+
+SIMULATE_PEERS(PortMapping, ANodeAdvertisesThePortThatItsRouterMaps) {
+  MappingGateway gateway{.pcp = true, .port = 50'000};
+  auto& judge = network.node();
+  auto& node = network.node(inside());
+  node.node().on_network(network.now(), internet(gateway));
+  EXPECT_EQ(ask(network, node, gateway), 1U);
+  node.wake();
+  ASSERT_TRUE(run_until([&] { return !node.all<PortMapped>().empty(); }, 1s));
+  EXPECT_EQ(node.all<PortMapped>()[0].external, gateway.external.with_port(50'000));
+  EXPECT_EQ(node.all<PortMapped>()[0].protocol, "PCP");
+  node.bootstraps({judge});
+  ASSERT_TRUE(run_until([&] { return !node.verdicts_on_us.empty(); }, 20s));
+  EXPECT_EQ(node.verdicts_on_us[0].address, kInside.with_port(50'000));
+}
+
+SIMULATE_PEERS(PortMapping, NatPmpIsAskedWhereThereIsNoPcp) {
+  MappingGateway gateway{.nat_pmp = true};
+  auto& node = network.node(inside());
+  node.node().on_network(network.now(), internet(gateway));
+  EXPECT_EQ(ask(network, node, gateway), 3U) << "PCP, the address outside, the mapping";
+  node.wake();
+  ASSERT_TRUE(run_until([&] { return !node.all<PortMapped>().empty(); }, 1s));
+  EXPECT_EQ(node.all<PortMapped>()[0].protocol, "NAT-PMP");
+}
+
+SIMULATE_PEERS(PortMapping, ARouterThatAnswersNothingIsAnEventAndNoMore) {
+  auto& judge = network.node();
+  auto& node = network.node(inside());
+  node.node().on_network(network.now(), internet({}));
+  node.wake();
+  node.bootstraps({judge});
+  EXPECT_TRUE(run_until(node.linked(judge), 5s));
+  ASSERT_TRUE(run_until([&] { return !node.all<PortMapFailed>().empty(); }, 1s));
+  EXPECT_EQ(node.all<PortMapFailed>()[0].why, "it answers neither PCP nor NAT-PMP");
+  ASSERT_FALSE(node.verdicts_on_us.empty());
+  EXPECT_EQ(node.verdicts_on_us[0].address, kInside);
+}
+
+SIMULATE_PEERS(PortMapping, TheMappingIsGivenBackAtTheEnd) {
+  MappingGateway gateway{.pcp = true};
+  auto& node = network.node(inside());
+  node.node().on_network(network.now(), internet(gateway));
+  EXPECT_EQ(ask(network, node, gateway), 1U);
+  EXPECT_TRUE(gateway.has_mapping);
+  node.node().shut_down(network.now());
+  EXPECT_EQ(ask(network, node, gateway), 1U);
+  EXPECT_EQ(gateway.deletions, 1U);
+  EXPECT_TRUE(node.node().is_idle()) << "it is not waited for";
+}
+
+SIMULATE_PEERS(PortMapping, AnotherNetworkIsAskedAnew) {
+  MappingGateway gateway{.pcp = true};
+  MappingGateway other{.pcp = true, .address = SocketAddress::ipv4({192, 168, 1, 9}, 0)};
+  auto& node = network.node(inside());
+  node.node().on_network(network.now(), internet(gateway));
+  EXPECT_EQ(ask(network, node, gateway), 1U);
+  node.node().on_network(network.now(), internet(gateway));
+  EXPECT_EQ(ask(network, node, gateway), 0U) << "nothing has changed";
+  node.node().on_network(network.now(), internet(other));
+  EXPECT_EQ(ask(network, node, other), 1U);
+}
+
+SIMULATE_PEERS(PortMapping, IsNotAskedForWhereItIsNotWanted) {
+  MappingGateway gateway{.pcp = true};
+  const auto asks = [&](SimPeer& peer, const Path& path) {
+    peer.node().on_network(network.now(), path);
+    return ask(network, peer, gateway);
+  };
+  EXPECT_EQ(asks(network.node({.node = {.port_mapping = false}}), internet(gateway)), 0U);
+  const std::vector advertised{SocketAddress::ipv4({203, 0, 113, 9}, 4477)};
+  EXPECT_EQ(asks(network.node({.node = {.advertised = advertised}}), internet(gateway)), 0U)
+      << "somebody forwards a port by hand";
+  EXPECT_EQ(asks(network.client(), internet(gateway)), 0U);
+  EXPECT_EQ(asks(network.node(), {}), 0U) << "no way to the internet";
+  const Path open{.local = SocketAddress::ipv4({8, 8, 4, 4}, 4477),
+                  .remote = SocketAddress::ipv4({8, 8, 4, 1}, 0)};
+  EXPECT_EQ(asks(network.node(), open), 0U) << "no NAT";
+}
+
+}  // namespace
+}  // namespace qpeer::sim
