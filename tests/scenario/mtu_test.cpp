@@ -138,6 +138,7 @@ SIMULATE(MtuDiscovery, BeginsAnewOnAnotherPath) {
   ASSERT_TRUE(run_until(client.acknowledged(), 10s));
   ASSERT_TRUE(run_until(server.acknowledged(), 10s));
   ASSERT_EQ(server.session().stats().max_datagram_size, 1'472U);
+  run_for(100ms);  // Nothing is on its way to the old address.
   network.pipe(server, client).link.mtu = 1'250;
   network.rebind(client.host(), client.address(), network.new_address());
   client.connection().ping();
