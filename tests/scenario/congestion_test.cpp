@@ -126,6 +126,17 @@ SIMULATE(Congestion, PacingSpreadsAWindow) {
   EXPECT_LE(worst, 20U);
 }
 
+// RFC 9002 §7.8 [rfc9002-7.8-2]: a window counts as used while only the pacer holds packets back, so that
+// it doubles in each round trip of slow start.
+SIMULATE(Congestion, AWindowThatIsPacedGrows) {
+  auto [client, server] = network.pair(Link{.delay = 50ms});
+  ASSERT_TRUE(run_until(client.confirmed(), 5s));
+  const std::uint64_t before = client.session().stats().congestion_window;
+  client.sends(4_MiB);
+  run_for(550ms);
+  EXPECT_GE(client.session().stats().congestion_window, 16 * before);
+}
+
 /// How many datagrams a peer sends at one instant.
 class Bursts {
  public:

@@ -138,6 +138,7 @@ std::optional<Transmit> ConnectionMachine::build_train(Instant now, TransmitBuff
   log::emit(log_.get(), [&] {
     return log::UdpDatagramsSent{.size = total, .segment_size = segment_size, .ecn = train.ecn()};
   });
+  // RFC 9002 §7.8 [rfc9002-7.8-2]: not while the pacer holds something back.
   recovery_.set_application_limited(is_connected() && !sources_.has_application_frames(now));
   return Transmit{
       .path = path.address, .ecn = train.ecn(), .size = total, .segment_size = segment_size};

@@ -69,7 +69,7 @@ MtuDiscovery Paths::make_mtu(const SocketAddress& remote, std::uint16_t start) c
 }
 
 std::unique_ptr<PathState> Paths::make_state(const NetworkPath& path) {
-  // RFC 9002 §6.2.2: what a challenge took is a first guess, not a sample.
+  // RFC 9002 §6.2.2 [rfc9002-6.2.2-3]: what a challenge took is a first guess, not a sample.
   const Duration rtt = path.round_trip > Duration{} ? path.round_trip : config_.initial_rtt;
   return recovery_.make_path({.initial_rtt = rtt,
                               .max_datagram_size = path.mtu.size(),

@@ -33,6 +33,23 @@ TEST(RecoveryPaths, MarksOfTheOldPathAreNoCongestionOfTheNewOne) {
   EXPECT_LT(sender.recovery.congestion_window(), window) << "and this one is its own";
 }
 
+// RFC 9002 §6.2.2 [rfc9002-6.2.2-3]: how long a path took to answer its challenge is where the estimate
+// begins, and no sample of it.
+TEST(RecoveryPaths, TakesTheTimeOfAChallengeForNoSample) {
+  Sender sender = Sender::established();
+  sender.recovery.change_path(
+      sender.now, sender.recovery.make_path({.initial_rtt = 70ms}, make_new_reno(1200)));
+  const RttEstimator& rtt = sender.recovery.rtt();
+  EXPECT_EQ(rtt.smoothed(), 70ms);
+  EXPECT_FALSE(rtt.first_sample_at());
+  EXPECT_EQ(rtt.min(), 0ms);
+  sender.send();
+  sender.now += 40ms;
+  ASSERT_TRUE(sender.ack({{0, 0}}));
+  EXPECT_EQ(rtt.smoothed(), 40ms) << "the first sample replaces it";
+  EXPECT_EQ(rtt.min(), 40ms);
+}
+
 // Nobody can make so many paths that two of them are taken for one.
 TEST(RecoveryPaths, StayApartHoweverManyComeAndGo) {
   Sender sender = Sender::established();
