@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 #include "qpeer/transport/recovery/lost_packets.hpp"
 
+#include "qpeer/transport/recovery/ring_growth.hpp"
+
 namespace qpeer::transport {
 
 void LostPackets::add(const SentPackets& sent, const SentPacket& packet, std::uint32_t event) {
@@ -10,6 +12,7 @@ void LostPackets::add(const SentPackets& sent, const SentPacket& packet, std::ui
          (packets_.size() >= kMaxPackets || frames_.size() + packet.frame_count > kMaxFrames)) {
     pop_front();
   }
+  make_room(packets_, 1);
   packets_.push_back({.number = packet.number,
                       .sent_at = packet.sent_at,
                       .first_frame = frames_.end_index(),
@@ -17,6 +20,7 @@ void LostPackets::add(const SentPackets& sent, const SentPacket& packet, std::ui
                       .size = packet.size,
                       .path = packet.path,
                       .frame_count = packet.frame_count});
+  make_room(frames_, packet.frame_count);
   sent.for_each_frame(packet, [this](const SentFrame& frame) { frames_.push_back(frame); });
 }
 

@@ -6,6 +6,7 @@
 #include "qpeer/transport/base/assert.hpp"
 #include "qpeer/transport/recovery/packet_writer.hpp"
 #include "qpeer/transport/recovery/recovery.hpp"
+#include "qpeer/transport/recovery/ring_growth.hpp"
 
 namespace qpeer::transport {
 
@@ -31,7 +32,9 @@ void SentPackets::add(Instant now, const SentPacketInfo& info, std::span<const S
                     .in_flight = info.in_flight,
                     .mtu_probe = info.mtu_probe,
                     .ecn = info.ecn};
+  make_room(frames_, frames.size());
   for (const SentFrame& frame : frames) frames_.push_back(frame);
+  make_room(packets_, 1);
   packets_.push_back(packet);
   if (keeps_snapshots_) snapshots_.push_back({});
   if (info.in_flight) bytes_in_flight_ += info.size;
