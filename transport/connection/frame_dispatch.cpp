@@ -149,9 +149,6 @@ Result ConnectionMachine::on_ack(Instant now, EncryptionLevel level, const wire:
 
 /// How often the peer shall acknowledge, as things are now. draft-ietf-quic-ack-frequency §8.
 void ConnectionMachine::request_acks(Instant now, std::uint64_t flight) {
-  // With few ACKs BBR takes the path for narrower than it is: 1 Gbit/s at 100 ms was used by 83 % then,
-  // by 94 % with an ACK for every second packet.
-  if (recovery_.samples_rate()) return;
   ack_frequency_.update({.now = now,
                          .flight = flight,
                          .packet_size = paths_.active().mtu.size(),

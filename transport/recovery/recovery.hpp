@@ -153,8 +153,6 @@ class Recovery {
   /// The most bytes that were in flight at once on the path, within its last two round trips with data.
   [[nodiscard]] std::uint64_t peak_in_flight() const { return path_->window_use.peak(); }
   [[nodiscard]] std::uint64_t packets_lost() const;
-  /// Whether the controller of the path in use wants rate samples.
-  [[nodiscard]] bool samples_rate() const { return path_->rate != nullptr; }
   /// How many of these were acknowledged later, as far as is known.
   [[nodiscard]] std::uint64_t spurious_losses() const { return spurious_losses_; }
   [[nodiscard]] bool ack_eliciting_in_flight() const;  ///< In any space.

@@ -69,6 +69,13 @@ TEST_F(BbrTest, LearnsBandwidthAndRoundTrip) {
   EXPECT_GT(double(path.delivered - before), 0.93 * 20 * kRate);
 }
 
+// There is never anything to send, for the receiver allows no more; but what it allows fills the path.
+TEST_F(BbrTest, LearnsThePathAlsoWhenTheReceiverLimitsTheFlight) {
+  path.credit = 2 * kBdp;
+  ASSERT_TRUE(run_until(State::probe_bw_cruise));
+  EXPECT_NEAR(double(bbr.max_bw()), double(kRate), 0.02 * kRate);
+}
+
 TEST_F(BbrTest, KeepsTheQueueShort) {
   ASSERT_TRUE(run_until(State::probe_bw_cruise));
   std::uint64_t acks = 0;

@@ -23,7 +23,9 @@ struct Bottleneck {
   void run(Duration time, const std::function<void()>& each = {}) {
     const Instant end = now + time;
     for (;;) {
-      const bool may_send = sending && flight + kPacket <= controller.window();
+      const bool fits = sending && flight + kPacket <= controller.window();
+      const bool may_send = fits && flight + kPacket <= credit;
+      if (fits && !may_send) rate.mark_application_limited(flight);
       const Instant send_at = may_send ? std::max(now, next_send) : kNever;
       const Instant arrival = queue.empty() ? kNever : queue.front().arrival;
       if (std::min(send_at, arrival) > end) break;
@@ -97,7 +99,8 @@ struct Bottleneck {
   DeliveryRate rate;
   std::uint64_t bytes_per_second = 1'250'000;  ///< 10 Mbit/s.
   Duration round_trip = 40ms;
-  Duration buffer = 1s;  ///< The queue, as time.
+  std::uint64_t credit = ~std::uint64_t{0};  ///< What the receiver allows to be in flight.
+  Duration buffer = 1s;                      ///< The queue, as time.
   std::uint64_t lose_each = 0;
   std::uint64_t mark_each = 0;
   bool sending = true;

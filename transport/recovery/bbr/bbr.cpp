@@ -41,6 +41,11 @@ void Bbr::on_ack(const AckSample& sample) {
     has_rtt_ = true;
     pacing_.init(window_.initial(), sample.smoothed_rtt);
   }
+  // With so much more in flight than the path holds, it was the path that limited the rate, whoever had
+  // nothing to send: the peer's flow control may allow less than the window does.
+  if (ack.rs.tx_in_flight > bdp_multiple(max_bw_.max_bw(), 1.5) + extra_acked_.extra_acked()) {
+    ack.rs.is_app_limited = false;
+  }
   ack.rs.is_app_limited = ack.rs.is_app_limited || is_low_rate(ack.rs.prior_delivered);
   update_recovery(sample);
   update_model_and_state(ack);
