@@ -2,6 +2,7 @@
 #include "qpeer/crypto/authority.hpp"
 
 #include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
 #include <algorithm>
@@ -61,6 +62,15 @@ std::string chain_of(const Credentials& authority) {
   return out;
 }
 
+// Why TLS would not take them; "" when it does.
+std::string why_unusable(const Credentials& credentials) {
+  const Handle<SSL_CTX> context{SSL_CTX_new(TLS_method())};
+  require(context != nullptr);
+  std::string wrong = use_credentials(context.get(), credentials);
+  ERR_clear_error();
+  return wrong;
+}
+
 }  // namespace
 
 bool is_certificate_name(std::string_view name) {
@@ -103,8 +113,12 @@ std::expected<Credentials, std::string> issue_certificate(const Credentials& aut
   const auto key = generate_key(type);
   const auto leaf = build_certificate(fields, key.get(), issuer.get(), issuer_key.get());
   if (leaf == nullptr) return Error("the authority: its key cannot sign");
-  return Credentials{.certificate_pem = to_pem(leaf.get()) + chain_of(authority),
+  Credentials issued{.certificate_pem = to_pem(leaf.get()) + chain_of(authority),
                      .private_key_pem = to_pem(key.get())};
+  if (std::string wrong = why_unusable(issued); !wrong.empty()) {
+    return Error("the authority: " + wrong);
+  }
+  return issued;
 }
 
 }  // namespace qpeer::crypto

@@ -6,6 +6,8 @@
 #include <openssl/asn1.h>
 #include <openssl/x509.h>
 
+#include <algorithm>
+#include <array>
 #include <initializer_list>
 #include <string>
 #include <vector>
@@ -160,6 +162,34 @@ TEST(Authority, RefusesAuthoritiesThatCannotBe) {
   const auto old = build_certificate(fields, key.get(), nullptr, nullptr);
   EXPECT_EQ(why({to_pem(old.get()), to_pem(key.get())}),
             "the authority: its certificate has expired");
+}
+
+// An intermediate certificate goes along with the leaf. TLS refuses to send one whose signature has an
+// algorithm that it does not know.
+TEST(Authority, RefusesAnAuthorityWhoseCertificateTlsCannotSend) {
+  const TestAuthority root;
+  const auto root_certificate = read_certificate(root.certificate_pem());
+  const auto root_key = read_private_key(root.credentials().private_key_pem);
+  CertificateFields fields;
+  fields.common_name = "between";
+  fields.ends_in_s = kSecondsPerDay;
+  fields.basic_constraints = "critical,CA:TRUE,pathlen:0";
+  fields.key_usage = "critical,keyCertSign";
+  const auto key = generate_key(KeyType::p256);
+  const auto between = build_certificate(fields, key.get(), root_certificate.get(), root_key.get());
+  std::vector<u8> der = describe(between.get()).der;
+  constexpr std::array<u8, 10> kEcdsaWithSha256{0x06, 0x08, 0x2a, 0x86, 0x48,
+                                                0xce, 0x3d, 0x04, 0x03, 0x02};
+  const auto last = std::ranges::find_end(der, kEcdsaWithSha256);
+  ASSERT_EQ(last.size(), kEcdsaWithSha256.size());
+  last[2] = 0x2e;
+  const u8* begin = der.data();
+  const Handle<X509> odd{d2i_X509(nullptr, &begin, static_cast<long>(der.size()))};
+  ASSERT_NE(odd, nullptr);
+  const auto made = issue_certificate({to_pem(odd.get()), to_pem(key.get())},
+                                      std::vector<std::string>{"a"}, KeyType::p256, 1);
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error(), "the authority: a certificate of the chain is not usable for TLS");
 }
 
 }  // namespace
