@@ -53,7 +53,7 @@ void NatPmpRequest::encode(Writer& out) const {
 std::optional<NatPmpResponse> NatPmpResponse::decode(Bytes datagram) {
   Reader in{datagram};
   const u8 version = in.byte();
-  // RFC 6886 §3.3 [rfc6886-3.3-4]: the opcode tells what it answers.
+  // RFC 6886 §3.3 [rfc6886-3.3-4]: the opcode says which request it answers.
   const auto opcode = opcode_of(in.byte(), kResponse);
   NatPmpResponse out{.result = NatPmpResult{in.u16()}};
   if (version != kVersion || !opcode || !in.ok()) return std::nullopt;

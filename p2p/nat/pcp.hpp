@@ -23,7 +23,7 @@ inline constexpr std::size_t kPcpMapSize = 60;
 /// No PCP message is longer. RFC 6887 §7.
 inline constexpr std::size_t kMaxPcpSize = 1'100;
 
-/// What proves that an answer is for us: nobody else knows it.
+/// What proves that an answer is for us: only we and the gateway know it.
 using PcpNonce = std::array<u8, 12>;
 
 enum class PcpOpcode : u8 { announce = 0, map = 1 };

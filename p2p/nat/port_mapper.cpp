@@ -62,7 +62,7 @@ void PortMapper::start(Instant now, const SocketAddress& gateway, const SocketAd
   gateway_ = gateway.with_port(kGatewayPort);
   internal_ = internal;
   mapping_.reset();
-  told_.reset();
+  reported_.reset();
   event_.reset();
   pcp_ = {};
   nat_pmp_ = {};
@@ -85,7 +85,7 @@ void PortMapper::remove(Instant now) {
 }
 
 void PortMapper::stop_all() {
-  tell_at_ = retry_at_ = renew_at_ = expires_at_ = kNever;
+  report_at_ = retry_at_ = renew_at_ = expires_at_ = kNever;
   pcp_.requests.stop();
   nat_pmp_.requests.stop();
   nat_pmp_.step = NatPmpStep::none;
@@ -99,7 +99,7 @@ void PortMapper::probe(Instant now) {
   pcp_.requests = {.due = true};
   nat_pmp_.requests = {};
   if (may_use_nat_pmp()) nat_pmp_.requests.at = now + kPatience;
-  tell_at_ = now + 2 * kPatience;
+  report_at_ = now + 2 * kPatience;
 }
 
 // RFC 6886 §3 [rfc6886-3-2].
@@ -272,7 +272,7 @@ void PortMapper::adopt(Instant now, MappingProtocol protocol, const SocketAddres
   mapping_ = mapped;
   state_ = State::mapped;
   failure_.reset();
-  told_.reset();
+  reported_.reset();
   expires_at_ = now + mapped.lifetime;
   renew_later(now);
   if (changed) event_ = mapped;
@@ -299,15 +299,15 @@ void PortMapper::fail(Instant now, MappingProtocol protocol, MappingFailure why,
   if (!failure_) failure_ = why;
   retry_at_ = std::min(retry_at_, now + std::clamp(error_time, kMinErrorTime, kMaxErrorTime));
   const bool other_goes_on = pcp_.requests.under_way() || nat_pmp_.requests.under_way();
-  tell_at_ = std::min(tell_at_, now + kPatience);
-  if (!other_goes_on) tell_failure();
+  report_at_ = std::min(report_at_, now + kPatience);
+  if (!other_goes_on) report_failure();
 }
 
-void PortMapper::tell_failure() {
-  tell_at_ = kNever;
+void PortMapper::report_failure() {
+  report_at_ = kNever;
   const MappingFailure why = failure_.value_or(MappingFailure::no_answer);
-  if (told_ == why) return;
-  told_ = why;
+  if (reported_ == why) return;
+  reported_ = why;
   event_ = NoPortMapping{.why = why};
 }
 
@@ -315,21 +315,21 @@ void PortMapper::tell_failure() {
 
 Instant PortMapper::next_deadline() const {
   return std::min(
-      {tell_at_, retry_at_, renew_at_, expires_at_, pcp_.requests.at, nat_pmp_.requests.at});
+      {report_at_, retry_at_, renew_at_, expires_at_, pcp_.requests.at, nat_pmp_.requests.at});
 }
 
 void PortMapper::on_deadline(Instant now) {
   if (expires_at_ <= now) {
     mapping_.reset();
     failure_ = MappingFailure::expired;
-    tell_failure();
+    report_failure();
     probe(now);
   }
   if (retry_at_ <= now) probe(now);
   if (renew_at_ <= now) renew(now);
   on_pcp_deadline(now);
   on_nat_pmp_deadline(now);
-  if (tell_at_ <= now) tell_failure();
+  if (report_at_ <= now) report_failure();
 }
 
 void PortMapper::on_pcp_deadline(Instant now) {
@@ -365,7 +365,7 @@ bool PortMapper::consistent() const {
       return !mapping_ && !may_expire &&
              (pcp_.requests.under_way() || nat_pmp_.requests.under_way() || retry_at_ != kNever);
     case State::mapped:
-      return mapping_ && may_expire && tell_at_ == kNever && retry_at_ == kNever;
+      return mapping_ && may_expire && report_at_ == kNever && retry_at_ == kNever;
     case State::removing:
       return mapping_ && !may_expire &&
              (pcp_.requests.under_way() || nat_pmp_.requests.under_way());

@@ -8,7 +8,7 @@
 //                                         mapped --remove--> removing --answer, 3 requests--> idle
 //
 // While probing, PCP is asked first. NAT-PMP is asked 250 ms later, or at once when PCP is refused. The one
-// that answers first counts. Requests go on, each protocol at its own pace; that nobody answered is told
+// that answers first counts. Requests go on, each protocol at its own pace; silence is reported
 // after 500 ms, once.
 //
 // What a gateway says is a claim: whether strangers get through must be proved by one of them.
@@ -160,7 +160,7 @@ class PortMapper {
   void adopt(Instant now, MappingProtocol protocol, const SocketAddress& external,
              std::chrono::seconds lifetime);
   void fail(Instant now, MappingProtocol protocol, MappingFailure why, Duration error_time);
-  void tell_failure();
+  void report_failure();
   void renew(Instant now);
   void renew_later(Instant now);
   void recreate_soon(Instant now);
@@ -181,10 +181,10 @@ class PortMapper {
   State state_ = State::idle;
   bool probes_after_removal_ = false;
   std::optional<PortMapping> mapping_;
-  std::optional<MappingFailure> failure_;  ///< Why an answer of this probe refused.
-  std::optional<MappingFailure> told_;     ///< The newest event, unless there is a mapping.
-  Instant tell_at_ = kNever;               ///< When it is told that there is no mapping.
-  Instant retry_at_ = kNever;              ///< When an error is over.
+  std::optional<MappingFailure> failure_;   ///< Why an answer of this probe refused.
+  std::optional<MappingFailure> reported_;  ///< The newest event, unless there is a mapping.
+  Instant report_at_ = kNever;              ///< When the lack of a mapping is reported.
+  Instant retry_at_ = kNever;               ///< When an error is over.
   Instant renew_at_ = kNever;
   Instant expires_at_ = kNever;
   Instant sent_at_{};  ///< The newest request.

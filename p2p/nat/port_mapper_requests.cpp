@@ -96,7 +96,7 @@ void PortMapper::renew(Instant now) {
 }
 
 // RFC 6886 §3.7 [rfc6886-3.7-3] [rfc6886-3.7-4], RFC 6887 §14.1.3 [rfc6887-14.1.3-5]: not all hosts of the
-// network at once. Nor more often than every few seconds, whoever makes announcements.
+// network at once. Nor more often than every few seconds, however many announcements come.
 void PortMapper::recreate_soon(Instant now) {
   const Instant at = std::max(now + up_to(5s), sent_at_ + kMinInterval);
   renew_at_ = std::min(renew_at_, at);

@@ -70,7 +70,7 @@ std::optional<Transmit> StunClient::poll_transmit(Instant now, TransmitBuffer& o
   if (found == transactions_.end()) return std::nullopt;
   Transaction& transaction = *found;
   Writer writer{out.storage};
-  // RFC 8489 §6.1 [rfc8489-6.1-3]: no SOFTWARE, which would tell a stranger what we are [rfc8489-16.1.2-1].
+  // RFC 8489 §6.1 [rfc8489-6.1-3]: no SOFTWARE, which would show a stranger our software [rfc8489-16.1.2-1].
   StunMessage{.transaction_id = transaction.id}.encode(writer);
   transaction.due = false;
   // RFC 8489 §6.2.1 [rfc8489-6.2.1-1] [rfc8489-6.2.1-10] [rfc8489-6.2.1-11] [rfc8489-6.2.1-12]: intervals

@@ -53,7 +53,7 @@ struct StunResult {
   std::optional<SocketAddress> other_address{};   ///< The server's other one, if it has one.
   std::uint16_t error_code = 0;
   /// From the request to the answer. RFC 8489 §6.2.1 [rfc8489-6.2.1-6] [rfc8489-6.2.1-7]: unset when the
-  /// request was sent more than once, for nobody knows which of them was answered.
+  /// request was sent more than once, for any of them may be the one that was answered.
   std::optional<Duration> round_trip{};
   friend bool operator==(const StunResult&, const StunResult&) = default;
 };

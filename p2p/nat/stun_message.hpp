@@ -71,7 +71,7 @@ struct StunMessage {
   StunTransactionId transaction_id{};
   /// The sender of a request as its receiver sees it: XOR-MAPPED-ADDRESS, or else MAPPED-ADDRESS.
   std::optional<SocketAddress> mapped_address{};
-  /// Another address of a server that can be asked, to tell how a NAT filters.
+  /// Another address of a server that can be asked, to learn how a NAT filters.
   std::optional<SocketAddress> other_address{};
   std::optional<std::uint16_t> error_code{};  ///< 300 to 699.
   StunAttributeTypes unknown_attributes{};    ///< What UNKNOWN-ATTRIBUTES lists.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-// Answers Binding requests: tells who asks the address that it is seen at. No state of those who ask is
-// kept, and answers are limited in rate, so that nobody can be flooded with them. RFC 8489 §6.3, §12.
+// Answers Binding requests: gives the sender the address that it is seen at. No state of senders is
+// kept, and answers are limited in rate, so that no host can be flooded with them. RFC 8489 §6.3, §12.
 #pragma once
 
 #include <cstddef>

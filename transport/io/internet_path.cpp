@@ -14,7 +14,7 @@
 namespace qpeer::io {
 namespace {
 
-/// Addresses that are reached as the internet is, and belong to nobody: those at which PCP servers may be
+/// Addresses that are reached as the internet is, and belong to no host: those at which PCP servers may be
 /// asked. RFC 7723 §3.
 constexpr std::array<u8, 4> kAnywhere4{192, 0, 0, 9};
 constexpr std::array<u8, 16> kAnywhere6{0x20, 0x01, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};

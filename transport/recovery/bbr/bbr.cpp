@@ -41,8 +41,8 @@ void Bbr::on_ack(const AckSample& sample) {
     has_rtt_ = true;
     pacing_.init(window_.initial(), sample.smoothed_rtt);
   }
-  // With so much more in flight than the path holds, it was the path that limited the rate, whoever had
-  // nothing to send: the peer's flow control may allow less than the window does.
+  // With so much more in flight than the path holds, the path limited the rate, although there was
+  // nothing that could be sent: the peer's flow control may allow less than the window does.
   if (ack.rs.tx_in_flight > bdp_multiple(max_bw_.max_bw(), 1.5) + extra_acked_.extra_acked()) {
     ack.rs.is_app_limited = false;
   }
