@@ -2,7 +2,7 @@
 // A p2p::Node among others: an honest node, an honest client, and a peer that says whatever it likes
 // once it has a connection. Null keys and a short handshake lead the input past TLS; datagrams of
 // strangers come in between. Invariants hold after each event; each operation ends once; and a node that
-// is shut down holds nothing and nobody.
+// is shut down holds nothing.
 //
 // The input is a byte of options, then steps:
 //   options: 1 the target is a client, 2 the malicious peer says it is one, 4 it does not introduce
@@ -441,7 +441,7 @@ class Fixture {
   SimPeer& honest_;
   SimPeer& client_;
   MaliciousPeer malicious_;
-  std::map<std::uint64_t, int> pending_;  ///< By id: how often its end was told.
+  std::map<std::uint64_t, int> pending_;  ///< By id: how often its end was reported.
   std::vector<OperationId> streams_;
   StreamId opened_{};  ///< By the malicious peer.
 };

@@ -49,7 +49,7 @@ TEST(NetworkMonitor, TellsWhatIsLostAndThatSomethingIsGained) {
     EXPECT_FALSE(changes.gained);
     EXPECT_EQ(changes.gone, std::vector{LoopbackInterface::address(2)});
     changes = monitor->take_changes();
-    EXPECT_TRUE(changes.gone.empty() && !changes.gained) << "each is told once";
+    EXPECT_TRUE(changes.gone.empty() && !changes.gained) << "each is reported once";
   });
 }
 

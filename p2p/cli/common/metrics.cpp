@@ -62,7 +62,7 @@ void add(MetricsText& out, const p2p::NodeStats& node) {
   out.counter("stun_answers", node.stun_answers, "Answers to STUN requests.");
   out.counter("stun_rate_limited", node.stun_rate_limited,
               "STUN requests beyond what is answered.");
-  out.counter("stun_ignored", node.stun_ignored, "STUN messages that nobody waits for.");
+  out.counter("stun_ignored", node.stun_ignored, "STUN messages that no request waits for.");
 }
 
 void add(MetricsText& out, const transport::EndpointStats& endpoint) {

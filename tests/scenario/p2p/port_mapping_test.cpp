@@ -42,7 +42,7 @@ std::size_t ask(PeerWorld& network, const SimPeer& peer, MappingGateway& gateway
 
 SIMULATE_PEERS(PortMapping, ANodeAdvertisesThePortThatItsRouterMaps) {
   MappingGateway gateway{.pcp = true, .port = 50'000};
-  auto& judge = network.node();
+  auto& other = network.node();
   auto& node = network.node(inside());
   node.node().on_network(network.now(), internet(gateway));
   EXPECT_EQ(ask(network, node, gateway), 1U);
@@ -50,7 +50,7 @@ SIMULATE_PEERS(PortMapping, ANodeAdvertisesThePortThatItsRouterMaps) {
   ASSERT_TRUE(run_until([&] { return !node.all<PortMapped>().empty(); }, 1s));
   EXPECT_EQ(node.all<PortMapped>()[0].external, gateway.external.with_port(50'000));
   EXPECT_EQ(node.all<PortMapped>()[0].protocol, "PCP");
-  node.bootstraps({judge});
+  node.bootstraps({other});
   ASSERT_TRUE(run_until([&] { return !node.verdicts_on_us.empty(); }, 20s));
   EXPECT_EQ(node.verdicts_on_us[0].address, kInside.with_port(50'000));
 }
@@ -66,12 +66,12 @@ SIMULATE_PEERS(PortMapping, NatPmpIsAskedWhereThereIsNoPcp) {
 }
 
 SIMULATE_PEERS(PortMapping, ARouterThatAnswersNothingIsAnEventAndNoMore) {
-  auto& judge = network.node();
+  auto& other = network.node();
   auto& node = network.node(inside());
   node.node().on_network(network.now(), internet({}));
   node.wake();
-  node.bootstraps({judge});
-  EXPECT_TRUE(run_until(node.linked(judge), 5s));
+  node.bootstraps({other});
+  EXPECT_TRUE(run_until(node.linked(other), 5s));
   ASSERT_TRUE(run_until([&] { return !node.all<PortMapFailed>().empty(); }, 1s));
   EXPECT_EQ(node.all<PortMapFailed>()[0].why, "it answers neither PCP nor NAT-PMP");
   ASSERT_FALSE(node.verdicts_on_us.empty());
@@ -111,7 +111,7 @@ SIMULATE_PEERS(PortMapping, IsNotAskedForWhereItIsNotWanted) {
   EXPECT_EQ(asks(network.node({.node = {.port_mapping = false}}), internet(gateway)), 0U);
   const std::vector advertised{SocketAddress::ipv4({203, 0, 113, 9}, 4477)};
   EXPECT_EQ(asks(network.node({.node = {.advertised = advertised}}), internet(gateway)), 0U)
-      << "somebody forwards a port by hand";
+      << "a port is forwarded by hand";
   EXPECT_EQ(asks(network.client(), internet(gateway)), 0U);
   EXPECT_EQ(asks(network.node(), {}), 0U) << "no way to the internet";
   const Path open{.local = SocketAddress::ipv4({8, 8, 4, 4}, 4477),
