@@ -103,10 +103,12 @@ bool LocalCids::rotate() {
 }
 
 bool LocalCids::rotate_again() {
+  if (unheard_) return false;
   for (Entry& entry : entries_) {
     if (entry.state == State::free || entry.sequence_number >= retire_prior_to_) continue;
     keep_for_stragglers(entry.id);
     entry.state = State::free;
+    unheard_ = true;
   }
   return rotate();
 }
@@ -165,6 +167,7 @@ void LocalCids::write_frames(PacketWriter& out) {
 }
 
 void LocalCids::on_fate(const SentFrame& frame, Fate fate) {
+  if (fate == Fate::acked && frame.offset >= retire_prior_to_) unheard_ = false;
   if (fate != Fate::lost) return;
   for (Entry& entry : entries_) {
     if (entry.state == State::sent && entry.sequence_number == frame.offset) {

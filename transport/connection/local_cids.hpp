@@ -55,7 +55,9 @@ class LocalCids {
   /// Issues as many new IDs as the peer may have, and asks it to retire all others. False while it has
   /// not yet done so for the last time, or knows of no more than one. RFC 9000 §5.1.2.
   bool rotate();
-  /// The same where the peer owes retirements, which it may be unable to send.
+  /// The same where the peer owes retirements, which it may be unable to send. False until the peer has
+  /// acknowledged an ID of the last such rotation: before that it may still use the ones from before it,
+  /// and they stay routed.
   bool rotate_again();
   /// `packet_destination` is the connection ID that the frame's own packet was sent to.
   Result on_retire(std::uint64_t sequence_number, const ConnectionId& packet_destination);
@@ -86,6 +88,8 @@ class LocalCids {
   std::uint64_t next_sequence_number_ = 1;
   std::uint64_t first_unsent_ = 1;  ///< The peer knows of none from here on.
   std::uint64_t retire_prior_to_ = 0;
+  bool unheard_ =
+      false;  ///< IDs are given up of which the peer may not know that it is to retire them.
 };
 
 }  // namespace qpeer::transport

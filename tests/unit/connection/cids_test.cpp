@@ -183,6 +183,28 @@ TEST(LocalCids, ARotationThatIsNotAnsweredCanBeRepeated) {
   EXPECT_LE(issuer.issued.size(), 2 * LocalCids::kMaxActive + LocalCids::kMaxRetired);
 }
 
+// A peer that hears us no longer, but reaches us, goes on with the ID that it has: each sign of life starts
+// the probe time-outs anew, and each of their rotations would push that ID further out.
+TEST(LocalCids, WhatThePeerMayStillUseOutlivesEveryRotation) {
+  CountingIssuer issuer;
+  LocalCids cids(issuer);
+  cids.set_peer_limit(LocalCids::kMaxActive);
+  write(cids);
+  ASSERT_TRUE(cids.rotate());
+  write(cids);
+  ASSERT_TRUE(cids.rotate_again());
+  const auto frames = write(cids);
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_FALSE(cids.rotate());
+    EXPECT_FALSE(cids.rotate_again());
+    EXPECT_FALSE(cids.has_frames());
+  }
+  for (u8 id = 1; id <= LocalCids::kMaxActive; ++id)
+    EXPECT_TRUE(issuer.issued.contains(id)) << int{id};
+  cids.on_fate(frames.back(), Fate::acked);
+  EXPECT_TRUE(cids.rotate_again()) << "it has heard, and need not be able to answer";
+}
+
 TEST(LocalCids, ReturnsAllWhenItGoes) {
   CountingIssuer issuer;
   {
