@@ -347,6 +347,7 @@ class Driver {
   void report_refused(Instant now, const UdpSocket& socket) {
     if constexpr (requires { machine_.on_refused(now, *unsent_, std::error_code{}); }) {
       machine_.on_refused(now, *unsent_, socket.stats().last_send_error);
+      woken_ = true;  // It may go on elsewhere, with no event that says so.
     }
   }
 
@@ -356,6 +357,7 @@ class Driver {
       for (const ClosedPort& each : socket.take_closed_ports()) {
         machine_.on_port_closed(now, each.remote, each.quoted());
       }
+      woken_ = true;
     }
   }
 

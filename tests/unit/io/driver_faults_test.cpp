@@ -53,6 +53,18 @@ struct Listener : Talker {
   bool has_event = false;
 };
 
+// One that has something else to send then, and no event: it dials another address.
+struct Rerouter : Talker {
+  void on_refused(Instant, const Transmit&, std::error_code) { refused = true; }
+  std::optional<int> poll_event() {
+    if (std::exchange(refused, false)) train.segment_size = train.size = left = 1;
+    return std::nullopt;
+  }
+  [[nodiscard]] static Instant next_deadline() { return kNever; }
+
+  bool refused = false;
+};
+
 using DriverFaults = UdpFaults;
 
 TEST_F(DriverFaults, KeepsTheUnsentTrainUntilTheSocketIsWritable) {
@@ -89,6 +101,17 @@ TEST_F(DriverFaults, PassesRefusalsToTheMachine) {
   EXPECT_EQ(listener.errors, std::vector{EMSGSIZE});
   EXPECT_EQ(listener.sizes, std::vector<std::size_t>{1200});
   EXPECT_EQ(events, 1) << "in the same turn";
+}
+
+TEST_F(DriverFaults, SendsWhatTheMachineHasBecauseOfARefusal) {
+  EventLoop loop;
+  Rerouter rerouter{{.train = train, .bytes = bytes, .left = 1}};
+  auto driver = Driver<Rerouter>::start(loop, open(), rerouter, nullptr);
+  ASSERT_TRUE(driver);
+  faults.largest = 1199;
+  loop.run_once(0ms);
+  EXPECT_EQ(rerouter.polls, 2);
+  EXPECT_EQ(arrived().size(), 1U);
 }
 
 TEST_F(DriverFaults, ReportsABrokenSocketOnce) {
