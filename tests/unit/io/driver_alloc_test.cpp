@@ -3,26 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <array>
-#include <cstdlib>
-#include <new>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "qpeer/tests/sim/counting_new_operators.hpp"
 #include "qpeer/transport/io/driver.hpp"
-
-namespace {
-std::size_t allocations = 0;
-}  // namespace
-
-// Not inlined: g++ would take malloc and free for a mismatch.
-[[gnu::noinline]] void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* out = std::malloc(size == 0 ? 1 : size)) return out;
-  throw std::bad_alloc{};
-}
-[[gnu::noinline]] void operator delete(void* pointer) noexcept { std::free(pointer); }
-[[gnu::noinline]] void operator delete(void* pointer, std::size_t) noexcept { std::free(pointer); }
 
 namespace qpeer::io {
 namespace {
@@ -69,9 +55,9 @@ TEST(Driver, AllocatesNothingInSteadyState) {
   a.answer = Path{.local = {}, .remote = second->socket().local_address()};
   first->wake();
   ASSERT_TRUE(loop.run_until([&] { return a.heard > 100; }, now() + 10s));
-  const std::size_t before = allocations;
+  const std::uint64_t before = sim::allocation_counts().allocations;
   const bool arrived = loop.run_until([&] { return a.heard > 5000; }, now() + 10s);
-  const std::size_t made = allocations - before;
+  const std::uint64_t made = sim::allocation_counts().allocations - before;
   EXPECT_TRUE(arrived);
   EXPECT_EQ(made, 0U);
   EXPECT_GT(events, 10'000);

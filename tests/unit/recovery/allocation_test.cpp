@@ -2,30 +2,9 @@
 // Nothing is allocated once the flight has its size: counted at operator new.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <new>
-
+#include "qpeer/tests/sim/counting_new_operators.hpp"
 #include "qpeer/tests/unit/recovery/support.hpp"
 #include "qpeer/transport/recovery/ack_tracker.hpp"
-
-namespace {
-
-std::size_t allocations = 0;
-
-void* counted(std::size_t size) {
-  ++allocations;
-  if (void* const memory = std::malloc(size == 0 ? 1 : size)) return memory;
-  std::abort();
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) { return counted(size); }
-void* operator new[](std::size_t size) { return counted(size); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace qpeer::transport {
 namespace {
@@ -52,9 +31,9 @@ void count_allocations(Sender sender) {
     ASSERT_TRUE(sender.recovery.on_ack(sender.now, kApplication, ack, 0ms, fates).has_value());
   };
   for (int i = 0; i < 10; ++i) round(static_cast<PacketNumber>(i % 3));
-  const std::size_t before = allocations;
+  const std::uint64_t before = sim::allocation_counts().allocations;
   for (int i = 0; i < 500; ++i) round(static_cast<PacketNumber>(i % 3));
-  EXPECT_EQ(allocations, before);
+  EXPECT_EQ(sim::allocation_counts().allocations, before);
 }
 
 TEST(RecoveryAllocation, IsNoneOverTenThousandPackets) {
