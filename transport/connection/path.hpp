@@ -40,6 +40,7 @@ struct NetworkPath {
   void on_received(std::uint64_t size) {
     // RFC 9000 §8.1 [rfc9000-8.1-3]: what counts is what arrived, processed or not.
     if (!address_validated) received += size;
+    silent = false;
   }
   void on_sent(std::uint64_t size) {
     if (!address_validated) sent += size;
@@ -54,6 +55,7 @@ struct NetworkPath {
   bool address_validated = false;  ///< The peer is at this address.
   std::uint64_t received = 0;      ///< Counted while the address is not validated.
   std::uint64_t sent = 0;
+  bool silent = false;      ///< We made it, and nothing has come from there yet.
   bool has_tokens = false;  ///< The peer was given address tokens for here.
   Instant idle_since{};     ///< When it last did anything, while another one is in use.
   Duration round_trip{};    ///< Of a challenge; 0 when unknown.

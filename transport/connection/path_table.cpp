@@ -96,7 +96,7 @@ Instant PathTable::deadline(Instant now) const {
     if (path->validator.is_active()) {
       next = std::min(next, path->validator.deadline(now));
     } else if (!is_kept(*path)) {
-      next = std::min(next, path->idle_since + kIdleTime);
+      next = std::min(next, idle_end(*path));
     }
   }
   return next;

@@ -57,6 +57,12 @@ class PathTable {
   void forget_fallback() { fallback_ = nullptr; }
 
   [[nodiscard]] Instant deadline(Instant now) const;
+  /// When a path is forgotten that is not kept. Not before the peer is heard on the path in use: as long as
+  /// the peer does not know that one, it goes on over another.
+  [[nodiscard]] Instant idle_end(const NetworkPath& path) const {
+    const bool may_go = !path.validator.is_active() && !active_->silent;
+    return may_go ? path.idle_since + kIdleTime : kNever;
+  }
   /// A path other than the active one that has something to send now, and may.
   [[nodiscard]] NetworkPath* next_to_probe(Instant now) const;
   /// Less than this is not worth a datagram: a packet to the longest connection ID with some frames.

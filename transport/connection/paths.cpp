@@ -86,6 +86,7 @@ NetworkPath& Paths::add(Instant now, const Path& address, std::uint64_t remote_c
   NetworkPath& path = table_.add({address, remote_cid, make_mtu(address.remote, start)});
   path.mtu.set_limit(peer_max_datagram_size_);
   path.idle_since = now;
+  path.silent = true;
   // RFC 9000 §8.1: the limit is for who answers. A client probes where its application wants, and sends no
   // more than probes before it has an answer.
   path.address_validated = side_ == Side::client || table_.is_validated(address.remote);
@@ -361,8 +362,7 @@ void Paths::on_deadline(Instant now) {
       if (failed) revert_to_validated_path(now, path);
     } else if (&path == table_.fallback()) {
       continue;  // Nothing better is known.
-    } else if (failed ||
-               (!path.validator.is_active() && now >= path.idle_since + PathTable::kIdleTime)) {
+    } else if (failed || now >= table_.idle_end(path)) {
       give_up(path);
     }
     i = std::min(i, table_.size());

@@ -190,6 +190,22 @@ TEST(PathTable, WakesForChallengesAndForPathsThatAreIdle) {
   EXPECT_EQ(paths.deadline(at(3s)), at(3s) + PathTable::kIdleTime);
 }
 
+// A peer that does not know the new path yet goes on over the old one.
+TEST(PathTable, ForgetsNoPathBeforeThePeerIsHeardOnTheOneInUse) {
+  PathTable paths = manager();
+  NetworkPath& home = paths.active();
+  NetworkPath& other = paths.add(path_to(address(3)));
+  other.silent = true;
+  other.validated = true;
+  paths.activate(at(1s), other);
+  paths.forget_fallback();
+  EXPECT_EQ(paths.idle_end(home), kNever);
+  EXPECT_EQ(paths.deadline(at(2s)), kNever);
+  other.on_received(100);
+  EXPECT_EQ(paths.idle_end(home), at(1s) + PathTable::kIdleTime);
+  EXPECT_EQ(paths.deadline(at(2s)), at(1s) + PathTable::kIdleTime);
+}
+
 // [rfc9000-8.1-2]: what may not be sent blocks no other path.
 TEST(PathTable, ProbesOnlyWhereThereIsCredit) {
   PathTable paths = manager();
