@@ -122,14 +122,14 @@ void Node::Implementation::on_ended(const PeerConnection& connection,
 // it the peer's that we have no room for it.
 void Node::Implementation::on_dial_failed(const PeerConnection& connection,
                                           const ConnectionEnd& end) {
-  if (!connection.dialled || shutting_down) return;
+  if (!connection.dialled) return;
   if (end.closed_by_us == ErrorCode::not_needed) return;
   if (end.closed_by_us == ErrorCode::too_many_links) return;
   if (end.no_room || connection.turned_away) {
     known.pause(now, connection.candidate.address, random);
   }
   const PeerId id = connection.candidate.id.value_or(connection.peer);
-  if (!end.is_our_failure) known.on_failed(id);
+  if (!end.is_our_failure && !shutting_down) known.on_failed(id);
   Peer* peer = peers.find(id);
   if (peer != nullptr && !peer->has_outbound()) peers.on_retry_failed(now, *peer, end.why);
 }

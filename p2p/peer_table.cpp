@@ -338,6 +338,20 @@ void PeerTable::on_retry_failed(Instant now, Peer& peer, const std::string& why)
   queue_.post(PeerUnused{.peer = peer.key()});
 }
 
+// Whom we waited to dial again, we do not.
+void PeerTable::shut_down() {
+  shutting_down_ = true;
+  peers_.for_each([this](Peer& peer) {
+    if (peer.retry_at == kNever) return;
+    peer.retry_at = kNever;
+    rearm(peer);
+    if (is_named(peer)) {
+      queue_.post(LinkDown{.peer = peer.id, .why = "we are shutting down", .will_retry = false});
+    }
+    queue_.post(PeerUnused{.peer = peer.key()});
+  });
+}
+
 // --- assertions ----------------------------------------------------------------------------------
 
 bool PeerTable::consistent() const {

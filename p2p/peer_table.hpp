@@ -164,7 +164,7 @@ class PeerTable {
   void on_deadline(Instant now);
   void on_retry_failed(Instant now, Peer& peer, const std::string& why);
   /// No link is made any more.
-  void shut_down() { shutting_down_ = true; }
+  void shut_down();
 
   [[nodiscard]] bool consistent() const;
 

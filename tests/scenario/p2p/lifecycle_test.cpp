@@ -298,5 +298,23 @@ SIMULATE_PEERS(Lifecycle, RawStreamsOfAClientGoBothWays) {
   EXPECT_FALSE(client.node().write(network.now(), id, as_bytes("gone")));
 }
 
+// A node that is shut down keeps no peer: not the one that it waits to dial again, nor the one that it dials.
+SIMULATE_PEERS(Lifecycle, AShutDownEndsTheDialsOfLostPeers) {
+  for (const Duration later : {31s, 33s, 36s, 40s, 41s, 42s, 43s, 44s, 45s, 50s}) {
+    auto& node = network.node();
+    auto& lost = network.node();
+    ASSERT_TRUE(network.links(node, lost));
+    network.cuts(node.host(), lost.host());
+    network.run_for(later);
+    EXPECT_EQ(node.node().links().size(), 1U) << later;
+    node.shuts_down();
+    ASSERT_TRUE(run_until([&] { return node.node().is_idle(); }, 10s));
+    network.run_for(1s);
+    EXPECT_TRUE(node.node().links().empty()) << later;
+    EXPECT_FALSE(node.losses.empty());
+    EXPECT_FALSE(node.losses.back().will_retry) << later;
+  }
+}
+
 }  // namespace
 }  // namespace qpeer::sim
