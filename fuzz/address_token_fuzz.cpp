@@ -4,14 +4,15 @@
 // The input is a list of edits (position, value to xor) to a token that we sealed, of a Retry or, with
 // the highest bit of the first byte, of NEW_TOKEN; then bytes that are taken for a whole token.
 #include <algorithm>
-#include <cstdlib>
 #include <vector>
 
 #include "qpeer/crypto/address_token.hpp"
+#include "qpeer/fuzz/check.hpp"
 
 namespace {
 
 using namespace qpeer;
+using fuzz::check;
 using namespace qpeer::crypto;
 
 /// Of the input alone. A key that were always the same would let the fuzzer, which sees what we
@@ -32,10 +33,6 @@ class FixedRandom final : public Random {
  private:
   std::uint64_t state_ = 0xcbf29ce484222325;
 };
-
-void check(bool claim) {
-  if (!claim) std::abort();
-}
 
 }  // namespace
 

@@ -2,7 +2,6 @@
 // What a cache file and an imported text hold: read whatever they are, and the same again once
 // written. The first byte chooses: 0 a file, 1 a file's body, which gets magic and checksum, 2 text.
 #include <algorithm>
-#include <cstdlib>
 #include <set>
 #include <vector>
 
@@ -10,15 +9,13 @@
 #include "qpeer/cache/cache_codec.hpp"
 #include "qpeer/cache/cache_text.hpp"
 #include "qpeer/crypto/identity.hpp"
+#include "qpeer/fuzz/check.hpp"
 
 namespace {
 
 using namespace qpeer;
+using fuzz::check;
 using namespace qpeer::cache;
-
-void check(bool claim) {
-  if (!claim) std::abort();
-}
 
 void check_rules(const BootstrapCache& cache) {
   std::set<PeerId> ids;

@@ -4,11 +4,11 @@
 // 3 a contact, 4 an id in binary, whose text is then edited (position, character).
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
 #include "qpeer/crypto/peer_id.hpp"
+#include "qpeer/fuzz/check.hpp"
 #include "qpeer/p2p/peer_address.hpp"
 #include "qpeer/transport/base/address.hpp"
 #include "qpeer/transport/base/host_port.hpp"
@@ -16,14 +16,11 @@
 namespace {
 
 using namespace qpeer;
+using fuzz::check;
 using p2p::PeerAddress;
 
 constexpr std::uint16_t kDefaultPort = 4477;
 constexpr std::string_view kWhiteSpace = " \t\r\n\v\f";
-
-void check(bool claim) {
-  if (!claim) std::abort();
-}
 
 /// What a peer id's text may look like, as to_string() writes it.
 std::string normalised(std::string_view text) {

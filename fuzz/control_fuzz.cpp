@@ -4,19 +4,16 @@
 //
 // The input is the size of the pieces (1 byte), then the stream.
 #include <algorithm>
-#include <cstdlib>
 #include <vector>
 
+#include "qpeer/fuzz/check.hpp"
 #include "qpeer/p2p/control_reader.hpp"
 
 using namespace qpeer;
+using fuzz::check;
 using namespace qpeer::p2p;
 
 namespace {
-
-void check(bool claim) {
-  if (!claim) std::abort();
-}
 
 struct Reading {
   std::vector<ControlMessage> messages;

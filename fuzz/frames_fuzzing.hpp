@@ -5,21 +5,17 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <span>
 #include <variant>
 #include <vector>
 
+#include "qpeer/fuzz/check.hpp"
 #include "qpeer/transport/base/bytes.hpp"
 #include "qpeer/transport/wire/frame_rules.hpp"
 
 namespace qpeer::fuzz {
 
 using namespace qpeer::wire;
-
-inline void check(bool claim) {
-  if (!claim) std::abort();
-}
 
 inline std::vector<u8> encoded(const Frame& frame) {
   const std::size_t size = std::visit([](const auto& each) { return each.size(); }, frame);

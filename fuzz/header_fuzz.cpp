@@ -4,9 +4,9 @@
 // which no mutation would guess), the mask (5 bytes), the datagram.
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <vector>
 
+#include "qpeer/fuzz/check.hpp"
 #include "qpeer/transport/wire/packet_decoder.hpp"
 #include "qpeer/transport/wire/packet_number.hpp"
 #include "qpeer/transport/wire/retry_packet.hpp"
@@ -14,13 +14,10 @@
 #include "qpeer/transport/wire/version_negotiation.hpp"
 
 using namespace qpeer;
+using fuzz::check;
 using namespace qpeer::wire;
 
 namespace {
-
-void check(bool claim) {
-  if (!claim) std::abort();
-}
 
 bool is_numbered(PacketType type) {
   return type != PacketType::retry && type != PacketType::version_negotiation;

@@ -18,17 +18,18 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <cstdlib>
 #include <map>
 #include <string>
 #include <system_error>
 #include <vector>
 
+#include "qpeer/fuzz/check.hpp"
 #include "qpeer/tests/scenario/p2p/malicious_peer.hpp"
 
 namespace {
 
 using namespace qpeer;
+using fuzz::check;
 using namespace qpeer::sim;
 using p2p::OperationId;
 using p2p::Role;
@@ -45,10 +46,6 @@ constexpr u8 kMaliciousLinked = 128;
 constexpr std::uint64_t kSeed = 1;
 constexpr std::size_t kMaxSteps = 100;
 constexpr std::size_t kMaxLines = 12;
-
-void check(bool claim) {
-  if (!claim) std::abort();
-}
 
 /// Limits that a short input reaches.
 SimPeerConfig small_config(Role role) {

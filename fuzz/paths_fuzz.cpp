@@ -18,14 +18,15 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <cstdlib>
 #include <vector>
 
+#include "qpeer/fuzz/check.hpp"
 #include "qpeer/tests/sim/peer_network.hpp"
 
 namespace {
 
 using namespace qpeer;
+using fuzz::check;
 using namespace qpeer::sim;
 using transport::CloseReason;
 
@@ -41,10 +42,6 @@ constexpr u8 kForged = 128;
 constexpr std::uint64_t kSeed = 1;
 constexpr std::size_t kMaxSteps = 200;
 constexpr std::size_t kRemembered = 4;  ///< Datagrams to each side, for replays.
-
-void check(bool claim) {
-  if (!claim) std::abort();
-}
 
 PeerConfig small_config(NullKeys& keys, u8 options) {
   PeerConfig config;

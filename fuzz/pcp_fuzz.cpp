@@ -3,18 +3,15 @@
 //
 // The input is the datagram.
 #include <array>
-#include <cstdlib>
 
+#include "qpeer/fuzz/check.hpp"
 #include "qpeer/p2p/nat/pcp.hpp"
 
 using namespace qpeer;
+using fuzz::check;
 using namespace qpeer::p2p;
 
 namespace {
-
-void check(bool claim) {
-  if (!claim) std::abort();
-}
 
 template <class Message>
 void write_again(const Message& message) {

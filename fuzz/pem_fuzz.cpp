@@ -12,7 +12,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -20,17 +19,15 @@
 
 #include "qpeer/crypto/authority.hpp"
 #include "qpeer/crypto/identity.hpp"
+#include "qpeer/fuzz/check.hpp"
 #include "qpeer/p2p/identity.hpp"
 #include "qpeer/transport/base/file.hpp"
 
 namespace {
 
 using namespace qpeer;
+using fuzz::check;
 using namespace qpeer::crypto;
-
-void check(bool claim) {
-  if (!claim) std::abort();
-}
 
 std::string base64(Bytes data) {
   constexpr std::string_view kAlphabet =

@@ -8,19 +8,16 @@
 // remove; 7 start.
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <vector>
 
+#include "qpeer/fuzz/check.hpp"
 #include "qpeer/p2p/nat/port_mapper.hpp"
 
 using namespace qpeer;
+using fuzz::check;
 using namespace qpeer::p2p;
 
 namespace {
-
-void check(bool claim) {
-  if (!claim) std::abort();
-}
 
 class CountingRandom final : public Random {
  public:

@@ -5,12 +5,12 @@
 // The first byte chooses: 0 a ticket, 1 a ticket's body, which gets format and checksum, 2 a token
 // with where it is from, 3 a TLS session in DER, which gets the tag that it would have.
 #include <algorithm>
-#include <cstdlib>
 #include <memory>
 #include <vector>
 
 #include "qpeer/crypto/identity.hpp"
 #include "qpeer/crypto/openssl/hkdf.hpp"
+#include "qpeer/fuzz/check.hpp"
 #include "qpeer/tests/sim/peer_network.hpp"
 #include "qpeer/transport/connection/new_tokens.hpp"
 #include "qpeer/transport/connection/session_ticket.hpp"
@@ -18,14 +18,11 @@
 namespace {
 
 using namespace qpeer;
+using fuzz::check;
 using namespace qpeer::transport;
 
 constexpr std::size_t kTagAt = 1 + 32;
 constexpr std::size_t kDerAt = kTagAt + 32;
-
-void check(bool claim) {
-  if (!claim) std::abort();
-}
 
 /// TLS of a client without credentials, whose sessions anybody can write.
 std::shared_ptr<crypto::TlsContext> make_tls(Side side) {

@@ -3,19 +3,16 @@
 //
 // The input is the datagram. Those with the highest bit of the first byte get a right FINGERPRINT first,
 // and lose that bit.
-#include <cstdlib>
 #include <vector>
 
+#include "qpeer/fuzz/check.hpp"
 #include "qpeer/p2p/nat/stun_message.hpp"
 
 using namespace qpeer;
+using fuzz::check;
 using namespace qpeer::p2p;
 
 namespace {
-
-void check(bool claim) {
-  if (!claim) std::abort();
-}
 
 /// CRC-32 bit by bit: not the table of the code under test.
 std::uint32_t fingerprint_of(Bytes message) {

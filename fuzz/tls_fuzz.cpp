@@ -14,7 +14,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <cstdlib>
 #include <deque>
 #include <memory>
 #include <set>
@@ -25,10 +24,12 @@
 #include "qpeer/crypto/authority.hpp"
 #include "qpeer/crypto/identity.hpp"
 #include "qpeer/crypto/tls_session.hpp"
+#include "qpeer/fuzz/check.hpp"
 
 namespace {
 
 using namespace qpeer;
+using fuzz::check;
 using namespace qpeer::crypto;
 
 constexpr u8 kAnonymous = 1;
@@ -38,10 +39,6 @@ constexpr u8 kChecked = 8;
 constexpr u8 kNoEarlyData = 16;
 constexpr u8 kAllOptions = 31;
 constexpr std::size_t kMaxFlights = 60;
-
-void check(bool claim) {
-  if (!claim) std::abort();
-}
 
 // --- random numbers ------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "qpeer/fuzz/check.hpp"
 #include "qpeer/p2p/cli/common/protocol.hpp"
 #include "qpeer/p2p/cli/common/transfer.hpp"
 #include "qpeer/transport/async/stream_core.hpp"
@@ -26,14 +27,11 @@ namespace {
 
 using namespace qpeer;
 using async::StreamHandle;
+using fuzz::check;
 using transport::ReadView;
 using transport::StreamError;
 
 constexpr std::size_t kLongestText = 1'000;  // That an answer is written with.
-
-void check(bool claim) {
-  if (!claim) std::abort();
-}
 
 enum class End : u8 { fin, reset, closed };
 

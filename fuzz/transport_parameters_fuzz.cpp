@@ -1,19 +1,16 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Transport parameters: what decodes is within its ranges, fits the stated size and round-trips.
-#include <cstdlib>
 #include <vector>
 
+#include "qpeer/fuzz/check.hpp"
 #include "qpeer/transport/wire/flow_frames.hpp"
 #include "qpeer/transport/wire/transport_parameters.hpp"
 
 using namespace qpeer;
+using fuzz::check;
 using wire::TransportParameters;
 
 namespace {
-
-void check(bool claim) {
-  if (!claim) std::abort();
-}
 
 void check_ranges(const TransportParameters& parameters) {
   check(parameters.ack_delay_exponent <= 20 && parameters.max_ack_delay_ms < 1 << 14);

@@ -4,10 +4,11 @@
 set -euo pipefail
 usage() {
   cat <<'HELP'
-usage: scripts/fuzz.sh [HARNESS|all] [SECONDS]     (default: all 60)
+usage: scripts/fuzz.sh [--seed N] [HARNESS|all] [SECONDS]     (default: all 60)
        scripts/fuzz.sh --list
 Builds HARNESS (fuzz/HARNESS_fuzz.cpp) with what it needs and no more, writes its first inputs, and runs it
 for SECONDS; with all, each harness for that long, as many at a time as there are processors.
+  --seed N the same N tries the same inputs, from the same corpus (default: another one each time)
   --list   the names of the harnesses, one a line
   --help   this text
 Inputs to start from: fuzz/regressions/HARNESS/ (committed), build/fuzz/seeds/HARNESS/ (made by
@@ -24,6 +25,12 @@ harnesses() { # their names
   for source in fuzz/*_fuzz.cpp; do basename "$source" _fuzz.cpp; done
 }
 
+seed=0
+if [ "${1-}" = --seed ]; then
+  [[ ${2-} =~ ^[0-9]{1,9}$ ]] || { usage >&2; exit 2; }
+  seed=$2
+  shift 2
+fi
 case ${1-} in
   -h | --help) usage; exit 0 ;;
   --list)
@@ -59,12 +66,12 @@ run_one() { # run_one NAME: libFuzzer's output goes to findings/NAME/log
     if [ -d "$folder" ]; then inputs+=("$folder"); fi
   done
   if [ -e "fuzz/${name}_fuzz.dict" ]; then options+=("-dict=fuzz/${name}_fuzz.dict"); fi
-  "$out/bin/${name}_fuzz" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+  "$out/bin/${name}_fuzz" -seed="$seed" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
     -artifact_prefix="$findings/" "${options[@]}" "$corpus" "${inputs[@]}" >"$findings/log" 2>&1 || status=$?
   echo "$status" >"$findings/status"
 }
 export -f run_one
-export out seconds
+export out seconds seed
 printf '%s\n' "${names[@]}" | xargs -P"$(nproc)" -I{} bash -c 'run_one {}'
 
 failed=0

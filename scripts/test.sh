@@ -94,7 +94,8 @@ run_fuzz() {
   local summary seconds
   seconds=$((130 / $(scripts/fuzz.sh --list | wc -l)))
   say "fuzz: $seconds seconds of each harness"
-  summary=$(scripts/fuzz.sh all "$seconds" 2>&1)
+  # Always the same inputs: a finding is of the change that is tested. Longer runs look for others.
+  summary=$(scripts/fuzz.sh --seed 1 all "$seconds" 2>&1)
   local status=$?
   echo "$summary"
   set -- $(sed -n -E 's/^fuzz: ([0-9]+) harnesses without findings, ([0-9]+) with findings$/\1 \2/p' <<<"$summary")
