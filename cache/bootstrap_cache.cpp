@@ -37,8 +37,11 @@ bool newer(const CacheEntry& a, const CacheEntry& b) {
   return of_a != of_b ? of_a > of_b : a.id < b.id;
 }
 
+bool is_proved(const CacheEntry& entry) { return entry.evidence != Evidence::unproved; }
+
 bool better(const CacheEntry& a, const CacheEntry& b) {
   if (a.failures != b.failures) return a.failures < b.failures;
+  if (is_proved(a) != is_proved(b)) return is_proved(a);
   return newer(a, b);
 }
 
@@ -80,6 +83,10 @@ bool BootstrapCache::on_reached(CacheEntry entry) {
   bool stays = false;  // In its network: it needs no other's place.
   if (const auto known = at(entry.id); known != entries_.end()) {
     stays = Prefix(known->address) == Prefix(entry.address);
+    // What was proved of this address is not forgotten because it was not proved again.
+    if (!is_proved(entry) && known->address == entry.address) {
+      entry.evidence = known->evidence;
+    }
     if (entry.certificate.empty()) entry.certificate = std::move(known->certificate);
     inherit(entry, *known);
     entries_.erase(known);
@@ -99,6 +106,13 @@ void BootstrapCache::on_failed(const PeerId& id) {
   if (known == entries_.end()) return;
   if (known->failures == std::numeric_limits<std::uint32_t>::max()) return;
   ++known->failures;
+  ++revision_;
+}
+
+void BootstrapCache::on_proved(const PeerId& id) {
+  const auto known = at(id);
+  if (known == entries_.end() || is_proved(*known)) return;
+  known->evidence = Evidence::dialled_back;
   ++revision_;
 }
 

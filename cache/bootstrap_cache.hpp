@@ -31,10 +31,11 @@
 
 namespace qpeer::cache {
 
-/// Which connection showed that a node can be reached. In both cases we dialled it without help.
+/// Which connection showed that a node can be reached. We dialled it without help.
 enum class Evidence : u8 {
-  dialled,       ///< We dialled the node because we wanted a connection.
-  dialled_back,  ///< The node had connected to us, and we dialled its address to check it.
+  dialled,  ///< We dialled the node because we wanted a connection.
+  dialled_back,  ///< The node had connected to us, we dialled its address, and strangers get through too.
+  unproved,  ///< The same, but whether strangers get through is not known: no other peer is told of it.
 };
 
 /// A node that we reached. Times are Unix seconds, for people to read only, since a clock may have
@@ -82,11 +83,13 @@ class BootstrapCache {
   /// the largest of all. The count of failures starts at zero again. Of an existing entry stay:
   /// first_reached; both times, when the new ones are 0; the tickets, as far as there is room; the
   /// certificate and the token, when the new ones are empty. Another entry at the same address is
-  /// removed. Returns false, and changes nothing, when the entry cannot be a candidate (no id, no
+  /// removed. Evidence::unproved takes nothing back that was proved of the same address. Returns false, and changes nothing, when the entry cannot be a candidate (no id, no
   /// address, port 0, 0.0.0.0 or [::]), or the capacity is 0.
   bool on_reached(CacheEntry entry);
   /// An attempt to reach the node failed: counts it. Does nothing for an unknown id.
   void on_failed(const PeerId& id);
+  /// Strangers get through to the node, too. Does nothing for an unknown id.
+  void on_proved(const PeerId& id);
   /// Removes a node, and keeps merge() from bringing it back until it is reached again.
   void forget(const PeerId& id);
   /// Adds a ticket for a later connection to the node; the two newest are kept. Does nothing for an
@@ -109,7 +112,8 @@ class BootstrapCache {
 
   /// Null when unknown. Valid until the next change.
   [[nodiscard]] const CacheEntry* find(const PeerId& id) const;
-  /// All entries in the order in which to try them: fewest failures first, of those the newest.
+  /// All entries in the order in which to try them: fewest failures first, of those the proved ones, of
+  /// those the newest.
   /// Valid until the next change.
   [[nodiscard]] std::vector<const CacheEntry*> candidates() const;
   /// Newest first.

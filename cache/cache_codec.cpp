@@ -152,11 +152,12 @@ bool read_field(Field type, Bytes value, CacheEntry& entry) {
     case Field::last_reached:
       entry.last_reached = read_time(in);
       break;
-    case Field::evidence:  // A kind that this version does not know counts as dialled.
-      entry.evidence = in.byte() == std::to_underlying(Evidence::dialled_back)
-                           ? Evidence::dialled_back
-                           : Evidence::dialled;
+    case Field::evidence: {  // A kind that this version does not know proves nothing.
+      const u8 kind = in.byte();
+      entry.evidence =
+          kind <= std::to_underlying(Evidence::dialled_back) ? Evidence{kind} : Evidence::unproved;
       break;
+    }
     case Field::failures: {
       const std::uint64_t count = in.varint();
       if (count > std::numeric_limits<std::uint32_t>::max()) in.fail();

@@ -17,8 +17,8 @@ namespace {
 
 using Error = std::unexpected<std::string>;
 
-constexpr std::string_view kDialled = "dialled";
-constexpr std::string_view kDialledBack = "dialled_back";
+/// By Evidence.
+constexpr std::array<std::string_view, 3> kEvidence{"dialled", "dialled_back", "unproved"};
 constexpr std::string_view kSpace = " \t\r";
 
 std::string hex(Bytes bytes) {
@@ -129,11 +129,12 @@ Wrong read_number(LineReader& in, CacheEntry& entry) {
 
 Wrong read_evidence(LineReader& in, CacheEntry& entry) {
   const auto text = in.string();
-  if (text != kDialled && text != kDialledBack) {
-    return "is neither \"dialled\" nor \"dialled_back\"";
+  const auto at = text ? std::ranges::find(kEvidence, *text) : kEvidence.end();
+  if (at != kEvidence.end()) {
+    entry.evidence = static_cast<Evidence>(at - kEvidence.begin());
+    return std::nullopt;
   }
-  entry.evidence = text == kDialled ? Evidence::dialled : Evidence::dialled_back;
-  return std::nullopt;
+  return "is none of \"dialled\", \"dialled_back\" and \"unproved\"";
 }
 
 struct Key {
@@ -188,8 +189,8 @@ std::string export_text(std::span<const CacheEntry> entries) {
                    R"({{"id":"{}","address":"{}","first_reached":{},"last_reached":{},)"
                    R"("evidence":"{}","failures":{})",
                    entry.id.to_string(), entry.address.to_string(), entry.first_reached,
-                   entry.last_reached,
-                   entry.evidence == Evidence::dialled ? kDialled : kDialledBack, entry.failures);
+                   entry.last_reached, kEvidence[std::to_underlying(entry.evidence)],
+                   entry.failures);
     if (!entry.certificate.empty()) out += ",\"certificate\":\"" + hex(entry.certificate) + '"';
     out += "}\n";
   }

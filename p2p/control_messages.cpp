@@ -12,11 +12,18 @@ void encode_header(Writer& out, std::uint64_t type, std::size_t body_size) {
   out.varint(body_size);
 }
 
-Nonce decode_nonce(Reader& in) {
-  Nonce nonce{};
-  const Bytes bytes = in.bytes(nonce.size());
-  copy(bytes, nonce);
-  return nonce;
+std::array<u8, 16> decode_secret(Reader& in) {
+  std::array<u8, 16> out{};
+  const Bytes bytes = in.bytes(out.size());
+  copy(bytes, out);
+  return out;
+}
+
+/// What is a host, not all of them.
+SocketAddress decode_host(Reader& in) {
+  const SocketAddress out = decode_address(in);
+  if (out.is_wildcard()) in.fail();
+  return out;
 }
 
 /// Nothing may follow the last field.
@@ -80,7 +87,7 @@ Introduction Introduction::decode(Reader& in) {
   const u8 purpose = in.byte();
   if (purpose > std::to_underlying(Purpose::probe)) in.fail();
   out.purpose = Purpose{purpose};
-  out.nonce = decode_nonce(in);
+  out.nonce = decode_secret(in);
   out.max_message_size = in.varint();
   decode_list(in, out.advertised, decode_address);
   if (out.has_instance()) out.instance = in.u64();
@@ -110,7 +117,7 @@ void Introduction::encode(Writer& out) const {
 }
 
 Proof Proof::decode(Reader& in) {
-  const Proof out{.nonce = decode_nonce(in)};
+  const Proof out{.nonce = decode_secret(in)};
   expect_end(in);
   return out;
 }
@@ -123,22 +130,28 @@ void Proof::encode(Writer& out) const {
 VerdictMessage VerdictMessage::decode(Reader& in) {
   VerdictMessage out;
   const u8 verdict = in.byte();
-  if (verdict > std::to_underlying(Verdict::try_again_later)) in.fail();
+  if (verdict > std::to_underlying(Verdict::only_where_it_wrote)) in.fail();
   out.verdict = Verdict{verdict};
+  if (in.ok() && !in.empty()) out.address = decode_host(in);
   if (in.ok() && !in.empty()) {
-    out.address = decode_address(in);
-    if (out.address->is_wildcard()) in.fail();
+    const u8 by_strangers = in.byte();
+    if (by_strangers > 1) in.fail();
+    out.by_strangers = by_strangers == 1;
   }
   expect_end(in);
   return out;
 }
 
-std::size_t VerdictMessage::body_size() const { return 1 + (address ? address_size(*address) : 0); }
+std::size_t VerdictMessage::body_size() const {
+  return 1 + (address ? address_size(*address) + (by_strangers ? 1 : 0) : 0);
+}
 
 void VerdictMessage::encode(Writer& out) const {
   encode_header(out, kType, body_size());
   out.byte(std::to_underlying(verdict));
-  if (address) encode_address(out, *address);
+  if (!address) return;
+  encode_address(out, *address);
+  if (by_strangers) out.byte(*by_strangers ? 1 : 0);
 }
 
 PeersRequest PeersRequest::decode(Reader& in) {
@@ -182,6 +195,52 @@ void Peers::encode(Writer& out) const {
   }
 }
 
+KnockMe KnockMe::decode(Reader& in) {
+  expect_end(in);
+  return {};
+}
+
+void KnockMe::encode(Writer& out) const { encode_header(out, kType, body_size()); }
+
+Knock Knock::decode(Reader& in) {
+  const Knock out{.token = decode_secret(in), .address = decode_host(in)};
+  expect_end(in);
+  return out;
+}
+
+void Knock::encode(Writer& out) const {
+  encode_header(out, kType, body_size());
+  out.bytes(token);
+  encode_address(out, address);
+}
+
+Knocked Knocked::decode(Reader& in) {
+  const Knocked out{.token = decode_secret(in), .source = decode_host(in)};
+  expect_end(in);
+  return out;
+}
+
+void Knocked::encode(Writer& out) const {
+  encode_header(out, kType, body_size());
+  out.bytes(token);
+  encode_address(out, source);
+}
+
+KnockSent KnockSent::decode(Reader& in) {
+  KnockSent out{.token = decode_secret(in)};
+  const u8 status = in.byte();
+  if (status > std::to_underlying(KnockStatus::busy)) in.fail();
+  out.status = KnockStatus{status};
+  expect_end(in);
+  return out;
+}
+
+void KnockSent::encode(Writer& out) const {
+  encode_header(out, kType, body_size());
+  out.bytes(token);
+  out.byte(std::to_underlying(status));
+}
+
 Receipts Receipts::decode(Reader& in) {
   Receipts out;
   const std::size_t count = in.byte();
@@ -204,8 +263,7 @@ void Receipts::encode(Writer& out) const {
 }
 
 KeySharedNotice KeySharedNotice::decode(Reader& in) {
-  const KeySharedNotice out{.address = decode_address(in)};
-  if (out.address.is_wildcard()) in.fail();
+  const KeySharedNotice out{.address = decode_host(in)};
   expect_end(in);
   return out;
 }
@@ -218,8 +276,9 @@ void KeySharedNotice::encode(Writer& out) const {
 // --- by type -------------------------------------------------------------------------------------
 
 bool is_known_control(std::uint64_t type) {
-  return (type >= Introduction::kType && type <= Peers::kType) || type == Receipts::kType ||
-         type == KeySharedNotice::kType;
+  return (type >= Introduction::kType && type <= Peers::kType) ||
+         (type >= KnockMe::kType && type <= Knocked::kType) ||
+         (type >= KnockSent::kType && type <= KeySharedNotice::kType);
 }
 
 std::optional<ControlMessage> decode_control(std::uint64_t type, Reader& body) {
@@ -238,6 +297,14 @@ std::optional<ControlMessage> decode_control(std::uint64_t type, Reader& body) {
       return decoded(PeersRequest::decode(body));
     case Peers::kType:
       return decoded(Peers::decode(body));
+    case KnockMe::kType:
+      return decoded(KnockMe::decode(body));
+    case Knock::kType:
+      return decoded(Knock::decode(body));
+    case Knocked::kType:
+      return decoded(Knocked::decode(body));
+    case KnockSent::kType:
+      return decoded(KnockSent::decode(body));
     case Receipts::kType:
       return decoded(Receipts::decode(body));
     case KeySharedNotice::kType:

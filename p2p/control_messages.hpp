@@ -6,9 +6,14 @@
 //                     varint max message size | addresses | from minor 1 on: u64 instance
 //                     addresses: u8 count | count x address
 //   2 Proof           nonce (16)
-//   3 Verdict         u8 verdict | the address that was tried, or nothing
+//   3 Verdict         u8 verdict | the address that was tried, or nothing |
+//                     from minor 2 on, after an address: u8 whether strangers get through
 //   4 PeersRequest    varint max
 //   5 Peers           u8 count | count x (peer id (32) | address)
+//  13 KnockMe         nothing                                                   from minor 2 on
+//  14 Knock           token (16) | address                                      from minor 2 on
+//  15 Knocked         token (16) | the address that the knock came from         from minor 2 on
+//  17 KnockSent       token (16) | u8 status                                    from minor 2 on
 //  18 Receipts        u8 count | count x varint stream id                      from minor 1 on
 //  19 KeySharedNotice address                                                  from minor 1 on
 //   address           u8 family (4, 6) | octets (4, 16) | u16 port, not 0
@@ -24,6 +29,7 @@
 #include <variant>
 
 #include "qpeer/crypto/peer_id.hpp"
+#include "qpeer/p2p/nat/stun_message.hpp"
 #include "qpeer/p2p/protocol.hpp"
 #include "qpeer/transport/base/address.hpp"
 #include "qpeer/transport/base/bytes.hpp"
@@ -75,6 +81,7 @@ struct Introduction {
   [[nodiscard]] constexpr bool is_ours() const { return major == kProtocolMajor; }
   [[nodiscard]] constexpr bool has_instance() const { return minor >= kMinorOfInstance; }
   [[nodiscard]] constexpr bool has_receipts() const { return minor >= kMinorOfReceipts; }
+  [[nodiscard]] constexpr bool has_knocks() const { return minor >= kMinorOfKnocks; }
 
   static Introduction decode(Reader& in);
   [[nodiscard]] std::size_t body_size() const;
@@ -94,10 +101,12 @@ struct Proof {
 };
 
 /// What became of the dial-back. `address` is what was tried: a host and port, never a wildcard.
+/// `by_strangers` is set only for a peer from kMinorOfKnocks on, and with an address.
 struct VerdictMessage {
   static constexpr std::uint64_t kType = 3;
   Verdict verdict = Verdict::reachable;
   std::optional<SocketAddress> address{};
+  std::optional<bool> by_strangers{};
 
   static VerdictMessage decode(Reader& in);
   [[nodiscard]] std::size_t body_size() const;
@@ -158,8 +167,54 @@ struct KeySharedNotice {
   friend bool operator==(const KeySharedNotice&, const KeySharedNotice&) = default;
 };
 
+/// To the node that judges the sender: the sender tells of knocks, so strangers may be asked for one.
+struct KnockMe {
+  static constexpr std::uint64_t kType = 13;
+
+  static KnockMe decode(Reader& in);
+  [[nodiscard]] static constexpr std::size_t body_size() { return 0; }
+  void encode(Writer& out) const;
+  friend bool operator==(const KnockMe&, const KnockMe&) = default;
+};
+
+/// From the judge to another node: it is to send a STUN indication with the token to the address.
+struct Knock {
+  static constexpr std::uint64_t kType = 14;
+  KnockToken token{};
+  SocketAddress address{};
+
+  static Knock decode(Reader& in);
+  [[nodiscard]] std::size_t body_size() const { return token.size() + address_size(address); }
+  void encode(Writer& out) const;
+  friend bool operator==(const Knock&, const Knock&) = default;
+};
+
+/// From the node that is judged: a knock with this token arrived.
+struct Knocked {
+  static constexpr std::uint64_t kType = 15;
+  KnockToken token{};
+  SocketAddress source{};
+
+  static Knocked decode(Reader& in);
+  [[nodiscard]] std::size_t body_size() const { return token.size() + address_size(source); }
+  void encode(Writer& out) const;
+  friend bool operator==(const Knocked&, const Knocked&) = default;
+};
+
+/// The answer to a Knock.
+struct KnockSent {
+  static constexpr std::uint64_t kType = 17;
+  KnockToken token{};
+  KnockStatus status = KnockStatus::sent;
+
+  static KnockSent decode(Reader& in);
+  [[nodiscard]] std::size_t body_size() const { return token.size() + 1; }
+  void encode(Writer& out) const;
+  friend bool operator==(const KnockSent&, const KnockSent&) = default;
+};
+
 using ControlMessage = std::variant<Introduction, Proof, VerdictMessage, PeersRequest, Peers,
-                                    Receipts, KeySharedNotice>;
+                                    KnockMe, Knock, Knocked, KnockSent, Receipts, KeySharedNotice>;
 
 /// Whether the type is one of those above.
 [[nodiscard]] bool is_known_control(std::uint64_t type);

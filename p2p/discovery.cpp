@@ -5,6 +5,8 @@
 #include <iterator>
 #include <utility>
 
+#include "qpeer/p2p/knocks.hpp"
+
 namespace qpeer::p2p {
 namespace {
 
@@ -53,7 +55,9 @@ std::size_t Discovery::linked_nodes() const {
 void Discovery::start_bootstrap(Instant now) {
   BootstrapConfig timing = config_.bootstrap;
   // A node is with us when it has dialled us back.
-  if (config_.role == Role::node) timing.attempt_timeout += config_.dial_back_timeout;
+  if (config_.role == Role::node) {
+    timing.attempt_timeout += config_.dial_back_timeout + Knocks::kRoundTime;
+  }
   plan_.emplace(candidates(now), timing);
   attempts_.assign(plan_->candidates().size(), Attempt{});
   plan_began_ = now;

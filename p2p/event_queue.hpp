@@ -77,6 +77,16 @@ struct PeerDialled {
 struct DialBackProved {
   PeerKey peer{};
 };
+/// What came of asking strangers to knock at a peer's port.
+enum class KnockOutcome : u8 {
+  heard,   ///< A knock arrived.
+  silent,  ///< Two were sent, and none arrived.
+  nobody,  ///< No node is there that could send two.
+};
+struct KnocksEnded {
+  PeerKey peer{};
+  KnockOutcome outcome = KnockOutcome::nobody;
+};
 /// The link is up, or has another direction than before.
 struct LinkReady {
   PeerKey peer{};
@@ -123,8 +133,9 @@ struct PeerUnused {
 using OwnerEvent =
     std::variant<ControlReadable, TransportClosed, ConnectionEnded, ConnectionOpened, StreamsLost,
                  InboundAttached, OutboundAttached, OutboundOpened, OutboundLost, PeerDialled,
-                 DialBackProved, LinkUp, LinkReady, LinkDown, LinkWentDown, RetryDue, RoleChanged,
-                 InstanceReplaced, InstanceRefused, PlaceFree, LinkAbandoned, PeerUnused>;
+                 DialBackProved, KnocksEnded, LinkUp, LinkReady, LinkDown, LinkWentDown, RetryDue,
+                 RoleChanged, InstanceReplaced, InstanceRefused, PlaceFree, LinkAbandoned,
+                 PeerUnused>;
 
 /// Both queues are in the order in which things happened. So an event that names a connection comes
 /// before the ConnectionEnded with which that is erased.

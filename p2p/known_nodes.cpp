@@ -77,7 +77,8 @@ Peers KnownNodes::answer(const PeerId& asker, std::uint64_t max, Random& random)
   // Begins at a random place, so that not all peers are sent to the same few nodes.
   std::vector<const cache::CacheEntry*> known = cache_.candidates();
   std::erase_if(known, [&](const cache::CacheEntry* entry) {
-    return entry->failures > 0 || entry->id == asker;
+    return entry->failures > 0 || entry->evidence == cache::Evidence::unproved ||
+           entry->id == asker;
   });
   Peers out;
   const std::size_t count = std::min({known.size(), static_cast<std::size_t>(max), kMaxPeers});

@@ -55,6 +55,10 @@ class KnownNodes {
   void on_reached(Instant now, const PeerConnection& connection, transport::Connection* transport,
                   cache::Evidence evidence);
   void on_failed(const PeerId& id) { cache_.on_failed(id); }
+  /// Strangers get through to the node.
+  void on_proved(const PeerId& id) { cache_.on_proved(id); }
+  /// Only those reach the node to whom it wrote.
+  void forget(const PeerId& id) { cache_.forget(id); }
   void on_session_ticket(PeerConnection& connection, std::vector<u8> ticket);
   void on_new_token(PeerConnection& connection, std::vector<u8> address_token);
   /// Ticket and token for one connection: they are not used again.

@@ -44,13 +44,15 @@ Node::Implementation::Implementation(Instant begin, NodeConfig configuration, Pe
       peers(config, random, connections, queue),
       known(config, tls.id),
       dialler(config, tls, random, ports, connections, known),
-      reachability(config, queue, connections, peers, known, dialler),
+      knocks(random, queue, connections, peers, own_address),
+      reachability(config, queue, connections, peers, known, dialler, knocks),
       discovery(config, random, queue, connections, peers, known, dialler),
       inbox_budget(config),
       raw_streams(connections, queue, streams, inbox_budget),
       mailbox(config, queue, connections, peers, streams, inbox_budget, raw_streams),
       stun_server({.per_second = config.max_stun_answers,
                    .per_second_of_site = config.max_stun_answers_network}),
+      knock_sender({.per_second = config.max_knocks}),
       router_port(config, queue, known, dialler, random) {}
 
 Node::Node(Instant now, NodeConfig config, PeerTls tls, crypto::KeyFactory& keys, Random& random)
@@ -114,9 +116,10 @@ Instant Node::next_deadline() const {
   const Instant out = node.unread.empty() && !has_drained ? kNever : node.now;
   return std::min({out, node.ports.next_deadline(), node.connections.next_deadline(),
                    node.peers.next_deadline(), node.reachability.next_recheck(),
-                   node.reachability.next_start(), node.discovery.next_deadline(),
-                   node.router_port.next_deadline(), node.mailbox.next_deadline(),
-                   std::max(node.now, node.raw_streams.next_sweep()), node.shut_down_at});
+                   node.reachability.next_start(), node.knocks.next_deadline(),
+                   node.discovery.next_deadline(), node.router_port.next_deadline(),
+                   node.mailbox.next_deadline(), std::max(node.now, node.raw_streams.next_sweep()),
+                   node.shut_down_at});
 }
 
 void Node::on_deadline(Instant now) {
@@ -169,6 +172,8 @@ void Node::Implementation::on_timers(Instant time) {
       peers.on_deadline(now);
     } else if (reachability.next_recheck() <= now) {
       reachability.on_recheck(now);
+    } else if (knocks.next_deadline() <= now) {
+      knocks.on_deadline(now);
     } else {
       break;
     }
@@ -380,7 +385,8 @@ NodeStats Node::stats() const {
           .candidates_learned = node.known.learned(),
           .stun_answers = node.stun_server.stats().answers,
           .stun_rate_limited = node.stun_server.stats().rate_limited,
-          .stun_ignored = node.stun_ignored};
+          .stun_ignored = node.stun_ignored,
+          .knocks_sent = node.knock_sender.sent()};
 }
 
 transport::EndpointStats Node::endpoint_stats() const { return impl_->ports.stats(); }
@@ -391,7 +397,8 @@ bool Node::Implementation::consistent() const {
   const auto is_alive = [this](ConnectionSlot slot) { return connections.has(slot); };
   return !has_work() && connections.has_only_alive() && std::ranges::all_of(unread, is_alive) &&
          connections.consistent() && peers.consistent() && visitors.consistent() &&
-         refusals.consistent() && known.consistent() && reachability.consistent() &&
+         refusals.consistent() && known.consistent() && knocks.consistent() &&
+         reachability.consistent() && knock_sender.consistent() && stun_visitors.consistent() &&
          discovery.consistent() && mailbox.consistent() && ports.consistent() &&
          stun_server.consistent() && router_port.consistent();
 }

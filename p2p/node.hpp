@@ -50,6 +50,7 @@ struct NodeStats {
   std::uint64_t stun_answers = 0;       ///< To STUN requests.
   std::uint64_t stun_rate_limited = 0;  ///< STUN requests beyond what is answered.
   std::uint64_t stun_ignored = 0;  ///< STUN messages that are none of our business, or not wanted.
+  std::uint64_t knocks_sent = 0;   ///< At ports of others, because linked nodes asked for it.
 };
 
 /// A Machine. Single-threaded. `keys` and `random` must outlive it.

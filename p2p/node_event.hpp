@@ -78,12 +78,16 @@ struct PeerVerdict {
   PeerId peer;                           ///< The peer that was dialled back.
   Verdict verdict = Verdict::reachable;  ///< The result.
   SocketAddress address;                 ///< The address that was dialled.
+  /// Anybody reaches the peer there: not only we, to whom it had written. When that is not known, the link
+  /// is up all the same, and other peers are not told of this one.
+  bool by_strangers = false;
 };
 /// The peer `by` has dialled us back: whether it could reach us.
 struct ReachabilityVerdict {
   PeerId by;                             ///< The peer that dialled us back.
   Verdict verdict = Verdict::reachable;  ///< The result.
   SocketAddress address;                 ///< The address that it dialled.
+  bool by_strangers = false;             ///< See PeerVerdict. False also where `by` cannot tell.
 };
 /// Two nodes use one key. A peer that has a link to the first refuses the second, as long as the first
 /// answers. Both nodes get this event from that peer; the second dials again with growing pauses. At

@@ -174,6 +174,12 @@ void Node::Implementation::on_owner_event(const DialBackProved& event) {
   if (Peer* peer = peers.find(event.peer)) reachability.on_dial_back_proved(now, *peer);
 }
 
+void Node::Implementation::on_owner_event(const KnocksEnded& event) {
+  if (Peer* peer = peers.find(event.peer)) {
+    reachability.on_knocks_ended(now, *peer, event.outcome);
+  }
+}
+
 void Node::Implementation::on_owner_event(const LinkReady& event) {
   Peer* peer = peers.find(event.peer);
   if (peer == nullptr) return;

@@ -27,6 +27,7 @@
 #include "qpeer/p2p/inbox_budget.hpp"
 #include "qpeer/p2p/known_nodes.hpp"
 #include "qpeer/p2p/mailbox.hpp"
+#include "qpeer/p2p/nat/knock_sender.hpp"
 #include "qpeer/p2p/nat/stun_server.hpp"
 #include "qpeer/p2p/node.hpp"
 #include "qpeer/p2p/own_address.hpp"
@@ -72,6 +73,13 @@ struct Node::Implementation {
 
   bool on_stun(Instant time, const ReceivedDatagram& datagram);
   std::optional<Transmit> poll_transmit(Instant time, TransmitBuffer& out);
+
+  // --- node_knocks.cpp: knocks of ours and to us -----------------------------------------------
+
+  void on_knock(PeerConnection& connection, const Knock& message);
+  [[nodiscard]] KnockStatus knock(const PeerConnection& by, const Knock& message);
+  [[nodiscard]] bool wrote_to_us(const SocketAddress& host);
+  void on_knock_arrived(Instant time, const SocketAddress& source, const KnockToken& token);
 
   // --- node_connections.cpp: events of the transport, deadlines --------------------------------
 
@@ -124,6 +132,7 @@ struct Node::Implementation {
   void on_owner_event(const OutboundLost& event);
   void on_owner_event(const PeerDialled& event);
   void on_owner_event(const DialBackProved& event);
+  void on_owner_event(const KnocksEnded& event);
   void on_owner_event(const LinkUp& event) { queue.emit(event); }
   void on_owner_event(const LinkReady& event);
   void on_owner_event(const LinkDown& event) { queue.emit(event); }
@@ -160,6 +169,7 @@ struct Node::Implementation {
   OwnAddress own_address;
   KnownNodes known;
   Dialler dialler;
+  Knocks knocks;
   Reachability reachability;
   Discovery discovery;
   StreamIndex streams;
@@ -167,6 +177,9 @@ struct Node::Implementation {
   RawStreams raw_streams;
   Mailbox mailbox;
   StunServer stun_server;
+  KnockSender knock_sender;
+  VisitorLog stun_visitors;
+  Instant knocked_at{};  ///< When the budget for knocks that arrive is full again.
   RouterPort router_port;
   std::uint64_t stun_ignored = 0;
   bool last_transmit_is_quic = true;

@@ -10,11 +10,15 @@ namespace qpeer::p2p {
 bool Node::Implementation::on_stun(Instant time, const ReceivedDatagram& datagram) {
   const auto message = StunMessage::decode(datagram.payload);
   if (!message) return false;
-  const bool is_answered = message->message_class == StunClass::request && config.answer_stun &&
-                           config.role == Role::node && !closed &&
-                           ports.port_of(datagram.path.local) == Port::first;
-  if (is_answered) {
+  const bool is_for_node =
+      config.role == Role::node && !closed && ports.port_of(datagram.path.local) == Port::first;
+  if (is_for_node && message->message_class == StunClass::request && config.answer_stun) {
+    const std::uint64_t before = stun_server.stats().answers;
     stun_server.on_message(time, datagram.path, *message);
+    if (stun_server.stats().answers != before) stun_visitors.on_visit(time, datagram.path.remote);
+  } else if (is_for_node && message->message_class == StunClass::indication &&
+             message->knock_token) {
+    on_knock_arrived(time, datagram.path.remote, *message->knock_token);
   } else {
     ++stun_ignored;
   }
@@ -27,6 +31,7 @@ std::optional<Transmit> Node::Implementation::poll_transmit(Instant time, Transm
     return transmit;
   }
   auto other = stun_server.poll_transmit(time, out);
+  if (!other) other = knock_sender.poll_transmit(out);
   if (!other) other = router_port.poll_transmit(time, out);
   if (other) last_transmit_is_quic = false;
   return other;

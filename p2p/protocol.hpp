@@ -16,17 +16,19 @@ inline constexpr std::string_view kAlpn = "qpeer/1";
 /// Peers of different majors do not understand each other; a higher minor only adds.
 inline constexpr std::uint64_t kProtocolMajor = 1;
 /// Of this version of qpeer.
-inline constexpr std::uint64_t kProtocolMinor = 1;
+inline constexpr std::uint64_t kProtocolMinor = 2;
 /// From this minor on an introduction carries the instance.
 inline constexpr std::uint64_t kMinorOfInstance = 1;
 /// From this minor on receipts are sent: see Receipts.
 inline constexpr std::uint64_t kMinorOfReceipts = 1;
+/// From this minor on nodes knock, and a verdict says what strangers saw: see Knock.
+inline constexpr std::uint64_t kMinorOfKnocks = 2;
 
 /// What a peer says that it is. A client uses bidirectional streams on the connection that it
 /// dialled and is never dialled back; a node uses unidirectional ones and must be reachable.
 enum class Role : u8 { client = 0, node = 1 };
 
-/// What became of a dial-back, told to the peer that was dialled.
+/// What became of a dial-back, and of the knocks of strangers after it, told to the peer that was dialled.
 enum class Verdict : u8 {
   reachable = 0,
   refused = 1,
@@ -34,6 +36,14 @@ enum class Verdict : u8 {
   another_peer_answered = 3,
   address_not_allowed = 4,
   try_again_later = 5,
+  only_where_it_wrote = 6,  ///< The dial-back got through, and no stranger does.
+};
+
+/// What became of a Knock.
+enum class KnockStatus : u8 {
+  sent = 0,
+  knows_the_host = 1,  ///< That host has written to the sender lately, which is no stranger to it.
+  busy = 2,            ///< Too many knocks now, or none to such an address.
 };
 
 /// Application error codes of CONNECTION_CLOSE, RESET_STREAM and STOP_SENDING.
@@ -79,6 +89,7 @@ constexpr std::string_view to_string(Verdict verdict) {
       "another peer answered the dial-back",
       "the advertised address may not be dialled",
       "too many dial-backs now, try again later",
+      "only peers that it wrote to reach it",
   });
   return word_of(verdict, kWords, "unknown verdict");
 }

@@ -51,8 +51,7 @@ void Reachability::on_proof(Instant now, PeerConnection& connection, const Proof
   connections_.set_deadline(connection, kNever);
   peers_.on_reached_at(now, peer, connection.remote);
   if (peers_.linked_rival(peer) == nullptr) {
-    known_.on_reached(now, connection, connections_.transport(connection),
-                      cache::Evidence::dialled_back);
+    known_.on_reached(now, connection, connections_.transport(connection), evidence_of(check));
   }
   peer.address = connection.remote;
   // Kept as the way to the peer, when there is no other.
@@ -68,7 +67,8 @@ void Reachability::on_verdict(Instant now, PeerConnection& connection,
                               const VerdictMessage& message) {
   queue_.emit(ReachabilityVerdict{.by = connection.peer,
                                   .verdict = message.verdict,
-                                  .address = message.address.value_or(SocketAddress{})});
+                                  .address = message.address.value_or(SocketAddress{}),
+                                  .by_strangers = message.by_strangers.value_or(false)});
   if (message.verdict != Verdict::reachable) {
     connection.rejected = true;
     // That the peer could not reach us says nothing about whether it can be reached.
@@ -104,6 +104,58 @@ void Reachability::prove(const Peer& peer) {
     if (!connection.control.peer_introduction() || connection.stage == Stage::closing) return;
     connection.control.send_proof(connections_.transport(connection), introduction->nonce);
   });
+}
+
+// --- strangers -----------------------------------------------------------------------------------
+
+// Only the internet has strangers.
+bool Reachability::is_open_to_strangers(const Check& check) {
+  return check.open_to_strangers || !is_global(check.target);
+}
+
+cache::Evidence Reachability::evidence_of(const Check& check) {
+  return is_open_to_strangers(check) ? cache::Evidence::dialled_back : cache::Evidence::unproved;
+}
+
+// The peer had not written to us before: we were a stranger.
+void Reachability::on_dialled(const Peer& peer, bool helped) {
+  Check& check = checks_[peer.slot];
+  check.reached |= !helped;
+  check.open_to_strangers |= !helped;
+}
+
+void Reachability::on_knock_me(const PeerConnection& connection) {
+  const auto at = checks_.find(connection.owner);
+  if (!connection.dialled && at != checks_.end()) at->second.tells_knocks = true;
+}
+
+void Reachability::on_dial_back_proved(Instant now, Peer& peer) {
+  const Check& check = checks_[peer.slot];
+  if (!check.verifying || !check.tells_knocks || !is_global(check.target)) {
+    return finish(now, peer, Verdict::reachable);
+  }
+  knocks_.begin(now, peer, check.target);
+}
+
+void Reachability::on_knocks_ended(Instant now, Peer& peer, KnockOutcome outcome) {
+  Check& check = checks_[peer.slot];
+  if (!check.verifying) return;
+  if (!check.reached) {  // What the dial-back proved is lost with the connection that it left.
+    cancel(now, peer);
+    return start(now, peer);
+  }
+  switch (outcome) {
+    case KnockOutcome::heard:
+      check.open_to_strangers = true;
+      if (peers_.is_named(peer)) known_.on_proved(peer.id);
+      return finish(now, peer, Verdict::reachable);
+    case KnockOutcome::nobody:
+      return finish(now, peer, Verdict::reachable);
+    case KnockOutcome::silent:
+      check.open_to_strangers = false;
+      if (peers_.is_named(peer)) known_.forget(peer.id);
+      return finish(now, peer, Verdict::only_where_it_wrote);
+  }
 }
 
 // --- dialling back -------------------------------------------------------------------------------
@@ -166,6 +218,7 @@ void Reachability::cancel(Instant now, const Peer& peer) {
   if (at == checks_.end()) return;
   Check& check = at->second;
   check.verifying = false;
+  knocks_.cancel(peer);
   if (std::exchange(check.admitted, false)) limiter_.release(peer.slot);
   if (const auto slot = std::exchange(check.dial_back, kNoSlot); slot != kNoSlot) {
     PeerConnection& connection = connections_[slot];
@@ -188,15 +241,19 @@ void Reachability::finish(Instant now, Peer& peer, Verdict verdict) {
   if (verdict == Verdict::reachable && !peer.up && peers_.must_wait(now, peer)) return;
   Check& check = checks_[peer.slot];
   if (!check.target.valid()) check.target = connections_[peer.inbound.back()].remote;
-  queue_.emit(PeerVerdict{.peer = peer.id, .verdict = verdict, .address = check.target});
+  const bool by_strangers = verdict == Verdict::reachable && is_open_to_strangers(check);
+  queue_.emit(PeerVerdict{
+      .peer = peer.id, .verdict = verdict, .address = check.target, .by_strangers = by_strangers});
   if (verdict == Verdict::try_again_later && peers_.has_inbound(peer)) {
     // It was good the last time, and it is we who have no time now.
     return set_recheck(peer, now + config_.recheck_interval / 8);
   }
   for (const ConnectionSlot inbound : peer.inbound) {
     PeerConnection& connection = connections_[inbound];
-    connection.control.send(connections_.transport(connection),
-                            VerdictMessage{.verdict = verdict, .address = check.target});
+    VerdictMessage message{.verdict = verdict, .address = check.target};
+    const auto& introduction = connection.control.peer_introduction();
+    if (introduction && introduction->has_knocks()) message.by_strangers = by_strangers;
+    connection.control.send(connections_.transport(connection), message);
   }
   if (verdict != Verdict::reachable) return reject_unreachable(now, peer, verdict);
   set_recheck(peer, now + config_.recheck_interval);
@@ -213,7 +270,7 @@ void Reachability::on_place_free(Instant now, Peer& peer) {
   peer.awaits_place = false;
   if (checks_[peer.slot].reached && peer.has_outbound()) {
     known_.on_reached(now, connections_[peer.outbound], connections_.transport(peer.outbound),
-                      peer.we_dialled ? cache::Evidence::dialled : cache::Evidence::dialled_back);
+                      peer.we_dialled ? cache::Evidence::dialled : evidence_of(checks_[peer.slot]));
   }
   peer.inbound.empty() ? peers_.update_link(now, peer) : finish(now, peer, Verdict::reachable);
 }
@@ -221,6 +278,7 @@ void Reachability::on_place_free(Instant now, Peer& peer) {
 // The peer gets the verdict, and may come again as a client.
 void Reachability::reject_unreachable(Instant now, Peer& peer, Verdict verdict) {
   checks_[peer.slot].reached = false;
+  checks_[peer.slot].open_to_strangers = false;
   if (verdict != Verdict::try_again_later && peers_.is_named(peer)) known_.on_failed(peer.id);
   for (const ConnectionSlot inbound : std::vector(peer.inbound)) {
     PeerConnection& connection = connections_[inbound];
@@ -254,6 +312,9 @@ bool Reachability::consistent() const {
     earliest = std::min(earliest, check.recheck_at);
     admitted += check.admitted ? 1 : 0;
     if (!peers_.has(slot) || (check.admitted && !check.verifying)) return false;
+    if (knocks_.is_under_way(peers_[slot]) && (!check.verifying || check.dial_back != kNoSlot)) {
+      return false;
+    }
     if (check.dial_back == kNoSlot) continue;
     const PeerConnection& connection = connections_[check.dial_back];
     if (!check.verifying || connection.has_ended() || connection.dial_back_for != slot) {

@@ -20,6 +20,15 @@ bool VisitorLog::came_before(Instant now, const SocketAddress& address, Instant 
   return at != visits_.end() && at->second.first <= when && now < at->second.last + kVisitorTime;
 }
 
+// Addresses of one host are neighbours in the order of addresses.
+bool VisitorLog::came_from_host(Instant now, const SocketAddress& address) const {
+  for (auto at = visits_.lower_bound(address.with_port(0));
+       at != visits_.end() && at->first.same_host(address); ++at) {
+    if (now < at->second.last + kVisitorTime) return true;
+  }
+  return false;
+}
+
 bool VisitorLog::consistent() const {
   return visits_.size() <= kMaxVisitors && std::ranges::all_of(visits_, [](const auto& one) {
            return one.second.first <= one.second.last;

@@ -23,6 +23,9 @@ class VisitorLog {
   /// Whether a peer came from `address` before `when`, and the hole of that may still be open.
   [[nodiscard]] bool came_before(Instant now, const SocketAddress& address, Instant when) const;
 
+  /// Whether anything came from that host, and the hole of that may still be open.
+  [[nodiscard]] bool came_from_host(Instant now, const SocketAddress& address) const;
+
   [[nodiscard]] std::size_t size() const { return visits_.size(); }
   [[nodiscard]] bool consistent() const;
 

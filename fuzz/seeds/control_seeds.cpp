@@ -31,8 +31,13 @@ void add_seeds(Corpus& corpus) {
   for (const ControlMessage& message : std::initializer_list<ControlMessage>{
            Introduction{}, hello, older, newer, newest, Proof{.nonce = {4, 5}}, VerdictMessage{},
            VerdictMessage{.verdict = p2p::Verdict::refused, .address = hello.advertised[0]},
-           PeersRequest{.max = 70'000}, peers, Receipts{}, receipts,
-           KeySharedNotice{.address = hello.advertised[1]}}) {
+           VerdictMessage{.verdict = p2p::Verdict::only_where_it_wrote,
+                          .address = hello.advertised[1],
+                          .by_strangers = false},
+           KnockMe{}, Knock{.token = {6, 7}, .address = hello.advertised[0]},
+           Knocked{.token = {6, 7}, .source = hello.advertised[1]},
+           KnockSent{.token = {6, 7}, .status = KnockStatus::busy}, PeersRequest{.max = 70'000},
+           peers, Receipts{}, receipts, KeySharedNotice{.address = hello.advertised[1]}}) {
     Input storage(kMaxControlMessage);
     Writer out{storage};
     std::visit([&out](const auto& each) { each.encode(out); }, message);

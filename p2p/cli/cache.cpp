@@ -79,7 +79,15 @@ std::string when(std::int64_t time) {
 }
 
 std::string_view word(cache::Evidence evidence) {
-  return evidence == cache::Evidence::dialled ? "dialled" : "dialled back";
+  switch (evidence) {
+    case cache::Evidence::dialled:
+      return "dialled";
+    case cache::Evidence::dialled_back:
+      return "dialled back";
+    case cache::Evidence::unproved:
+      break;
+  }
+  return "unproved";
 }
 
 // --- the commands --------------------------------------------------------------------------------

@@ -86,11 +86,16 @@ void Reporter::port_mapped(const p2p::PortMapped& event) const {
 
 void Reporter::on_event(const p2p::AsyncNodeBase& peer, const p2p::NodeEvent& event) const {
   const auto verdict = [&](std::string_view kind, const PeerId& other, Verdict value,
-                           const SocketAddress& at) {
+                           const SocketAddress& at, bool by_strangers) {
     Json json{kind};
     json.text("peer", other.to_string()).text("verdict", to_string(value));
     json.raw("reachable", value == Verdict::reachable ? "true" : "false");
+    json.raw("by_strangers", by_strangers ? "true" : "false");
     return json.text("address", at.to_string());
+  };
+  const auto words = [](Verdict value, bool by_strangers) {
+    const bool unproved = value == Verdict::reachable && !by_strangers;
+    return std::string(to_string(value)) + (unproved ? ", by strangers perhaps" : "");
   };
   if (const auto* up = std::get_if<p2p::LinkUp>(&event)) {
     link_up(peer, *up);
@@ -101,13 +106,13 @@ void Reporter::on_event(const p2p::AsyncNodeBase& peer, const p2p::NodeEvent& ev
     tell(json.raw("will_retry", down->will_retry ? "true" : "false"), "link down: {}: {}{}", id,
          visible(down->why), down->will_retry ? "; trying again" : "");
   } else if (const auto* us = std::get_if<p2p::ReachabilityVerdict>(&event)) {
-    tell(verdict("reachability_verdict", us->by, us->verdict, us->address),
-         "verdict on us at {}: {}, says {}", us->address.to_string(), to_string(us->verdict),
-         us->by.to_string());
+    tell(verdict("reachability_verdict", us->by, us->verdict, us->address, us->by_strangers),
+         "verdict on us at {}: {}, says {}", us->address.to_string(),
+         words(us->verdict, us->by_strangers), us->by.to_string());
   } else if (const auto* them = std::get_if<p2p::PeerVerdict>(&event)) {
-    tell(verdict("peer_verdict", them->peer, them->verdict, them->address),
+    tell(verdict("peer_verdict", them->peer, them->verdict, them->address, them->by_strangers),
          "verdict on {} at {}: {}", them->peer.to_string(), them->address.to_string(),
-         to_string(them->verdict));
+         words(them->verdict, them->by_strangers));
   } else if (const auto* mapped = std::get_if<p2p::PortMapped>(&event)) {
     port_mapped(*mapped);
   } else if (const auto* unmapped = std::get_if<p2p::PortMapFailed>(&event)) {

@@ -59,6 +59,34 @@ TEST(BootstrapCache, ARefreshKeepsWhatItDoesNotBring) {
   EXPECT_EQ(now.evidence, Evidence::dialled_back);
 }
 
+TEST(BootstrapCache, WhatWasProvedOfAnAddressStays) {
+  BootstrapCache cache;
+  CacheEntry entry = entry_of(1, 1000);
+  entry.evidence = Evidence::unproved;
+  cache.on_reached(entry);
+  EXPECT_EQ(cache.entries()[0].evidence, Evidence::unproved);
+  const auto revision = cache.revision();
+  cache.on_proved(entry_of(2, 1000).id);
+  EXPECT_EQ(cache.revision(), revision);
+  cache.on_proved(entry.id);
+  EXPECT_EQ(cache.entries()[0].evidence, Evidence::dialled_back);
+  EXPECT_GT(cache.revision(), revision);
+  cache.on_reached(entry);
+  EXPECT_EQ(cache.entries()[0].evidence, Evidence::dialled_back);
+  entry.address = address_in(0x0a0a, 7);
+  cache.on_reached(entry);
+  EXPECT_EQ(cache.entries()[0].evidence, Evidence::unproved) << "another address";
+}
+
+TEST(BootstrapCache, ProvedNodesComeFirst) {
+  BootstrapCache cache;
+  cache.on_reached(entry_of(1, 1000));
+  CacheEntry newer = entry_of(2, 2000);
+  newer.evidence = Evidence::unproved;
+  cache.on_reached(newer);
+  EXPECT_EQ(cache.candidates().at(0)->id, entry_of(1, 0).id);
+}
+
 TEST(BootstrapCache, ANewIdAtAnAddressReplacesTheOld) {
   BootstrapCache cache = with(3);
   CacheEntry other = entry_of(9, 5000);

@@ -122,11 +122,11 @@ TEST(CacheCodec, OlderFilesAreRead) {
   EXPECT_TRUE(decoded->entries.at(0).spare_ticket.empty());
 }
 
-TEST(CacheCodec, EvidenceOfAnUnknownKindIsOfTheOrdinaryOne) {
+TEST(CacheCodec, EvidenceOfAnUnknownKindProvesNothing) {
   const Input evidence = field(6, std::array<u8, 1>{200});
   const auto decoded = decode(file_with(join({needed(), evidence}), 1, 1));
   ASSERT_TRUE(decoded);
-  EXPECT_EQ(decoded->entries[0].evidence, Evidence::dialled);
+  EXPECT_EQ(decoded->entries[0].evidence, Evidence::unproved);
 }
 
 TEST(CacheCodec, AnEntryThatLacksOrRepeatsAFieldIsDamage) {

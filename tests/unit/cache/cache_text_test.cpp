@@ -85,7 +85,7 @@ TEST(CacheText, ErrorsNameTheLineAndTheReason) {
       {good + ",\"certificate\":\"AB\"}",
        "\"certificate\": is not a string of pairs of hexadecimal digits"},
       {good + ",\"evidence\":\"told\"}",
-       "\"evidence\": is neither \"dialled\" nor \"dialled_back\""},
+       "\"evidence\": is none of \"dialled\", \"dialled_back\" and \"unproved\""},
       {"{" + kId + "}", "there is no \"address\""},
       {"{" + kAddress + "}", "there is no \"id\""},
       {"{" + kId + ",\"address\":\"localhost:1\"}",

@@ -92,9 +92,13 @@ TEST(ControlMessages, WhatEncodesDecodesToTheSame) {
   expect_round_trip(Introduction{.minor = 0});
   expect_round_trip(introduction());
   expect_round_trip(Proof{.nonce = nonce(9)});
-  for (u8 verdict = 0; verdict <= 5; ++verdict) {
+  for (u8 verdict = 0; verdict <= 6; ++verdict) {
     expect_round_trip(VerdictMessage{.verdict = Verdict{verdict}});
     expect_round_trip(VerdictMessage{.verdict = Verdict{verdict}, .address = kSix});
+    for (const bool by_strangers : {false, true}) {
+      expect_round_trip(VerdictMessage{
+          .verdict = Verdict{verdict}, .address = kFour, .by_strangers = by_strangers});
+    }
   }
   for (const std::uint64_t max : {std::uint64_t{0}, std::uint64_t{32}, kMaxVarint}) {
     expect_round_trip(PeersRequest{.max = max});
@@ -104,6 +108,13 @@ TEST(ControlMessages, WhatEncodesDecodesToTheSame) {
   EXPECT_LE(full_peers().body_size(), kMaxControlBody);
   expect_round_trip(KeySharedNotice{.address = kFour});
   expect_round_trip(KeySharedNotice{.address = kSix});
+  expect_round_trip(KnockMe{});
+  expect_round_trip(Knock{.token = nonce(3), .address = kFour});
+  expect_round_trip(Knock{.token = nonce(4), .address = kSix});
+  expect_round_trip(Knocked{.token = nonce(5), .source = kSix});
+  for (u8 status = 0; status <= 2; ++status) {
+    expect_round_trip(KnockSent{.token = nonce(6), .status = KnockStatus{status}});
+  }
   expect_round_trip(Receipts{});
   expect_round_trip(full_receipts());
   EXPECT_LE(full_receipts().body_size(), kMaxControlBody);
@@ -116,6 +127,10 @@ TEST(ControlMessages, DecodeFailsOnEveryTruncationAndOnATail) {
   expect_no_truncation_and_no_tail(full_peers());
   expect_no_truncation_and_no_tail(full_receipts());
   expect_no_truncation_and_no_tail(KeySharedNotice{.address = kSix});
+  expect_no_truncation_and_no_tail(KnockMe{});
+  expect_no_truncation_and_no_tail(Knock{.token = nonce(3), .address = kFour});
+  expect_no_truncation_and_no_tail(Knocked{.token = nonce(3), .source = kSix});
+  expect_no_truncation_and_no_tail(KnockSent{.token = nonce(3)});
   // A verdict may end after its first byte, but not within the address.
   const Octets verdict = body_of(VerdictMessage{.address = kFour});
   EXPECT_TRUE(decoded<VerdictMessage>({verdict[0]}));
@@ -125,6 +140,10 @@ TEST(ControlMessages, DecodeFailsOnEveryTruncationAndOnATail) {
     EXPECT_FALSE(decoded<VerdictMessage>(part)) << cut;
   }
   Octets longer = verdict;
+  longer.push_back(2);
+  EXPECT_FALSE(decoded<VerdictMessage>(longer)) << "neither yes nor no";
+  longer.back() = 1;
+  EXPECT_TRUE(decoded<VerdictMessage>(longer));
   longer.push_back(0);
   EXPECT_FALSE(decoded<VerdictMessage>(longer));
 }
@@ -230,7 +249,7 @@ TEST(Introduction, IsRecognisedAsOneOfAnotherMajor) {
 }
 
 TEST(VerdictMessage, RefusesUnknownVerdictsAndWildcards) {
-  EXPECT_FALSE(decoded<VerdictMessage>({6}));
+  EXPECT_FALSE(decoded<VerdictMessage>({7}));
   EXPECT_FALSE(decoded<VerdictMessage>({255}));
   const auto wildcard = SocketAddress::ipv4({0, 0, 0, 0}, 443);
   EXPECT_FALSE(decoded<VerdictMessage>(body_of(VerdictMessage{.address = wildcard})));
@@ -274,14 +293,36 @@ TEST(Receipts, RefuseTooMany) {
   EXPECT_FALSE(decoded<Receipts>(body));
 }
 
+TEST(KnockMessages, HaveTheLayoutThatIsWrittenDown) {
+  EXPECT_EQ(encoded(KnockMe{}), (Octets{13, 0}));
+  Octets expected{14, 23};
+  expected.insert(expected.end(), 16, 9);
+  expected.insert(expected.end(), {4, 192, 0, 2, 7, 0x11, 0x51});
+  const auto address = SocketAddress::ipv4({192, 0, 2, 7}, 4433);
+  EXPECT_EQ(encoded(Knock{.token = nonce(9), .address = address}), expected);
+  expected[0] = 15;
+  EXPECT_EQ(encoded(Knocked{.token = nonce(9), .source = address}), expected);
+  expected = {17, 17};
+  expected.insert(expected.end(), 16, 9);
+  expected.push_back(2);
+  EXPECT_EQ(encoded(KnockSent{.token = nonce(9), .status = KnockStatus::busy}), expected);
+}
+
+TEST(KnockMessages, RefuseWildcardsAndUnknownStatuses) {
+  const auto wildcard = SocketAddress::ipv4({0, 0, 0, 0}, 443);
+  EXPECT_FALSE(decoded<Knock>(body_of(Knock{.address = wildcard})));
+  EXPECT_FALSE(decoded<Knocked>(body_of(Knocked{.source = wildcard})));
+  EXPECT_FALSE(decoded<KnockSent>(body_of(KnockSent{.status = KnockStatus{3}})));
+}
+
 TEST(KeySharedNotice, RefusesAWildcard) {
   const auto wildcard = SocketAddress::ipv4({0, 0, 0, 0}, 443);
   EXPECT_FALSE(decoded<KeySharedNotice>(body_of(KeySharedNotice{.address = wildcard})));
 }
 
 TEST(ControlMessages, AnUnknownTypeReadsNothing) {
-  for (const std::uint64_t type :
-       {std::uint64_t{0}, std::uint64_t{6}, std::uint64_t{17}, std::uint64_t{20}, kMaxVarint}) {
+  for (const std::uint64_t type : {std::uint64_t{0}, std::uint64_t{6}, std::uint64_t{12},
+                                   std::uint64_t{16}, std::uint64_t{20}, kMaxVarint}) {
     EXPECT_FALSE(is_known_control(type));
     const Octets body(20, 1);
     Reader in{body};
@@ -320,7 +361,8 @@ TEST(Protocol, EveryValueHasWords) {
   EXPECT_EQ(to_string(Role::node), "node");
   EXPECT_EQ(to_string(Role{2}), "unknown role");
   EXPECT_EQ(to_string(Verdict::try_again_later), "too many dial-backs now, try again later");
-  EXPECT_EQ(to_string(Verdict{6}), "unknown verdict");
+  EXPECT_EQ(to_string(Verdict::only_where_it_wrote), "only peers that it wrote to reach it");
+  EXPECT_EQ(to_string(Verdict{7}), "unknown verdict");
   EXPECT_EQ(to_string(ErrorCode::timed_out), "timed out");
   EXPECT_EQ(to_string(ErrorCode::wrong_peer), "another peer than was expected");
   EXPECT_EQ(to_string(ErrorCode::key_in_use), "another node uses the same key");

@@ -56,7 +56,9 @@ class ReachabilityTest : public OwnersFixture {
     return verdicts.back().verdict;
   }
 
-  Reachability reachability{config, queue, connections, peers, known, dialler};
+  OwnAddress own_address{};
+  Knocks knocks{random, queue, connections, peers, own_address};
+  Reachability reachability{config, queue, connections, peers, known, dialler, knocks};
 };
 
 TEST_F(ReachabilityTest, DialsBackFromTheOtherPortToWhatThePeerAdvertises) {

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT OR BSD-3-Clause
+#include "qpeer/p2p/knocks.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "qpeer/transport/base/address_kind.hpp"
+
+namespace qpeer::p2p {
+
+void Knocks::begin(Instant now, const Peer& peer, const SocketAddress& target) {
+  rounds_[peer.slot] = {.target = target, .end = now + kRoundTime};
+  ask_next(now, peer.slot);
+}
+
+void Knocks::cancel(const Peer& peer) {
+  if (rounds_.erase(peer.slot) != 0) deadlines_.set(peer.slot, kNever);
+}
+
+void Knocks::end(PeerSlot slot, KnockOutcome outcome) {
+  rounds_.erase(slot);
+  deadlines_.set(slot, kNever);
+  queue_.post(KnocksEnded{.peer = peers_[slot].key(), .outcome = outcome});
+}
+
+// --- asking --------------------------------------------------------------------------------------
+
+void Knocks::ask_next(Instant now, PeerSlot slot) {
+  Round& round = rounds_.at(slot);
+  if (round.sent >= kMaxSent) return end(slot, KnockOutcome::silent);
+  const Peer* helper = nullptr;
+  if (round.asked.size() < kMaxAsked && now < round.end) {
+    helper = choose_helper(peers_[slot], round);
+  }
+  // One knock may have been lost, and its sender may have told us nothing but the truth: no verdict.
+  helper != nullptr ? ask(now, slot, *helper) : end(slot, KnockOutcome::nobody);
+}
+
+void Knocks::ask(Instant now, PeerSlot slot, const Peer& helper) {
+  Round& round = rounds_.at(slot);
+  Asked asked{.helper = helper.key(), .token = {}, .at = now};
+  random_.fill_private(asked.token);
+  round.asked.push_back(asked);
+  deadlines_.set(slot, std::min(now + kAskTime, round.end));
+  PeerConnection& connection = connections_[control_of(helper)];
+  connection.control.send(connections_.transport(connection),
+                          Knock{.token = asked.token, .address = round.target});
+}
+
+// One that was not asked yet; else, for the second knock, the one that sent the first.
+const Peer* Knocks::choose_helper(const Peer& peer, const Round& round) const {
+  std::vector<const Peer*> fresh;
+  const Peer* again = nullptr;
+  peers_.for_each([&](const Peer& helper) {
+    if (!is_stranger(helper, peer, round)) return;
+    const auto before = std::ranges::find(round.asked, helper.key(), &Asked::helper);
+    if (before == round.asked.end()) {
+      fresh.push_back(&helper);
+    } else if (before->sent) {
+      again = &helper;
+    }
+  });
+  if (fresh.empty()) return again;
+  return fresh[random_.uniform(fresh.size())];
+}
+
+// A NAT may let in hosts of one network alike, and our own host is known to the peer.
+bool Knocks::is_stranger(const Peer& helper, const Peer& peer, const Round& round) const {
+  if (!helper.up || helper.role != Role::node || helper.id == peer.id) return false;
+  const SocketAddress& address = helper.address;
+  if (!is_global(address) || address.is_ipv4() != round.target.is_ipv4()) return false;
+  if (site_of(address) == site_of(round.target)) return false;
+  const auto own = own_address_.addresses();
+  if (std::ranges::any_of(own, [&](const auto& ours) { return ours.same_host(address); })) {
+    return false;
+  }
+  return control_of(helper) != kNoSlot;
+}
+
+// A connection on which the node understands what is asked.
+ConnectionSlot Knocks::control_of(const Peer& helper) const {
+  const ConnectionSlot slot = peers_.best_connection(helper);
+  if (slot == kNoSlot) return kNoSlot;
+  const auto& introduction = connections_[slot].control.peer_introduction();
+  return introduction && introduction->has_knocks() ? slot : kNoSlot;
+}
+
+// --- answers -------------------------------------------------------------------------------------
+
+void Knocks::on_knock_sent(Instant now, const PeerConnection& connection,
+                           const KnockSent& message) {
+  const auto at = std::ranges::find_if(rounds_, [&](const auto& each) {
+    const Asked& newest = each.second.asked.back();
+    return newest.token == message.token && newest.helper == connection.key() && !newest.sent;
+  });
+  if (at == rounds_.end()) return;
+  Round& round = at->second;
+  if (message.status != KnockStatus::sent) return ask_next(now, at->first);
+  round.asked.back().sent = true;
+  ++round.sent;
+  deadlines_.set(at->first, now + kAnswerTime);
+}
+
+// The token may be faster than the answer of the node that sent it.
+void Knocks::on_knocked(Instant now, const PeerConnection& connection, const Knocked& message) {
+  const auto at = connection.owner == kNoSlot || connection.dialled
+                      ? rounds_.end()
+                      : rounds_.find(connection.owner);
+  if (at == rounds_.end()) return;
+  const bool counts = std::ranges::any_of(at->second.asked, [&](const Asked& asked) {
+    return asked.token == message.token && now < asked.at + kTokenLife;
+  });
+  if (counts) end(at->first, KnockOutcome::heard);
+}
+
+void Knocks::on_deadline(Instant now) { ask_next(now, deadlines_.top()); }
+
+bool Knocks::consistent() const {
+  return std::ranges::all_of(rounds_, [this](const auto& each) {
+    const auto& [slot, round] = each;
+    const auto sent = std::ranges::count(round.asked, true, &Asked::sent);
+    return peers_.has(slot) && !round.asked.empty() && round.asked.size() <= kMaxAsked &&
+           round.sent < kMaxSent + 1 && std::cmp_equal(sent, round.sent);
+  });
+}
+
+}  // namespace qpeer::p2p
