@@ -128,11 +128,14 @@ add_mobile() { # add_mobile a KIND: a network of another provider, which the hos
   set_router "$router" "$2" none "$MAPPING_SECONDS" "14.$number.0.2"
 }
 
-go_mobile() { # go_mobile a: its first network is gone
+# go_mobile a [keeps]: its first network is gone, and with it the host's address there; with `keeps` the address stays on the
+# device that is down, which is what the kernel does by itself.
+go_mobile() {
   local lan
   lan=192.168.$((100 + $(site_number "$1")))
   on "$1" ip link set eth1 up
   give "$1" eth1 "$lan.2/24"
+  if [ "${2-}" != keeps ]; then on "$1" ip addr flush dev eth0 scope global; fi
   on "$1" ip link set eth0 down
   on "$1" ip route replace default via "$lan.1"
 }
