@@ -82,7 +82,7 @@ one_run() { # one_run CELL NUMBER: in the background
   local name=$1.$2
   rm -f "$outcomes/$name"
   start_child "$outcomes/$name.log" env "TMPDIR=$scratch" timeout --kill-after=10 600 \
-    bash "$natlab/cell.sh" "$1" "$qpeer" "$outcomes/$name"
+    setpriv --pdeathsig KILL bash "$natlab/cell.sh" "$1" "$qpeer" "$outcomes/$name"
 }
 started=$SECONDS
 for number in $(seq "$runs"); do

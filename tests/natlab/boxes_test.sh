@@ -54,7 +54,7 @@ cat >"$scratch/victim.sh" <<VICTIM
 begin_lab
 make_internet 1
 echo "\${NAMESPACE[net]} \${NAMESPACE[h1]} \$scratch"
-sleep infinity &
+start_child "\$scratch/idle" sleep infinity
 wait
 VICTIM
 for signal in TERM KILL; do

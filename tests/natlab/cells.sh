@@ -57,6 +57,7 @@ claim() { # claim WHAT COMMAND...: that it succeeds
   printf 'claim\t%s\t%s\n' "$what" "$holds" >>"$outcome"
 }
 not() { ! "$@"; }
+pause() { run_child "$(($1 + 5))" "$scratch/pause" sleep "$1"; } # A signal ends it.
 
 # --- as node ----------------------------------------------------------------------------------------
 outside_of() { # outside_of KIND: where strangers find port 4477 of a, if they do
@@ -131,7 +132,7 @@ mapping_is_renewed() {
   start_mapped_node port-restricted pcp
   appears "$scratch/a.log" '"event":"reachability_verdict".*"reachable":true' 10 || true
   measure "told reachable" 3
-  sleep 25
+  pause 25
   claim "a stranger is answered after 25 s" asks h3 "$(mapped_peer)" 3
 }
 
@@ -159,26 +160,26 @@ node_is_readdressed() {
 # --- another network ----------------------------------------------------------------------------------
 moved() {
   go_mobile a
-  sleep 4
+  pause 4
   go_home a
 }
 cut() {
   go_mobile a keeps
-  sleep 4
+  pause 4
   go_home a
 }
 readdressed() { readdress a 12.101.0; }
 rerouted() {
   on a ip link set eth1 up
   give a eth1 192.168.101.2/24
-  sleep 2
+  pause 2
   on a ip route replace default via 192.168.101.1
-  sleep 4
+  pause 4
   on a ip route replace default via 192.168.1.1
 }
 without_ipv6() {
   on a ip -6 addr flush dev eth0 scope global
-  sleep 4
+  pause 4
   give_site_addresses a a 2 "${SITE_KIND[a]}"
 }
 
@@ -194,7 +195,7 @@ client_goes_on() { # client_goes_on CHANGE SECONDS: a function above
   start_clock
   claim "linked" appears "$scratch/ticker.log" '^linked' 20
   if [ "$1" = without_ipv6 ]; then claim "by IPv6" grep -q '"event":"bootstrapped".*"address":"\[' "$scratch/ticker.log"; fi
-  sleep 2
+  pause 2
   "$1"
   appears "$scratch/ticker.log" '^asked' 60 || true
   read -r _ asked _ answered _ took < <(grep '^asked' "$scratch/ticker.log")
@@ -221,11 +222,11 @@ client_is_silent() {
   make_site a symmetric
   set_mapping_timeout a 20
   mkfifo "$scratch/requests"
-  start_on a "$scratch/a.log" bash -c '"$@" <"$0"' "$scratch/requests" "$qpeer" client --json --contact "$contact"
+  start_on a "$scratch/a.log" bash -c 'exec "$@" <"$0"' "$scratch/requests" "$qpeer" client --json --contact "$contact"
   exec 7>"$scratch/requests"
   echo 'echo first' >&7
   claim "answered before" appears "$scratch/a.log" '"text":"first"' 20
-  sleep $silence
+  pause $silence
   start_clock
   echo 'echo second' >&7
   appears "$scratch/a.log" '"text":"second"' 40 || true
