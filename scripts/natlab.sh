@@ -33,7 +33,7 @@ misuse() {
 }
 number() { [[ ${2-} =~ ^[1-9][0-9]*$ ]] || misuse "$1 wants a number"; }
 
-runs='' jobs=4 qpeer=$root/build/release/bin/qpeer only_claims='' wanted=()
+runs='' jobs=4 qpeer=$root/build/release/bin/qpeer elsewhere='' only_claims='' wanted=()
 export FULL=
 while [ $# -gt 0 ]; do
   case $1 in
@@ -50,6 +50,7 @@ while [ $# -gt 0 ]; do
       shift ;;
     --qpeer)
       qpeer=$(realpath -m -- "${2:?}")
+      elsewhere=' and a program built elsewhere'
       shift ;;
     --list)
       cell_lines | awk -F ' *[|] *' '{ print $1 ": " $3 ": " $4 ($5 == "claims" ? "" : " [not claimed: " $5 "]") }'
@@ -98,6 +99,6 @@ commit=$(git -C "$root" describe --always --dirty --abbrev=10 2>/dev/null || ech
 status=0
 python3 "$natlab/report.py" "$table" "$outcomes" "$runs" "$page" \
   "## In network namespaces" "" \
-  "Made by \`scripts/natlab.sh$([ -z "$FULL" ] || echo ' --full')\` on $(date -u +%F), with $commit on Linux $(uname -r), $runs runs of each cell; do not edit. The routers are the" \
+  "Made by \`scripts/natlab.sh$([ -z "$FULL" ] || echo ' --full')\` on $(date -u +%F), with $commit$elsewhere on Linux $(uname -r), $runs runs of each cell; do not edit. The routers are the" \
   "kernel's own NAT, and Debian's miniupnpd; lines have no delay and lose nothing. Where a time is given it is the worst of all runs." || status=$?
 exit $status
