@@ -66,4 +66,5 @@ while len(answers) < asked and time.monotonic() < end and reader.is_alive():
     time.sleep(0.05)
 if client.poll() is None:
     client.terminate()
+reader.join(5)  # It prints, too.
 print(f"asked {asked} answered {len(answers)} gap {gap[0]:.2f}", flush=True)
