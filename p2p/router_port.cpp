@@ -4,33 +4,6 @@
 #include "qpeer/transport/base/address_kind.hpp"
 
 namespace qpeer::p2p {
-namespace {
-
-std::string_view name_of(MappingProtocol protocol) {
-  return protocol == MappingProtocol::pcp ? "PCP" : "NAT-PMP";
-}
-
-std::string_view describe(MappingFailure failure) {
-  switch (failure) {
-    case MappingFailure::no_answer:
-      return "it answers neither PCP nor NAT-PMP";
-    case MappingFailure::refused:
-      return "it does not allow that";
-    case MappingFailure::no_network:
-      return "it has no address outside";
-    case MappingFailure::no_resources:
-      return "it has no room for another mapping";
-    case MappingFailure::address_mismatch:
-      return "another NAT is between it and us";
-    case MappingFailure::expired:
-      return "it does not answer any more";
-    case MappingFailure::error:
-      break;
-  }
-  return "it reports an error";
-}
-
-}  // namespace
 
 bool RouterPort::is_wanted(const Path& internet) const {
   return config_.role == Role::node && config_.port_mapping && config_.advertised.empty() &&
@@ -76,7 +49,7 @@ void RouterPort::take_events() {
       dialler_.set_mapped_port(mapping->external.port());
       known_.resume_all();  // Nodes that could not reach us may do so now.
       queue_.emit(PortMapped{.external = mapping->external,
-                             .protocol = name_of(mapping->protocol),
+                             .protocol = to_string(mapping->protocol),
                              .lifetime = mapping->lifetime,
                              .double_nat = mapping->double_nat});
     } else {

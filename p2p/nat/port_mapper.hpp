@@ -17,6 +17,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 #include <utility>
 #include <variant>
 
@@ -42,6 +43,11 @@ enum class MappingFailure : u8 {
   expired,           ///< It stopped answering, and the lifetime is over.
   error,             ///< Any other error.
 };
+
+/// "PCP", "NAT-PMP".
+[[nodiscard]] std::string_view to_string(MappingProtocol protocol);
+/// The end of a sentence about the gateway that begins with what it does not do, and a colon.
+[[nodiscard]] std::string_view describe(MappingFailure failure);
 
 /// There is a mapping, or the one that there was has changed.
 struct PortMapping {

@@ -7,7 +7,8 @@
 
 namespace qpeer::p2p {
 
-std::expected<StunQuery, StunQueryError> StunClient::ask(Instant now, const Path& path) {
+std::expected<StunQuery, StunQueryError> StunClient::ask(Instant now, const Path& path,
+                                                         const StunDetour& detour) {
   const SocketAddress& server = path.remote;
   if (!server.valid() || server.port() == 0 || server.is_wildcard() || is_multicast(server)) {
     return std::unexpected(StunQueryError::bad_address);
@@ -18,13 +19,21 @@ std::expected<StunQuery, StunQueryError> StunClient::ask(Instant now, const Path
       static_cast<std::size_t>(of_server) >= kMaxOfServer) {
     return std::unexpected(StunQueryError::too_many);
   }
-  Transaction transaction{.query = next_query_++, .path = path, .started = now};
+  Transaction transaction{.query = next_query_++, .path = path, .detour = detour, .started = now};
   transaction.deadline = give_up_at(transaction);
   // RFC 8489 §5 [rfc8489-5-4] [rfc8489-5-5] [rfc8489-5-6]: each transaction draws an ID of its own, which
   // all of its requests carry.
   random_.fill_public(transaction.id);
   transactions_.push_back(transaction);
   return transaction.query;
+}
+
+std::optional<StunQuery> StunClient::sent_by_us(const StunMessage& message) const {
+  if (message.message_class != StunClass::request) return std::nullopt;
+  const auto found = std::ranges::find_if(transactions_, [&](const Transaction& each) {
+    return each.sent > 0 && each.id == message.transaction_id;
+  });
+  return found == transactions_.end() ? std::nullopt : std::optional(found->query);
 }
 
 void StunClient::cancel(StunQuery query) {
@@ -42,11 +51,13 @@ bool StunClient::on_message(Instant now, const Path& path, const StunMessage& me
     return false;
   }
   const auto found = std::ranges::find_if(transactions_, [&](const Transaction& each) {
-    return each.sent > 0 && each.id == message.transaction_id && each.path.remote == path.remote;
+    return each.sent > 0 && each.id == message.transaction_id &&
+           (each.path.remote == path.remote || each.detour.answers_from == path.remote);
   });
   if (found == transactions_.end()) return false;
   using Outcome = StunResult::Outcome;
-  StunResult result{.query = found->query, .server = path.remote, .outcome = Outcome::malformed};
+  StunResult result{
+      .query = found->query, .server = found->path.remote, .outcome = Outcome::malformed};
   if (found->sent == 1) result.round_trip = now - found->sent_at;
   // RFC 8489 §6.3.3, §6.3.4: what we do not understand, or lacks what it must have, ends it as a failure.
   // So does every error, also one that points elsewhere or allows another try [rfc8489-6.3.4-1].
@@ -54,7 +65,8 @@ bool StunClient::on_message(Instant now, const Path& path, const StunMessage& me
     if (message.message_class == StunClass::error && message.error_code) {
       result.outcome = Outcome::refused;
       result.error_code = *message.error_code;
-    } else if (message.message_class == StunClass::success && message.mapped_address) {
+    } else if (message.message_class == StunClass::success && message.mapped_address &&
+               path.remote == found->detour.answers_from) {
       result.outcome = Outcome::answered;
       result.mapped_address = message.mapped_address;
       result.other_address = message.other_address;
@@ -71,7 +83,7 @@ std::optional<Transmit> StunClient::poll_transmit(Instant now, TransmitBuffer& o
   Transaction& transaction = *found;
   Writer writer{out.storage};
   // RFC 8489 §6.1 [rfc8489-6.1-3]: no SOFTWARE, which would show a stranger our software [rfc8489-16.1.2-1].
-  StunMessage{.transaction_id = transaction.id}.encode(writer);
+  StunMessage{.transaction_id = transaction.id, .change = transaction.detour.change}.encode(writer);
   transaction.due = false;
   // RFC 8489 §6.2.1 [rfc8489-6.2.1-1] [rfc8489-6.2.1-10] [rfc8489-6.2.1-11] [rfc8489-6.2.1-12]: intervals
   // double, and the last request is waited for longer.

@@ -38,6 +38,12 @@ enum class StunQueryError : u8 {
   bad_address,  ///< No address that a datagram can be sent to.
 };
 
+/// A question whose answer shall come from another address of the server. RFC 5780 §4.4.
+struct StunDetour {
+  StunChange change{};
+  SocketAddress answers_from{};  ///< That address.
+};
+
 /// The end of a transaction.
 struct StunResult {
   enum class Outcome : u8 {
@@ -70,7 +76,16 @@ class StunClient {
   explicit StunClient(Random& random, Config config = {}) : random_(random), config_(config) {}
 
   /// Asks the server at path.remote, from path.local where it is set. A StunResult follows.
-  std::expected<StunQuery, StunQueryError> ask(Instant now, const Path& path);
+  std::expected<StunQuery, StunQueryError> ask(Instant now, const Path& path) {
+    return ask(now, path, {.change = {}, .answers_from = path.remote});
+  }
+  /// The same, but the answer must come from another address of the server. What the server says
+  /// from path.remote is a refusal, or else malformed.
+  std::expected<StunQuery, StunQueryError> ask(Instant now, const Path& path,
+                                               const StunDetour& detour);
+  /// The open transaction whose request this is: it has come back to us, through a NAT that lets us
+  /// write to our own mapped address.
+  [[nodiscard]] std::optional<StunQuery> sent_by_us(const StunMessage& message) const;
   /// Gives up; no event follows. Unknown ones are ignored.
   void cancel(StunQuery query);
 
@@ -92,6 +107,7 @@ class StunClient {
   struct Transaction {
     StunQuery query = 0;
     Path path;
+    StunDetour detour;
     StunTransactionId id{};
     Instant started;
     Instant sent_at{};  ///< The newest.

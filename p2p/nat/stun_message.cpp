@@ -244,6 +244,11 @@ void StunMessage::encode(Writer& out) const {
     out.u16(static_cast<std::uint16_t>(knock_token->size()));
     out.bytes(*knock_token);
   }
+  if (change.any()) {
+    out.u16(std::to_underlying(StunAttribute::change_request));
+    out.u16(4);
+    out.u32((change.host ? 4U : 0U) | (change.port ? 2U : 0U));
+  }
   if (!out.ok()) return;
   const std::size_t size = written().size() - kStunHeaderSize + kFingerprintSize;
   Writer(written().subspan(2)).u16(static_cast<std::uint16_t>(size));

@@ -35,6 +35,7 @@ enum class StunClass : u8 { request = 0, indication = 1, success = 2, error = 3 
 /// Types of attributes, RFC 8489 §18.3. Receivers must understand those below 0x8000.
 enum class StunAttribute : std::uint16_t {
   mapped_address = 0x0001,
+  change_request = 0x0003,  ///< RFC 5780 §7.2.
   username = 0x0006,
   message_integrity = 0x0008,
   error_code = 0x0009,
@@ -53,6 +54,15 @@ enum class StunAttribute : std::uint16_t {
 /// Error codes that we send or treat apart, RFC 8489 §14.8.
 inline constexpr std::uint16_t kStunBadRequest = 400;
 inline constexpr std::uint16_t kStunUnknownAttribute = 420;
+
+/// From where a server that has another address shall answer, RFC 5780 §7.2.
+struct StunChange {
+  bool host = false;  ///< From its other host.
+  bool port = false;  ///< From its other port.
+
+  [[nodiscard]] bool any() const { return host || port; }
+  friend bool operator==(const StunChange&, const StunChange&) = default;
+};
 
 /// Types of attributes. Of more than these the first are kept.
 using StunAttributeTypes = InlineVector<std::uint16_t, 16>;
@@ -76,6 +86,8 @@ struct StunMessage {
   std::optional<std::uint16_t> error_code{};  ///< 300 to 699.
   StunAttributeTypes unknown_attributes{};    ///< What UNKNOWN-ATTRIBUTES lists.
   std::optional<KnockToken> knock_token{};
+  /// Of encode() alone: our server has no other address, so that decode() does not understand it.
+  StunChange change{};
   /// Of decode() alone: attributes that a receiver must understand, and that we do not.
   StunAttributeTypes not_understood{};
 

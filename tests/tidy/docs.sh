@@ -59,7 +59,8 @@ for page in *.md docs/*.md; do
   done < <(grep -o -E '(^|`)scripts/[a-z0-9_]+\.sh( --[a-z-]+)?' "$page" | tr -d '`' || true)
 done
 
-tests=$(grep -r -h -A 1 -E '^(TEST|TEST_F|TEST_P|SIMULATE|SIMULATE_PEERS)\(' tests | tr -d '\n' |
+tests=$(grep -r -h -A 1 -E '^(TEST|TEST_F|TEST_P|SIMULATE|SIMULATE_PEERS|SIMULATE_IN)\(' tests | tr -d '\n' |
+  sed -E 's/SIMULATE_IN\([A-Za-z0-9]+, */SIMULATE(/g' |
   grep -o -E '(TEST|TEST_F|TEST_P|SIMULATE|SIMULATE_PEERS)\([A-Za-z0-9]+, *[A-Za-z0-9]+\)' | sed -E 's/^[A-Z_]+\(([A-Za-z0-9]+), *([A-Za-z0-9]+)\)/\1.\2/')
 while read -r name; do
   grep -q -x -F -- "$name" <<<"$tests" || fail "docs/security.md: there is no test $name"

@@ -159,6 +159,51 @@ TEST(StunClient, TakesAnswersOnlyFromWhomItAskedAndOnce) {
   EXPECT_FALSE(each.answer(Asking::success(id)));
 }
 
+// RFC 5780 §4.4.
+TEST(StunClient, TakesAnAnswerFromElsewhereOnlyFromThere) {
+  const auto other = SocketAddress::ipv4({203, 0, 113, 2}, 3479);
+  const auto ask = [&](Asking& each) {
+    const StunDetour detour{.change = {.host = true, .port = true}, .answers_from = other};
+    EXPECT_TRUE(each.client.ask(each.now, {.local = {}, .remote = kServer}, detour).has_value());
+    const auto sent = each.poll();
+    EXPECT_EQ(sent->path.remote, kServer);
+    EXPECT_EQ(sent->message.not_understood.size(), 1U);  // CHANGE-REQUEST.
+    return sent->message.transaction_id;
+  };
+  const auto outcome = [](Asking& each) { return each.client.poll_event()->outcome; };
+  Asking answered;
+  const auto id = ask(answered);
+  EXPECT_FALSE(answered.answer(Asking::success(id), other.with_port(1)));
+  EXPECT_TRUE(answered.answer(Asking::success(id), other));
+  const auto result = answered.client.poll_event();
+  EXPECT_EQ(result->outcome, Outcome::answered);
+  EXPECT_EQ(result->server, kServer);
+  // A server that does not know how.
+  Asking refused;
+  EXPECT_TRUE(refused.answer({.message_class = StunClass::error,
+                              .transaction_id = ask(refused),
+                              .error_code = kStunUnknownAttribute}));
+  EXPECT_EQ(outcome(refused), Outcome::refused);
+  Asking ignored;
+  EXPECT_TRUE(ignored.answer(Asking::success(ask(ignored))));
+  EXPECT_EQ(outcome(ignored), Outcome::malformed);
+}
+
+TEST(StunClient, KnowsItsOwnRequestWhenItComesBack) {
+  Asking each;
+  const StunQuery query = each.ask();
+  const auto sent = each.poll();
+  EXPECT_EQ(each.client.sent_by_us(sent->message), query);
+  auto other = sent->message;
+  other.message_class = StunClass::success;
+  EXPECT_FALSE(each.client.sent_by_us(other).has_value());
+  other = sent->message;
+  other.transaction_id[0] ^= 1;
+  EXPECT_FALSE(each.client.sent_by_us(other).has_value());
+  each.client.cancel(query);
+  EXPECT_FALSE(each.client.sent_by_us(sent->message).has_value());
+}
+
 TEST(StunClient, BeforeItHasAskedNothingIsAnAnswer) {
   Asking each;
   sim::SeededRandom same{1};

@@ -281,6 +281,24 @@ TEST(StunMessage, MalformedAttributesAreRefused) {
   }
 }
 
+// RFC 5780 §7.2. Our server does not understand it, so that it must be named in a refusal.
+TEST(StunMessage, AsksForAnAnswerFromElsewhere) {
+  const auto written = [](StunChange change) {
+    const auto bytes = encoded({.transaction_id = kId, .change = change});
+    const std::size_t fingerprint = 8;
+    return std::vector<u8>(bytes.begin() + kStunHeaderSize, bytes.end() - fingerprint);
+  };
+  EXPECT_EQ(written({}), std::vector<u8>{});
+  EXPECT_EQ(written({.host = true, .port = true}), (std::vector<u8>{0, 3, 0, 4, 0, 0, 0, 6}));
+  EXPECT_EQ(written({.host = true, .port = false}), (std::vector<u8>{0, 3, 0, 4, 0, 0, 0, 4}));
+  EXPECT_EQ(written({.host = false, .port = true}), (std::vector<u8>{0, 3, 0, 4, 0, 0, 0, 2}));
+  const auto read =
+      StunMessage::decode(encoded({.transaction_id = kId, .change = {.host = true, .port = true}}));
+  ASSERT_EQ(read->not_understood.size(), 1U);
+  EXPECT_EQ(read->not_understood[0], 0x0003);
+  EXPECT_FALSE(read->change.any());
+}
+
 // Whatever is cut or changed is seen by FINGERPRINT or by the format.
 TEST(StunMessage, IsRefusedWhenCutOrChangedAnywhere) {
   const auto bytes = encoded({.message_class = StunClass::success,
