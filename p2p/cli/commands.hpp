@@ -12,6 +12,7 @@ int send_command(std::span<char* const> words);
 int get_command(std::span<char* const> words);
 int request_command(std::span<char* const> words);
 int ping_command(std::span<char* const> words);
+int doctor_command(std::span<char* const> words);
 int id_command(std::span<char* const> words);
 int cache_command(std::span<char* const> words);
 int ca_command(std::span<char* const> words);

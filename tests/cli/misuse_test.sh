@@ -26,8 +26,8 @@ misuse() { # misuse PROGRAM WORD...
   [ ! -s "$scratch/out" ] || fail "$*: standard output is not empty"
 }
 
-programs=(qpeer "qpeer node" "qpeer client" "qpeer send" "qpeer get" "qpeer request" "qpeer ping" "qpeer id"
-  "qpeer cache" "qpeer cache show" "qpeer cache prune" "qpeer cache export" "qpeer cache import"
+programs=(qpeer "qpeer node" "qpeer client" "qpeer send" "qpeer get" "qpeer request" "qpeer ping"
+  "qpeer doctor" "qpeer id" "qpeer cache" "qpeer cache show" "qpeer cache prune" "qpeer cache export" "qpeer cache import"
   "qpeer ca" "qpeer ca init" "qpeer ca issue" qpeer-hq "qpeer-hq get" "qpeer-hq serve" qpeer-relay)
 if [ -x "$bin/qpeer-perf" ]; then programs+=(qpeer-perf "qpeer-perf server" "qpeer-perf client"); fi
 for program in "${programs[@]}"; do
@@ -40,6 +40,12 @@ done
 misuse "$bin/qpeer"
 misuse "$bin/qpeer" fly
 id=$("$bin/qpeer" id 2>/dev/null)
+misuse "$bin/qpeer" doctor --contact
+misuse "$bin/qpeer" doctor --contact nonsense:port
+misuse "$bin/qpeer" doctor --stun nonsense:port
+misuse "$bin/qpeer" doctor --stun "$id@127.0.0.1"
+misuse "$bin/qpeer" doctor too many words
+misuse "$bin/qpeer" doctor --stun a --stun b --stun c --stun d --stun e --stun f --stun g --stun h --stun i
 misuse "$bin/qpeer" node --store
 misuse "$bin/qpeer" node --listen nonsense:port
 misuse "$bin/qpeer" node --advertise nonsense:port
