@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "qpeer/transport/base/address.hpp"
 #include "qpeer/transport/base/host_port.hpp"
 
 namespace qpeer::p2p {
@@ -47,6 +46,19 @@ std::string why_bad_host(std::string_view host) {
 
 }  // namespace
 
+PeerAddress::Place PeerAddress::Place::at(const SocketAddress& address) {
+  std::string host = address.with_port(0).to_string();  // "192.0.2.1:0" or "[2001:db8::1]:0"
+  host.resize(host.size() - 2);
+  if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
+  return {.host = std::move(host), .port = address.port()};
+}
+
+std::optional<SocketAddress> PeerAddress::Place::address() const {
+  return SocketAddress::parse(to_string());
+}
+
+std::string PeerAddress::Place::to_string() const { return HostPort{host, port}.to_string(); }
+
 std::expected<PeerAddress, std::string> PeerAddress::parse(std::string_view text,
                                                            std::uint16_t default_port) {
   std::string_view rest = trimmed(text);
@@ -67,7 +79,7 @@ std::expected<PeerAddress, std::string> PeerAddress::parse(std::string_view text
 }
 
 std::string PeerAddress::to_string() const {
-  const std::string where = HostPort{host, port}.to_string();
+  const std::string where = Place{host, port}.to_string();
   return id ? id->to_string() + '@' + where : where;
 }
 

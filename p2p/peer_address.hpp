@@ -9,11 +9,27 @@
 #include <string_view>
 
 #include "qpeer/crypto/peer_id.hpp"
+#include "qpeer/transport/base/address.hpp"
 
 namespace qpeer::p2p {
 
 /// A contact as people pass it on: "PEERID@host:port", where all but the host may be missing.
 struct PeerAddress {
+  /// Where a peer may answer.
+  struct Place {
+    std::string host{};      ///< A name or an IP address, without brackets.
+    std::uint16_t port = 0;  ///< UDP.
+
+    /// The host by its IP address, which must be valid().
+    [[nodiscard]] static Place at(const SocketAddress& address);
+    /// The IP address that the host is; nullopt when it is a name, or has the name of an interface.
+    [[nodiscard]] std::optional<SocketAddress> address() const;
+    /// "node.example:443" or "[2001:db8::1]:443".
+    [[nodiscard]] std::string to_string() const;
+
+    friend bool operator==(const Place&, const Place&) = default;
+  };
+
   std::optional<PeerId> id{};  ///< Whose key must answer there; unset: anybody's.
   std::string host{};          ///< A name or an IP address, without brackets.
   std::uint16_t port = 0;      ///< UDP.

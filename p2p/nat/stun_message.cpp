@@ -5,6 +5,8 @@
 #include <string_view>
 #include <utility>
 
+#include "qpeer/transport/base/crc32.hpp"
+
 namespace qpeer::p2p {
 namespace {
 
@@ -15,22 +17,8 @@ constexpr std::uint32_t kFingerprintMask = 0x5354'554e;
 constexpr u8 kIpv4 = 1;
 constexpr u8 kIpv6 = 2;
 
-/// The CRC-32 of ITU V.42, RFC 8489 §14.7.
-constexpr std::array<std::uint32_t, 256> kCrcTable = [] {
-  std::array<std::uint32_t, 256> out{};
-  for (std::uint32_t i = 0; i < out.size(); ++i) {
-    std::uint32_t rest = i;
-    for (int bit = 0; bit < 8; ++bit) rest = (rest & 1) != 0 ? rest >> 1 ^ 0xedb8'8320 : rest >> 1;
-    out[i] = rest;
-  }
-  return out;
-}();
-
-std::uint32_t fingerprint_of(Bytes message) {
-  std::uint32_t crc = ~std::uint32_t{0};
-  for (const u8 byte : message) crc = kCrcTable[(crc ^ byte) & 0xff] ^ crc >> 8;
-  return ~crc ^ kFingerprintMask;
-}
+// RFC 8489 §14.7.
+std::uint32_t fingerprint_of(Bytes message) { return crc32(message) ^ kFingerprintMask; }
 
 // The class bits lie between those of the method: M11..M7, C1, M6..M4, C0, M3..M0. RFC 8489 §5.
 constexpr std::uint16_t message_type(StunClass message_class) {
