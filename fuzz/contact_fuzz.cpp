@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Peer ids, addresses and contacts as people type them: refused with a reason, or read, and read the
 // same again once written. The first byte chooses: 0 a peer id, 1 an address, 2 a host with a port,
-// 3 a contact, 4 an id in binary, whose text is then edited (position, character).
+// 3 a contact, 4 an id in binary, whose text is then edited (position, character), 5 the body of a ticket in
+// binary, whose checksum is then made right.
 #include <algorithm>
 #include <array>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "qpeer/crypto/peer_id.hpp"
 #include "qpeer/fuzz/check.hpp"
 #include "qpeer/p2p/peer_address.hpp"
+#include "qpeer/p2p/ticket.hpp"
 #include "qpeer/transport/base/address.hpp"
+#include "qpeer/transport/base/base32.hpp"
+#include "qpeer/transport/base/crc32.hpp"
 #include "qpeer/transport/base/host_port.hpp"
 
 namespace {
@@ -82,9 +87,33 @@ void read_host_port(std::string_view text) {
 void read_contact(std::string_view text) {
   const auto contact = PeerAddress::parse(text, kDefaultPort);
   if (!contact) return check(!contact.error().empty());
-  check(contact->port != 0 && contact->host.size() <= 255);
+  for (const PeerAddress::Place& place : contact->places()) {
+    check(place.port != 0 && !place.host.empty() && place.host.size() <= 255);
+  }
+  check(contact->others.size() < p2p::Ticket::kMaxPlaces);
   const auto back = PeerAddress::parse(contact->to_string(), 1);
-  check(back && *back == *contact);
+  check(back && back->id == contact->id && back->places()[0] == contact->places()[0]);
+  const std::string ticket = contact->to_ticket();
+  check(ticket.empty() == !contact->id);
+  // One contact has one ticket, however its addresses were spelled.
+  const auto from_ticket = PeerAddress::parse(ticket, 1);
+  if (from_ticket) check(from_ticket->to_ticket() == ticket);
+  check(from_ticket || ticket.empty() || contact->host.size() > 253);
+}
+
+void read_ticket(Bytes body) {
+  std::vector<u8> all(body.begin(), body.end());
+  const std::uint32_t checksum = crc32(body);
+  for (unsigned i = 0; i < 4; ++i) all.push_back(static_cast<u8>(checksum >> (8 * i)));
+  const std::string text = "qpeerticket1" + to_base32(all);
+  read_contact(text);
+  const auto ticket = p2p::Ticket::parse(text);
+  if (!ticket) return;
+  check(!ticket->places.empty() && ticket->places.size() <= p2p::Ticket::kMaxPlaces);
+  // Entries that are not known are left out, and addresses spelled in one way.
+  const auto back = p2p::Ticket::parse(ticket->to_string());
+  check(back && back->id == ticket->id && back->places.size() == ticket->places.size());
+  check(back->to_string() == ticket->to_string());
 }
 
 }  // namespace
@@ -107,6 +136,9 @@ extern "C" int LLVMFuzzerTestOneInput(const u8* data, std::size_t size) {
       break;
     case 4:
       edit_id(rest);
+      break;
+    case 5:
+      read_ticket(rest);
       break;
     default:
       break;

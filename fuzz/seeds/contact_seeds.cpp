@@ -5,6 +5,8 @@
 
 #include "qpeer/crypto/peer_id.hpp"
 #include "qpeer/fuzz/seeds/corpus.hpp"
+#include "qpeer/p2p/ticket.hpp"
+#include "qpeer/transport/base/base32.hpp"
 
 namespace qpeer::fuzz {
 
@@ -33,6 +35,14 @@ void add_seeds(Corpus& corpus) {
   }
   corpus.add(join({std::array<u8, 1>{4}, Input(32, 7)}));
   corpus.add(join({std::array<u8, 1>{4}, Input(32, 7), text_input(std::string_view("\5a\7B", 4))}));
+  const p2p::Ticket ticket{.id = PeerId({1, 2, 3, 0xff}),
+                           .places = {{.host = "192.0.2.1", .port = 4477},
+                                      {.host = "2001:db8::1", .port = 443},
+                                      {.host = "fe80::1%eth0", .port = 9},
+                                      {.host = "node.test", .port = 65535}}};
+  add(3, ticket.to_string());
+  const Input sealed = from_base32(ticket.to_string().substr(12)).bytes;
+  corpus.add(join({std::array<u8, 1>{5}, Bytes(sealed).first(sealed.size() - 4)}));
 }
 
 }  // namespace qpeer::fuzz

@@ -26,7 +26,7 @@ ContactNames::ContactNames(io::EventLoop& loop, IsNeeded is_needed, OnFound on_f
 
 void ContactNames::watch(std::vector<PeerAddress> contacts) {
   task_.cancel();
-  if (std::ranges::all_of(contacts, is_ip_address)) return;
+  if (std::ranges::all_of(contacts, has_no_name)) return;
   task_.spawn(run(std::move(contacts)));
 }
 
@@ -41,7 +41,7 @@ async::Task<void> ContactNames::run(std::vector<PeerAddress> contacts) {
       std::vector<PeerAddress> one{contacts[i]};
       Lookup lookup(loop_, std::move(one), kLookupPatience);
       Lookup::Found found = co_await lookup;
-      if (!found.candidates.empty()) known[i] = std::move(found.candidates);
+      if (found.failures.empty() || known[i].empty()) known[i] = std::move(found.candidates);
       all.insert(all.end(), known[i].begin(), known[i].end());
     }
     if (!all.empty()) on_found_(std::move(all));

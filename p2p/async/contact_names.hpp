@@ -36,7 +36,7 @@ class ContactNames {
       : ContactNames(loop, std::move(is_needed), std::move(on_found), Pauses{}) {}
   ContactNames(io::EventLoop& loop, IsNeeded is_needed, OnFound on_found, Pauses pauses);
 
-  /// Replaces the contacts. Those that are IP addresses are not looked up.
+  /// Replaces the contacts. Where none has a name nothing is looked up.
   void watch(std::vector<PeerAddress> contacts);
   /// A link was lost: names are looked up soon.
   void on_link_lost() { link_lost_.set(); }

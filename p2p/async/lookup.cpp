@@ -1,41 +1,42 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 #include "qpeer/p2p/async/lookup.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <memory>
-#include <optional>
 #include <utility>
 
 #include "qpeer/transport/async/staggered.hpp"
 #include "qpeer/transport/base/address.hpp"
-#include "qpeer/transport/base/host_port.hpp"
 #include "qpeer/transport/io/resolve.hpp"
 #include "qpeer/transport/io/system_clock.hpp"
 
 namespace qpeer::p2p::detail {
 
-namespace {
-
-std::optional<SocketAddress> ip_address_of(const PeerAddress& contact) {
-  return SocketAddress::parse(HostPort{.host = contact.host, .port = contact.port}.to_string());
+bool has_no_name(const PeerAddress& contact) {
+  return std::ranges::all_of(contact.places(), [](const PeerAddress::Place& place) {
+    return place.address().has_value();
+  });
 }
-
-}  // namespace
-
-bool is_ip_address(const PeerAddress& contact) { return ip_address_of(contact).has_value(); }
 
 Lookup::Lookup(io::EventLoop& loop, std::vector<PeerAddress> contacts, Duration patience)
     : loop_(loop),
       patience_(patience),
       timer_(loop, [this](Instant) { async::Trampoline::resume(waiter_); }) {
-  for (PeerAddress& contact : contacts) {
-    const auto address = ip_address_of(contact);
-    Entry& entry = entries_.emplace_back(Entry{.contact = std::move(contact)});
-    if (address) {
-      entry.result->push_back(*address);
-      entry.done = true;
-    } else {
-      ++open_;
-    }
+  for (std::size_t i = 0; i < contacts.size(); ++i) {
+    for (PeerAddress::Place& place : contacts[i].places()) add(i, contacts[i].id, std::move(place));
+  }
+}
+
+void Lookup::add(std::size_t contact, const std::optional<PeerId>& id, PeerAddress::Place place) {
+  const auto address = place.address();
+  Entry& entry =
+      entries_.emplace_back(Entry{.contact = contact, .id = id, .place = std::move(place)});
+  if (address) {
+    entry.result->push_back(*address);
+    entry.done = true;
+  } else {
+    ++open_;
   }
 }
 
@@ -53,7 +54,7 @@ void Lookup::start_more() {
     const auto result = std::make_shared<Result>();
     entry.call = io::Background(
         loop_,
-        [result, host = entry.contact.host, port = entry.contact.port] {
+        [result, host = entry.place.host, port = entry.place.port] {
           *result = io::resolve(host, port);
         },
         [this, &entry, result] { on_found(entry, std::move(*result)); });
@@ -71,19 +72,25 @@ void Lookup::on_found(Entry& entry, Result result) {
 
 Lookup::Found Lookup::await_resume() {
   Found out;
-  for (Entry& entry : entries_) {
+  std::vector<Candidate> of_contact;
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    Entry& entry = entries_[i];
     if (!entry.done) entry.result = std::unexpected("its name was not found in time");
     if (!entry.result) {
-      out.failures.push_back({.candidate = entry.contact.to_string(), .why = entry.result.error()});
-      continue;
+      const PeerAddress failed{.id = entry.id, .host = entry.place.host, .port = entry.place.port};
+      out.failures.push_back({.candidate = failed.to_string(), .why = entry.result.error()});
+    } else {
+      for (const SocketAddress& address : *entry.result) {
+        of_contact.push_back({.address = address,
+                              .id = entry.id,
+                              .server_name = entry.place.host,
+                              .from_cache = false});
+      }
     }
-    for (const SocketAddress& address :
-         async::detail::interleave_families(std::move(*entry.result))) {
-      out.candidates.push_back({.address = address,
-                                .id = entry.contact.id,
-                                .server_name = entry.contact.host,
-                                .from_cache = false});
-    }
+    if (i + 1 < entries_.size() && entries_[i + 1].contact == entry.contact) continue;
+    std::ranges::move(
+        async::detail::interleave_families(std::exchange(of_contact, {}), &Candidate::address),
+        std::back_inserter(out.candidates));
   }
   return out;
 }

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <deque>
 #include <expected>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,14 +19,15 @@
 
 namespace qpeer::p2p::detail {
 
-/// Whether the contact's host is an IP address rather than a name.
-[[nodiscard]] bool is_ip_address(const PeerAddress& contact);
+/// Whether all places of the contact are IP addresses rather than names.
+[[nodiscard]] bool has_no_name(const PeerAddress& contact);
 
 /// Awaitable, of the loop's thread. IP addresses need no time; names that have not answered within `patience` failed.
 class [[nodiscard]] Lookup {
  public:
   struct Found {
-    std::vector<Candidate> candidates;              ///< In the order of the contacts; RFC 8305 §4.
+    /// In the order of the contacts. Those of one contact, of all its places: RFC 8305 §4.
+    std::vector<Candidate> candidates;
     std::vector<BootstrapError::Attempt> failures;  ///< Names without an address.
   };
   static constexpr std::size_t kMaxAtOnce = 8;
@@ -42,12 +44,15 @@ class [[nodiscard]] Lookup {
  private:
   using Result = std::expected<std::vector<SocketAddress>, std::string>;
   struct Entry {
-    PeerAddress contact;
+    std::size_t contact = 0;  ///< Its place in the list of contacts.
+    std::optional<PeerId> id{};
+    PeerAddress::Place place{};
     bool done = false;
     Result result{};
     io::Background call{};
   };
 
+  void add(std::size_t contact, const std::optional<PeerId>& id, PeerAddress::Place place);
   void start_more();
   void on_found(Entry& entry, Result result);
 

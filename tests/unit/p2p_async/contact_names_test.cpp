@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "qpeer/crypto/identity.hpp"
 #include "qpeer/transport/io/system_clock.hpp"
 
@@ -54,9 +56,19 @@ TEST_F(ContactNamesTest, RestsWhileNoLinkIsMissing) {
 }
 
 TEST_F(ContactNamesTest, AddressesAreNoNames) {
-  names.watch({{.host = "127.0.0.1", .port = 8}, {.host = "::1", .port = 8}});
+  names.watch({{.host = "127.0.0.1", .port = 8, .others = {{.host = "192.0.2.1", .port = 8}}},
+               {.host = "::1", .port = 8}});
   turn_for(200ms);
   EXPECT_TRUE(found.empty());
+}
+
+TEST_F(ContactNamesTest, ANameBesideAddressesIsLookedUp) {
+  names.watch({{.host = "127.0.0.1", .port = 8, .others = {{.host = "localhost", .port = 7}}}});
+  ASSERT_TRUE(loop.run_until([&] { return !found.empty(); }, io::now() + 10s));
+  ASSERT_GE(found[0].size(), 2U);
+  EXPECT_EQ(found[0].front().address, SocketAddress::loopback4(8)) << "best first";
+  const auto named = [](const Candidate& each) { return each.server_name == "localhost"; };
+  EXPECT_TRUE(std::ranges::any_of(found[0], named));
 }
 
 TEST_F(ContactNamesTest, CanBeStopped) {
