@@ -184,10 +184,24 @@ void Node::Implementation::on_owner_event(const LinkReady& event) {
   Peer* peer = peers.find(event.peer);
   if (peer == nullptr) return;
   discovery.on_link_ready(now, *peer);
+  end_other_dials(*peer);
   mailbox.write_waiting(now, *peer);
   for (const ConnectionSlot inbound : std::vector(peer->inbound)) {
     take_held_streams(connections[inbound]);
   }
+}
+
+// Dials of other addresses of the peer that nobody has answered yet are not needed. Their end would count as a
+// failure of a peer that we are linked to.
+void Node::Implementation::end_other_dials(const Peer& peer) {
+  if (!peer.up || peer.role != Role::node) return;
+  connections.for_each([&](PeerConnection& connection) {
+    if (connection.stage != PeerConnection::Stage::handshake || !connection.dialled) return;
+    if (connection.purpose != Purpose::link || connection.dial_back_for != kNoSlot) return;
+    if (connection.candidate.id != peer.id) return;
+    connection.requested.clear();  // They have the link.
+    peers.close(now, connection, ErrorCode::not_needed, "");
+  });
 }
 
 void Node::Implementation::on_owner_event(const LinkWentDown& event) {

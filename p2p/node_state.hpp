@@ -145,6 +145,7 @@ struct Node::Implementation {
   void on_ended(const PeerConnection& connection, const ConnectionEnded& event);
   void on_dial_failed(const PeerConnection& connection, const ConnectionEnd& end);
   void erase_if_unused(const PeerKey& key);
+  void end_other_dials(const Peer& peer);
 
   // --- node_instances.cpp: processes that share a key ------------------------------------------
 

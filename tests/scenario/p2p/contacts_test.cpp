@@ -60,5 +60,26 @@ SIMULATE_PEERS(Contacts, AnAttemptThatIsCancelledLeavesNothingAndEmitsNothing) {
   EXPECT_TRUE(client.all<p2p::LinkFailed>().empty());
 }
 
+SIMULATE_PEERS(Contacts, ALinkEndsTheDialsOfOtherAddressesOfItsPeer) {
+  for (const p2p::Role role : {p2p::Role::client, p2p::Role::node}) {
+    SimPeerConfig alone;
+    alone.node.exchange_peers = false;
+    auto& seed = network.node(alone);
+    alone.node.role = role;
+    auto& peer = network.peer(alone);
+    const p2p::Candidate dead{.address = network.new_address(), .id = seed.id()};
+    peer.node().connect(network.now(), dead);
+    peer.node().connect(network.now(), seed.candidate());
+    peer.wake();
+    ASSERT_TRUE(run_until(peer.linked(seed), 5s));
+    run_for(100ms);
+    EXPECT_EQ(peer.node().stats().connections, role == p2p::Role::node ? 2U : 1U);
+    run_for(30s);
+    EXPECT_TRUE(peer.all<p2p::LinkFailed>().empty());
+    ASSERT_NE(peer.cache().find(seed.id()), nullptr);
+    EXPECT_EQ(peer.cache().find(seed.id())->failures, 0U) << "the peer is not to blame";
+  }
+}
+
 }  // namespace
 }  // namespace qpeer::sim
