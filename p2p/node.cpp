@@ -368,8 +368,9 @@ const cache::BootstrapCache& Node::cache() const { return impl_->known.cache(); 
 
 std::optional<SocketAddress> Node::own_address() const { return impl_->own_address.current(); }
 
-const PeerId& Node::id() const { return impl_->tls.id; }
+std::optional<SocketAddress> Node::mapped_address() const { return impl_->router_port.external(); }
 
+const PeerId& Node::id() const { return impl_->tls.id; }
 Role Node::role() const { return impl_->config.role; }
 
 NodeStats Node::stats() const {

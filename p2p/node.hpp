@@ -177,6 +177,8 @@ class Node {
   [[nodiscard]] const cache::BootstrapCache& cache() const;
   /// Where others see us, once peers of different networks agree.
   [[nodiscard]] std::optional<SocketAddress> own_address() const;
+  /// What our router maps to us, as it says: see PortMapped.
+  [[nodiscard]] std::optional<SocketAddress> mapped_address() const;
   /// Our own name.
   [[nodiscard]] const PeerId& id() const;
   /// As configured.

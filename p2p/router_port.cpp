@@ -16,11 +16,11 @@ void RouterPort::on_network(Instant now, const Path& internet) {
   if (is_wanted(internet)) {
     if (internet_ == internet) return;
     internet_ = internet;
-    dialler_.set_mapped_port(std::nullopt);
+    set_external(std::nullopt);
     mapper_.start(now, internet.remote, internet.local);
   } else if (internet_) {
     internet_.reset();
-    dialler_.set_mapped_port(std::nullopt);
+    set_external(std::nullopt);
     mapper_.remove(now);
   }
 }
@@ -41,26 +41,32 @@ void RouterPort::shut_down(Instant now) {
   shutting_down_ = true;
   if (internet_) mapper_.remove(now);
   internet_.reset();
+  set_external(std::nullopt);
+}
+
+void RouterPort::set_external(const std::optional<SocketAddress>& external) {
+  external_ = external;
+  dialler_.set_mapped_port(external ? std::optional(external->port()) : std::nullopt);
 }
 
 void RouterPort::take_events() {
   while (const auto event = mapper_.poll_event()) {
     if (const auto* mapping = std::get_if<PortMapping>(&*event)) {
-      dialler_.set_mapped_port(mapping->external.port());
+      set_external(mapping->external);
       known_.resume_all();  // Nodes that could not reach us may do so now.
       queue_.emit(PortMapped{.external = mapping->external,
                              .protocol = to_string(mapping->protocol),
                              .lifetime = mapping->lifetime,
                              .double_nat = mapping->double_nat});
     } else {
-      dialler_.set_mapped_port(std::nullopt);
+      set_external(std::nullopt);
       queue_.emit(PortMapFailed{.why = describe(std::get<NoPortMapping>(*event).why)});
     }
   }
 }
 
 bool RouterPort::consistent() const {
-  return mapper_.consistent() && (!internet_ || !mapper_.is_idle());
+  return mapper_.consistent() && (internet_ ? !mapper_.is_idle() : !external_);
 }
 
 }  // namespace qpeer::p2p

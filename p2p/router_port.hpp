@@ -3,7 +3,7 @@
 // the node's, which is then advertised in place of the node's.
 //
 // Invariant: without a way to the internet over a private address, or when it is not wanted, no router is
-// asked.
+// asked, and there is no mapping.
 #pragma once
 
 #include <optional>
@@ -34,11 +34,15 @@ class RouterPort {
   /// The mapping is given back, as far as one request does that. No event follows.
   void shut_down(Instant now);
 
+  /// What the router maps to us now, as it says.
+  [[nodiscard]] const std::optional<SocketAddress>& external() const { return external_; }
+
   [[nodiscard]] bool consistent() const;
 
  private:
   [[nodiscard]] bool is_wanted(const Path& internet) const;
   void take_events();
+  void set_external(const std::optional<SocketAddress>& external);
 
   const NodeConfig& config_;
   EventQueue& queue_;
@@ -46,6 +50,7 @@ class RouterPort {
   Dialler& dialler_;
   PortMapper mapper_;
   std::optional<Path> internet_;  ///< Where a mapping is asked for.
+  std::optional<SocketAddress> external_;
   bool shutting_down_ = false;
 };
 

@@ -153,7 +153,7 @@ nodes_join() {
   local name
   step "the node 'one' begins a network (trust: $trust)"
   start_node one
-  contact=$(events one listening | json contact)
+  contact=$(events one listening | json ticket)
   good "$contact"
   step "four more join through it alone, and prove that they can be reached"
   for name in "${NODES[@]:1}"; do

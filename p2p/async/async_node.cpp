@@ -5,6 +5,9 @@
 #include <utility>
 
 #include "qpeer/p2p/async/state.hpp"
+#include "qpeer/p2p/contact_addresses.hpp"
+#include "qpeer/transport/io/interface_addresses.hpp"
+#include "qpeer/transport/io/internet_path.hpp"
 #include "qpeer/transport/io/system_clock.hpp"
 
 namespace qpeer::p2p {
@@ -155,12 +158,23 @@ void AsyncNode::connect(const PeerAddress& contact, LinkCallback<NodePeer> done)
 }
 
 PeerAddress AsyncNode::contact() const {
-  const SocketAddress bound = state_->local_address;
-  const SocketAddress at = state_->advertised.value_or(own_address().value_or(bound));
-  std::string host = at.with_port(0).to_string();  // "192.0.2.1:0" or "[2001:db8::1]:0"
-  host.resize(host.size() - 2);
-  if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
-  return {.id = id(), .host = at.is_wildcard() ? "localhost" : host, .port = at.port()};
+  AddressSources sources{.bound = state_->local_address,
+                         .advertised = state_->advertised,
+                         .mapped = state_->machine.mapped_address(),
+                         .observed = own_address()};
+  if (sources.bound.is_wildcard()) {
+    sources.interfaces = io::read_interface_addresses();
+    const SocketAddress way_out = io::read_internet_path(0).local;
+    if (way_out.valid()) sources.interfaces.insert(sources.interfaces.begin(), way_out);
+  }
+  PeerAddress out{.id = id()};
+  for (const SocketAddress& address : contact_addresses(sources)) {
+    out.others.push_back(PeerAddress::Place::at(address));
+  }
+  out.host = std::move(out.others.front().host);
+  out.port = out.others.front().port;
+  out.others.erase(out.others.begin());
+  return out;
 }
 
 NodePeer AsyncNode::peer(const PeerId& id) const { return state_->make_peer<NodePeer>(id); }

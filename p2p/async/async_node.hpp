@@ -162,8 +162,11 @@ class AsyncNode final : public AsyncNodeBase {
   /// The same; calls `done` with the result.
   void connect(const PeerAddress& contact, LinkCallback<NodePeer> done);
 
-  /// How others may name us, to be passed on: at the first address of NodeOptions::advertise, else at
-  /// own_address(), else where we are bound (localhost, when that is any address).
+  /// How others may reach us, to be passed on; to_ticket() has all of it in one word. Its places are the
+  /// addresses of NodeOptions::advertise, those of the internet (that of the port that our router maps, this
+  /// machine's own, own_address()), then those of private networks; loopback where we are bound to it or
+  /// where there is nothing else. As of now: each call asks the system, and PortMapped, PortMapFailed and
+  /// OwnAddressChanged say that it may have changed.
   [[nodiscard]] PeerAddress contact() const;
 
   /// A handle for the node of this name, linked or not: for answering a message, say.

@@ -102,7 +102,7 @@ std::expected<std::shared_ptr<NodeState>, ConfigError> NodeState::open(io::Event
                         "cannot watch the socket: " + started.error().message(), started.error());
   }
   state->local_address = address;
-  if (!options.advertise.empty()) state->advertised = options.advertise.front();
+  state->advertised = std::move(options.advertise);
   state->saver->attach(state->machine.cache(), [self] { self->schedule(self->saver->idle); });
   return state;
 }

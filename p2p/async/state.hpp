@@ -159,8 +159,8 @@ struct NodeState final : async::detail::MachineRuntime<Node> {
 
   std::unique_ptr<CacheSaver> saver;
   SocketAddress local_address;
-  std::optional<SocketAddress> advertised;  ///< The first one.
-  bool ending = false;                      ///< shut_down() was called, or the socket failed.
+  std::vector<SocketAddress> advertised;  ///< As configured.
+  bool ending = false;                    ///< shut_down() was called, or the socket failed.
 
   std::shared_ptr<std::move_only_function<void(const NodeEvent&)>> observer;
   /// By kind, as Arrival has them, and of those who take any kind. Nobody waits behind those who want

@@ -24,7 +24,8 @@ int client_command(std::span<char* const> words) {
       "qpeer client", "[--contact PEER...] [--cache FILE] [OPTION...]",
       "Joins the network as a client and stays until standard input ends. Each "
       "line there is a\nrequest to a node it is linked to; the answers are printed."};
-  arguments.custom("--contact", "PEER", "a node to join through, ID@HOST[:PORT]; may be repeated",
+  arguments.custom("--contact", "PEER",
+                   "a node to join through, a ticket or ID@HOST[:PORT]; may be repeated",
                    add_contact(contacts));
   peer.declare(arguments);
   arguments.toggle("--json", json, "print one JSON object a line");

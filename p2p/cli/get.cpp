@@ -112,7 +112,8 @@ int get_command(std::span<char* const> words) {
                       "Fetches a file from a node's store, and checks that what came is whole. The "
                       "file appears\nwhole or not at all, in place of an older one."};
   arguments.positional("NAME", options.name);
-  arguments.custom("--from", "PEER", "the node, ID@HOST[:PORT] (default: one of --cache)",
+  arguments.custom("--from", "PEER",
+                   "the node, a ticket or ID@HOST[:PORT] (default: one of --cache)",
                    add_contact(options.dial.contacts));
   arguments.text("--output", "FILE", options.out, "where to put it (default: NAME)");
   arguments.alias("-o", "--output");

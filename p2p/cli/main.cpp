@@ -27,7 +27,7 @@ constexpr std::array kCommands{
     Command{"request", "ask a node one thing", qpeer::cli::request_command},
     Command{"ping", "measure round trips to a node", qpeer::cli::ping_command},
     Command{"doctor", "find out what this network lets a peer be", qpeer::cli::doctor_command},
-    Command{"id", "print the id of this peer", qpeer::cli::id_command},
+    Command{"id", "print the id of this peer, or what is in a ticket", qpeer::cli::id_command},
     Command{"cache", "show and edit a file of known nodes", qpeer::cli::cache_command},
     Command{"ca", "make an authority, and certificates for peers", qpeer::cli::ca_command},
 };

@@ -124,7 +124,8 @@ void declare(Arguments& arguments, NodeFlags& flags) {
                      if (flags.advertise.size() >= 4) return std::unexpected("is one too many");
                      return set_address(flags.advertise.emplace_back())(text);
                    });
-  arguments.custom("--contact", "PEER", "a node to join through, ID@HOST[:PORT]; may be repeated",
+  arguments.custom("--contact", "PEER",
+                   "a node to join through, a ticket or ID@HOST[:PORT]; may be repeated",
                    add_contact(service.contacts));
   declare_store(arguments, service.receiver);
   arguments.text("--say", "TEXT", service.greeting, "a message for each node we are linked to");
@@ -147,13 +148,15 @@ int node_command(std::span<char* const> words) {
   NodeFlags flags;
   Arguments arguments{
       "qpeer node", "[--listen ADDR:PORT] [--contact PEER...] [--store DIR] [OPTION...]",
-      "Joins the network as a node, or begins one. Prints 'listening on ADDR:PORT, as PEER', then "
-      "a line\nfor each link, verdict, message, request and file. A node that nobody can reach "
-      "goes "
-      "on as a\nclient. No peer may put files into --store but those that --allow, --allow-store "
-      "or "
-      "--allow-anyone\nname. When the output is not read, lines are lost, and one says how many. "
-      "SIGINT or SIGTERM ends it, with status 0."};
+      "Joins the network as a node, or begins one. Prints 'listening on ADDR:PORT, as PEER', "
+      "'ticket\nTICKET', which is a PEER that works elsewhere too, again when it is another one, "
+      "and a "
+      "line for\neach link, verdict, message, request and file. A node that nobody can reach goes "
+      "on as "
+      "a client.\nNo peer may put files into --store but those that --allow, --allow-store or "
+      "--allow-anyone name.\nWhen the output is not read, lines are lost, and one says how many. "
+      "SIGINT "
+      "or SIGTERM ends it, with\nstatus 0."};
   declare(arguments, flags);
   if (const auto status = arguments.parse(words)) return *status;
   if (const std::string wrong = flags.peer.why_wrong(); !wrong.empty()) {

@@ -28,6 +28,7 @@ NodeService::NodeService(EventLoop& loop, Node node, ServiceOptions options, Rep
 
 Task<int> NodeService::run() {
   reporter_.listening(node_);
+  show_ticket();
   if (!options_.metrics.empty()) {
     tasks_.spawn(keep_metrics(loop_, options_.metrics, [this] { return open_metrics(node_); }));
   }
@@ -55,8 +56,21 @@ void NodeService::stop() {
 
 // --- what happens --------------------------------------------------------------------------------
 
+// Again only when it is another one.
+void NodeService::show_ticket() {
+  std::string ticket = node_.contact().to_ticket();
+  if (ticket == ticket_) return;
+  ticket_ = std::move(ticket);
+  reporter_.ticket(ticket_);
+}
+
 void NodeService::on_event(const NodeEvent& event) {
   reporter_.on_event(node_, event);
+  if (std::holds_alternative<p2p::PortMapped>(event) ||
+      std::holds_alternative<p2p::PortMapFailed>(event) ||
+      std::holds_alternative<p2p::OwnAddressChanged>(event)) {
+    show_ticket();
+  }
   if (const auto* us = std::get_if<p2p::ReachabilityVerdict>(&event)) {
     refused_ |= us->verdict != Verdict::reachable && us->verdict != Verdict::try_again_later;
   } else if (const auto* up = std::get_if<p2p::LinkUp>(&event)) {

@@ -37,6 +37,7 @@ class NodeService {
 
  private:
   void on_event(const NodeEvent& event);
+  void show_ticket();
   void on_received(const Received& file);
   Task<void> join();
   [[nodiscard]] SocketAddress address_of(const PeerId& peer) const;
@@ -59,6 +60,7 @@ class NodeService {
   bool refused_ = false;  ///< In this bootstrap, a peer found that it cannot reach us.
   bool unreachable_ = false;
   std::optional<bool> first_stored_;
+  std::string ticket_;  ///< As shown.
 };
 
 }  // namespace qpeer::cli

@@ -73,8 +73,9 @@ Task<int> ping(Dialled& dialled, const PingOptions& options) {
 
 int ping_command(std::span<char* const> words) {
   PingOptions options;
-  Arguments arguments{"qpeer ping", "PEER [OPTION...]",
-                      "Links to a node, ID@HOST[:PORT], and measures round trips to it."};
+  Arguments arguments{
+      "qpeer ping", "PEER [OPTION...]",
+      "Links to a node, a ticket or ID@HOST[:PORT], and measures round trips to it."};
   std::string peer;
   arguments.positional("PEER", peer);
   arguments.number("--count", "N", options.count, 1, 1'000'000'000, "round trips (default: 4)");

@@ -31,7 +31,7 @@ int request_command(std::span<char* const> words) {
                       "Asks a node and prints its answer. A node of 'qpeer node' answers 'echo "
                       "TEXT', 'id',\n'peers' and 'files'."};
   arguments.positional("TEXT", text);
-  arguments.custom("--to", "PEER", "the node, ID@HOST[:PORT] (default: one of --cache)",
+  arguments.custom("--to", "PEER", "the node, a ticket or ID@HOST[:PORT] (default: one of --cache)",
                    add_contact(options.contacts));
   options.declare(arguments);
   arguments.toggle("--json", json, "print a JSON object");

@@ -110,7 +110,7 @@ int send_command(std::span<char* const> words) {
   Arguments arguments{"qpeer send", "FILE --to PEER [OPTION...]",
                       "Sends a file to a node, and checks that the node stored the same."};
   arguments.positional("FILE", options.file);
-  arguments.custom("--to", "PEER", "the node, ID@HOST[:PORT] (default: one of --cache)",
+  arguments.custom("--to", "PEER", "the node, a ticket or ID@HOST[:PORT] (default: one of --cache)",
                    add_contact(options.dial.contacts));
   arguments.text("--name", "NAME", options.name, "what the node shall call it (default: FILE's)");
   options.dial.declare(arguments);

@@ -99,6 +99,20 @@ misuse "$bin/qpeer" cache prune --cache file --older-than long
 misuse "$bin/qpeer" cache prune --cache file --id me
 misuse "$bin/qpeer" cache import --cache file
 misuse "$bin/qpeer" id surplus
+misuse "$bin/qpeer" id --of localhost
+misuse "$bin/qpeer" id --of "$id@localhost" --key file
+misuse "$bin/qpeer" id --of "$id@localhost" --of "$id@localhost"
+ticket=qpeerticket1aebagaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaakiba3aaaaqbcf6qeeraaeg3qaaaaaaaaaaaaaaaaaabag5qgc7775xg6zdffz2gk43ulsi32za
+[ "$("$bin/qpeer" id --of "$ticket" | tail -n 1)" = node.test:65535 ] || fail "a ticket has no address"
+for wrong in "${ticket:0:60}" "${ticket/1ae/1aa}" "${ticket/1ae/1ea}" "${ticket/r/s}" "$ticket:4477"; do
+  misuse "$bin/qpeer" id --of "$wrong"
+  misuse "$bin/qpeer" node --contact "$wrong"
+  misuse "$bin/qpeer" client --contact "$wrong"
+  misuse "$bin/qpeer" request text --to "$wrong"
+  misuse "$bin/qpeer" send file --to "$wrong"
+  misuse "$bin/qpeer" get name --from "$wrong"
+  misuse "$bin/qpeer" ping "$wrong"
+done
 misuse "$bin/qpeer" ca
 misuse "$bin/qpeer" ca burn
 misuse "$bin/qpeer" ca init

@@ -38,6 +38,38 @@ wait "$child" || fail "a client whose input ends has status $?"
 says '"event":"reply"' asked.log
 says '"text":"two"' asked.log
 
+# --- tickets ------------------------------------------------------------------------------------
+ticket_of() { sed -n 's/^ticket \(qpeerticket1[a-z2-7]*\)$/\1/p' "$1"; } # ticket_of LOG
+ticket=$(ticket_of first.log)
+expect 0 "$qpeer" id --of "$ticket"
+[ "$(xargs <out)" = "${first%@*} ${first#*@}" ] || fail "the ticket of a node at one address says $(<out)"
+expect 0 "$qpeer" request "echo by ticket" --to "$ticket"
+says "by ticket"
+expect 0 "$qpeer" ping "  ${ticket^^}" --count 1 --quiet
+expect 2 "$qpeer" request "echo by ticket" --to "${ticket::-1}"
+says "the ticket was cut off"
+wrong=${ticket::-1}
+if [ "${ticket: -1}" = a ]; then wrong+=b; else wrong+=a; fi
+expect 2 "$qpeer" request "echo by ticket" --to "$wrong"
+says "the ticket is mistyped: its checksum does not match"
+start_node third --contact "$ticket"
+await third.log "joined through $first"
+stop_child "$node" 10 || fail "the third node did not end well"
+# A node at any address names those of this machine, and after one that is dead the next is dialled.
+free_udp_port
+start_child dead.log "$qpeer" node --listen 0.0.0.0:0 --no-port-mapping --advertise "127.0.0.1:$port" --json
+dead=$child
+await dead.log '"event":"listening"'
+ticket=$(sed -n 's/^{"event":"listening".*"ticket":"\(qpeerticket1[a-z2-7]*\)".*/\1/p' dead.log)
+says "{\"event\":\"ticket\",\"ticket\":\"$ticket\"}" dead.log
+expect 0 "$qpeer" id --of "$ticket" --json
+says "\"addresses\":[\"127.0.0.1:$port\""
+if [ "$("$qpeer" id --of "$ticket" | wc -l)" -gt 2 ]; then # There is a network here.
+  expect 0 "$qpeer" request "echo at last" --to "$ticket"
+  says "at last"
+fi
+stop_child "$dead" 10 || fail "the node with a dead address did not end well"
+
 # --- who is not believed, or not reached --------------------------------------------------------
 other=$("$qpeer" id 2>/dev/null)
 expect 1 "$qpeer" request id --to "$other@${first#*@}"

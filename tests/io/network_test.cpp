@@ -2,11 +2,13 @@
 // What is known of the network of this machine, and what changes in it, in a network namespace.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <optional>
 #include <tuple>
 #include <vector>
 
 #include "qpeer/tests/io/network_namespace.hpp"
+#include "qpeer/transport/io/interface_addresses.hpp"
 #include "qpeer/transport/io/internet_path.hpp"
 #include "qpeer/transport/io/network_monitor.hpp"
 
@@ -23,6 +25,23 @@ TEST(InternetPath, LeadsOverTheRouterOfTheDefaultRoute) {
     const Path path = read_internet_path(4477);
     EXPECT_EQ(path.remote, SocketAddress::ipv4({10, 99, 1, 77}, 0));
     EXPECT_EQ(path.local, LoopbackInterface::address(2, 4477));
+  });
+}
+
+TEST(InterfaceAddresses, AreThoseOfInterfacesThatWork) {
+  run_in_namespace([] {
+    EXPECT_TRUE(read_interface_addresses().empty()) << "all are down";
+    LoopbackInterface interface;
+    const auto has = [](const SocketAddress& address) {
+      const auto all = read_interface_addresses();
+      return std::ranges::find(all, address) != all.end();
+    };
+    EXPECT_TRUE(has(SocketAddress::loopback4(0)));
+    EXPECT_FALSE(has(LoopbackInterface::address(2)));
+    interface.add(2);
+    EXPECT_TRUE(has(LoopbackInterface::address(2)));
+    interface.go_down();
+    EXPECT_FALSE(has(LoopbackInterface::address(2)));
   });
 }
 

@@ -39,7 +39,7 @@ struct PeerOptions {
   [[nodiscard]] std::expected<p2p::NodeOptions, std::string> make() const;
 };
 
-/// A setter for "PEERID@host:port".
+/// A setter for "PEERID@host:port" and tickets.
 [[nodiscard]] Arguments::Setter add_contact(std::vector<p2p::PeerAddress>& contacts);
 /// The reasons on one line.
 [[nodiscard]] std::string one_line(const p2p::BootstrapError& error);

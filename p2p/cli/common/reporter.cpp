@@ -51,10 +51,17 @@ void Reporter::print(std::string_view line) const {
 
 void Reporter::listening(const p2p::AsyncNode& node) const {
   const std::string address = node.local_address().to_string();
-  const std::string contact = node.contact().to_string();
+  const p2p::PeerAddress contact = node.contact();
   Json json{"listening"};
-  json.text("address", address).text("id", node.id().to_string()).text("contact", contact);
-  tell(json, "listening on {}, as {}", address, contact);
+  json.text("address", address)
+      .text("id", node.id().to_string())
+      .text("contact", contact.to_string());
+  json.text("ticket", contact.to_ticket());
+  tell(json, "listening on {}, as {}", address, contact.to_string());
+}
+
+void Reporter::ticket(const std::string& ticket) const {
+  tell(Json{"ticket"}.text("ticket", ticket), "ticket {}", ticket);
 }
 
 void Reporter::link_up(const p2p::AsyncNodeBase& peer, const p2p::LinkUp& event) const {

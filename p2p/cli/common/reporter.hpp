@@ -52,6 +52,8 @@ class Reporter {
   [[nodiscard]] p2p::Role role() const { return own_; }
 
   void listening(const p2p::AsyncNode& node) const;
+  /// Others reach the node with this ticket from now on.
+  void ticket(const std::string& ticket) const;
   void on_event(const p2p::AsyncNodeBase& peer, const p2p::NodeEvent& event) const;
   void message(const p2p::Message& message) const;
   void request(const p2p::IncomingRequest& request) const;

@@ -50,6 +50,7 @@ SIMULATE_PEERS(PortMapping, ANodeAdvertisesThePortThatItsRouterMaps) {
   ASSERT_TRUE(run_until([&] { return !node.all<PortMapped>().empty(); }, 1s));
   EXPECT_EQ(node.all<PortMapped>()[0].external, gateway.external.with_port(50'000));
   EXPECT_EQ(node.all<PortMapped>()[0].protocol, "PCP");
+  EXPECT_EQ(node.node().mapped_address(), gateway.external.with_port(50'000));
   node.bootstraps({other});
   ASSERT_TRUE(run_until([&] { return !node.verdicts_on_us.empty(); }, 20s));
   EXPECT_EQ(node.verdicts_on_us[0].address, kInside.with_port(50'000));
@@ -74,6 +75,7 @@ SIMULATE_PEERS(PortMapping, ARouterThatAnswersNothingIsAnEventAndNoMore) {
   EXPECT_TRUE(run_until(node.linked(other), 5s));
   ASSERT_TRUE(run_until([&] { return !node.all<PortMapFailed>().empty(); }, 1s));
   EXPECT_EQ(node.all<PortMapFailed>()[0].why, "it answers neither PCP nor NAT-PMP");
+  EXPECT_FALSE(node.node().mapped_address());
   ASSERT_FALSE(node.verdicts_on_us.empty());
   EXPECT_EQ(node.verdicts_on_us[0].address, kInside);
 }
@@ -98,7 +100,9 @@ SIMULATE_PEERS(PortMapping, AnotherNetworkIsAskedAnew) {
   EXPECT_EQ(ask(network, node, gateway), 1U);
   node.node().on_network(network.now(), internet(gateway));
   EXPECT_EQ(ask(network, node, gateway), 0U) << "nothing has changed";
+  EXPECT_TRUE(node.node().mapped_address());
   node.node().on_network(network.now(), internet(other));
+  EXPECT_FALSE(node.node().mapped_address()) << "that of the other network is of no use here";
   EXPECT_EQ(ask(network, node, other), 1U);
 }
 

@@ -202,8 +202,75 @@ TEST_F(AsyncNodeTest, ContactIsWhatOthersAreTold) {
   NodeOptions anywhere = options();
   anywhere.listen = SocketAddress::ipv4({}, 0);
   const AsyncNode any = node(std::move(anywhere));
-  EXPECT_EQ(any.contact().host, "localhost");
-  EXPECT_EQ(any.contact().port, any.local_address().port());
+  for (const PeerAddress::Place& place : any.contact().places()) {
+    const auto address = place.address();
+    ASSERT_TRUE(address) << place.host;
+    EXPECT_FALSE(address->is_wildcard());
+    EXPECT_EQ(address->port(), any.local_address().port());
+  }
+}
+
+TEST_F(AsyncNodeTest, ATicketLeadsToANodeThatIsBoundToAnyAddress) {
+  NodeOptions anywhere = options();
+  anywhere.listen = {};
+  anywhere.config.port_mapping = false;
+  const AsyncNode server = node(std::move(anywhere));
+  NodeOptions also_anywhere = options();
+  also_anywhere.listen = {};
+  AsyncClient asking = client(std::move(also_anywhere));
+  auto body = [&]() -> async::Task<void> {
+    const auto contact = PeerAddress::parse(server.contact().to_ticket(), 1);
+    EXPECT_TRUE(contact && contact->id == server.id());
+    const auto peer = co_await asking.connect(*contact);
+    EXPECT_TRUE(peer) << to_string(peer.error());
+  };
+  finish(body());
+}
+
+// The first address never answers. Each of the attempts after it begins at most 250 ms later.
+TEST_F(AsyncClientTest, OfATicketWhoseFirstAddressIsDeadTheNextAnswersSoon) {
+  const AsyncNode server = node();
+  PeerAddress both = mute_contact();
+  both.id = server.id();
+  both.others = server.contact().places();
+  const auto contact = PeerAddress::parse(both.to_ticket(), 1);
+  ASSERT_EQ(contact, both);
+  for (const bool by_bootstrap : {false, true}) {
+    AsyncClient asking = client();
+    std::vector<NodeEvent> events;
+    asking.on_event([&](const NodeEvent& event) { events.push_back(event); });
+    auto body = [&]() -> async::Task<void> {
+      const Instant begin = io::now();
+      auto peer = by_bootstrap ? asking.bootstrap(*contact) : asking.connect(*contact);
+      const auto linked = co_await std::move(peer);
+      EXPECT_TRUE(linked) << to_string(linked.error());
+      EXPECT_LT(io::now() - begin, 2s);
+      EXPECT_EQ(asking.stats().connections, 1U) << "the other attempt has ended";
+      EXPECT_EQ(asking.cache().find(server.id())->failures, 0U);
+    };
+    finish(body());
+    for (const NodeEvent& event : events) EXPECT_FALSE(std::holds_alternative<LinkFailed>(event));
+  }
+}
+
+TEST_F(AsyncClientTest, ATicketThatLeadsNowhereNamesEachOfItsAddresses) {
+  AsyncClient lost = client();
+  const PeerId expected = make_identity().id;
+  const PeerAddress contact{
+      .id = expected,
+      .host = "127.0.0.1",
+      .port = 9,
+      .others = {{.host = "no-such-host.invalid", .port = 7}, {.host = "127.0.0.1", .port = 10}}};
+  std::string text;
+  auto body = [&]() -> async::Task<void> {
+    const auto peer = co_await lost.connect(contact);
+    EXPECT_FALSE(peer);
+    text = to_string(peer.error());
+  };
+  finish(body());
+  for (const std::string where : {"127.0.0.1:9: ", "127.0.0.1:10: ", "no-such-host.invalid:7: "}) {
+    EXPECT_TRUE(text.contains(expected.to_string() + '@' + where)) << where << " in\n" << text;
+  }
 }
 
 // --- the cache -----------------------------------------------------------------------------------
