@@ -13,7 +13,7 @@ CELLS='
 node-none             | node_is_reachable none               | node with a public IPv4 address | reachable in 4 s; a stranger is answered | claims
 node-ipv6             | node_is_reachable 6/open             | node with a public IPv6 address alone | reachable in 4 s; a stranger is answered | claims
 node-full-cone        | node_is_reachable full-cone          | node behind a full-cone NAT | reachable in 4 s; a stranger is answered | claims
-node-restricted       | node_is_no_node address-restricted 4 | node behind an address-restricted NAT | not reachable in 4 s, as strangers are cut off; a client from then on | a dial-back from an address that the node wrote to counts: the proof by a stranger is not built
+node-restricted       | node_is_no_node address-restricted 4 | node behind an address-restricted NAT | not reachable in 4 s, as strangers are cut off; a client from then on | claims
 node-port-restricted  | node_is_no_node port-restricted      | node behind a port-restricted NAT, no mapper | not reachable; a client from then on | claims
 node-symmetric        | node_is_no_node symmetric            | node behind a symmetric NAT, no mapper | not reachable; a client from then on | claims
 node-firewall         | node_is_no_node firewall             | node behind an IPv4 firewall, no mapper | not reachable; a client from then on | claims
