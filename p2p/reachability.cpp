@@ -110,7 +110,7 @@ void Reachability::prove(const Peer& peer) {
 
 // Only the internet has strangers.
 bool Reachability::is_open_to_strangers(const Check& check) {
-  return check.open_to_strangers || !is_global(check.target);
+  return !is_global(check.target) || check.open_at == check.target;
 }
 
 cache::Evidence Reachability::evidence_of(const Check& check) {
@@ -121,38 +121,39 @@ cache::Evidence Reachability::evidence_of(const Check& check) {
 void Reachability::on_dialled(const Peer& peer, bool helped) {
   Check& check = checks_[peer.slot];
   check.reached |= !helped;
-  check.open_to_strangers |= !helped;
+  if (!helped) check.open_at = peer.address;
 }
 
 void Reachability::on_knock_me(const PeerConnection& connection) {
   const auto at = checks_.find(connection.owner);
-  if (!connection.dialled && at != checks_.end()) at->second.tells_knocks = true;
+  if (!connection.dialled && at != checks_.end()) at->second.reports_knocks = true;
 }
 
 void Reachability::on_dial_back_proved(Instant now, Peer& peer) {
-  const Check& check = checks_[peer.slot];
-  if (!check.verifying || !check.tells_knocks || !is_global(check.target)) {
+  Check& check = checks_[peer.slot];
+  if (!check.verifying || !check.reports_knocks || !is_global(check.target)) {
     return finish(now, peer, Verdict::reachable);
   }
+  check.awaits_knocks = true;
   knocks_.begin(now, peer, check.target);
 }
 
 void Reachability::on_knocks_ended(Instant now, Peer& peer, KnockOutcome outcome) {
   Check& check = checks_[peer.slot];
-  if (!check.verifying) return;
+  if (!std::exchange(check.awaits_knocks, false)) return;  // That check was cancelled.
   if (!check.reached) {  // What the dial-back proved is lost with the connection that it left.
     cancel(now, peer);
     return start(now, peer);
   }
   switch (outcome) {
     case KnockOutcome::heard:
-      check.open_to_strangers = true;
+      check.open_at = check.target;
       if (peers_.is_named(peer)) known_.on_proved(peer.id);
       return finish(now, peer, Verdict::reachable);
-    case KnockOutcome::nobody:
+    case KnockOutcome::no_helper:
       return finish(now, peer, Verdict::reachable);
     case KnockOutcome::silent:
-      check.open_to_strangers = false;
+      check.open_at = {};
       if (peers_.is_named(peer)) known_.forget(peer.id);
       return finish(now, peer, Verdict::only_where_it_wrote);
   }
@@ -218,6 +219,7 @@ void Reachability::cancel(Instant now, const Peer& peer) {
   if (at == checks_.end()) return;
   Check& check = at->second;
   check.verifying = false;
+  check.awaits_knocks = false;
   knocks_.cancel(peer);
   if (std::exchange(check.admitted, false)) limiter_.release(peer.slot);
   if (const auto slot = std::exchange(check.dial_back, kNoSlot); slot != kNoSlot) {
@@ -278,7 +280,7 @@ void Reachability::on_place_free(Instant now, Peer& peer) {
 // The peer gets the verdict, and may come again as a client.
 void Reachability::reject_unreachable(Instant now, Peer& peer, Verdict verdict) {
   checks_[peer.slot].reached = false;
-  checks_[peer.slot].open_to_strangers = false;
+  checks_[peer.slot].open_at = {};
   if (verdict != Verdict::try_again_later && peers_.is_named(peer)) known_.on_failed(peer.id);
   for (const ConnectionSlot inbound : std::vector(peer.inbound)) {
     PeerConnection& connection = connections_[inbound];
@@ -312,9 +314,8 @@ bool Reachability::consistent() const {
     earliest = std::min(earliest, check.recheck_at);
     admitted += check.admitted ? 1 : 0;
     if (!peers_.has(slot) || (check.admitted && !check.verifying)) return false;
-    if (knocks_.is_under_way(peers_[slot]) && (!check.verifying || check.dial_back != kNoSlot)) {
-      return false;
-    }
+    if (knocks_.is_under_way(peers_[slot]) && !check.awaits_knocks) return false;
+    if (check.awaits_knocks && (!check.verifying || check.dial_back != kNoSlot)) return false;
     if (check.dial_back == kNoSlot) continue;
     const PeerConnection& connection = connections_[check.dial_back];
     if (!check.verifying || connection.has_ended() || connection.dial_back_for != slot) {

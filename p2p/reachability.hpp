@@ -50,7 +50,7 @@ class Reachability {
   void on_outbound_lost(Instant now, Peer& peer);
   /// We reached the peer, without its help unless `helped`.
   void on_dialled(const Peer& peer, bool helped);
-  /// The peer of this connection tells of knocks.
+  /// The peer of this connection reports knocks.
   void on_knock_me(const PeerConnection& connection);
   /// The connection of a dial-back was introduced by its acceptor: the proof is to follow.
   void on_dial_back_introduced(Instant now, PeerConnection& connection);
@@ -87,11 +87,12 @@ class Reachability {
 
  private:
   struct Check {
-    bool verifying = false;  ///< A dial-back is on its way or waits for its turn.
-    bool admitted = false;   ///< It has a place in the limiter, by the peer's slot.
-    bool reached = false;    ///< By ourselves, without help.
-    bool tells_knocks = false;
-    bool open_to_strangers = false;  ///< The newest proof of that.
+    bool verifying = false;       ///< A dial-back is on its way or waits for its turn.
+    bool admitted = false;        ///< It has a place in the limiter, by the peer's slot.
+    bool reached = false;         ///< By ourselves, without help.
+    bool reports_knocks = false;  ///< It said so: KnockMe.
+    bool awaits_knocks = false;   ///< Strangers were asked to knock.
+    SocketAddress open_at{};      ///< Where strangers got through, by the newest proof.
     SocketAddress target{};
     ConnectionSlot dial_back = kNoSlot;
     Instant deadline = kNever;  ///< Of the dial-back.

@@ -105,6 +105,43 @@ TEST_F(ReachabilityTest, ANeighbourIsDialledBackUnlessWeAdvertiseAGlobalAddress)
   EXPECT_EQ(last_verdict(), Verdict::address_not_allowed);
 }
 
+// We were a stranger where we dialled the peer, which says nothing of where it is now.
+TEST_F(ReachabilityTest, WhatStrangersReachIsOneAddress) {
+  const auto is_open = [this](u8 number, const SocketAddress& dialled) {
+    Peer& peer = *peers.admit(now, id_of(number), Role::node);
+    peer.address = dialled;
+    reachability.on_dialled(peer, false);
+    PeerConnection& inbound = connected(number, false);
+    dialler.introduce(inbound);
+    peers.attach_inbound(now, peer, inbound);
+    posted_events();
+    reachability.on_inbound_attached(now, peer);
+    proves(peer);
+    return emitted<PeerVerdict>().back().by_strangers;
+  };
+  EXPECT_TRUE(is_open(1, address_of(1)));
+  EXPECT_FALSE(is_open(2, address_of(2).with_port(9)));
+  EXPECT_FALSE(is_open(3, address_of(33)));
+  EXPECT_EQ(known.cache().find(id_of(1))->evidence, cache::Evidence::dialled_back);
+  EXPECT_EQ(known.cache().find(id_of(2))->evidence, cache::Evidence::unproved);
+}
+
+TEST_F(ReachabilityTest, KnocksOfAnEarlierCheckProveNothing) {
+  Peer& peer = comes(1);
+  reachability.on_knock_me(connections[peer.inbound.front()]);
+  proves(peer);
+  EXPECT_EQ(posted<KnocksEnded>().size(), 1U) << "there is no helper";
+  reachability.on_knocks_ended(now, peer, KnockOutcome::no_helper);
+  EXPECT_EQ(last_verdict(), Verdict::reachable);
+  now = reachability.next_recheck();
+  reachability.on_recheck(now);
+  ASSERT_NE(dial_back_to(peer), nullptr) << "it is checked again";
+  for (const KnockOutcome late : {KnockOutcome::silent, KnockOutcome::heard}) {
+    reachability.on_knocks_ended(now, peer, late);
+    EXPECT_EQ(last_verdict(), std::nullopt);
+  }
+}
+
 TEST_F(ReachabilityTest, AnotherNonceProvesNothing) {
   Peer& peer = comes(1);
   PeerConnection& dial_back = *dial_back_to(peer);
