@@ -21,12 +21,12 @@ KnockStatus Node::Implementation::knock(const PeerConnection& by, const Knock& m
   if (!is_linked || !is_probe_target(message.address) || dialler.is_ourselves(message.address)) {
     return KnockStatus::busy;
   }
+  if (!knock_sender.admit(now, by.remote, message.address)) return KnockStatus::busy;
   if (wrote_to_us(message.address)) return KnockStatus::knows_the_host;
   StunTransactionId id{};
   random.fill_private(id);
-  const bool sent =
-      knock_sender.send(now, {.local = {}, .remote = message.address}, message.token, id);
-  return sent ? KnockStatus::sent : KnockStatus::busy;
+  knock_sender.send({.local = {}, .remote = message.address}, message.token, id);
+  return KnockStatus::sent;
 }
 
 bool Node::Implementation::wrote_to_us(const SocketAddress& host) {
@@ -41,7 +41,7 @@ bool Node::Implementation::wrote_to_us(const SocketAddress& host) {
 
 // --- at ours -------------------------------------------------------------------------------------
 
-/// Whoever judges us knows its token; to others it means nothing. Forged ones must not cost much.
+// A node that checks us knows its token; to others the token means nothing. Forged knocks must cost little.
 void Node::Implementation::on_knock_arrived(Instant time, const SocketAddress& source,
                                             const KnockToken& token) {
   constexpr Duration kInterval = 100ms;

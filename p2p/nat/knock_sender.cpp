@@ -2,24 +2,29 @@
 #include "qpeer/p2p/nat/knock_sender.hpp"
 
 #include <algorithm>
+#include <cstddef>
 
 #include "qpeer/transport/base/address_kind.hpp"
 
 namespace qpeer::p2p {
 
-bool KnockSender::send(Instant now, const Path& path, const KnockToken& token,
-                       const StunTransactionId& id) {
+bool KnockSender::admit(Instant now, const SocketAddress& asker, const SocketAddress& target) {
   std::erase_if(recent_, [now](const Recent& one) { return one.at + kSiteInterval <= now; });
-  const SocketAddress site = site_of(path.remote);
+  const Recent wanted{.asker = site_of(asker), .target = site_of(target), .at = now};
   if (recent_.size() >= config_.per_second || waiting_.size() >= kMaxWaiting) return false;
-  if (std::ranges::find(recent_, site, &Recent::site) != recent_.end()) return false;
-  recent_.push_back({.site = site, .at = now});
+  if (std::ranges::find(recent_, wanted.target, &Recent::target) != recent_.end()) return false;
+  const auto share = std::max<std::ptrdiff_t>(config_.per_second / 2, 1);
+  if (std::ranges::count(recent_, wanted.asker, &Recent::asker) >= share) return false;
+  recent_.push_back(wanted);
+  return true;
+}
+
+void KnockSender::send(const Path& path, const KnockToken& token, const StunTransactionId& id) {
   waiting_.push_back(
       {.path = path,
        .message = {
            .message_class = StunClass::indication, .transaction_id = id, .knock_token = token}});
   ++sent_;
-  return true;
 }
 
 std::optional<Transmit> KnockSender::poll_transmit(TransmitBuffer& out) {

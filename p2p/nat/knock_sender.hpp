@@ -2,7 +2,8 @@
 // Knocks: STUN indications with a token, by which a node that a host has not written to shows whether that
 // host lets strangers through. Others decide where they go, so they are few and small.
 //
-// Invariant: in any second at most KnockConfig::per_second knocks are accepted, and one to each site.
+// Invariant: in any second at most KnockConfig::per_second are admitted, of these one to each site, and at most
+// half of them (one, if that is less) for those who ask from one site.
 #pragma once
 
 #include <cstddef>
@@ -31,17 +32,19 @@ class KnockSender {
 
   explicit KnockSender(Config config = {}) : config_(config) {}
 
-  /// Whether the knock is sent: not beyond the limits. `id` is its transaction ID, which nobody answers.
-  [[nodiscard]] bool send(Instant now, const Path& path, const KnockToken& token,
-                          const StunTransactionId& id);
+  /// Whether a node at `asker` may have us knock at `target` now. Counts it, whether we knock or not.
+  [[nodiscard]] bool admit(Instant now, const SocketAddress& asker, const SocketAddress& target);
+  /// Sends what was admitted. `id` is the transaction ID, to which no answer comes.
+  void send(const Path& path, const KnockToken& token, const StunTransactionId& id);
   std::optional<Transmit> poll_transmit(TransmitBuffer& out);
 
-  [[nodiscard]] std::uint64_t sent() const { return sent_; }  ///< Ever accepted.
+  [[nodiscard]] std::uint64_t sent() const { return sent_; }
   [[nodiscard]] bool consistent() const;
 
  private:
   struct Recent {
-    SocketAddress site;
+    SocketAddress asker;  ///< Both are sites.
+    SocketAddress target;
     Instant at{};
   };
   struct Waiting {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <variant>
 
+#include "qpeer/p2p/nat/probe_target.hpp"
 #include "qpeer/transport/base/address_kind.hpp"
 #include "qpeer/transport/base/assert.hpp"
 
@@ -106,13 +107,13 @@ void NetworkProbe::on_binding(Instant now, const StunResult& result) {
   on_other_address(now, family, result);
 }
 
-// The address is what a stranger says. It must be as far away as the server itself.
+// The address is what a stranger says. It must be as far away as the server itself, at no port of a service.
 void NetworkProbe::on_other_address(Instant now, Family& family, const StunResult& result) {
   const SocketAddress& server = result.server;
   const SocketAddress other = result.other_address.value_or(SocketAddress{});
   if (family.detours.server.valid() || other.is_ipv4() != server.is_ipv4() ||
-      scope_of(other) != scope_of(server) || other.same_host(server) || other.port() == 0 ||
-      other.port() == server.port()) {
+      scope_of(other) != scope_of(server) || other.same_host(server) ||
+      !is_probe_port(other.port()) || other.port() == server.port()) {
     return;
   }
   const bool is_asked = std::ranges::any_of(

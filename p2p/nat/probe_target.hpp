@@ -10,16 +10,19 @@
 
 namespace qpeer::p2p {
 
-/// Whether it is a host of the internet, at a port where no well-known service listens that answers to
-/// datagrams: none below 1024 but that of HTTP/3, nor those of SSDP, WS-Discovery, NAT-PMP and PCP, mDNS and
-/// memcached.
-constexpr bool is_probe_target(const SocketAddress& address) {
+/// Whether no well-known service listens there that answers to datagrams: no port below 1024 but that of
+/// HTTP/3, nor those of SSDP, WS-Discovery, NAT-PMP and PCP, mDNS and memcached.
+constexpr bool is_probe_port(std::uint16_t port) {
   constexpr std::uint16_t kFirstFree = 1'024;
   constexpr std::uint16_t kHttps = 443;
   constexpr std::array<std::uint16_t, 6> kServices{1'900, 3'702, 5'350, 5'351, 5'353, 11'211};
-  const std::uint16_t port = address.port();
-  return is_global(address) && (port >= kFirstFree || port == kHttps) &&
+  return (port >= kFirstFree || port == kHttps) &&
          std::ranges::find(kServices, port) == kServices.end();
+}
+
+/// Whether it is such a port of a host of the internet.
+constexpr bool is_probe_target(const SocketAddress& address) {
+  return is_global(address) && is_probe_port(address.port());
 }
 
 }  // namespace qpeer::p2p

@@ -11,18 +11,20 @@ namespace {
 constexpr KnockToken kToken{1, 2, 3};
 constexpr StunTransactionId kId{4, 5};
 
-Path to(u8 network, u8 host = 1) {
-  return {.local = {}, .remote = SocketAddress::ipv4({5, network, 7, host}, 443)};
+SocketAddress at(u8 network, u8 host = 1) {
+  return SocketAddress::ipv4({5, network, 7, host}, 443);
 }
 
 TEST(KnockSender, SendsAnIndicationWithTheToken) {
   KnockSender sender;
-  ASSERT_TRUE(sender.send(Instant{1s}, to(1), kToken, kId));
+  const Path path{.local = {}, .remote = at(1)};
+  ASSERT_TRUE(sender.admit(Instant{1s}, at(100), path.remote));
+  sender.send(path, kToken, kId);
   std::array<u8, 1'500> storage{};
   TransmitBuffer out{.storage = storage};
   const auto transmit = sender.poll_transmit(out);
   ASSERT_TRUE(transmit);
-  EXPECT_EQ(transmit->path, to(1));
+  EXPECT_EQ(transmit->path, path);
   EXPECT_EQ(transmit->size, 48U);
   const auto message = StunMessage::decode(Bytes(storage).first(transmit->size));
   ASSERT_TRUE(message);
@@ -35,31 +37,42 @@ TEST(KnockSender, SendsAnIndicationWithTheToken) {
 
 TEST(KnockSender, KnocksFewTimesASecondAndOnceAtANetwork) {
   KnockSender sender{{.per_second = 3}};
-  Instant now{1s};
-  EXPECT_TRUE(sender.send(now, to(1), kToken, kId));
-  EXPECT_FALSE(sender.send(now, to(1, 9), kToken, kId)) << "the same network";
-  EXPECT_TRUE(sender.send(now, to(2), kToken, kId));
-  EXPECT_TRUE(sender.send(now + 500ms, to(3), kToken, kId));
-  EXPECT_FALSE(sender.send(now + 999ms, to(4), kToken, kId)) << "the fourth of a second";
-  EXPECT_TRUE(sender.send(now + 1s, to(1), kToken, kId));
-  EXPECT_TRUE(sender.send(now + 1s, to(4), kToken, kId));
-  EXPECT_FALSE(sender.send(now + 1s, to(5), kToken, kId));
-  EXPECT_EQ(sender.sent(), 5U);
+  const Instant now{1s};
+  EXPECT_TRUE(sender.admit(now, at(100), at(1)));
+  EXPECT_FALSE(sender.admit(now, at(101), at(1, 9))) << "the same network";
+  EXPECT_TRUE(sender.admit(now, at(101), at(2)));
+  EXPECT_TRUE(sender.admit(now + 500ms, at(102), at(3)));
+  EXPECT_FALSE(sender.admit(now + 999ms, at(103), at(4))) << "the fourth of a second";
+  EXPECT_TRUE(sender.admit(now + 1s, at(103), at(1)));
+  EXPECT_TRUE(sender.admit(now + 1s, at(104), at(4)));
+  EXPECT_FALSE(sender.admit(now + 1s, at(105), at(5)));
   EXPECT_TRUE(sender.consistent());
+}
+
+TEST(KnockSender, LeavesHalfToOthersThanOneNetworkOfAskers) {
+  KnockSender sender{{.per_second = 5}};
+  const Instant now{1s};
+  EXPECT_TRUE(sender.admit(now, at(100), at(1)));
+  EXPECT_TRUE(sender.admit(now, at(100, 2), at(2)));
+  EXPECT_FALSE(sender.admit(now, at(100, 3), at(3)));
+  EXPECT_TRUE(sender.admit(now, at(101), at(3)));
+  EXPECT_TRUE(sender.admit(now + 1s, at(100), at(4)));
 }
 
 TEST(KnockSender, KeepsFewThatCannotBeSent) {
   KnockSender sender;
   Instant now{1s};
   for (u8 i = 0; i < 100; ++i, now += 1s) {
-    EXPECT_EQ(sender.send(now, to(i), kToken, kId), i < KnockSender::kMaxWaiting);
+    const bool admitted = sender.admit(now, at(100), at(i));
+    EXPECT_EQ(admitted, i < KnockSender::kMaxWaiting);
+    if (admitted) sender.send({.local = {}, .remote = at(i)}, kToken, kId);
   }
   EXPECT_TRUE(sender.consistent());
 }
 
 TEST(KnockSender, SendsNothingWhenItMustNot) {
   KnockSender sender{{.per_second = 0}};
-  EXPECT_FALSE(sender.send(Instant{1s}, to(1), kToken, kId));
+  EXPECT_FALSE(sender.admit(Instant{1s}, at(100), at(1)));
 }
 
 }  // namespace
