@@ -167,7 +167,7 @@ struct KeySharedNotice {
   friend bool operator==(const KeySharedNotice&, const KeySharedNotice&) = default;
 };
 
-/// To the node that judges the sender: the sender tells of knocks, so strangers may be asked for one.
+/// To the node that checks the sender: the sender reports knocks, so strangers may be asked for one.
 struct KnockMe {
   static constexpr std::uint64_t kType = 13;
 
@@ -177,7 +177,7 @@ struct KnockMe {
   friend bool operator==(const KnockMe&, const KnockMe&) = default;
 };
 
-/// From the judge to another node: it is to send a STUN indication with the token to the address.
+/// From the node that checks a peer to another node: it is to send a STUN indication with the token to the address.
 struct Knock {
   static constexpr std::uint64_t kType = 14;
   KnockToken token{};
@@ -189,7 +189,7 @@ struct Knock {
   friend bool operator==(const Knock&, const Knock&) = default;
 };
 
-/// From the node that is judged: a knock with this token arrived.
+/// From the peer that is checked: a knock with this token arrived.
 struct Knocked {
   static constexpr std::uint64_t kType = 15;
   KnockToken token{};

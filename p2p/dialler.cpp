@@ -90,9 +90,9 @@ void Dialler::introduce(PeerConnection& connection) {
   connection.control.introduce(connections_.transport(connection), message, random_);
   // Together with the introduction, so that it is there when the dial-back is. A node of a lower minor
   // version skips it.
-  const bool is_judged =
+  const bool is_checked =
       config_.role == Role::node && connection.dialled && connection.purpose == Purpose::link;
-  if (is_judged) connection.control.send(connections_.transport(connection), KnockMe{});
+  if (is_checked) connection.control.send(connections_.transport(connection), KnockMe{});
 }
 
 }  // namespace qpeer::p2p

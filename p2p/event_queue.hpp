@@ -79,13 +79,13 @@ struct DialBackProved {
 };
 /// What came of asking strangers to knock at a peer's port.
 enum class KnockOutcome : u8 {
-  heard,   ///< A knock arrived.
-  silent,  ///< Two were sent, and none arrived.
-  nobody,  ///< No node is there that could send two.
+  heard,      ///< A knock arrived.
+  silent,     ///< Two were sent, and none arrived.
+  no_helper,  ///< No node is there that could send two.
 };
 struct KnocksEnded {
   PeerKey peer{};
-  KnockOutcome outcome = KnockOutcome::nobody;
+  KnockOutcome outcome = KnockOutcome::no_helper;
 };
 /// The link is up, or has another direction than before.
 struct LinkReady {

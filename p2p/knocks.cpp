@@ -32,8 +32,8 @@ void Knocks::ask_next(Instant now, PeerSlot slot) {
   if (round.asked.size() < kMaxAsked && now < round.end) {
     helper = choose_helper(peers_[slot], round);
   }
-  // One knock may have been lost, and its sender may have told us nothing but the truth: no verdict.
-  helper != nullptr ? ask(now, slot, *helper) : end(slot, KnockOutcome::nobody);
+  // One knock that did not arrive may have been lost: no verdict.
+  helper != nullptr ? ask(now, slot, *helper) : end(slot, KnockOutcome::no_helper);
 }
 
 void Knocks::ask(Instant now, PeerSlot slot, const Peer& helper) {

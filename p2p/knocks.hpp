@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
 // Proof that strangers get through to a peer. Our own dial-back does not show that, for the peer has written
 // to our host, and a NAT or firewall may let in whom it wrote to. So we ask other nodes to knock: each sends
-// the peer one datagram with a token, and the peer tells us the tokens that arrive.
+// the peer one datagram with a token, and the peer reports the tokens that arrive.
 //
 //   begin --> asked --KnockSent: sent--> awaited --Knocked--> KnocksEnded(heard)
 //               |  busy, knows the host,   |  nothing for kAnswerTime
 //               |  no answer: the next     |  the second time --> KnocksEnded(silent)
-//               '--no node is left --> KnocksEnded(nobody)
+//               '--no node is left --> KnocksEnded(no_helper)
 //
 // Invariant: at most one round a peer, with at most kMaxAsked tokens, at most kMaxSent of them sent; each
 // token is of one peer and one node, and counts once, for kTokenLife.
@@ -46,7 +46,7 @@ class Knocks {
         peers_(peers),
         own_address_(own_address) {}
 
-  /// Asks for knocks at `target`, the peer's address. KnocksEnded follows, perhaps from within.
+  /// Asks for knocks at `target`, the peer's address. KnocksEnded follows.
   void begin(Instant now, const Peer& peer, const SocketAddress& target);
   void cancel(const Peer& peer);
   void on_knock_sent(Instant now, const PeerConnection& connection, const KnockSent& message);

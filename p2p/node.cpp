@@ -77,11 +77,13 @@ void Node::on_refused(Instant now, const Transmit& transmit, std::error_code err
   if (!impl_->last_transmit_is_quic) return;  // Of no connection.
   impl_->now = now;
   impl_->ports.on_refused(now, transmit, error);
+  impl_->pump(now);
 }
 
 void Node::on_local_address_gone(Instant now, const SocketAddress& local) {
   impl_->now = now;
   impl_->ports.on_local_address_gone(now, local);
+  impl_->pump(now);
 }
 
 void Node::on_network_changed(Instant now) {
@@ -98,6 +100,7 @@ void Node::on_network(Instant now, const Path& internet) {
 void Node::on_port_closed(Instant now, const SocketAddress& remote, Bytes quoted) {
   impl_->now = now;
   impl_->ports.on_port_closed(now, remote, quoted);
+  impl_->pump(now);
 }
 
 std::optional<Transmit> Node::poll_transmit(Instant now, TransmitBuffer& out) {
@@ -298,36 +301,6 @@ LinkInfo Node::Implementation::info_of(const Peer& peer) {
     out.stats = connection->stats();
   }
   return out;
-}
-
-std::expected<void, PeerError> Node::ping(Instant now, const PeerId& peer) {
-  impl_->now = now;
-  return impl_->ping(peer);
-}
-
-std::expected<void, PeerError> Node::Implementation::ping(const PeerId& peer) {
-  const ConnectionSlot slot = peers.best_connection(peer);
-  if (slot == kNoSlot) return std::unexpected(PeerError::not_linked);
-  PeerConnection& connection = connections[slot];
-  if (connection.pings.size() >= kMaxPings) return std::unexpected(PeerError::queue_full);
-  transport::Connection* const transport = connections.transport(connection);
-  if (transport == nullptr) return std::unexpected(PeerError::not_linked);
-  transport->ping();
-  connection.pings.push_back(now);
-  return {};
-}
-
-// What waits for an answer on a connection that ended waits for one on that which is left. It was
-// counted when it was asked for.
-void Node::Implementation::move_pings(const PeerConnection& from) {
-  const Peer* const peer = from.pings.empty() ? nullptr : peers.find(from.key());
-  const ConnectionSlot slot = peer == nullptr ? kNoSlot : peers.best_connection(*peer);
-  transport::Connection* const transport = slot == kNoSlot ? nullptr : connections.transport(slot);
-  if (transport == nullptr) return;
-  for (const Instant asked_at : from.pings) {
-    transport->ping();
-    connections[slot].pings.push_back(asked_at);
-  }
 }
 
 // --- the end -------------------------------------------------------------------------------------

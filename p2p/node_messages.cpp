@@ -133,4 +133,36 @@ std::optional<Datagram> Node::next_datagram(Instant now) {
   return impl_->mailbox.next_datagram();
 }
 
+// --- pings ---------------------------------------------------------------------------------------
+
+std::expected<void, PeerError> Node::ping(Instant now, const PeerId& peer) {
+  impl_->now = now;
+  return impl_->ping(peer);
+}
+
+std::expected<void, PeerError> Node::Implementation::ping(const PeerId& peer) {
+  const ConnectionSlot slot = peers.best_connection(peer);
+  if (slot == kNoSlot) return std::unexpected(PeerError::not_linked);
+  PeerConnection& connection = connections[slot];
+  if (connection.pings.size() >= kMaxPings) return std::unexpected(PeerError::queue_full);
+  transport::Connection* const transport = connections.transport(connection);
+  if (transport == nullptr) return std::unexpected(PeerError::not_linked);
+  transport->ping();
+  connection.pings.push_back(now);
+  return {};
+}
+
+// What waits for an answer on a connection that ended waits for one on that which is left. It was
+// counted when it was asked for.
+void Node::Implementation::move_pings(const PeerConnection& from) {
+  const Peer* const peer = from.pings.empty() ? nullptr : peers.find(from.key());
+  const ConnectionSlot slot = peer == nullptr ? kNoSlot : peers.best_connection(*peer);
+  transport::Connection* const transport = slot == kNoSlot ? nullptr : connections.transport(slot);
+  if (transport == nullptr) return;
+  for (const Instant asked_at : from.pings) {
+    transport->ping();
+    connections[slot].pings.push_back(asked_at);
+  }
+}
+
 }  // namespace qpeer::p2p

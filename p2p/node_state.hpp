@@ -59,8 +59,6 @@ struct Node::Implementation {
   [[nodiscard]] bool has_work() const { return queue.has_posted() || mailbox.room_was_made(); }
   void work_off_events();
   void on_timers(Instant time);
-  std::expected<void, PeerError> ping(const PeerId& peer);
-  void move_pings(const PeerConnection& from);
   void begin_shut_down(Duration drain);
   [[nodiscard]] bool must_drain() const {
     return mailbox.is_sending() || mailbox.is_owing_receipts();
@@ -68,6 +66,11 @@ struct Node::Implementation {
   void continue_shut_down();
   [[nodiscard]] LinkInfo info_of(const Peer& peer);
   [[nodiscard]] bool consistent() const;
+
+  // --- node_messages.cpp -----------------------------------------------------------------------
+
+  std::expected<void, PeerError> ping(const PeerId& peer);
+  void move_pings(const PeerConnection& from);
 
   // --- node_stun.cpp: datagrams that are not QUIC ----------------------------------------------
 

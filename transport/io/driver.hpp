@@ -212,7 +212,7 @@ class Driver {
     end_turn(turn);
   }
 
-  // Where the system does not report changes, only refused datagrams show that an address is lost.
+  // Where the system reports nothing, only refused datagrams show that an address is lost.
   void monitor_network() {
     if constexpr (kMindsLosses || kMindsGains || kMindsInternetPath) {
       monitor_ = NetworkMonitor::open();
@@ -347,7 +347,7 @@ class Driver {
   void report_refused(Instant now, const UdpSocket& socket) {
     if constexpr (requires { machine_.on_refused(now, *unsent_, std::error_code{}); }) {
       machine_.on_refused(now, *unsent_, socket.stats().last_send_error);
-      woken_ = true;  // It may go on elsewhere, with no event that says so.
+      woken_ = true;  // It may go on elsewhere, without an event.
     }
   }
 

@@ -53,6 +53,25 @@ SIMULATE_PEERS(Refusals, OfADialBackLeaveALinkAndTheCacheAsTheyAre) {
   EXPECT_EQ(node.cache().find(peer.id())->failures, 0U);
 }
 
+// Whoever drives the node need not ask it for events first.
+SIMULATE_PEERS(Refusals, OfOneAddressAreFollowedByADialOfTheNextAtOnce) {
+  auto& client = network.client();
+  auto& server = network.node();
+  const SocketAddress refused = SocketAddress::ipv6({0x2a, 1}, 4433);
+  client.node().bootstrap(
+      network.now(),
+      {{.address = refused, .id = server.id(), .server_name = {}}, server.candidate()});
+  std::vector<u8> storage(kMaxTransmitSize);
+  TransmitBuffer out{.storage = storage};
+  const auto first = client.node().poll_transmit(network.now(), out);
+  ASSERT_TRUE(first);
+  ASSERT_EQ(first->path.remote, refused);
+  client.node().on_refused(network.now(), *first, {EAFNOSUPPORT, std::system_category()});
+  const auto next = client.node().poll_transmit(network.now(), out);
+  ASSERT_TRUE(next);
+  EXPECT_EQ(next->path.remote, server.address());
+}
+
 // What shut_down() closes is not held against the peer either.
 SIMULATE_PEERS(Refusals, ADialBackThatWeCloseOurselvesIsNoFailureOfThePeer) {
   SimPeerConfig config;

@@ -17,7 +17,7 @@ class KnocksTest : public OwnersFixture {
   ~KnocksTest() override { EXPECT_TRUE(knocks.consistent()); }
 
   /// A node that dialled us, whose dial-back was proved.
-  Peer& judged(u8 number) {
+  Peer& checked(u8 number) {
     Peer& peer = *peers.admit(now, id_of(number), Role::node);
     PeerConnection& inbound = connected(number, false);
     peers.attach_inbound(now, peer, inbound);
@@ -33,7 +33,7 @@ class KnocksTest : public OwnersFixture {
     knocks.on_knock_sent(now, connections[peers.best_connection(helper)],
                          {.token = asked_of(helper).back().token, .status = status});
   }
-  void hears(const Peer& peer, const KnockToken& token) {
+  void reports(const Peer& peer, const KnockToken& token) {
     knocks.on_knocked(now, connections[peer.inbound.front()],
                       {.token = token, .source = address_of(77)});
   }
@@ -54,25 +54,25 @@ class KnocksTest : public OwnersFixture {
 
 TEST_F(KnocksTest, AKnockThatArrivesIsAProof) {
   const Peer& helper = linked(1);
-  const Peer& peer = judged(2);
+  const Peer& peer = checked(2);
   begins(peer);
   const auto asked = asked_of(helper);
   ASSERT_EQ(asked.size(), 1U);
   EXPECT_EQ(asked[0].address, address_of(2));
   answers(helper, KnockStatus::sent);
   EXPECT_EQ(outcome(), std::nullopt);
-  hears(peer, asked[0].token);
+  reports(peer, asked[0].token);
   EXPECT_EQ(outcome(), KnockOutcome::heard);
   EXPECT_EQ(knocks.next_deadline(), kNever);
-  hears(peer, asked[0].token);
+  reports(peer, asked[0].token);
   EXPECT_EQ(outcome(), std::nullopt) << "a token counts once";
 }
 
 TEST_F(KnocksTest, TheTokenMayBeFasterThanTheAnswer) {
   const Peer& helper = linked(1);
-  const Peer& peer = judged(2);
+  const Peer& peer = checked(2);
   begins(peer);
-  hears(peer, asked_of(helper).at(0).token);
+  reports(peer, asked_of(helper).at(0).token);
   EXPECT_EQ(outcome(), KnockOutcome::heard);
   answers(helper, KnockStatus::sent);
   EXPECT_EQ(outcome(), std::nullopt);
@@ -81,7 +81,7 @@ TEST_F(KnocksTest, TheTokenMayBeFasterThanTheAnswer) {
 TEST_F(KnocksTest, TwoKnocksOfTwoNodesThatAreNotHeardAreSilence) {
   const Peer& one = linked(1);
   const Peer& other = linked(3);
-  const Peer& peer = judged(2);
+  const Peer& peer = checked(2);
   begins(peer);
   const bool one_first = !asked_of(one).empty();
   answers(one_first ? one : other, KnockStatus::sent);
@@ -96,48 +96,48 @@ TEST_F(KnocksTest, TwoKnocksOfTwoNodesThatAreNotHeardAreSilence) {
 
 TEST_F(KnocksTest, OneNodeKnocksTwiceWhenThereIsNoOther) {
   const Peer& helper = linked(1);
-  const Peer& peer = judged(2);
+  const Peer& peer = checked(2);
   begins(peer);
   answers(helper, KnockStatus::sent);
   time_passes(Knocks::kAnswerTime);
   ASSERT_EQ(asked_of(helper).size(), 2U);
   EXPECT_NE(asked_of(helper)[0].token, asked_of(helper)[1].token);
   answers(helper, KnockStatus::sent);
-  hears(peer, asked_of(helper)[0].token);
+  reports(peer, asked_of(helper)[0].token);
   EXPECT_EQ(outcome(), KnockOutcome::heard) << "late, and within the life of its token";
 }
 
 TEST_F(KnocksTest, ATokenDoesNotLiveLong) {
   const Peer& helper = linked(1);
-  const Peer& peer = judged(2);
+  const Peer& peer = checked(2);
   begins(peer);
   const KnockToken token = asked_of(helper).at(0).token;
   now += Knocks::kTokenLife;
-  hears(peer, token);
+  reports(peer, token);
   EXPECT_EQ(outcome(), std::nullopt);
 }
 
 TEST_F(KnocksTest, ATokenIsOfOnePeerAndCountsOnItsOwnConnection) {
   const Peer& helper = linked(1);
-  const Peer& peer = judged(2);
-  const Peer& liar = judged(4);
+  const Peer& peer = checked(2);
+  const Peer& liar = checked(4);
   begins(peer);
   const KnockToken token = asked_of(helper).at(0).token;
   begins(liar);
-  hears(liar, token);
+  reports(liar, token);
   EXPECT_EQ(outcome(), std::nullopt) << "the token of another";
-  hears(peer, {1, 2, 3});
+  reports(peer, {1, 2, 3});
   EXPECT_EQ(outcome(), std::nullopt) << "an invented one";
   knocks.on_knocked(now, connections[helper.outbound], {.token = token, .source = address_of(77)});
   EXPECT_EQ(outcome(), std::nullopt) << "told by the helper itself";
-  hears(peer, token);
+  reports(peer, token);
   EXPECT_EQ(outcome(), KnockOutcome::heard);
 }
 
 TEST_F(KnocksTest, AnotherNodeThanTheOneThatWasAskedCannotAnswer) {
   const Peer& helper = linked(1);
   const Peer& other = linked(3, Role::client);
-  const Peer& peer = judged(2);
+  const Peer& peer = checked(2);
   begins(peer);
   const KnockToken token = asked_of(helper).at(0).token;
   knocks.on_knock_sent(now, connections[peers.best_connection(other)],
@@ -163,48 +163,48 @@ TEST_F(KnocksTest, WhoIsNoStrangerIsNotAsked) {
                                   beside_us.address.with_port(1));
   }
   ASSERT_TRUE(own_address.current());
-  begins(judged(2));
-  EXPECT_EQ(outcome(), KnockOutcome::nobody);
+  begins(checked(2));
+  EXPECT_EQ(outcome(), KnockOutcome::no_helper);
 }
 
 TEST_F(KnocksTest, NodesThatKnowTheHostAreNoProof) {
   const Peer& one = linked(1);
   const Peer& other = linked(3);
-  begins(judged(2));
+  begins(checked(2));
   const bool one_first = !asked_of(one).empty();
   answers(one_first ? one : other, KnockStatus::knows_the_host);
   answers(one_first ? other : one, KnockStatus::busy);
-  EXPECT_EQ(outcome(), KnockOutcome::nobody);
+  EXPECT_EQ(outcome(), KnockOutcome::no_helper);
 }
 
 TEST_F(KnocksTest, ANodeThatDoesNotAnswerIsNoProof) {
   linked(1);
   linked(3);
-  begins(judged(2));
+  begins(checked(2));
   time_passes(2 * Knocks::kAskTime);
   time_passes(Knocks::kAskTime);
-  EXPECT_EQ(outcome(), KnockOutcome::nobody);
+  EXPECT_EQ(outcome(), KnockOutcome::no_helper);
 }
 
 TEST_F(KnocksTest, ARoundEndsInTime) {
   for (u8 number = 10; number < 40; ++number) linked(number);
-  begins(judged(2));
+  begins(checked(2));
   const Instant began = now;
   while (knocks.next_deadline() != kNever) {
     ASSERT_LE(knocks.next_deadline(), began + Knocks::kRoundTime);
     time_passes(knocks.next_deadline() - now);
   }
-  EXPECT_EQ(outcome(), KnockOutcome::nobody);
+  EXPECT_EQ(outcome(), KnockOutcome::no_helper);
 }
 
 TEST_F(KnocksTest, NothingIsLeftAfterCancel) {
   const Peer& helper = linked(1);
-  const Peer& peer = judged(2);
+  const Peer& peer = checked(2);
   begins(peer);
   knocks.cancel(peer);
   EXPECT_FALSE(knocks.is_under_way(peer));
   EXPECT_EQ(knocks.next_deadline(), kNever);
-  hears(peer, asked_of(helper).at(0).token);
+  reports(peer, asked_of(helper).at(0).token);
   answers(helper, KnockStatus::sent);
   EXPECT_EQ(outcome(), std::nullopt);
 }

@@ -102,13 +102,11 @@ TEST_F(AsyncClientTest, BootstrapsThroughTheAddressThatItsSocketReaches) {
   const std::array<PeerAddress, 2> contacts{
       {{.id = server.id(), .host = "::1", .port = port},
        {.id = server.id(), .host = "127.0.0.1", .port = port}}};
-  const Instant begin = io::now();
   auto body = [&]() -> async::Task<void> {
     const auto peer = co_await joining.bootstrap(contacts);
     EXPECT_TRUE(peer) << to_string(peer.error());
   };
   finish(body());
-  EXPECT_LT(io::now() - begin, 4s);
 }
 
 TEST_F(AsyncClientTest, OneBootstrapAtATimeAndACancelledOneMakesRoom) {
