@@ -62,7 +62,8 @@ says "natlab: 1 hold, 0 fall short of 1"
 for word in before after; do grep -q -x $word "$scratch/page.md" || fail "what others wrote is gone: $word"; done
 if grep -q '^| slow' "$scratch/page.md"; then fail "what the laboratory wrote before is still there"; fi
 
-"$here/../../scripts/natlab.sh" --list | grep -q '^node-none: ' || fail "--list lists nothing"
+cells=$("$here/../../scripts/natlab.sh" --list)
+grep -q '^node-none: ' <<<"$cells" || fail "--list lists nothing"
 for words in "no-such-cell" "--runs 0" "--runs" "--no-such-option"; do
   status=0
   # shellcheck disable=SC2086
