@@ -86,6 +86,11 @@ void Node::on_local_address_gone(Instant now, const SocketAddress& local) {
   impl_->pump(now);
 }
 
+void Node::on_routes_changed(Instant now, const transport::Endpoint::SourceOf& source_of) {
+  impl_->now = now;
+  impl_->ports.on_routes_changed(now, source_of);
+}
+
 void Node::on_network_changed(Instant now) {
   impl_->now = now;
   impl_->known.resume_all();

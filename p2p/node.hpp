@@ -69,6 +69,8 @@ class Node {
   void on_refused(Instant now, const Transmit& transmit, std::error_code error);
   /// This machine lost an IP address: see Endpoint::on_local_address_gone().
   void on_local_address_gone(Instant now, const SocketAddress& local);
+  /// The routes of this machine are others: see Endpoint::on_routes_changed().
+  void on_routes_changed(Instant now, const transport::Endpoint::SourceOf& source_of);
   /// This machine gained an address, a route or a link: see Endpoint::on_network_changed(). No candidate
   /// is left alone any longer because dials to it failed before.
   void on_network_changed(Instant now);

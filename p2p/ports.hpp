@@ -70,6 +70,9 @@ class Ports final : public ConnectionSource {
     first_.on_local_address_gone(now, local);
     if (probe_) probe_->on_local_address_gone(now, local);
   }
+  void on_routes_changed(Instant now, const transport::Endpoint::SourceOf& source_of) {
+    first_.on_routes_changed(now, source_of);
+  }
   void on_network_changed(Instant now) {
     first_.on_network_changed(now);
     if (probe_) probe_->on_network_changed(now);

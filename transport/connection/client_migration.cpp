@@ -44,6 +44,7 @@ std::expected<void, PathError> Paths::begin(Instant now, const SocketAddress& lo
     if (!cid) return std::unexpected(PathError::no_connection_id);
     path = &add(now, address, *cid);
   }
+  path->chosen = true;
   if (intent == Intent::migrate) supersede_migrations(now, *path);
   if (path->validated && intent == Intent::migrate) {
     path->intent = Intent::none;
@@ -73,6 +74,15 @@ bool Paths::on_local_address_gone(Instant now, const Path& address) {
   table_.forget_fallback();
   remove(*gone);
   return true;
+}
+
+// A path that the application chose stays: the system would have sent elsewhere before.
+bool Paths::on_source_changed(Instant now, const SocketAddress& source) {
+  const NetworkPath& path = active();
+  if (side_ == Side::server || path.chosen || !path.address.local.valid()) return false;
+  if (!source.valid() || path.address.local.same_host(source)) return false;
+  const Path address = path.address;
+  return on_local_address_gone(now, address);
 }
 
 /// Another path to the same address of the server: one that is known to work, or a new one whose local

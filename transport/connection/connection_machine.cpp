@@ -376,6 +376,13 @@ void ConnectionMachine::on_local_address_gone(Instant now, const Path& path) {
   if (paths_.on_local_address_gone(now, path)) recovery_.on_refused(now);
 }
 
+void ConnectionMachine::on_source_changed(Instant now, const SocketAddress& source) {
+  const InvariantLatch::Scope scope(latch_);
+  called_at_ = now;
+  if (!lifetime_.is_open() || !is_confirmed()) return;
+  if (paths_.on_source_changed(now, source)) recovery_.on_refused(now);
+}
+
 void ConnectionMachine::release_ids() {
   local_cids_.release();
   remote_cids_.release_tokens();

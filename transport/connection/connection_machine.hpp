@@ -164,6 +164,8 @@ class ConnectionMachine final : public Connection,
   /// The network below is another, or is back. RFC 9002 §6.2.1.
   void on_network_changed(Instant now);
   void on_local_address_gone(Instant now, const Path& path);
+  /// The routes have changed: the system would send from `source` now. A client follows, if it may.
+  void on_source_changed(Instant now, const SocketAddress& source);
   /// The endpoint matched a stateless reset of this peer. RFC 9000 §10.3.1.
   void on_stateless_reset(Instant now);
 

@@ -55,6 +55,7 @@ struct NetworkPath {
   bool address_validated = false;  ///< The peer is at this address.
   std::uint64_t received = 0;      ///< Counted while the address is not validated.
   std::uint64_t sent = 0;
+  bool chosen = false;      ///< The application chose our address.
   bool silent = false;      ///< We made it, and nothing has come from there yet.
   bool has_tokens = false;  ///< The peer was given address tokens for here.
   Instant idle_since{};     ///< When it last did anything, while another one is in use.

@@ -35,6 +35,7 @@ Paths::Paths(Side side, const ConnectionConfig& config, const Path& first, Recov
       table_(side, config.max_paths, {first, 0, make_mtu(first.remote, config.max_datagram_size)}),
       peer_max_datagram_size_(most_of({})),
       peer_max_ack_delay_(std::chrono::milliseconds(wire::TransportParameters{}.max_ack_delay_ms)) {
+  active().chosen = first.local.valid();
 }
 
 void Paths::set_peer_parameters(const wire::TransportParameters& parameters) {

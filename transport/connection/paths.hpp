@@ -107,6 +107,9 @@ class Paths {
   /// on at once, over another path that works or from whatever address the system gives; true then. It
   /// stays where it may not move, or has no connection ID for it: the address may come back.
   bool on_local_address_gone(Instant now, const Path& address);
+  /// The system would send from `source` now. The same where the path in use has another address, which the
+  /// system chose: what is sent from there no longer comes back, or goes where it should not.
+  bool on_source_changed(Instant now, const SocketAddress& source);
 
   // --- sending -----------------------------------------------------------------------------------
 

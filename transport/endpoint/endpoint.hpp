@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -266,6 +267,12 @@ class Endpoint {
   /// This machine lost the IP address `local`, whose port does not matter. The same, for connections that
   /// have nothing to send and would not learn so from a refusal.
   void on_local_address_gone(Instant now, const SocketAddress& local);
+  /// Which of our addresses the system would send from now, to `remote`; not valid() without a way.
+  using SourceOf = std::function<SocketAddress(const SocketAddress& remote)>;
+  /// The routes of this machine are others. A client's connection whose address the system had chosen, and
+  /// would choose no longer, goes on from the new one: its packets may not come back otherwise. Only for a
+  /// socket that is bound to any address.
+  void on_routes_changed(Instant now, const SourceOf& source_of);
   /// The network below is another, or is back: an interface came up, a route or an address is new. All
   /// connections with something on its way probe at once, however long they backed off. RFC 9002 §6.2.1.
   void on_network_changed(Instant now);

@@ -100,6 +100,23 @@ void Endpoint::on_local_address_gone(Instant now, const SocketAddress& local) {
   impl_->leave_local_address(now, local);
 }
 
+// Connections to one server have one answer: it is asked for each remote address once in a row.
+void Endpoint::on_routes_changed(Instant now, const SourceOf& source_of) {
+  SocketAddress asked;
+  SocketAddress source;
+  for (const auto& entry : impl_->entries) {
+    if (!entry || entry->incoming) continue;
+    const Path path = entry->connection->path();
+    if (!path.local.valid()) continue;
+    if (path.remote != asked) {
+      asked = path.remote;
+      source = source_of(asked);
+    }
+    entry->connection->on_source_changed(now, source);
+    impl_->touch(*entry);
+  }
+}
+
 void Endpoint::on_network_changed(Instant now) {
   for (const auto& entry : impl_->entries) {
     if (!entry) continue;

@@ -17,6 +17,7 @@
 // which the operating system refused datagrams: they are gone, but not lost on their way. One that has
 // on_local_address_gone(Instant, const SocketAddress&) learns of IP addresses that this machine loses, one
 // that has on_network_changed(Instant) that it gained an address, a default route or a link, one that has
+// on_routes_changed(Instant, SourceOf) which address the system now sends from, one that has
 // on_network(Instant, const Path&) of the way to the internet, at first and whenever one of these
 // changes, and one that has on_port_closed(Instant, const SocketAddress&, Bytes) of ICMP messages about
 // closed ports.
@@ -146,6 +147,8 @@ class Driver {
       requires(M& machine) { machine.on_local_address_gone(Instant{}, SocketAddress{}); };
   static constexpr bool kMindsInternetPath =
       requires(M& machine) { machine.on_network(Instant{}, Path{}); };
+  static constexpr bool kMindsRoutes =
+      requires(M& machine) { machine.on_routes_changed(Instant{}, read_source_address); };
   static constexpr bool kMindsGains =
       requires(M& machine) { machine.on_network_changed(Instant{}); };
 
@@ -232,6 +235,11 @@ class Driver {
     if constexpr (kMindsLosses) {
       for (const SocketAddress& address : changes.gone) {
         machine_.on_local_address_gone(now, address);
+      }
+    }
+    if constexpr (kMindsRoutes) {
+      if (socket().local_address().is_wildcard()) {
+        machine_.on_routes_changed(now, read_source_address);
       }
     }
     if constexpr (kMindsGains) {

@@ -27,14 +27,13 @@ struct Question {
   std::array<u8, 16> destination;
 };
 
-Question question_about(bool v4) {
-  const Bytes destination = v4 ? Bytes(kAnywhere4) : Bytes(kAnywhere6);
+Question question_about(Bytes destination) {
   Question out{};
   out.header.nlmsg_len =
       static_cast<std::uint32_t>(NLMSG_LENGTH(sizeof out.route) + RTA_LENGTH(destination.size()));
   out.header.nlmsg_type = RTM_GETROUTE;
   out.header.nlmsg_flags = NLM_F_REQUEST;
-  out.route.rtm_family = v4 ? AF_INET : AF_INET6;
+  out.route.rtm_family = destination.size() == kAnywhere4.size() ? AF_INET : AF_INET6;
   out.route.rtm_dst_len = static_cast<u8>(8 * destination.size());
   out.attribute.rta_len = static_cast<unsigned short>(RTA_LENGTH(destination.size()));
   out.attribute.rta_type = RTA_DST;
@@ -42,9 +41,12 @@ Question question_about(bool v4) {
   return out;
 }
 
+/// The router is not valid() where the destination needs none.
 std::optional<Path> path_in(Bytes body) {
   const auto route = netlink::head_of<rtmsg>(body);
-  if (!route || route->rtm_type != RTN_UNICAST) return std::nullopt;
+  if (!route || (route->rtm_type != RTN_UNICAST && route->rtm_type != RTN_LOCAL)) {
+    return std::nullopt;
+  }
   Path out;
   std::uint32_t link = 0;
   Bytes router;
@@ -56,15 +58,15 @@ std::optional<Path> path_in(Bytes body) {
                                 if (type == RTA_PREFSRC) out.local = netlink::address_of(value, 0);
                               });
   out.remote = netlink::address_of(router, link);
-  if (!out.remote.valid() || !out.local.valid()) return std::nullopt;
+  if (!out.local.valid()) return std::nullopt;
   return out;
 }
 
-std::optional<Path> read_path(bool v4) {
+std::optional<Path> read_path(Bytes destination) {
   const int fd = ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
   if (fd < 0) return std::nullopt;
   const Finally close([fd] { ::close(fd); });
-  const Question question = question_about(v4);
+  const Question question = question_about(destination);
   sockaddr_nl kernel{};
   kernel.nl_family = AF_NETLINK;
   if (::sendto(fd, &question, question.header.nlmsg_len, 0,
@@ -89,13 +91,19 @@ std::optional<Path> read_path(bool v4) {
 }  // namespace
 
 Path read_internet_path(std::uint16_t port) {
-  for (const bool v4 : {true, false}) {
-    if (auto path = read_path(v4)) {
+  for (const Bytes anywhere : {Bytes(kAnywhere4), Bytes(kAnywhere6)}) {
+    auto path = read_path(anywhere);
+    if (path && path->remote.valid()) {
       path->local = path->local.with_port(port);
       return *path;
     }
   }
   return {};
+}
+
+SocketAddress read_source_address(const SocketAddress& destination) {
+  const auto path = read_path(destination.octets());
+  return path ? path->local.with_port(0) : SocketAddress{};
 }
 
 }  // namespace qpeer::io

@@ -14,4 +14,8 @@ namespace qpeer::io {
 /// Asks the system; sends no packet, and never blocks. Any thread.
 [[nodiscard]] Path read_internet_path(std::uint16_t port);
 
+/// The address of ours that packets to `destination` have as their source, with port 0; not valid() without a
+/// way. As above.
+[[nodiscard]] SocketAddress read_source_address(const SocketAddress& destination);
+
 }  // namespace qpeer::io

@@ -162,6 +162,25 @@ TEST(Paths, AnAddressThatCameBackIsKnownOnceItAnswers) {
   EXPECT_EQ(client.observer.learned[0].local, address(kHome));
 }
 
+// The old address may still be ours, and lead to where no answer comes back from.
+TEST(Paths, AClientFollowsTheAddressThatTheSystemChooses) {
+  PathsFixture client(Side::client);
+  EXPECT_FALSE(client.paths.on_source_changed(at(1s), address(9))) << "the application chose it";
+  ASSERT_TRUE(client.paths.on_local_address_gone(
+      at(1s), {.local = address(kHome), .remote = address(kPeer)}));
+  EXPECT_FALSE(client.paths.on_source_changed(at(1s), address(9))) << "the system chooses anyway";
+  const auto sent = client.frames(at(1s));
+  ASSERT_EQ(sent.challenges.size(), 1U);
+  client.respond(at(2s), sent.challenges[0]);
+  receive_at(client, at(2s), address(9));
+  ASSERT_EQ(client.paths.active().address.local, address(9));
+  EXPECT_FALSE(client.paths.on_source_changed(at(3s), {})) << "there is no way at all";
+  EXPECT_FALSE(client.paths.on_source_changed(at(3s), address(9).with_port(0)));
+  EXPECT_TRUE(client.paths.on_source_changed(at(3s), address(8)));
+  client.check();
+  EXPECT_EQ(client.paths.active().address, (Path{.local = {}, .remote = address(kPeer)}));
+}
+
 TEST(Paths, APathThatIsKnownToWorkIsTheWayOut) {
   PathsFixture client(Side::client);
   ASSERT_TRUE(client.paths.begin(at(1s), address(9), Intent::probe));

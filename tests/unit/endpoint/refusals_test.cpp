@@ -147,6 +147,18 @@ TEST_F(Refusals, AnAttemptFromALocalAddressThatIsGoneEnds) {
   EXPECT_FALSE(closed()) << "the other one names no local address";
 }
 
+// Each server is asked about, and only where an address is known.
+TEST_F(Refusals, NoRouteIsAskedForWhereTheSystemChoosesAnyway) {
+  (void)connect(server);
+  int asked = 0;
+  endpoint.on_routes_changed(kNow, [&asked](const SocketAddress&) {
+    ++asked;
+    return SocketAddress{};
+  });
+  EXPECT_EQ(asked, 0);
+  EXPECT_FALSE(closed());
+}
+
 // The system has no address yet for the one that it would choose.
 TEST_F(Refusals, AnAttemptWaitsForALocalAddressThatIsStillToCome) {
   (void)connect(server);
