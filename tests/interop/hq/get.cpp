@@ -118,15 +118,18 @@ Task<void> fetch(AsyncConnection connection, const GetOptions& options, const Ur
 }
 
 Task<std::expected<AsyncConnection, std::string>> connect(AsyncEndpoint& endpoint, const Url& url,
-                                                          const ConnectOptions& options) {
+                                                          const ConnectOptions& options,
+                                                          const SocketAddress& before) {
   const auto peer = cli::resolve_peer(url.authority, url.port);
   if (!peer) co_return Error(peer.error());
+  std::vector<SocketAddress> addresses = peer->addresses;
+  if (before.valid()) addresses = {before};
   if (options.early_data != transport::EarlyDataPolicy::none) {
-    auto connection = endpoint.connect_early(peer->addresses.front(), options);
+    auto connection = endpoint.connect_early(addresses.front(), options);
     if (!connection) co_return Error(std::string(transport::to_string(connection.error())));
     co_return std::move(*connection);
   }
-  auto connection = co_await endpoint.connect_any(peer->addresses, options);
+  auto connection = co_await endpoint.connect_any(addresses, options);
   if (connection) co_return std::move(*connection);
   std::string tried;
   for (const ConnectFailure& failure : connection.error()) {
@@ -145,8 +148,9 @@ Task<void> migrate(AsyncEndpoint& endpoint, AsyncConnection connection) {
   if (!moved) cli::complain("qpeer-hq: no migration: {}", transport::to_string(moved.error()));
 }
 
-// What a connection leaves for the next one.
+// What a connection leaves for the next one, to the same of the server's addresses.
 struct Memory {
+  SocketAddress server{};
   std::vector<u8> ticket;
   std::vector<u8> token;
 };
@@ -162,15 +166,17 @@ Task<void> remember(EventLoop& loop, AsyncConnection connection, Memory& memory)
   waiting.spawn(take_ticket(connection, memory));
   for (int i = 0; i < 40 && memory.ticket.empty(); ++i) co_await sleep_for(loop, 50ms);
   waiting.cancel();
+  memory.server = connection.info().remote;
   const Bytes token = connection.address_token();
   memory.token.assign(token.begin(), token.end());
 }
 
-// One connection for all these; gives how many failed.
+// One connection for all these, to where `memory` says, if it does; gives how many failed.
 Task<std::size_t> fetch_all(AsyncEndpoint& endpoint, const GetOptions& options,
                             std::span<const Url> urls, const ConnectOptions& connect_options,
                             Memory* memory = nullptr) {
-  auto connection = co_await connect(endpoint, urls.front(), connect_options);
+  const SocketAddress before = memory == nullptr ? SocketAddress{} : memory->server;
+  auto connection = co_await connect(endpoint, urls.front(), connect_options, before);
   std::size_t failures = 0;
   if (!connection) {
     cli::complain("qpeer-hq: cannot connect to {}: {}", urls.front().authority, connection.error());
@@ -183,7 +189,9 @@ Task<std::size_t> fetch_all(AsyncEndpoint& endpoint, const GetOptions& options,
   if (options.migrate.valid()) tasks.spawn(migrate(endpoint, *connection));
   for (const Url& url : urls) tasks.spawn(fetch(*connection, options, url, early, failures));
   co_await tasks.join();
-  if (memory != nullptr) co_await remember(endpoint.loop(), *connection, *memory);
+  if (memory != nullptr && !before.valid()) {
+    co_await remember(endpoint.loop(), *connection, *memory);
+  }
   if (!options.quiet) tell_figures(*connection, urls.front().authority);
   co_return failures;
 }
@@ -203,7 +211,8 @@ Task<std::size_t> fetch_twice(AsyncEndpoint& endpoint, const GetOptions& options
   connect_options.session_ticket = std::move(memory.ticket);
   connect_options.address_token = std::move(memory.token);
   if (options.early) connect_options.early_data = transport::EarlyDataPolicy::resend;
-  const std::size_t failed = co_await fetch_all(endpoint, options, others, connect_options);
+  const std::size_t failed =
+      co_await fetch_all(endpoint, options, others, connect_options, &memory);
   co_return failures + failed;
 }
 
