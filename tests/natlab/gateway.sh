@@ -4,10 +4,21 @@
 # shellcheck disable=SC2154  # $scratch and $child are of processes.sh.
 
 declare -A GATEWAY=() # site: the process
-GATEWAY_LEASE=120     # Seconds: the longest that it grants; more than min_lifetime.
+GATEWAY_LEASE=600     # Seconds: the longest that it grants.
+GATEWAY_LEAST=121     # What newer ones grant at least.
 
-# start_gateway a PROTOCOL: pcp, nat-pmp, upnp or all
+# start_gateway a PROTOCOL: pcp, nat-pmp, upnp or all. Where it cannot grant as little as GATEWAY_LEASE, that is made more.
 start_gateway() {
+  if run_gateway "$@"; then return 0; fi
+  if [ "$GATEWAY_LEASE" -lt $GATEWAY_LEAST ] && grep -q 'Minimum lifetime' "$scratch/gateway-$1.log"; then
+    GATEWAY_LEASE=$GATEWAY_LEAST
+    if run_gateway "$@"; then return 0; fi
+  fi
+  echo "natlab: miniupnpd does not run: $(tail -n 2 "$scratch/gateway-$1.log")" >&2
+  return 1
+}
+
+run_gateway() {
   local site=$1 router=r$1 file=$scratch/gateway-$1 other='' datagrams=yes upnp=no
   case $2 in
     pcp) other=0 ;;     # NAT-PMP's version. What is dropped is not answered.
@@ -51,9 +62,9 @@ CONF
   GATEWAY[$site]=$child
   for _ in {1..200}; do
     if [ -e "$file.pid" ] && on "$router" sh -c 'grep -q -i :14E7 /proc/net/udp || [ '$datagrams' = no ]'; then return 0; fi
+    if grep -q "Minimum lifetime" "$file.log"; then return 1; fi
     sleep 0.05
   done
-  echo "natlab: miniupnpd does not run: $(tail -n 1 "$file.log")" >&2
   return 1
 }
 
@@ -74,5 +85,5 @@ reboot_gateway() {
 
 # has_mapping a PORT: its rules let strangers through to that port of a host
 has_mapping() {
-  on "r$1" "${NFT[@]}" list table inet box | grep -E "dnat.*:$2|udp.*dport.*$2" >/dev/null
+  on "r$1" "${NFT[@]}" list table inet box | grep -E "dnat.*:$2|(udp|th).*dport.*$2" >/dev/null
 }
