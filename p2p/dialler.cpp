@@ -82,7 +82,9 @@ void Dialler::introduce(PeerConnection& connection) {
                        .instance = instance_};
   if (config_.role == Role::node) {
     for (const SocketAddress& address : config_.advertised) message.advertised.push_back(address);
-    const std::uint16_t port = mapped_port_.value_or(config_.listen_port);
+    const bool by_ipv6 = connections_.transport(connection)->path().remote.is_ipv6();
+    const auto& mapped = by_ipv6 ? mapped_port6_ : mapped_port4_;
+    const std::uint16_t port = mapped.value_or(config_.listen_port);
     if (config_.advertised.empty() && port != 0) {
       message.advertised.push_back(SocketAddress::ipv4({0, 0, 0, 0}, port));
     }

@@ -34,8 +34,11 @@ class Dialler {
                                                                 Purpose purpose, Port port);
   /// Sends our introduction on the connection's control stream.
   void introduce(PeerConnection& connection);
-  /// The port that our router maps to ours, to be advertised in its place; unset while it maps none.
-  void set_mapped_port(std::optional<std::uint16_t> port) { mapped_port_ = port; }
+  /// The port that our router maps to ours, to be advertised in its place to whom we reach by IPv6, or by
+  /// IPv4; unset while it maps none.
+  void set_mapped_port(bool ipv6, std::optional<std::uint16_t> port) {
+    (ipv6 ? mapped_port6_ : mapped_port4_) = port;
+  }
   /// Whether we advertise the address.
   [[nodiscard]] bool is_ourselves(const SocketAddress& address) const;
   [[nodiscard]] bool is_us(const PeerId& id) const { return id == tls_.id; }
@@ -52,7 +55,8 @@ class Dialler {
   ConnectionTable& connections_;
   KnownNodes& known_;
   std::uint64_t instance_;  ///< Ours: see PeerKey.
-  std::optional<std::uint16_t> mapped_port_;
+  std::optional<std::uint16_t> mapped_port4_;
+  std::optional<std::uint16_t> mapped_port6_;
   bool shutting_down_ = false;
 };
 

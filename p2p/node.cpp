@@ -53,7 +53,7 @@ Node::Implementation::Implementation(Instant begin, NodeConfig configuration, Pe
       stun_server({.per_second = config.max_stun_answers,
                    .per_second_of_site = config.max_stun_answers_network}),
       knock_sender({.per_second = config.max_knocks}),
-      router_port(config, queue, known, dialler, random) {}
+      router_ports(config, queue, known, dialler, random) {}
 
 Node::Node(Instant now, NodeConfig config, PeerTls tls, crypto::KeyFactory& keys, Random& random)
     : impl_(
@@ -66,7 +66,7 @@ Node::~Node() = default;
 void Node::on_datagram(Instant now, ReceivedDatagram datagram) {
   if (looks_like_stun(datagram.payload) && impl_->on_stun(now, datagram)) return;
   if (datagram.path.remote.port() == kGatewayPort &&
-      impl_->router_port.on_datagram(now, datagram)) {
+      impl_->router_ports.on_datagram(now, datagram)) {
     return;
   }
   impl_->ports.on_datagram(now, datagram);
@@ -97,9 +97,9 @@ void Node::on_network_changed(Instant now) {
   impl_->ports.on_network_changed(now);
 }
 
-void Node::on_network(Instant now, const Path& internet) {
+void Node::on_network(Instant now, const Path& ipv4, const Path& ipv6) {
   impl_->now = now;
-  impl_->router_port.on_network(now, internet);
+  impl_->router_ports.on_network(now, ipv4, ipv6);
 }
 
 void Node::on_port_closed(Instant now, const SocketAddress& remote, Bytes quoted) {
@@ -125,7 +125,7 @@ Instant Node::next_deadline() const {
   return std::min({out, node.ports.next_deadline(), node.connections.next_deadline(),
                    node.peers.next_deadline(), node.reachability.next_recheck(),
                    node.reachability.next_start(), node.knocks.next_deadline(),
-                   node.discovery.next_deadline(), node.router_port.next_deadline(),
+                   node.discovery.next_deadline(), node.router_ports.next_deadline(),
                    node.mailbox.next_deadline(), std::max(node.now, node.raw_streams.next_sweep()),
                    node.shut_down_at});
 }
@@ -196,7 +196,7 @@ void Node::Implementation::on_timers(Instant time) {
   reachability.start_waiting(now);
   work_off();
   discovery.on_deadline(now);
-  router_port.on_deadline(now);
+  router_ports.on_deadline(now);
   mailbox.on_deadline(now);
   if (raw_streams.next_sweep() <= now) raw_streams.sweep(now, config.raw_stream_timeout);
   work_off();
@@ -325,7 +325,7 @@ void Node::Implementation::begin_shut_down(Duration drain) {
   dialler.shut_down();
   peers.shut_down();
   discovery.shut_down(now);
-  router_port.shut_down(now);
+  router_ports.shut_down(now);
 }
 
 // Waits for what is queued towards peers whose links are up, and until they can know what we have.
@@ -346,7 +346,7 @@ const cache::BootstrapCache& Node::cache() const { return impl_->known.cache(); 
 
 std::optional<SocketAddress> Node::own_address() const { return impl_->own_address.current(); }
 
-std::optional<SocketAddress> Node::mapped_address() const { return impl_->router_port.external(); }
+std::optional<SocketAddress> Node::mapped_address() const { return impl_->router_ports.external(); }
 
 const PeerId& Node::id() const { return impl_->tls.id; }
 Role Node::role() const { return impl_->config.role; }
@@ -379,7 +379,7 @@ bool Node::Implementation::consistent() const {
          refusals.consistent() && known.consistent() && knocks.consistent() &&
          reachability.consistent() && knock_sender.consistent() && stun_visitors.consistent() &&
          discovery.consistent() && mailbox.consistent() && ports.consistent() &&
-         stun_server.consistent() && router_port.consistent();
+         stun_server.consistent() && router_ports.consistent();
 }
 
 }  // namespace qpeer::p2p

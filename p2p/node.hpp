@@ -74,10 +74,10 @@ class Node {
   /// This machine gained an address, a route or a link: see Endpoint::on_network_changed(). No candidate
   /// is left alone any longer because dials to it failed before.
   void on_network_changed(Instant now);
-  /// How this machine reaches the internet: our address there with the port of our socket, and the router;
-  /// neither is valid() without a way. With NodeConfig::port_mapping and a private address the router is asked
-  /// to let strangers through to us: see PortMapped. To be called at first and after each change.
-  void on_network(Instant now, const Path& internet);
+  /// How this machine reaches the internet by IPv4 and by IPv6: our address there with the port of our socket,
+  /// and the router; neither is valid() without a way. With NodeConfig::port_mapping the router is asked to
+  /// let strangers through to us: see PortMapped. To be called at first and after each change.
+  void on_network(Instant now, const Path& ipv4, const Path& ipv6);
   /// An ICMP message about a closed port: see Endpoint::on_port_closed(). A dial of that address fails.
   void on_port_closed(Instant now, const SocketAddress& remote, Bytes quoted);
   /// What to send. `path.local` is probe_address for datagrams that must be sent from there.

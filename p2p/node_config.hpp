@@ -27,8 +27,8 @@ struct NodeConfig {
 
   /// Role::node: the port that we accept connections on.
   std::uint16_t listen_port = 0;
-  /// Role::node: whether our router is asked to let strangers through to `listen_port` (PCP, NAT-PMP), when
-  /// our own address is a private one and `advertised` is empty. See Node::on_network().
+  /// Role::node: whether our router is asked to let strangers through to `listen_port` (PCP, or NAT-PMP where
+  /// our own address is a private one), when `advertised` is empty. See Node::on_network().
   bool port_mapping = true;
   /// Role::node: where others reach us; at most four. Empty means `listen_port` at the host that
   /// they see us from.

@@ -66,6 +66,7 @@ void Node::Implementation::on_dialled(PeerConnection& connection) {
     return peers.close(now, connection, ErrorCode::wrong_peer, "another peer was expected",
                        "another peer answered: " + connection.peer.to_string());
   }
+  router_ports.on_reached(connection.remote);
   const bool introduced = connection.control.is_open();
   if (!introduced) {
     const auto control = connections.transport(connection)->open_stream(true);

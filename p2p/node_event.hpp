@@ -190,9 +190,11 @@ struct PortMapped {
   bool double_nat = false;    ///< The address is a private one: another NAT is behind the router.
 };
 
-/// There is no such mapping, or none any more. It is tried again from time to time.
+/// There is no such mapping, or none any more. It is tried again from time to time. Who has a public address
+/// needs none, and is told only of the loss of one.
 struct PortMapFailed {
-  std::string_view why;  ///< For people.
+  std::string_view why;     ///< For people.
+  bool double_nat = false;  ///< Another NAT is behind the router.
 };
 
 /// What poll_event() gives.

@@ -36,7 +36,7 @@
 #include "qpeer/p2p/raw_streams.hpp"
 #include "qpeer/p2p/reachability.hpp"
 #include "qpeer/p2p/refusal_log.hpp"
-#include "qpeer/p2p/router_port.hpp"
+#include "qpeer/p2p/router_ports.hpp"
 #include "qpeer/p2p/stream_index.hpp"
 #include "qpeer/p2p/visitor_log.hpp"
 
@@ -184,7 +184,7 @@ struct Node::Implementation {
   KnockSender knock_sender;
   VisitorLog stun_visitors;
   Instant knocked_at{};  ///< When the budget for knocks that arrive is full again.
-  RouterPort router_port;
+  RouterPorts router_ports;
   std::uint64_t stun_ignored = 0;
   bool last_transmit_is_quic = true;
 

@@ -32,7 +32,7 @@ std::optional<Transmit> Node::Implementation::poll_transmit(Instant time, Transm
   }
   auto other = stun_server.poll_transmit(time, out);
   if (!other) other = knock_sender.poll_transmit(out);
-  if (!other) other = router_port.poll_transmit(time, out);
+  if (!other) other = router_ports.poll_transmit(time, out);
   if (other) last_transmit_is_quic = false;
   return other;
 }

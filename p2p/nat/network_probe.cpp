@@ -210,7 +210,9 @@ void NetworkProbe::give_report(Instant now) {
                                !external.same_host(out.ipv4.seen);
     out.double_nat = gateway_.mapping->double_nat || others_differ;
   } else {
-    out.double_nat = gateway_.failure == MappingFailure::address_mismatch;
+    const bool is_online = out.ipv4.answered > 0;
+    out.double_nat = gateway_.failure == MappingFailure::address_mismatch ||
+                     (gateway_.failure == MappingFailure::no_network && is_online);
   }
   report_ = std::move(out);
   if (!mapper_.is_idle()) mapper_.remove(now);

@@ -296,7 +296,8 @@ void PortMapper::fail(Instant now, MappingProtocol protocol, MappingFailure why,
     nat_pmp_.requests.stop();
     nat_pmp_.step = NatPmpStep::none;
   }
-  if (!failure_) failure_ = why;
+  // No room for a mapping may be due to the lack of an address.
+  if (!failure_ || why == MappingFailure::no_network) failure_ = why;
   retry_at_ = std::min(retry_at_, now + std::clamp(error_time, kMinErrorTime, kMaxErrorTime));
   const bool other_goes_on = pcp_.requests.under_way() || nat_pmp_.requests.under_way();
   report_at_ = std::min(report_at_, now + kPatience);

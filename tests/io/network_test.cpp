@@ -45,6 +45,32 @@ TEST(InterfaceAddresses, AreThoseOfInterfacesThatWork) {
   });
 }
 
+TEST(PacedNetworkChanges, TheFirstIsHandedOutAtOnceAndTheNextTogether) {
+  using std::chrono_literals::operator""ms;
+  const auto at = [](Duration since) { return Instant{} + since; };
+  PacedNetworkChanges changes;
+  EXPECT_EQ(changes.next(), kNever);
+  EXPECT_FALSE(changes.take(at(0ms)));
+  changes.add({.gone = {LoopbackInterface::address(2)}});
+  EXPECT_LE(changes.next(), at(0ms));
+  ASSERT_TRUE(changes.take(at(0ms)));
+  for (int i = 1; i < 100; ++i) {
+    changes.add({.gone = {LoopbackInterface::address(2)}, .gained = i == 50});
+    EXPECT_FALSE(changes.take(at(i * 1ms)));
+  }
+  EXPECT_EQ(changes.next(), at(100ms));
+  const auto together = changes.take(at(100ms));
+  ASSERT_TRUE(together);
+  EXPECT_EQ(together->gone.size(), 1U);
+  EXPECT_TRUE(together->gained);
+  EXPECT_EQ(changes.next(), kNever);
+  for (unsigned i = 0; i < 1'000; ++i) {
+    changes.add(
+        {.gone = {SocketAddress::ipv4({10, 0, static_cast<u8>(i / 256), static_cast<u8>(i)}, 0)}});
+  }
+  EXPECT_EQ(changes.take(at(1'000ms))->gone.size(), NetworkChanges::kMaxGone);
+}
+
 TEST(NetworkMonitor, TellsWhatIsLostAndThatSomethingIsGained) {
   run_in_namespace([] {
     LoopbackInterface interface;

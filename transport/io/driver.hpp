@@ -18,8 +18,8 @@
 // on_local_address_gone(Instant, const SocketAddress&) learns of IP addresses that this machine loses, one
 // that has on_network_changed(Instant) that it gained an address, a default route or a link, one that has
 // on_routes_changed(Instant, SourceOf) which address the system now sends from, one that has
-// on_network(Instant, const Path&) of the way to the internet, at first and whenever one of these
-// changes, and one that has on_port_closed(Instant, const SocketAddress&, Bytes) of ICMP messages about
+// on_network(Instant, const Path&, const Path&) of the ways to the internet, by IPv4 and by IPv6, at first
+// and whenever one of these changes, and one that has on_port_closed(Instant, const SocketAddress&, Bytes) of ICMP messages about
 // closed ports.
 //
 // Work per turn is bounded; what is left continues in the next. No allocation in steady state.
@@ -146,7 +146,7 @@ class Driver {
   static constexpr bool kMindsLosses =
       requires(M& machine) { machine.on_local_address_gone(Instant{}, SocketAddress{}); };
   static constexpr bool kMindsInternetPath =
-      requires(M& machine) { machine.on_network(Instant{}, Path{}); };
+      requires(M& machine) { machine.on_network(Instant{}, Path{}, Path{}); };
   static constexpr bool kMindsRoutes =
       requires(M& machine) { machine.on_routes_changed(Instant{}, read_source_address); };
   static constexpr bool kMindsGains =
@@ -185,7 +185,8 @@ class Driver {
                    UdpSocket::kRegionSize),
         slab_(std::make_unique_for_overwrite<u8[]>(slab_size_)),
         storage_(std::make_unique_for_overwrite<u8[]>(kMaxTransmitSize)),
-        timer_(loop, [this](Instant) { on_timer(); }) {
+        timer_(loop, [this](Instant) { on_timer(); }),
+        network_timer_(loop, [this](Instant now) { on_network_timer(now); }) {
     ports_.reserve(sockets.size());
     for (UdpSocket& socket : sockets) ports_.push_back({.socket = std::move(socket)});
     sender_ = ports_.data();
@@ -220,15 +221,21 @@ class Driver {
     if constexpr (kMindsLosses || kMindsGains || kMindsInternetPath) {
       monitor_ = NetworkMonitor::open();
       if (!monitor_) return;
-      auto watch = loop_.watch(monitor_->fd(), Interest::read,
-                               [this](Ready, Instant) { on_network_changed(); });
+      auto watch = loop_.watch(monitor_->fd(), Interest::read, [this](Ready, Instant now) {
+        changes_.add(monitor_->take_changes());
+        on_network_timer(now);
+      });
       if (watch) monitor_watch_ = std::move(*watch);
     }
   }
 
-  void on_network_changed() {
-    const NetworkChanges changes = monitor_->take_changes();
-    if (changes.gone.empty() && !changes.gained && !changes.lost_route) return;
+  void on_network_timer(Instant now) {
+    const auto changes = changes_.take(now);
+    if (!changes) return network_timer_.set(changes_.next());
+    on_network_changed(*changes);
+  }
+
+  void on_network_changed(const NetworkChanges& changes) {
     Turn turn{*this};
     begin_turn();
     const Instant now = io::now();
@@ -253,9 +260,12 @@ class Driver {
   void read_network() {
     if constexpr (kMindsInternetPath) {
       const SocketAddress& bound = socket().local_address();
-      const Path path = read_internet_path(bound.port());
-      const bool is_ours = bound.is_wildcard() || bound.same_host(path.local);
-      machine_.on_network(io::now(), is_ours ? path : Path{});
+      const auto ours = [&bound](const Path& path) {
+        const bool is_any = bound.is_wildcard() && (bound.is_ipv6() || path.local.is_ipv4());
+        return is_any || bound.same_host(path.local) ? path : Path{};
+      };
+      machine_.on_network(io::now(), ours(read_ipv4_internet_path(bound.port())),
+                          ours(read_ipv6_internet_path(bound.port())));
     }
   }
 
@@ -271,6 +281,7 @@ class Driver {
     timer_.cancel();
     for (Port& port : ports_) port.watch.reset();
     monitor_watch_.reset();
+    network_timer_.cancel();
     if (on_error_) std::exchange(on_error_, nullptr)(error_);
   }
 
@@ -400,9 +411,11 @@ class Driver {
   bool woken_ = false;     // Within this turn, since the last transmit.
   bool has_more_ = false;  // A bound ended the turn.
   Timer timer_;
+  Timer network_timer_;
   std::vector<Port> ports_;  // Never grows: watches and `sender_` point into it.
   Port* sender_ = nullptr;   // Of the latest train.
   std::optional<NetworkMonitor> monitor_;
+  PacedNetworkChanges changes_;
   Watch monitor_watch_;
 };
 

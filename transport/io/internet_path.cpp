@@ -88,17 +88,22 @@ std::optional<Path> read_path(Bytes destination) {
   return out;
 }
 
+Path read_path_over_router(Bytes destination, std::uint16_t port) {
+  auto path = read_path(destination);
+  if (!path || !path->remote.valid()) return {};
+  path->local = path->local.with_port(port);
+  return *path;
+}
+
 }  // namespace
 
+Path read_ipv4_internet_path(std::uint16_t port) { return read_path_over_router(kAnywhere4, port); }
+
+Path read_ipv6_internet_path(std::uint16_t port) { return read_path_over_router(kAnywhere6, port); }
+
 Path read_internet_path(std::uint16_t port) {
-  for (const Bytes anywhere : {Bytes(kAnywhere4), Bytes(kAnywhere6)}) {
-    auto path = read_path(anywhere);
-    if (path && path->remote.valid()) {
-      path->local = path->local.with_port(port);
-      return *path;
-    }
-  }
-  return {};
+  const Path ipv4 = read_ipv4_internet_path(port);
+  return ipv4.local.valid() ? ipv4 : read_ipv6_internet_path(port);
 }
 
 SocketAddress read_source_address(const SocketAddress& destination) {

@@ -67,7 +67,7 @@ bool is_link_up(Bytes body) {
 void take_message(unsigned type, Bytes body, NetworkChanges& out) {
   switch (type) {
     case RTM_DELADDR:
-      if (const SocketAddress address = gone_in(body); address.valid()) out.gone.push_back(address);
+      if (const SocketAddress address = gone_in(body); address.valid()) out.add_gone(address);
       return;
     case RTM_NEWADDR:
       out.gained = out.gained || is_new_address(body);

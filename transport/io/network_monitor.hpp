@@ -7,20 +7,10 @@
 
 #include <optional>
 #include <utility>
-#include <vector>
 
-#include "qpeer/transport/base/address.hpp"
+#include "qpeer/transport/io/network_changes.hpp"
 
 namespace qpeer::io {
-
-/// What changed since the last look.
-struct NetworkChanges {
-  /// Addresses that this machine lost, each with port 0. Some may be missing when many change at once.
-  std::vector<SocketAddress> gone;
-  /// There is an address, a default route or a link that was not there: what was cut off may no longer be.
-  bool gained = false;
-  bool lost_route = false;  ///< A default route is gone.
-};
 
 /// Move-only. Closes its descriptor when destroyed. Never blocks. Of one thread at a time.
 class NetworkMonitor {

@@ -124,7 +124,9 @@ void Reporter::on_event(const p2p::AsyncNodeBase& peer, const p2p::NodeEvent& ev
     port_mapped(*mapped);
   } else if (const auto* unmapped = std::get_if<p2p::PortMapFailed>(&event)) {
     Json json{"port_map_failed"};
-    tell(json.text("why", unmapped->why), "the router maps no port to us: {}", unmapped->why);
+    json.text("why", unmapped->why);
+    tell(json.raw("double_nat", unmapped->double_nat ? "true" : "false"),
+         "the router maps no port to us: {}", unmapped->why);
   } else if (const auto* shared = std::get_if<p2p::KeyInUse>(&event)) {
     key_in_use(*shared);
   } else if (const auto* refused = std::get_if<p2p::DialRefused>(&event)) {
