@@ -2,15 +2,17 @@
 # SPDX-License-Identifier: MIT OR BSD-3-Clause
 # demo.sh [--trust MODE] [FILE]: the story of a network, each peer a process on this machine, each step
 # checked: nodes join through one contact and prove that they can be reached, one that cannot goes on as a
-# client, messages, requests and a file cross, a stranger is turned away, the contact dies for good, and
-# all the others come back from their caches alone. Sets up and builds what is missing first.
+# client, messages, requests and a file cross, a stranger is turned away, the contact dies for good, all the
+# others come back from their caches alone, and a transfer survives the loss of its address. Sets up and
+# builds what is missing first.
 set -euo pipefail
 export LC_ALL=C
 usage() {
   cat <<'HELP'
 usage: scripts/demo.sh [--trust MODE] [FILE]
 Builds qpeer, starts five nodes, a sixth that nobody can reach, and two clients, tells their story and
-ends with a table of who reached whom, how, and how fast. FILE (default: 32 MiB of random bytes) is what
+ends with a table of who reached whom, how, and how fast. One step needs network namespaces, which root and most
+ordinary users may make; where it cannot be shown, it says why. FILE (default: 32 MiB of random bytes) is what
 a client sends to a node. MODE is pinned (default), encrypt, ca or system: the peers have keys of their
 own, so that under the last two nobody believes them, and the demo fails and says why.
 Exit status: 0 all of that held, 1 something did not, 2 wrong usage.
@@ -46,6 +48,10 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/lib/common.sh
 # shellcheck source=scripts/lib/processes.sh
 . scripts/lib/processes.sh
+# shellcheck source=tests/natlab/namespaces.sh
+. tests/natlab/namespaces.sh
+# shellcheck source=scripts/lib/vanishing_address.sh
+. scripts/lib/vanishing_address.sh
 
 readonly MADE_SIZE=$((32 << 20))
 readonly WAIT=${QPEER_DEMO_WAIT:-20} # Seconds for anything to happen.
@@ -276,6 +282,18 @@ returns_early() { # A node chosen at random may be one that gave no ticket yet: 
   await bob link_up '"role":"node"' "'bob' has no link"
 }
 
+address_goes() { # In namespaces: this machine's own network stays as it is.
+  local obstacle
+  step "the address of a peer vanishes in the middle of a transfer, which goes on from another address"
+  if ! make_two_lines; then
+    good "left out: $obstacle"
+    return 0
+  fi
+  head -c "$MADE_SIZE" /dev/urandom >"$scratch/long"
+  address_vanishes "$qpeer" "$scratch/long" --trust "$trust" >"$scratch/said" 2>&1 || die "$(tail -n 1 "$scratch/said")"
+  good "$(<"$scratch/said")"
+}
+
 table() {
   local name line rows=0
   echo
@@ -324,6 +342,7 @@ main() {
   strangers
   restart_from_caches
   returns_early
+  address_goes
   stop_all "${NODES[@]:1}" "${CLIENTS[@]}" hidden
   table
   echo "demo: all of it held, in $SECONDS s"

@@ -9,21 +9,33 @@
 # shellcheck disable=SC2154  # $scratch and $child are of processes.sh.
 
 declare -A NAMESPACE=() # machine: the process that holds it
+AS_OWNER=()             # How a command becomes root of the machines: root is.
 
-make_machine() { # make_machine NAME
-  local own
-  own=$(readlink "/proc/$$/ns/net")
-  start_child "$scratch/$1.namespace" unshare --net sleep infinity
+# has_left NAMESPACE LOG: whether $child is in one of its own; false when it ended, with its reason in LOG
+has_left() {
+  local own there
+  own=$(readlink "/proc/$$/ns/$1")
   for _ in {1..250}; do
-    if [ "$(readlink "/proc/$child/ns/net")" != "$own" ]; then
-      NAMESPACE[$1]=$child
-      on "$1" ip link set lo up
-      return 0
-    fi
+    there=$(readlink "/proc/$child/ns/$1" 2>/dev/null) || true
+    if [ -n "$there" ] && [ "$there" != "$own" ]; then return 0; fi
+    if [ -s "$2" ]; then break; fi
     sleep 0.02
   done
-  echo "natlab: no network namespace for $1: $(tail -n 1 "$scratch/$1.namespace")" >&2
+  echo "natlab: no namespace: $(tail -n 1 "$2")" >&2
   return 1
+}
+
+make_user_namespace() { # for an ordinary user, before the first machine
+  start_child "$scratch/user.namespace" unshare --user --map-root-user sleep infinity
+  has_left user "$scratch/user.namespace" || return 1
+  AS_OWNER=(nsenter "--user=/proc/$child/ns/user" --preserve-credentials)
+}
+
+make_machine() { # make_machine NAME
+  start_child "$scratch/$1.namespace" "${AS_OWNER[@]}" unshare --net sleep infinity
+  has_left net "$scratch/$1.namespace" || return 1
+  NAMESPACE[$1]=$child
+  on "$1" ip link set lo up
 }
 
 has_machine() { [ -n "${NAMESPACE[$1]-}" ]; }
@@ -32,23 +44,23 @@ namespace_of() { echo "/proc/${NAMESPACE[$1]}/ns/net"; }
 on() { # on MACHINE COMMAND...: runs it there, to its end
   local machine=$1
   shift
-  nsenter "--net=/proc/${NAMESPACE[$machine]}/ns/net" "$@"
+  "${AS_OWNER[@]}" nsenter "--net=/proc/${NAMESPACE[$machine]}/ns/net" "$@"
 }
 
 start_on() { # start_on MACHINE LOG COMMAND...: in the background; sets $child
   local machine=$1 log=$2
   shift 2
-  start_child "$log" nsenter "--net=/proc/${NAMESPACE[$machine]}/ns/net" "$@"
+  start_child "$log" "${AS_OWNER[@]}" nsenter "--net=/proc/${NAMESPACE[$machine]}/ns/net" "$@"
 }
 
 run_on() { # run_on MACHINE SECONDS LOG COMMAND...: to its end, at most so long
   local machine=$1 limit=$2 log=$3
   shift 3
-  run_child "$limit" "$log" nsenter "--net=/proc/${NAMESPACE[$machine]}/ns/net" "$@"
+  run_child "$limit" "$log" "${AS_OWNER[@]}" nsenter "--net=/proc/${NAMESPACE[$machine]}/ns/net" "$@"
 }
 
 connect() { # connect MACHINE DEVICE MACHINE DEVICE: a cable between two
-  on "$1" ip link add "$2" type veth peer name "$4" netns "${NAMESPACE[$3]}"
+  on "$1" ip link add "$2" type veth peer name "$4" netns "${NAMESPACE[$3]}" || return 1
   on "$1" ip link set "$2" up
   on "$3" ip link set "$4" up
 }
