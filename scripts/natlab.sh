@@ -8,7 +8,7 @@ usage() {
 usage: scripts/natlab.sh [--quick | --full | --claims] [--runs N] [--jobs N] [--qpeer FILE] [--list] [CELL...]
 Runs the cells of tests/natlab/cells.sh, each run in network namespaces of its own: an internet, public hosts, a site behind a
 router of the cell's kind. Nothing of the machine is changed, and nothing is left. Needs root. The programs that are
-missing (nft, conntrack, miniupnpd) are unpacked from Debian's packages into the user's cache folder.
+missing (nft, conntrack, miniupnpd, turnserver) are unpacked from Debian's packages into the user's cache folder.
   --quick       3 runs of each cell (the default)
   --full        20 runs of each cell, and the long times
   --claims      one run of those cells that are claimed to hold: what continuous integration runs
@@ -100,5 +100,5 @@ status=0
 python3 "$natlab/report.py" "$table" "$outcomes" "$runs" "$page" \
   "## In network namespaces" "" \
   "Made by \`scripts/natlab.sh$([ -z "$FULL" ] || echo ' --full')\` on $(date -u +%F), with $commit$elsewhere on Linux $(uname -r), $runs runs of each cell; do not edit. The routers are the" \
-  "kernel's own NAT, and Debian's miniupnpd; lines have no delay and lose nothing. Where a time is given it is the worst of all runs." || status=$?
+  "kernel's own NAT, Debian's miniupnpd, and coturn as STUN server; lines have no delay and lose nothing. Where a time is given it is the worst of all runs." || status=$?
 exit $status

@@ -40,6 +40,13 @@ route                 | client_goes_on rerouted 1            | the same; both ne
 ipv6-goes             | client_goes_on without_ipv6 1        | the same; linked by IPv6, which goes and comes back | longest gap 1 s; none lost | a link does not change from IPv6 to IPv4
 wifi-mobile-node      | node_moves                           | a node behind a full-cone NAT changes to another network | a stranger is answered there in 4 s | claims
 silent                | client_is_silent                     | a client behind a symmetric NAT that forgets after 20 s; silent for a minute (--full: 5) | answered in 1 s | a minute is too long for continuous integration
+doctor-udp-blocked    | doctor_sees_no_udp | `qpeer doctor` with two nodes: UDP is blocked | told so in 3 s | claims
+stun-alone | doctor_asks_stun alone port-restricted independent unknown client 3 | `qpeer doctor`: a port-restricted NAT; two STUN servers of one address each | independent mapping, filtering unknown; in 3 s | claims
+stun-alone-symmetric | doctor_asks_stun alone symmetric by-destination unknown relay-only 4 | `qpeer doctor`: a symmetric NAT; two STUN servers of one address each | by destination mapping, filtering unknown; in 3 s | claims
+stun-full-cone | doctor_asks_stun other full-cone independent independent node 0 | `qpeer doctor`: a full-cone NAT; a STUN server with two addresses | independent mapping, independent filtering; in 3 s | claims
+stun-restricted | doctor_asks_stun other address-restricted independent by-address client 3 | `qpeer doctor`: an address-restricted NAT; a STUN server with two addresses | independent mapping, by address filtering; in 3 s | claims
+stun-port-restricted | doctor_asks_stun other port-restricted independent by-address-and-port client 3 | `qpeer doctor`: a port-restricted NAT; a STUN server with two addresses | independent mapping, by address and port filtering; in 3 s | claims
+stun-symmetric | doctor_asks_stun other symmetric by-address-and-port by-address-and-port relay-only 4 | `qpeer doctor`: a symmetric NAT; a STUN server with two addresses | by address and port mapping, by address and port filtering; in 3 s | claims
 udp-blocked           | udp_is_blocked                       | UDP is blocked | the program says so in 3 s | the time-out of the handshake is all that is told: `qpeer doctor` is not built
 '
 
@@ -232,6 +239,52 @@ client_is_silent() {
   appears "$scratch/a.log" '"text":"second"' 40 || true
   measure "answered after the silence" 1
   exec 7>&-
+}
+
+# --- what the doctor says -----------------------------------------------------------------------------
+doctor_on_a() { # doctor_on_a OPTION...: sets $took and $status; what it says is in a.log
+  status=0
+  start_clock
+  run_on a 10 "$scratch/a.log" "$qpeer" doctor --json "$@" || status=$?
+  read_clock
+}
+says_of() { # says_of FAMILY WHAT VALUE
+  grep -q -E '"'"$1"'":[{][^}]*"'"$2"'":'"$3" "$scratch/a.log"
+}
+
+claim_report() { # claim_report FAMILY MAPPING FILTERING OUTLOOK STATUS: dashes for spaces
+  measure "the report" 3
+  claim "mapping: ${2//-/ }" says_of "$1" mapping '"'"${2//-/ }"'"'
+  claim "filtering: ${3//-/ }" says_of "$1" filtering '"'"${3//-/ }"'"'
+  claim "outlook: ${4//-/ }" grep -q '"outlook":"'"${4//-/ }"'"' "$scratch/a.log"
+  claim "exit status $5" [ "$status" = "$5" ]
+}
+
+doctor_asks_stun() { # doctor_asks_stun alone|other KIND MAPPING FILTERING OUTLOOK STATUS
+  local status=
+  make_internet 2
+  make_site a "$2"
+  if [ "$1" = alone ]; then
+    start_stun_server h1 11.1.0.2
+    start_stun_server h2 11.2.0.2
+    doctor_on_a --stun 11.1.0.2 --stun 11.2.0.2
+  else
+    give h1 eth0 11.1.0.3/24
+    start_stun_server h1 11.1.0.2 11.1.0.3
+    doctor_on_a --stun 11.1.0.2
+  fi
+  claim_report ipv4 "${@:3}"
+}
+
+doctor_sees_no_udp() {
+  local status=
+  start_network
+  make_site a udp-blocked
+  doctor_on_a --contact "$contact" --contact "${ID[h2]}@11.2.0.2:4477"
+  measure "the report" 3
+  claim "it says that UDP is blocked here" grep -q 'UDP is blocked here' "$scratch/a.log"
+  claim "outlook: no UDP" grep -q '"outlook":"no UDP"' "$scratch/a.log"
+  claim "exit status 1" [ "$status" = 1 ]
 }
 
 udp_is_blocked() {

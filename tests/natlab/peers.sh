@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT OR BSD-3-Clause
 # shellcheck shell=bash
-# peers.sh: qpeer's programs on the machines of the laboratory. Sourced, never run; needs topology.sh and $qpeer.
+# peers.sh: qpeer's programs and STUN servers on the machines of the laboratory. Sourced, never run; needs topology.sh and $qpeer.
 # shellcheck disable=SC2034,SC2154  # What it sets, $qpeer of who sources this, and what processes.sh sets.
 
 declare -A ID=() PROGRAM=() # of the peer on each machine
@@ -80,4 +80,19 @@ answers_by() {
 # event_field MACHINE EVENT FIELD: of the newest such event
 event_field() {
   sed -n 's/.*"event":"'"$2"'".*"'"$3"'":"\([^"]*\)".*/\1/p' "$scratch/$1.log" | tail -n 1
+}
+
+# start_stun_server MACHINE ADDRESS...: coturn, at port 3478. With two addresses it answers from the other one, too: RFC 5780
+start_stun_server() {
+  local machine=$1 file=$scratch/stun-$1 address words=()
+  shift
+  for address; do words+=(-L "$address"); done
+  start_on "$machine" "$file.log" "${TURNSERVER[@]}" -n --stun-only --no-cli --no-tls --no-dtls --no-tcp "${words[@]}" \
+    --userdb "$file.users" --log-file stdout --pidfile "$file.pid"
+  for _ in {1..200}; do
+    if on "$machine" grep -q -i ':0D96' /proc/net/udp; then return 0; fi
+    sleep 0.05
+  done
+  echo "natlab: turnserver does not run: $(tail -n 1 "$file.log")" >&2
+  return 1
 }

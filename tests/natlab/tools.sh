@@ -5,8 +5,8 @@
 
 # shellcheck disable=SC2034,SC2154  # What it sets, and what the others set.
 
-NATLAB_PACKAGES="nftables conntrack miniupnpd-nftables"
-NATLAB_PROGRAMS="nft conntrack miniupnpd"
+NATLAB_PACKAGES="nftables conntrack miniupnpd-nftables coturn"
+NATLAB_PROGRAMS="nft conntrack miniupnpd turnserver"
 
 # unavailable REASON: ends the program that was started by the user; 77 means skipped
 unavailable() {
@@ -31,24 +31,33 @@ own_nftables() { # the machine's program of that name, of the right kind
   esac
 }
 
-# prepare_tools: sets the arrays NFT, CONNTRACK and MINIUPNPD, which begin a command line
+unpacked() { # unpacked TREE PROGRAM: where it lies, if it does
+  local folder
+  for folder in usr/sbin usr/bin; do
+    if [ -x "$1/$folder/$2" ]; then echo "$1/$folder/$2"; return 0; fi
+  done
+  return 1
+}
+
+# prepare_tools: sets the arrays NFT, CONNTRACK, MINIUPNPD and TURNSERVER, which begin a command line
 prepare_tools() {
   local tree program path words missing=
   tree=$(cache_folder)/natlab/tree
   for program in $NATLAB_PROGRAMS; do
-    if ! own_nftables "$program" >/dev/null && [ ! -x "$tree/usr/sbin/$program" ]; then missing=1; fi
+    if ! own_nftables "$program" >/dev/null && ! unpacked "$tree" "$program" >/dev/null; then missing=1; fi
   done
   if [ -n "$missing" ]; then unpack_tools "$tree"; fi
   for program in $NATLAB_PROGRAMS; do
     if path=$(own_nftables "$program"); then
       words=("$path")
     else
-      words=(env "LD_LIBRARY_PATH=$tree/usr/lib/$(multiarch):$tree/lib/$(multiarch)" "$tree/usr/sbin/$program")
+      words=(env "LD_LIBRARY_PATH=$tree/usr/lib/$(multiarch):$tree/lib/$(multiarch)" "$(unpacked "$tree" "$program")")
     fi
     case $program in
       nft) NFT=("${words[@]}") ;;
       conntrack) CONNTRACK=("${words[@]}") ;;
       miniupnpd) MINIUPNPD=("${words[@]}") ;;
+      turnserver) TURNSERVER=("${words[@]}") ;;
     esac
   done
   unshare --net "${NFT[@]}" add table ip natlab 2>"$scratch/said" ||
