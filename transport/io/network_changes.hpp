@@ -38,7 +38,8 @@ struct NetworkChanges {
 };
 
 /// The first change is handed out at once; those of the next 100 ms together, at its end, and so on. A machine
-/// on which containers start and stop, each with links of its own, has many. In the order of time.
+/// on which containers start and stop, each with links of its own, has many. Calls in the order of time, of one
+/// thread.
 class PacedNetworkChanges {
  public:
   static constexpr Duration kPause = std::chrono::milliseconds(100);
