@@ -43,8 +43,7 @@
 
 #include "qpeer/transport/base/datagram.hpp"
 #include "qpeer/transport/io/event_loop.hpp"
-#include "qpeer/transport/io/internet_path.hpp"
-#include "qpeer/transport/io/network_monitor.hpp"
+#include "qpeer/transport/io/network_reports.hpp"
 #include "qpeer/transport/io/system_clock.hpp"
 #include "qpeer/transport/io/udp_socket.hpp"
 
@@ -92,8 +91,7 @@ class Driver {
       if (!watch) return std::unexpected(watch.error());
       port.watch = std::move(*watch);
     }
-    driver->monitor_network();
-    driver->read_network();
+    driver->network_.start(driver->socket().local_address());
     driver->wake();
     return driver;
   }
@@ -143,14 +141,7 @@ class Driver {
   [[nodiscard]] bool is_blocked() const { return unsent_.has_value(); }
 
  private:
-  static constexpr bool kMindsLosses =
-      requires(M& machine) { machine.on_local_address_gone(Instant{}, SocketAddress{}); };
-  static constexpr bool kMindsInternetPath =
-      requires(M& machine) { machine.on_network(Instant{}, Path{}, Path{}); };
-  static constexpr bool kMindsRoutes =
-      requires(M& machine) { machine.on_routes_changed(Instant{}, read_source_address); };
-  static constexpr bool kMindsGains =
-      requires(M& machine) { machine.on_network_changed(Instant{}); };
+  friend class NetworkReports<M, Driver>;
 
   struct Port {
     UdpSocket socket;
@@ -186,7 +177,7 @@ class Driver {
         slab_(std::make_unique_for_overwrite<u8[]>(slab_size_)),
         storage_(std::make_unique_for_overwrite<u8[]>(kMaxTransmitSize)),
         timer_(loop, [this](Instant) { on_timer(); }),
-        network_timer_(loop, [this](Instant now) { on_network_timer(now); }) {
+        network_(loop, machine, *this) {
     ports_.reserve(sockets.size());
     for (UdpSocket& socket : sockets) ports_.push_back({.socket = std::move(socket)});
     sender_ = ports_.data();
@@ -216,57 +207,14 @@ class Driver {
     end_turn(turn);
   }
 
-  // Where the system reports nothing, only refused datagrams show that an address is lost.
-  void monitor_network() {
-    if constexpr (kMindsLosses || kMindsGains || kMindsInternetPath) {
-      monitor_ = NetworkMonitor::open();
-      if (!monitor_) return;
-      auto watch = loop_.watch(monitor_->fd(), Interest::read, [this](Ready, Instant now) {
-        changes_.add(monitor_->take_changes());
-        on_network_timer(now);
-      });
-      if (watch) monitor_watch_ = std::move(*watch);
-    }
-  }
-
-  void on_network_timer(Instant now) {
-    const auto changes = changes_.take(now);
-    if (!changes) return network_timer_.set(changes_.next());
-    on_network_changed(*changes);
-  }
-
-  void on_network_changed(const NetworkChanges& changes) {
+  // What changed in the network, of which `network_` tells the machine.
+  void on_network_due() {
     Turn turn{*this};
     begin_turn();
     const Instant now = io::now();
-    if constexpr (kMindsLosses) {
-      for (const SocketAddress& address : changes.gone) {
-        machine_.on_local_address_gone(now, address);
-      }
-    }
-    if constexpr (kMindsRoutes) {
-      if (socket().local_address().is_wildcard()) {
-        machine_.on_routes_changed(now, read_source_address);
-      }
-    }
-    if constexpr (kMindsGains) {
-      if (changes.gained) machine_.on_network_changed(now);
-    }
-    read_network();
+    network_.report(now);
     pump(turn, now);
     end_turn(turn);
-  }
-
-  void read_network() {
-    if constexpr (kMindsInternetPath) {
-      const SocketAddress& bound = socket().local_address();
-      const auto ours = [&bound](const Path& path) {
-        const bool is_any = bound.is_wildcard() && (bound.is_ipv6() || path.local.is_ipv4());
-        return is_any || bound.same_host(path.local) ? path : Path{};
-      };
-      machine_.on_network(io::now(), ours(read_ipv4_internet_path(bound.port())),
-                          ours(read_ipv6_internet_path(bound.port())));
-    }
   }
 
   void begin_turn() {
@@ -280,8 +228,7 @@ class Driver {
     if (!error_) return arm();
     timer_.cancel();
     for (Port& port : ports_) port.watch.reset();
-    monitor_watch_.reset();
-    network_timer_.cancel();
+    network_.stop();
     if (on_error_) std::exchange(on_error_, nullptr)(error_);
   }
 
@@ -411,12 +358,9 @@ class Driver {
   bool woken_ = false;     // Within this turn, since the last transmit.
   bool has_more_ = false;  // A bound ended the turn.
   Timer timer_;
-  Timer network_timer_;
+  NetworkReports<M, Driver> network_;
   std::vector<Port> ports_;  // Never grows: watches and `sender_` point into it.
   Port* sender_ = nullptr;   // Of the latest train.
-  std::optional<NetworkMonitor> monitor_;
-  PacedNetworkChanges changes_;
-  Watch monitor_watch_;
 };
 
 }  // namespace qpeer::io
