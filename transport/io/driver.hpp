@@ -19,8 +19,8 @@
 // that has on_network_changed(Instant) that it gained an address, a default route or a link, one that has
 // on_routes_changed(Instant, SourceOf) which address the system now sends from, one that has
 // on_network(Instant, const Path&, const Path&) of the ways to the internet, by IPv4 and by IPv6, at first
-// and whenever one of these changes, and one that has on_port_closed(Instant, const SocketAddress&, Bytes) of ICMP messages about
-// closed ports.
+// and whenever one of these changes, and one that has on_port_closed(Instant, const SocketAddress&, Bytes) of
+// ICMP messages about closed ports.
 //
 // Work per turn is bounded; what is left continues in the next. No allocation in steady state.
 // An event handler may throw: the exception leaves the loop's turn, and the driver continues in the
