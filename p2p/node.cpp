@@ -102,6 +102,20 @@ void Node::on_network(Instant now, const Path& ipv4, const Path& ipv6) {
   impl_->router_ports.on_network(now, ipv4, ipv6);
 }
 
+const std::optional<Path>& Node::wanted_mapping() const { return impl_->router_ports.wanted(); }
+
+void Node::on_mapped(Instant now, const SocketAddress& external, Duration lifetime) {
+  impl_->now = now;
+  impl_->router_ports.on_mapped(now, external, lifetime);
+  impl_->pump(now);
+}
+
+void Node::on_mapping_failed(Instant now, std::string_view why) {
+  impl_->now = now;
+  impl_->router_ports.on_mapping_failed(now, why);
+  impl_->pump(now);
+}
+
 void Node::on_port_closed(Instant now, const SocketAddress& remote, Bytes quoted) {
   impl_->now = now;
   impl_->ports.on_port_closed(now, remote, quoted);

@@ -78,6 +78,16 @@ class Node {
   /// and the router; neither is valid() without a way. With NodeConfig::port_mapping the router is asked to
   /// let strangers through to us: see PortMapped. To be called at first and after each change.
   void on_network(Instant now, const Path& ipv4, const Path& ipv6);
+  /// With NodeConfig::other_port_mapper: for whom a port is to be mapped, as on_network() said it, while the
+  /// router maps none by PCP and NAT-PMP. The owner then asks the router by other means until this is another
+  /// one (see MappingWanted), keeps the mapping, and removes it afterwards.
+  [[nodiscard]] const std::optional<Path>& wanted_mapping() const;
+  /// The router maps a port to that of wanted_mapping(), or another one than before; ignored when none is
+  /// wanted. A lifetime of 0 means for ever.
+  void on_mapped(Instant now, const SocketAddress& external, Duration lifetime);
+  /// The router maps no port by other means either, or none any more. `why` says of the router what is wrong,
+  /// such as "it has no UPnP".
+  void on_mapping_failed(Instant now, std::string_view why);
   /// An ICMP message about a closed port: see Endpoint::on_port_closed(). A dial of that address fails.
   void on_port_closed(Instant now, const SocketAddress& remote, Bytes quoted);
   /// What to send. `path.local` is probe_address for datagrams that must be sent from there.

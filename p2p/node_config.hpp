@@ -30,6 +30,9 @@ struct NodeConfig {
   /// Role::node: whether our router is asked to let strangers through to `listen_port` (PCP, or NAT-PMP where
   /// our own address is a private one), when `advertised` is empty. See Node::on_network().
   bool port_mapping = true;
+  /// Whether whoever drives the node asks the router by other means (UPnP), where it maps no port by PCP and
+  /// NAT-PMP: see Node::wanted_mapping().
+  bool other_port_mapper = false;
   /// Role::node: where others reach us; at most four. Empty means `listen_port` at the host that
   /// they see us from.
   std::vector<SocketAddress> advertised{};

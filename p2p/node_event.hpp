@@ -185,24 +185,27 @@ struct Drained {};
 /// find out when they dial us back. Again when the mapping changes.
 struct PortMapped {
   SocketAddress external;     ///< Where we are reached, as the router says.
-  std::string_view protocol;  ///< "PCP" or "NAT-PMP".
-  Duration lifetime{};        ///< It is renewed when half of that is over.
+  std::string_view protocol;  ///< "PCP", "NAT-PMP" or "UPnP".
+  Duration lifetime{};        ///< It is renewed when half of that is over. 0: it needs no renewal.
   bool double_nat = false;    ///< The address is a private one: another NAT is behind the router.
 };
 
 /// There is no such mapping, or none any more. It is tried again from time to time. Who has a public address
 /// needs none, and is told only of the loss of one.
 struct PortMapFailed {
-  std::string_view why;     ///< For people.
+  std::string why;          ///< For people.
   bool double_nat = false;  ///< Another NAT is behind the router.
 };
+
+/// Node::wanted_mapping() has changed. Only with NodeConfig::other_port_mapper.
+struct MappingWanted {};
 
 /// What poll_event() gives.
 using NodeEvent =
     std::variant<Bootstrapped, BootstrapFailed, LinkUp, LinkDown, LinkFailed, PeerVerdict,
                  ReachabilityVerdict, KeyInUse, DialRefused, Incoming, IncomingInterrupted, Sent,
                  Response, Failed, Writable, StreamActivity, Pong, OwnAddressChanged, PortMapped,
-                 PortMapFailed, CacheChanged, Drained>;
+                 PortMapFailed, MappingWanted, CacheChanged, Drained>;
 
 /// A message of a node.
 struct Message {

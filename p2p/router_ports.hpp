@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <string_view>
 
 #include "qpeer/p2p/router_port.hpp"
 
@@ -39,6 +40,12 @@ class RouterPorts {
     ipv4_.shut_down(now);
     ipv6_.shut_down(now);
   }
+  /// Of the owner's mapper, which is for IPv4.
+  [[nodiscard]] const std::optional<Path>& wanted() const { return ipv4_.wanted(); }
+  void on_mapped(Instant now, const SocketAddress& external, Duration lifetime) {
+    ipv4_.on_mapped(now, external, lifetime);
+  }
+  void on_mapping_failed(Instant now, std::string_view why) { ipv4_.on_mapping_failed(now, why); }
   /// What is mapped to us: of IPv4, or else of IPv6.
   [[nodiscard]] const std::optional<SocketAddress>& external() const {
     return ipv4_.external() ? ipv4_.external() : ipv6_.external();

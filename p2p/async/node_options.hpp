@@ -35,8 +35,8 @@ struct NodeOptions {
   std::string cache_path{};
   /// How long after a change the cache is saved, so that many changes are saved at once.
   Duration save_delay = 2s;
-  /// Everything else. `role`, `listen_port`, `advertised`, `probe_address`, `remembered` and
-  /// `unix_time_at_zero` are set by start().
+  /// Everything else. `role`, `listen_port`, `advertised`, `probe_address`, `other_port_mapper`,
+  /// `remembered` and `unix_time_at_zero` are set by start().
   NodeConfig config = NodeConfig();
   PeerTlsOptions tls = PeerTlsOptions();  ///< Cipher suites, and SSLKEYLOGFILE.
   io::UdpOptions socket{};                ///< Buffers and offloads of the socket.

@@ -204,6 +204,7 @@ struct NodeState final : async::detail::MachineRuntime<Node> {
   static void on(const OwnAddressChanged&) {}
   static void on(const PortMapped&) {}
   static void on(const PortMapFailed&) {}
+  static void on(const MappingWanted&) {}
 
   void answer(OperationId id, std::expected<std::vector<u8>, PeerError> result);
   void answer_links(const Candidate* candidate, const PeerId* peer,

@@ -46,13 +46,17 @@ MappingFailure failure_of(NatPmpResult result) {
   }
 }
 
-/// Whether packets of strangers can be sent there at all.
+}  // namespace
+
 bool may_be_outside(const SocketAddress& address) {
   return address.valid() && !address.is_wildcard() && !is_multicast(address) &&
          !is_loopback(address);
 }
 
-}  // namespace
+bool is_behind_nat(const SocketAddress& external) {
+  const AddressScope scope = scope_of(external);
+  return scope == AddressScope::private_use || scope == AddressScope::link_local;
+}
 
 // --- begin and end -------------------------------------------------------------------------------
 
@@ -260,12 +264,10 @@ void PortMapper::adopt(Instant now, MappingProtocol protocol, const SocketAddres
   if (!may_be_outside(external) || external.port() == 0) {
     return fail(now, protocol, MappingFailure::no_network, kPassingError);
   }
-  const AddressScope scope = scope_of(external);
-  const PortMapping mapped{
-      .external = external,
-      .protocol = protocol,
-      .lifetime = std::min<Duration>(lifetime, kMaxLifetime),
-      .double_nat = scope == AddressScope::private_use || scope == AddressScope::link_local};
+  const PortMapping mapped{.external = external,
+                           .protocol = protocol,
+                           .lifetime = std::min<Duration>(lifetime, kMaxLifetime),
+                           .double_nat = is_behind_nat(external)};
   const bool changed =
       !mapping_ || mapping_->external != external || mapping_->protocol != protocol;
   stop_all();

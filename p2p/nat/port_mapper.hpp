@@ -31,7 +31,11 @@
 namespace qpeer::p2p {
 
 /// Who granted a mapping.
-enum class MappingProtocol : u8 { pcp, nat_pmp };
+enum class MappingProtocol : u8 {
+  pcp,
+  nat_pmp,
+  upnp,  ///< Not a PortMapper: see Node::wanted_mapping().
+};
 
 /// Why there is no mapping.
 enum class MappingFailure : u8 {
@@ -44,10 +48,15 @@ enum class MappingFailure : u8 {
   error,             ///< Any other error.
 };
 
-/// "PCP", "NAT-PMP".
+/// "PCP", "NAT-PMP", "UPnP".
 [[nodiscard]] std::string_view to_string(MappingProtocol protocol);
 /// The end of a sentence about the gateway that begins with what it does not do, and a colon.
 [[nodiscard]] std::string_view describe(MappingFailure failure);
+
+/// Whether packets of strangers can be sent there at all: what a gateway may say that it maps.
+[[nodiscard]] bool may_be_outside(const SocketAddress& address);
+/// Whether a gateway with this address outside is behind another NAT.
+[[nodiscard]] bool is_behind_nat(const SocketAddress& external);
 
 /// There is a mapping, or the one that there was has changed.
 struct PortMapping {

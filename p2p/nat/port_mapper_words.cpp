@@ -5,7 +5,15 @@
 namespace qpeer::p2p {
 
 std::string_view to_string(MappingProtocol protocol) {
-  return protocol == MappingProtocol::pcp ? "PCP" : "NAT-PMP";
+  switch (protocol) {
+    case MappingProtocol::pcp:
+      return "PCP";
+    case MappingProtocol::nat_pmp:
+      return "NAT-PMP";
+    case MappingProtocol::upnp:
+      break;
+  }
+  return "UPnP";
 }
 
 std::string_view describe(MappingFailure failure) {

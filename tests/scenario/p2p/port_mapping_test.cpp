@@ -10,6 +10,7 @@
 namespace qpeer::sim {
 namespace {
 
+using p2p::MappingWanted;
 using p2p::PortMapFailed;
 using p2p::PortMapped;
 using p2p::test::MappingGateway;
@@ -17,6 +18,11 @@ using p2p::test::MappingGateway;
 constexpr auto kInside = SocketAddress::ipv4({192, 168, 1, 20}, 4477);
 
 SimPeerConfig inside() { return {.address = kInside}; }
+
+/// Whoever drives the node has another mapper.
+SimPeerConfig inside_with_another_mapper() {
+  return {.node = {.other_port_mapper = true}, .address = kInside};
+}
 
 Path internet(const MappingGateway& gateway) {
   return {.local = kInside, .remote = gateway.address};
@@ -188,6 +194,137 @@ SIMULATE_PEERS(PortMapping, ARouterWithoutAPublicAddressThatLeadsToTheInternetIs
   ASSERT_TRUE(run_until([&] { return node.all<PortMapFailed>().size() == 2; }, 5s));
   EXPECT_TRUE(node.all<PortMapFailed>()[1].double_nat);
   EXPECT_EQ(node.all<PortMapFailed>()[1].why, "another NAT is between it and us");
+}
+
+// --- another mapper ------------------------------------------------------------------------------
+
+SIMULATE_PEERS(PortMapping, WhereTheRouterMapsNoneTheOwnerIsAskedTo) {
+  MappingGateway gateway{};
+  auto& other = network.node();
+  auto& node = network.node(inside_with_another_mapper());
+  node.node().on_network(network.now(), internet(gateway), {});
+  node.wake();
+  EXPECT_FALSE(node.node().wanted_mapping()) << "PCP and NAT-PMP come first";
+  ASSERT_TRUE(run_until([&] { return !node.all<MappingWanted>().empty(); }, 1s));
+  EXPECT_EQ(node.node().wanted_mapping(), internet(gateway));
+  EXPECT_TRUE(node.all<PortMapFailed>().empty()) << "that is not known yet";
+  node.node().on_mapped(network.now(), gateway.external.with_port(50'000), 1h);
+  node.wake();
+  ASSERT_TRUE(run_until([&] { return !node.all<PortMapped>().empty(); }, 1s));
+  EXPECT_EQ(node.all<PortMapped>()[0].external, gateway.external.with_port(50'000));
+  EXPECT_EQ(node.all<PortMapped>()[0].protocol, "UPnP");
+  EXPECT_EQ(node.all<PortMapped>()[0].lifetime, 1h);
+  EXPECT_EQ(node.node().mapped_address(), gateway.external.with_port(50'000));
+  EXPECT_EQ(node.node().wanted_mapping(), internet(gateway)) << "it is to be kept";
+  EXPECT_EQ(ask(network, node, gateway), 0U) << "PCP and NAT-PMP rest";
+  node.bootstraps({other});
+  ASSERT_TRUE(run_until([&] { return !node.verdicts_on_us.empty(); }, 20s));
+  EXPECT_EQ(node.verdicts_on_us[0].address, kInside.with_port(50'000));
+  EXPECT_EQ(ask(network, node, gateway), 0U);
+}
+
+SIMULATE_PEERS(PortMapping, OnlyAnotherMappingOfTheOwnerIsReportedAgain) {
+  MappingGateway gateway{};
+  auto& node = network.node(inside_with_another_mapper());
+  node.node().on_network(network.now(), internet(gateway), {});
+  node.wake();
+  ASSERT_TRUE(run_until([&] { return node.node().wanted_mapping().has_value(); }, 1s));
+  for (const std::uint16_t port : {50'000, 50'000, 50'001}) {
+    node.node().on_mapped(network.now(), gateway.external.with_port(port), 1h);
+  }
+  node.wake();
+  ASSERT_TRUE(run_until([&] { return node.all<PortMapped>().size() >= 2; }, 1s));
+  EXPECT_EQ(node.all<PortMapped>().size(), 2U);
+  EXPECT_EQ(node.node().mapped_address(), gateway.external.with_port(50'001));
+}
+
+SIMULATE_PEERS(PortMapping, ThatTheOwnerMapsNoneEitherIsToldOnce) {
+  auto& node = network.node(inside_with_another_mapper());
+  node.node().on_network(network.now(), internet({}), {});
+  node.wake();
+  ASSERT_TRUE(run_until([&] { return node.node().wanted_mapping().has_value(); }, 1s));
+  node.node().on_mapping_failed(network.now(), "it has no UPnP");
+  node.node().on_mapping_failed(network.now(), "it has no UPnP");
+  node.wake();
+  ASSERT_TRUE(run_until([&] { return !node.all<PortMapFailed>().empty(); }, 1s));
+  ASSERT_EQ(node.all<PortMapFailed>().size(), 1U);
+  EXPECT_EQ(node.all<PortMapFailed>()[0].why,
+            "it answers neither PCP nor NAT-PMP, and it has no UPnP");
+  EXPECT_TRUE(node.node().wanted_mapping()) << "it is tried again";
+}
+
+SIMULATE_PEERS(PortMapping, WhenThatOfTheOwnerIsLostAllAreAskedAnew) {
+  MappingGateway gateway{};
+  auto& node = network.node(inside_with_another_mapper());
+  node.node().on_network(network.now(), internet(gateway), {});
+  node.wake();
+  ASSERT_TRUE(run_until([&] { return node.node().wanted_mapping().has_value(); }, 1s));
+  node.node().on_mapped(network.now(), gateway.external.with_port(50'000), 1h);
+  node.node().on_mapping_failed(network.now(), "its UPnP does not answer");
+  node.wake();
+  EXPECT_FALSE(node.node().mapped_address());
+  EXPECT_TRUE(node.node().wanted_mapping());
+  ASSERT_TRUE(run_until([&] { return !node.all<PortMapFailed>().empty(); }, 1s));
+  EXPECT_EQ(node.all<PortMapFailed>()[0].why, "its UPnP does not answer");
+  gateway.pcp = true;
+  node.node().on_network(network.now(), {}, {});
+  node.node().on_network(network.now(), internet(gateway), {});
+  EXPECT_EQ(ask(network, node, gateway), 1U);
+  EXPECT_EQ(node.node().mapped_address(), gateway.external.with_port(kInside.port()));
+}
+
+SIMULATE_PEERS(PortMapping, OfARouterThatMapsOneAfterAllTheOwnerIsAskedNoMore) {
+  MappingGateway gateway{.pcp = true};
+  auto& node = network.node(inside_with_another_mapper());
+  node.node().on_network(network.now(), internet(gateway), {});
+  std::vector<u8> storage(kMaxTransmitSize);
+  TransmitBuffer out{.storage = storage};
+  const auto request = node.node().poll_transmit(network.now(), out);
+  ASSERT_TRUE(request);
+  node.wake();
+  ASSERT_TRUE(run_until([&] { return node.node().wanted_mapping().has_value(); }, 1s));
+  auto answer = gateway.answer(network.now(), Bytes(storage).first(request->size));
+  ASSERT_TRUE(answer);
+  node.node().on_datagram(
+      network.now(),
+      {.path = {.local = kInside, .remote = request->path.remote}, .payload = *answer});
+  const auto mapped = node.node().mapped_address();
+  EXPECT_TRUE(mapped);
+  EXPECT_FALSE(node.node().wanted_mapping());
+  node.node().on_mapped(network.now(), gateway.external.with_port(50'000), 1h);
+  node.node().on_mapping_failed(network.now(), "it has no UPnP");
+  EXPECT_EQ(node.node().mapped_address(), mapped) << "both came too late";
+}
+
+SIMULATE_PEERS(PortMapping, WhatTheOwnerSaysMustBeAnAddressOutside) {
+  auto& node = network.node(inside_with_another_mapper());
+  node.node().on_network(network.now(), internet({}), {});
+  node.wake();
+  ASSERT_TRUE(run_until([&] { return node.node().wanted_mapping().has_value(); }, 1s));
+  for (const char* wrong : {"0.0.0.0:4477", "127.0.0.1:4477", "224.0.0.1:4477", "8.8.4.4:0"}) {
+    node.node().on_mapped(network.now(), *SocketAddress::parse(wrong), 1h);
+    EXPECT_FALSE(node.node().mapped_address()) << wrong;
+  }
+  node.node().on_mapped(network.now(), {}, 1h);
+  EXPECT_FALSE(node.node().mapped_address());
+  node.wake();
+  ASSERT_TRUE(run_until([&] { return !node.all<PortMapFailed>().empty(); }, 1s));
+  node.node().on_mapped(network.now(), *SocketAddress::parse("100.64.3.4:4477"), 1h);
+  node.wake();
+  ASSERT_TRUE(run_until([&] { return !node.all<PortMapped>().empty(); }, 1s));
+  EXPECT_TRUE(node.all<PortMapped>()[0].double_nat);
+}
+
+SIMULATE_PEERS(PortMapping, AtTheEndTheOwnerIsToRemoveIt) {
+  auto& node = network.node(inside_with_another_mapper());
+  node.node().on_network(network.now(), internet({}), {});
+  node.wake();
+  ASSERT_TRUE(run_until([&] { return node.node().wanted_mapping().has_value(); }, 1s));
+  node.node().on_mapped(network.now(), SocketAddress::ipv4({8, 8, 4, 4}, 50'000), 1h);
+  node.node().shut_down(network.now());
+  EXPECT_FALSE(node.node().wanted_mapping());
+  EXPECT_FALSE(node.node().mapped_address());
+  EXPECT_TRUE(node.node().consistent());
 }
 
 }  // namespace
