@@ -30,7 +30,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 . "$root/scripts/lib/private_apt.sh"
 
 readonly SUITE=trixie
-readonly PACKAGES="g++ cmake ninja-build ccache pkg-config libfmt-dev libssl-dev libgtest-dev libbenchmark-dev openssl
+readonly PACKAGES="g++ cmake ninja-build ccache pkg-config libfmt-dev libssl-dev libminiupnpc-dev libgtest-dev libbenchmark-dev openssl
   ca-certificates python3"
 folder=$(cache_folder)/debian13
 
@@ -120,7 +120,7 @@ main() {
   fi
   say "compiling with $(inside g++ --version | head -n 1)"
   inside sh -ec '
-    cmake -G Ninja -S /qpeer -B /build -DCMAKE_BUILD_TYPE=Release -DQPEER_DEV=ON \
+    cmake -G Ninja -S /qpeer -B /build -DCMAKE_BUILD_TYPE=Release -DQPEER_DEV=ON -DQPEER_UPNP=ON \
       -DQPEER_TESTS=ON -DQPEER_BENCH=ON -DQPEER_EXAMPLES=ON -DQPEER_TEST_OPTIONS=-O0 -DQPEER_PCH=tests
     cmake --build /build -- -k 0
     ctest --test-dir /build -j "$(nproc)" --no-tests=error --output-on-failure -LE "tidy|setup|package|interop"' >"$folder/log" 2>&1 || {

@@ -38,7 +38,7 @@ esac
 readonly OPENSSL_MINIMUM=3.5.1
 readonly OPENSSL_SUITE=trixie
 readonly PACKAGES="g++ clang-19 libclang-rt-19-dev clang-format-19 clang-tidy-19 llvm-19
-  cmake ninja-build ccache pkg-config libfmt-dev libgtest-dev libbenchmark-dev
+  cmake ninja-build ccache pkg-config libfmt-dev libminiupnpc-dev libgtest-dev libbenchmark-dev
   openssl perl python3 make dpkg-dev xz-utils ca-certificates debian-archive-keyring debootstrap iproute2"
 
 say() { echo "setup: $*"; }

@@ -26,6 +26,8 @@ namespace {
 
 /// A name that is not found within this time has failed; there may be other contacts.
 constexpr Duration kLookupPatience = 5s;
+/// A router that does not answer does not keep a node from its end.
+constexpr Duration kRemovalPatience = 3s;
 
 BootstrapError because(std::string_view why) { return {.attempts = {}, .why = std::string(why)}; }
 
@@ -165,6 +167,7 @@ void NodeState::begin_shut_down(Duration drain_time) {
   schedule_all_arriving();
   const Instant now = io::now();
   machine.shut_down(now, drain_time);
+  upnp.want(std::nullopt);
   wake();
 }
 
@@ -175,12 +178,20 @@ async::Task<void> NodeState::finish_shut_down(std::shared_ptr<NodeState> self, D
     void await_resume() const {}
     CacheSaver& saver;
   };
+  struct Removed final : async::Operation {
+    explicit Removed(UpnpMapper& owner) : async::Operation(owner.idle), upnp(owner) {}
+    bool attempt() override { return upnp.is_idle(); }
+    void await_resume() const {}
+    UpnpMapper& upnp;
+  };
   Runtime::DrainedWait drained(*self);
   (void)co_await async::with_timeout(self->loop, limit, drained);
   self->fail_all(PeerError::shut_down);
   self->saver->save_now();
   Saved saved(*self->saver);
   co_await saved;
+  Removed removed(self->upnp);
+  (void)co_await async::with_timeout(self->loop, kRemovalPatience, removed);
 }
 
 void NodeState::abandon() {

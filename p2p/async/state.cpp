@@ -67,7 +67,19 @@ NodeState::NodeState(io::EventLoop& event_loop, NodeConfig config, PeerTls tls,
           [this](std::vector<Candidate> contacts) {
             machine.update_contacts(io::now(), std::move(contacts));
             wake();
-          }) {}
+          }),
+      upnp(event_loop, crypto::system_random(),
+           {.on_mapped =
+                [this](const SocketAddress& external, Duration lifetime) {
+                  machine.on_mapped(io::now(), external, lifetime);
+                  wake();
+                },
+            .on_failed =
+                [this](std::string_view why) {
+                  machine.on_mapping_failed(io::now(), why);
+                  wake();
+                },
+            .on_idle = [this] { schedule(upnp.idle); }}) {}
 
 std::expected<std::shared_ptr<NodeState>, ConfigError> NodeState::open(io::EventLoop& loop,
                                                                        NodeOptions options,
@@ -85,6 +97,7 @@ std::expected<std::shared_ptr<NodeState>, ConfigError> NodeState::open(io::Event
   config.role = role;
   config.listen_port = address.port();
   config.advertised = options.advertise;
+  config.other_port_mapper = true;
   if (sockets->size() > 1) config.probe_address = sockets->back().local_address();
   config.unix_time_at_zero =
       io::unix_now() - std::chrono::floor<std::chrono::seconds>(io::now().time_since_epoch());

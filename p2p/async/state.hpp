@@ -29,6 +29,7 @@
 #include "qpeer/p2p/async/node_options.hpp"
 #include "qpeer/p2p/async/operations.hpp"
 #include "qpeer/p2p/async/peers.hpp"
+#include "qpeer/p2p/async/upnp_mapper.hpp"
 #include "qpeer/p2p/node.hpp"
 #include "qpeer/transport/async/runtime.hpp"
 #include "qpeer/transport/async/stream_core.hpp"
@@ -175,6 +176,7 @@ struct NodeState final : async::detail::MachineRuntime<Node> {
   std::list<LinkWait*> linking;
   bool bootstrapping = false;
   ContactNames names;
+  UpnpMapper upnp;
 
  private:
   void handle(NodeEvent&& event) override;
@@ -204,7 +206,7 @@ struct NodeState final : async::detail::MachineRuntime<Node> {
   static void on(const OwnAddressChanged&) {}
   static void on(const PortMapped&) {}
   static void on(const PortMapFailed&) {}
-  static void on(const MappingWanted&) {}
+  void on(const MappingWanted&) { upnp.want(machine.wanted_mapping()); }
 
   void answer(OperationId id, std::expected<std::vector<u8>, PeerError> result);
   void answer_links(const Candidate* candidate, const PeerId* peer,

@@ -134,7 +134,7 @@ void declare(Arguments& arguments, NodeFlags& flags) {
   arguments.seconds("--dial-back-timeout", "S", flags.dial_back_timeout,
                     "give up reaching a peer after this long (default: 5)");
   arguments.toggle("--no-port-mapping", flags.no_port_mapping,
-                   "do not ask the router to let strangers through (PCP, NAT-PMP)");
+                   "do not ask the router to let strangers through (PCP, NAT-PMP, UPnP)");
   arguments.toggle("--node-only", service.node_only, "end when nobody can reach us");
   arguments.toggle("--once", service.once, "end after one transfer; status 0 if it was stored");
   arguments.toggle("--json", flags.json, "print one JSON object a line");

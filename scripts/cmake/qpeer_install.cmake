@@ -48,3 +48,7 @@ if(QPEER_OPENSSL_IS_STATIC)
   install(FILES ${QPEER_OPENSSL_ROOT}/LICENSE.txt DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/qpeer
           RENAME LICENSE-OpenSSL OPTIONAL)
 endif()
+if(TARGET qpeer::miniupnpc)  # As Debian has it.
+  install(FILES /usr/share/doc/libminiupnpc-dev/copyright DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/qpeer
+          RENAME LICENSE-miniupnpc OPTIONAL)
+endif()

@@ -7,7 +7,7 @@
 # of has found before is left alone: it may be older. Used by the build and, installed, by find_package(qpeer).
 #
 # Sets QPEER_OPENSSL_VERSION, QPEER_OPENSSL_ROOT, and QPEER_OPENSSL_IS_STATIC: then the library takes its
-# archives in, under names of its own (see qpeer_prefix_openssl).
+# archives in, under names of its own (see qpeer_take_in).
 set(QPEER_OPENSSL_MINIMUM 3.5.1)
 
 # _qpeer_openssl_at(<root>): sets include, ssl, crypto and version in the caller; version is empty where there is none.

@@ -83,7 +83,7 @@ function(qpeer_layer name)
     qpeer_precompiled(${target} ${QPEER_STANDARD_HEADERS})
     set(scope PUBLIC)
     target_link_libraries(${target} PRIVATE ${arg_PRIVATE_LINK})
-    if(QPEER_OPENSSL_IS_STATIC)  # Symbols can be renamed in machine code alone: see qpeer_take_in_openssl.
+    if(QPEER_TAKEN_IN)  # Symbols can be renamed in machine code alone: see qpeer_take_in.
       set_target_properties(${target} PROPERTIES INTERPROCEDURAL_OPTIMIZATION OFF)
       target_compile_options(${target} PRIVATE -fno-lto)
     endif()
@@ -99,7 +99,7 @@ function(qpeer_layer name)
 endfunction()
 
 # qpeer_library(): all layers in one libqpeer.a, target qpeer::qpeer. It needs nothing but the C++ library, and
-# OpenSSL only where that is a shared library: a static one is taken in.
+# OpenSSL only where that is a shared library: the static libraries of QPEER_TAKEN_IN are taken in.
 function(qpeer_library)
   set(objects)
   foreach(layer IN LISTS QPEER_LAYERS)
@@ -117,27 +117,32 @@ function(qpeer_library)
     target_include_directories(qpeer PUBLIC "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>")
   endif()
   target_link_libraries(qpeer PUBLIC Threads::Threads)
+  if(QPEER_TAKEN_IN)
+    qpeer_take_in(qpeer ${QPEER_TAKEN_IN})
+  endif()
   if(QPEER_OPENSSL_IS_STATIC)
-    qpeer_take_in_openssl(qpeer)
+    target_link_libraries(qpeer PRIVATE ${CMAKE_DL_LIBS})
   else()
     target_link_libraries(qpeer PRIVATE qpeer::libssl qpeer::libcrypto)
   endif()
 endfunction()
 
-# qpeer_take_in_openssl(<library>): the archives of OpenSSL become a part of it, under names of their own.
-function(qpeer_take_in_openssl library)
-  set(folder "${PROJECT_BINARY_DIR}/openssl")
-  set(script "${PROJECT_SOURCE_DIR}/scripts/cmake/prefix_openssl.sh")
+# qpeer_take_in(<library> <archive>...): the archives become a part of it, under names of their own.
+function(qpeer_take_in library)
+  set(folder "${PROJECT_BINARY_DIR}/taken_in")
+  set(script "${PROJECT_SOURCE_DIR}/scripts/cmake/prefix_archives.sh")
   set(tools "${CMAKE_NM}" "${CMAKE_AR}" "${CMAKE_OBJCOPY}" "${folder}")
-  add_custom_command(OUTPUT "${folder}/openssl.a" "${folder}/names"
-    COMMAND sh "${script}" make ${tools} ${QPEER_OPENSSL_LIBRARIES}
-    DEPENDS "${script}" ${QPEER_OPENSSL_LIBRARIES}
-    COMMENT "Giving OpenSSL ${QPEER_OPENSSL_VERSION} names of our own" VERBATIM)
-  add_custom_target(qpeer_openssl DEPENDS "${folder}/openssl.a" "${folder}/names")
-  add_dependencies(${library} qpeer_openssl)
+  set(names ${ARGN})
+  list(TRANSFORM names REPLACE "^.*/" "")
+  list(JOIN names ", " names)
+  add_custom_command(OUTPUT "${folder}/others.a" "${folder}/names"
+    COMMAND sh "${script}" make ${tools} ${ARGN}
+    DEPENDS "${script}" ${ARGN}
+    COMMENT "Giving the names in ${names} a prefix" VERBATIM)
+  add_custom_target(qpeer_taken_in DEPENDS "${folder}/others.a" "${folder}/names")
+  add_dependencies(${library} qpeer_taken_in)
   add_custom_command(TARGET ${library} POST_BUILD
     COMMAND sh "${script}" merge ${tools} "$<TARGET_FILE:${library}>" VERBATIM)
-  target_link_libraries(${library} PRIVATE ${CMAKE_DL_LIBS})
 endfunction()
 
 # qpeer_programs_common(<dir>): qpeer_programs, what the programs share; no part of the library.

@@ -3,7 +3,8 @@
 # include_graph.sh [ROOT]: the rules of the house that a compiler does not check.
 #
 #   - a layer includes only layers below it; only crypto/openssl/*.cpp includes OpenSSL, only
-#     transport/io/*.cpp includes socket headers; p2p/ and cache/ reach io/ only in their wrappers
+#     p2p/async/upnp_parser.cpp libminiupnpc, only transport/io/*.cpp socket headers; p2p/ and cache/ reach io/ only
+#     in their wrappers
 #   - every include of ours begins with qpeer/ and goes on from the top of the repository, and is there
 #   - a source includes the header of its own name first (so building it proves that header complete)
 #   - the core reads no clock, no random device, takes no lock, throws nothing
@@ -91,6 +92,8 @@ own != "" && /^[ \t]*#[ \t]*(include|define)/ {
   sub(/^[^<]*</, "", name); sub(/>.*/, "", name)
   if (name ~ /^openssl\// && !(layer == "openssl" && is_cpp))
     breach("only crypto/openssl/*.cpp includes OpenSSL (" name ")")
+  if (name ~ /^miniupnpc\// && FILENAME != "p2p/async/upnp_parser.cpp")
+    breach("only p2p/async/upnp_parser.cpp includes libminiupnpc (" name ")")
   if (name ~ /^qpeer\//) breach("our own includes are quoted (" name ")")
   if (name ~ sockets && !(layer == "io" && is_cpp))
     breach("only transport/io/*.cpp includes socket headers (" name ")")
