@@ -291,7 +291,7 @@ void Reachability::reject_unreachable(Instant now, Peer& peer, Verdict verdict) 
   }
   peers_.close_directions(now, peer, ErrorCode::unreachable, to_string(verdict));
   peers_.take_down(peer, "it cannot be reached: " + std::string(to_string(verdict)), false);
-  queue_.post(PeerUnused{.peer = peer.id});
+  queue_.post(PeerUnused{.peer = peer.key()});
 }
 
 // --- time ----------------------------------------------------------------------------------------

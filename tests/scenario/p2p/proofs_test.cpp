@@ -33,6 +33,19 @@ SIMULATE_PEERS(Proofs, AWrongNonceProvesNothing) {
   EXPECT_EQ(node.node().stats().dial_backs_failed, 1U);
 }
 
+// Else nodes that cost nothing to make would take all places.
+SIMULATE_PEERS(Proofs, ANodeThatCannotBeReachedLeavesNothing) {
+  auto& node = network.node();
+  auto& shut = network.node();
+  network.shuts_out(node, shut);
+  shut.bootstraps({node});
+  ASSERT_TRUE(run_until([&] { return !shut.verdicts_on_us.empty(); }, 20s));
+  EXPECT_NE(shut.verdicts_on_us[0].verdict, Verdict::reachable);
+  run_for(1s);
+  EXPECT_TRUE(node.node().links().empty());
+  EXPECT_TRUE(shut.node().links().empty());
+}
+
 SIMULATE_PEERS(Proofs, OnTheConnectionThatIsToBeProvedIsNone) {
   auto& node = network.node();
   MaliciousPeer attacker(network, {.proves = false});
