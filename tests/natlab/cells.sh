@@ -20,18 +20,18 @@ node-firewall         | node_is_no_node firewall             | node behind an IP
 node-ipv6-firewall    | node_is_no_node 6/firewall           | node behind an IPv6 firewall, no mapper | not reachable; a client from then on | claims
 mapped-pcp            | node_is_mapped port-restricted pcp 3     | node behind a port-restricted NAT, PCP alone | reachable in 3 s; a stranger is answered; the mapping is removed at the end | claims
 mapped-nat-pmp        | node_is_mapped port-restricted nat-pmp 3 | node behind a port-restricted NAT, NAT-PMP alone | reachable in 3 s; a stranger is answered; the mapping is removed at the end | claims
-mapped-upnp           | node_is_mapped port-restricted upnp 6    | node behind a port-restricted NAT, UPnP alone | reachable in 6 s; a stranger is answered; the mapping is removed at the end | UPnP is not built
+mapped-upnp           | node_is_mapped port-restricted upnp 6    | node behind a port-restricted NAT, UPnP alone | reachable in 6 s; a stranger is answered; the mapping is removed at the end | claims
 mapped-all            | node_is_mapped port-restricted all 3     | node behind a port-restricted NAT, PCP, NAT-PMP and UPnP | reachable in 3 s; a stranger is answered; the mapping is removed at the end | claims
 symmetric-pcp         | node_is_mapped symmetric pcp 3       | node behind a symmetric NAT, PCP alone | reachable in 3 s; a stranger is answered; the mapping is removed at the end | claims
 symmetric-nat-pmp     | node_is_mapped symmetric nat-pmp 3   | node behind a symmetric NAT, NAT-PMP alone | reachable in 3 s; a stranger is answered; the mapping is removed at the end | claims
-symmetric-upnp        | node_is_mapped symmetric upnp 6      | node behind a symmetric NAT, UPnP alone | reachable in 6 s; a stranger is answered; the mapping is removed at the end | UPnP is not built
+symmetric-upnp        | node_is_mapped symmetric upnp 6      | node behind a symmetric NAT, UPnP alone | reachable in 6 s; a stranger is answered; the mapping is removed at the end | claims
 firewall-pcp          | node_is_mapped firewall pcp 3        | node behind an IPv4 firewall, PCP alone | reachable in 3 s; a stranger is answered; the mapping is removed at the end | miniupnpd answers nobody whose address inside is a public one; in the simulator it holds
 ipv6-firewall-pcp     | node_is_mapped 6/firewall pcp 3      | node behind an IPv6 firewall, PCP alone | reachable in 3 s; a stranger is answered; the mapping is removed at the end | claims
 double-nat            | node_sees_double_nat                 | the router that maps has a private address outside | told as double NAT in 3 s | claims
 renewed               | mapping_is_renewed                   | the router grants 10 s at most (a newer miniupnpd 121 s) | reachable in 3 s; a stranger is answered after that | claims
 reboot-pcp            | gateway_reboots pcp 10               | the router (PCP) restarts and forgets all | mapped anew, a stranger is answered in 10 s | claims
 reboot-nat-pmp        | gateway_reboots nat-pmp 10           | the router (NAT-PMP) restarts and forgets all | mapped anew, a stranger is answered in 10 s | claims
-reboot-upnp           | gateway_reboots upnp 60              | the router (UPnP) restarts and forgets all | mapped anew, a stranger is answered in 60 s | UPnP is not built
+reboot-upnp           | gateway_reboots upnp 60              | the router (UPnP) restarts and forgets all | mapped anew, a stranger is answered in 60 s | claims
 readdress-node        | node_is_readdressed                  | a mapped node, and its router gets another address | a stranger is answered there in 10 s | claims
 readdress-client      | client_goes_on readdressed 4         | a client, a request each 100 ms; its router gets another address | longest gap 4 s; none lost | claims
 wifi-mobile           | client_goes_on moved 1               | a client, a request each 100 ms; wifi, mobile, wifi | longest gap 1 s; none lost | claims
@@ -145,6 +145,8 @@ mapping_is_renewed() {
 
 gateway_reboots() { # gateway_reboots PROTOCOL SECONDS
   start_mapped_node port-restricted "$1"
+  # A node that is being checked when the router goes is told that nobody can reach it, and is a client from then on.
+  claim "told reachable" appears "$scratch/a.log" '"event":"reachability_verdict".*"reachable":true' 10
   claim "a stranger is answered before" answers_by "$(mapped_peer)" 10
   reboot_gateway a "$1"
   start_clock
