@@ -3,6 +3,7 @@
 #include "qpeer/qpeer.hpp"
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -10,6 +11,7 @@
 
 #include "qpeer/crypto/identity.hpp"
 #include "qpeer/p2p/async/lookup.hpp"
+#include "qpeer/p2p/async/upnp_gateway.hpp"
 #include "qpeer/p2p/cli/commands.hpp"
 #include "qpeer/p2p/cli/common/arguments.hpp"
 #include "qpeer/p2p/cli/common/peer_options.hpp"
@@ -17,6 +19,7 @@
 #include "qpeer/p2p/cli/doctor_report.hpp"
 #include "qpeer/p2p/nat/network_probe.hpp"
 #include "qpeer/transport/base/address_kind.hpp"
+#include "qpeer/transport/io/background.hpp"
 #include "qpeer/transport/io/driver.hpp"
 #include "qpeer/transport/io/internet_path.hpp"
 
@@ -30,6 +33,10 @@ constexpr Duration kLookupPatience = 1s;
 constexpr Duration kProbeEnd = 2'700ms;
 constexpr Duration kLongestProbe = 2'500ms;
 constexpr Duration kMappingEnd = 250ms;
+/// A router that speaks UPnP answers a search within a second.
+constexpr Duration kUpnpSearch = 1500ms;
+constexpr Duration kUpnpRequest = 1s;
+constexpr Duration kUpnpEnd = 2'700ms;
 
 struct DoctorOptions {
   std::vector<PeerAddress> contacts{};
@@ -91,6 +98,62 @@ std::optional<io::UdpSocket> socket_to_map(const DoctorOptions& options) {
   return socket ? std::optional(std::move(*socket)) : std::nullopt;
 }
 
+/// Asks the router by UPnP, beside the rest: to map the port of a socket that only this is for.
+class UpnpQuestion {
+ public:
+  UpnpQuestion(EventLoop& loop, const DoctorOptions& options)
+      : socket_(socket_to_map(options)), way_(gateway_for(socket_)), answered_(loop) {
+    if (!way_.remote.valid() || !p2p::detail::upnp_is_built()) return;
+    p2p::detail::UpnpConfig config;
+    config.search_time = kUpnpSearch;
+    config.request.time = kUpnpRequest;
+    gateway_ = std::make_shared<p2p::detail::UpnpGateway>(way_.remote, way_.local, config);
+    call_ = io::Background(
+        loop,
+        [gateway = gateway_, result = result_] {
+          *result = gateway->map();
+          gateway->remove();
+        },
+        [this] { answered_.set(); });
+  }
+
+  UpnpQuestion(const UpnpQuestion&) = delete;
+  UpnpQuestion& operator=(const UpnpQuestion&) = delete;
+  ~UpnpQuestion() = default;
+
+  /// Waits for the answer, and adds it to a report that has no mapping.
+  Task<void> add_to(EventLoop& loop, p2p::NetworkReport& report, Instant end) {
+    if (gateway_ == nullptr) {
+      if (way_.remote.valid()) report.gateway.upnp_failure = "UPnP is not built in";
+      co_return;
+    }
+    auto answered = answered_.wait();
+    const auto is_known =
+        co_await async::with_timeout(loop, std::max(Duration{}, end - io::now()), answered);
+    if (!is_known) gateway_->stop();
+    if (report.gateway.mapping) co_return;
+    if (!is_known) {
+      report.gateway.upnp_failure = "its UPnP does not answer in time";
+    } else if (!*result_) {
+      report.gateway.upnp_failure = result_->error();
+    } else {
+      report.set_mapping({.external = (*result_)->external,
+                          .protocol = p2p::MappingProtocol::upnp,
+                          .lifetime = (*result_)->lifetime,
+                          .double_nat = p2p::is_behind_nat((*result_)->external)});
+    }
+  }
+
+ private:
+  std::optional<io::UdpSocket> socket_;
+  Path way_;
+  std::shared_ptr<p2p::detail::UpnpGateway> gateway_;
+  std::shared_ptr<p2p::detail::UpnpGateway::Result> result_ =
+      std::make_shared<p2p::detail::UpnpGateway::Result>();
+  async::Event answered_;
+  io::Background call_;
+};
+
 Task<std::expected<DoctorReport, std::string>> examine(EventLoop& loop,
                                                        const DoctorOptions& options) {
   using Driver = io::Driver<p2p::NetworkProbe>;
@@ -106,6 +169,7 @@ Task<std::expected<DoctorReport, std::string>> examine(EventLoop& loop,
                    .socket = {},
                    .buffers_wanted = io::UdpOptions{}.buffer_size,
                    .clock = read_clock()};
+  UpnpQuestion upnp{loop, options};
   const Instant start = io::now();
   p2p::NetworkProbe probe{crypto::system_random(),
                           {.time_limit = std::min(kLongestProbe, begin + kProbeEnd - start)}};
@@ -124,6 +188,7 @@ Task<std::expected<DoctorReport, std::string>> examine(EventLoop& loop,
   co_await reported.wait();
   if (!error.empty()) co_return std::unexpected(error);
   out.socket = (*driver)->socket().capabilities();
+  co_await upnp.add_to(loop, out.network, begin + kUpnpEnd);
   const Instant end = io::now() + kMappingEnd;
   while (!probe.is_finished() && io::now() < end) co_await sleep_for(loop, 10ms);
   co_return out;
@@ -169,7 +234,7 @@ int doctor_command(std::span<char* const> words) {
   arguments.custom("--stun", "HOST[:PORT]", "a STUN server to ask (port: 3478); may be repeated",
                    add_server(options.servers));
   arguments.toggle("--no-port-mapping", options.no_port_mapping,
-                   "do not ask the router to map a port (PCP, NAT-PMP)");
+                   "do not ask the router to map a port (PCP, NAT-PMP, UPnP)");
   arguments.toggle("--json", options.json, "print the report as one line of JSON");
   arguments.note(
       "Exit status: 0 could be a node, 3 a client, 4 a client that only a relay could "

@@ -143,7 +143,7 @@ std::string json_of(const p2p::GatewayReport& gateway) {
     out.address("external", gateway.mapping->external);
     out.number("lease_s", static_cast<std::uint64_t>(lease.count()));
   } else if (gateway.failure) {
-    out.text("failure", describe(*gateway.failure));
+    out.text("failure", why_not_mapped(gateway));
   }
   return out.end();
 }

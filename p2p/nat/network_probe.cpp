@@ -13,21 +13,6 @@ namespace {
 
 using Outcome = StunResult::Outcome;
 
-/// How far from us a server is that sees this address. What is none of ours is the farthest: documentation
-/// addresses, which laboratories use.
-int distance(const SocketAddress& seen) {
-  switch (scope_of(seen)) {
-    case AddressScope::loopback:
-      return 0;
-    case AddressScope::link_local:
-      return 1;
-    case AddressScope::private_use:
-      return 2;
-    default:
-      return 3;
-  }
-}
-
 }  // namespace
 
 // --- questions -----------------------------------------------------------------------------------
@@ -203,17 +188,10 @@ void NetworkProbe::give_report(Instant now) {
     if (server.outcome == Outcome::answered) ++family.answered;
   }
   out.gateway = gateway_;
-  if (gateway_.mapping) {
-    const SocketAddress& external = gateway_.mapping->external;
-    const bool others_differ = out.ipv4.seen.valid() && external.is_ipv4() &&
-                               distance(out.ipv4.seen) >= distance(external) &&
-                               !external.same_host(out.ipv4.seen);
-    out.double_nat = gateway_.mapping->double_nat || others_differ;
-  } else {
-    const bool is_online = out.ipv4.answered > 0;
-    out.double_nat = gateway_.failure == MappingFailure::address_mismatch ||
-                     (gateway_.failure == MappingFailure::no_network && is_online);
-  }
+  const bool is_online = out.ipv4.answered > 0;
+  out.double_nat = gateway_.failure == MappingFailure::address_mismatch ||
+                   (gateway_.failure == MappingFailure::no_network && is_online);
+  if (gateway_.mapping) out.set_mapping(*gateway_.mapping);
   report_ = std::move(out);
   if (!mapper_.is_idle()) mapper_.remove(now);
 }
@@ -223,10 +201,10 @@ FamilyReport NetworkProbe::report_of(const Family& family) {
   FamilyReport out;
   int farthest = 0;
   for (const Sighting& each : family.sightings) {
-    farthest = std::max(farthest, distance(each.seen));
+    farthest = std::max(farthest, distance_of(each.seen));
   }
   std::vector<Sighting> counting = family.sightings;
-  std::erase_if(counting, [&](const Sighting& each) { return distance(each.seen) < farthest; });
+  std::erase_if(counting, [&](const Sighting& each) { return distance_of(each.seen) < farthest; });
   if (counting.empty()) return out;
   out.own = counting.front().own;
   out.seen = counting.front().seen;

@@ -98,7 +98,7 @@ NetworkFinding mapping(const FamilyReport& family) {
       break;
   }
   if (depends_on_destination(family.mapping)) {
-    out.advice = "have the router forward a port, or turn on its port mapping (PCP, NAT-PMP)";
+    out.advice = "have the router forward a port, or turn on its port mapping (PCP, NAT-PMP, UPnP)";
   }
   return out;
 }
@@ -121,9 +121,10 @@ NetworkFinding filtering(const FamilyReport& family) {
       out.text = by + " lets in only answers";
       break;
   }
-  out.advice = family.mapping == NatMapping::none
-                   ? "open the node's UDP port in the firewall"
-                   : "have the router forward a port, or turn on its port mapping (PCP, NAT-PMP)";
+  out.advice =
+      family.mapping == NatMapping::none
+          ? "open the node's UDP port in the firewall"
+          : "have the router forward a port, or turn on its port mapping (PCP, NAT-PMP, UPnP)";
   return out;
 }
 
@@ -144,14 +145,16 @@ NetworkFinding gateway(const GatewayReport& report) {
     out.text = "not asked: our address is no private one, or there is no router";
   } else if (report.mapping) {
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(report.mapping->lifetime);
-    out.text = host_of(report.gateway) + " maps ports by " +
-               std::string(to_string(report.mapping->protocol)) + ": to " +
-               report.mapping->external.to_string() + ", for " +
-               count(static_cast<std::size_t>(seconds.count()), "second") + " at a time";
+    out.text =
+        host_of(report.gateway) + " maps ports by " +
+        std::string(to_string(report.mapping->protocol)) + ": to " +
+        report.mapping->external.to_string() + ", " +
+        (seconds.count() == 0
+             ? "until it is removed"
+             : "for " + count(static_cast<std::size_t>(seconds.count()), "second") + " at a time");
   } else {
-    const auto failure = report.failure.value_or(MappingFailure::no_answer);
-    out.text = host_of(report.gateway) + " does not map ports: " + std::string(describe(failure));
-    out.advice = "turn on PCP or NAT-PMP in the router, or have it forward a port";
+    out.text = host_of(report.gateway) + " does not map ports: " + why_not_mapped(report);
+    out.advice = "turn on PCP, NAT-PMP or UPnP in the router, or have it forward a port";
   }
   return out;
 }
@@ -195,6 +198,35 @@ NetworkFinding outlook(const NetworkReport& report) {
 }
 
 }  // namespace
+
+int distance_of(const SocketAddress& seen) {
+  switch (scope_of(seen)) {
+    case AddressScope::loopback:
+      return 0;
+    case AddressScope::link_local:
+      return 1;
+    case AddressScope::private_use:
+      return 2;
+    default:
+      return 3;
+  }
+}
+
+void NetworkReport::set_mapping(const PortMapping& mapping) {
+  gateway.mapping = mapping;
+  gateway.failure.reset();
+  const SocketAddress& external = mapping.external;
+  const bool others_differ = ipv4.seen.valid() && external.is_ipv4() &&
+                             distance_of(ipv4.seen) >= distance_of(external) &&
+                             !external.same_host(ipv4.seen);
+  double_nat = mapping.double_nat || others_differ;
+}
+
+std::string why_not_mapped(const GatewayReport& gateway) {
+  std::string out{describe(gateway.failure.value_or(MappingFailure::no_answer))};
+  if (!gateway.upnp_failure.empty()) out += ", and " + gateway.upnp_failure;
+  return out;
+}
 
 NetworkOutlook NetworkReport::outlook() const {
   if (gateway.mapping && !double_nat && (asked() == 0 || answered() > 0)) {

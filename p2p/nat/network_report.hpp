@@ -57,9 +57,10 @@ struct FamilyReport {
 
 /// The gateway, asked to map a port of ours.
 struct GatewayReport {
-  SocketAddress gateway{};               ///< valid() when it was asked.
-  std::optional<PortMapping> mapping{};  ///< What it granted; it was given back.
-  std::optional<MappingFailure> failure{};
+  SocketAddress gateway{};                  ///< valid() when it was asked.
+  std::optional<PortMapping> mapping{};     ///< What it granted; it was given back.
+  std::optional<MappingFailure> failure{};  ///< Of PCP and NAT-PMP.
+  std::string upnp_failure{};  ///< Of UPnP, for people; empty when it was not asked by that.
   friend bool operator==(const GatewayReport&, const GatewayReport&) = default;
 };
 
@@ -79,11 +80,20 @@ struct NetworkReport {
   /// Another NAT is between the gateway and the internet.
   bool double_nat = false;
 
+  /// The gateway granted this. Whether there is a double NAT follows from it and from what servers see.
+  void set_mapping(const PortMapping& mapping);
+
   [[nodiscard]] unsigned asked() const { return ipv4.asked + ipv6.asked; }
   [[nodiscard]] unsigned answered() const { return ipv4.answered + ipv6.answered; }
   [[nodiscard]] NetworkOutlook outlook() const;
   friend bool operator==(const NetworkReport&, const NetworkReport&) = default;
 };
+
+/// Why the gateway has no mapping, by whatever it was asked.
+[[nodiscard]] std::string why_not_mapped(const GatewayReport& gateway);
+/// How far from us a server is that sees this address. What is none of ours is the farthest: documentation
+/// addresses, which laboratories use.
+[[nodiscard]] int distance_of(const SocketAddress& seen);
 
 /// One thing that a report says, for people.
 struct NetworkFinding {

@@ -41,6 +41,7 @@ ipv6-goes             | client_goes_on without_ipv6 1        | the same; linked 
 wifi-mobile-node      | node_moves                           | a node behind a full-cone NAT changes to another network | a stranger is answered there in 4 s | claims
 silent                | client_is_silent                     | a client behind a symmetric NAT that forgets after 20 s; silent for a minute (--full: 5) | answered in 1 s | a minute is too long for continuous integration
 doctor-udp-blocked    | doctor_sees_no_udp | `qpeer doctor` with two nodes: UDP is blocked | told so in 3 s | claims
+doctor-upnp             | doctor_sees_upnp | `qpeer doctor` with two nodes: a port-restricted NAT whose router speaks UPnP alone | told so in 3 s; no mapping is left | claims
 stun-alone | doctor_asks_stun alone port-restricted independent unknown client 3 | `qpeer doctor`: a port-restricted NAT; two STUN servers of one address each | independent mapping, filtering unknown; in 3 s | claims
 stun-alone-symmetric | doctor_asks_stun alone symmetric by-destination unknown relay-only 4 | `qpeer doctor`: a symmetric NAT; two STUN servers of one address each | by destination mapping, filtering unknown; in 3 s | claims
 stun-full-cone | doctor_asks_stun other full-cone independent independent node 0 | `qpeer doctor`: a full-cone NAT; a STUN server with two addresses | independent mapping, independent filtering; in 3 s | claims
@@ -276,6 +277,19 @@ doctor_asks_stun() { # doctor_asks_stun alone|other KIND MAPPING FILTERING OUTLO
     doctor_on_a --stun 11.1.0.2
   fi
   claim_report ipv4 "${@:3}"
+}
+
+doctor_sees_upnp() {
+  local status='' port
+  start_network
+  make_site a port-restricted
+  start_gateway a upnp
+  doctor_on_a --contact "$contact" --contact "${ID[h2]}@11.2.0.2:4477"
+  measure "the report" 3
+  claim "it says that the router maps ports by UPnP" grep -q '"protocol":"UPnP"' "$scratch/a.log"
+  claim "outlook: node" grep -q '"outlook":"node"' "$scratch/a.log"
+  port=$(sed -n 's/.*"external":"[0-9.]*:\([0-9]*\)".*/\1/p' "$scratch/a.log")
+  claim "no mapping is left" not has_mapping a "${port:-none}"
 }
 
 doctor_sees_no_udp() {

@@ -19,11 +19,11 @@ start_gateway() {
 }
 
 run_gateway() {
-  local site=$1 router=r$1 file=$scratch/gateway-$1 other='' datagrams=yes upnp=no
+  local site=$1 router=r$1 file=$scratch/gateway-$1 other='' datagrams=yes upnp=no port=14E7
   case $2 in
     pcp) other=0 ;;     # NAT-PMP's version. What is dropped is not answered.
     nat-pmp) other=2 ;; # PCP's.
-    upnp) datagrams=no upnp=yes ;;
+    upnp) datagrams=no upnp=yes port=076C ;; # SSDP's.
     all) upnp=yes ;;
   esac
   on "$router" "${NFT[@]}" -f - <<RULES
@@ -61,7 +61,7 @@ CONF
   start_on "$router" "$file.log" "${MINIUPNPD[@]}" -d -f "$file.conf" -P "$file.pid"
   GATEWAY[$site]=$child
   for _ in {1..200}; do
-    if [ -e "$file.pid" ] && on "$router" sh -c 'grep -q -i :14E7 /proc/net/udp || [ '$datagrams' = no ]'; then return 0; fi
+    if [ -e "$file.pid" ] && on "$router" grep -q -i ":$port " /proc/net/udp; then return 0; fi
     if grep -q "Minimum lifetime" "$file.log"; then return 1; fi
     sleep 0.05
   done

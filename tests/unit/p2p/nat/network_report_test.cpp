@@ -137,5 +137,30 @@ TEST(NetworkReport, EachObstacleHasASentenceAndAnAdvice) {
   for (const NetworkFinding& each : findings_of(report)) EXPECT_FALSE(each.text.empty());
 }
 
+TEST(NetworkReport, AMappingByUpnpCountsLikeOthers) {
+  NetworkReport report{
+      .ipv4 = behind(NatMapping::by_address_and_port, NatFiltering::by_address).ipv4,
+      .ipv6 = {},
+      .servers = {},
+      .gateway = {.gateway = SocketAddress::ipv4({192, 168, 1, 1}, 0),
+                  .failure = MappingFailure::no_answer,
+                  .upnp_failure = "it has no UPnP"}};
+  EXPECT_EQ(
+      finding(report, "gateway").text,
+      "192.168.1.1 does not map ports: it answers neither PCP nor NAT-PMP, and it has no UPnP");
+  PortMapping mapping{.external = report.ipv4.seen.with_port(4477),
+                      .protocol = MappingProtocol::upnp,
+                      .lifetime = {}};
+  report.set_mapping(mapping);
+  EXPECT_EQ(finding(report, "gateway").text, "192.168.1.1 maps ports by UPnP: to " +
+                                                 mapping.external.to_string() +
+                                                 ", until it is removed");
+  EXPECT_EQ(report.outlook(), NetworkOutlook::node);
+  EXPECT_FALSE(report.double_nat);
+  mapping.external = SocketAddress::ipv4({8, 8, 8, 8}, 4477);
+  report.set_mapping(mapping);
+  EXPECT_TRUE(report.double_nat) << "others see another address";
+}
+
 }  // namespace
 }  // namespace qpeer::p2p
