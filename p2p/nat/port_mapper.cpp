@@ -77,15 +77,26 @@ void PortMapper::start(Instant now, const SocketAddress& gateway, const SocketAd
 
 void PortMapper::restart(Instant now) {
   if (state_ == State::idle || state_ == State::removing) return;
-  if (mapping_) return begin_removal(true);
+  if (mapping_) return begin_removal(mapping_->protocol, true);
   probe(now);
 }
 
 void PortMapper::remove(Instant now) {
   event_.reset();
-  if (mapping_) return begin_removal(false);
   probes_after_removal_ = false;
-  end_removal(now);
+  if (state_ == State::removing) return;
+  const auto protocol = mapping_ ? std::optional(mapping_->protocol) : requested(now);
+  protocol ? begin_removal(*protocol, false) : end_removal(now);
+}
+
+// A request that is not answered yet may have been granted.
+std::optional<MappingProtocol> PortMapper::requested(Instant now) const {
+  if (nat_pmp_.step == NatPmpStep::map && nat_pmp_.requests.sent > 0) {
+    return MappingProtocol::nat_pmp;
+  }
+  const Requests& pcp = pcp_.requests;
+  const bool is_recent = pcp.at != kNever && pcp.at - pcp.interval + 2 * kPatience > now;
+  return pcp.sent > 0 && is_recent ? std::optional(MappingProtocol::pcp) : std::nullopt;
 }
 
 void PortMapper::stop_all() {
@@ -117,11 +128,11 @@ void PortMapper::begin_nat_pmp() {
   nat_pmp_.requests = {.due = true};
 }
 
-void PortMapper::begin_removal(bool probes_afterwards) {
+void PortMapper::begin_removal(MappingProtocol protocol, bool probes_afterwards) {
   stop_all();
   state_ = State::removing;
   probes_after_removal_ = probes_afterwards;
-  if (mapping_->protocol == MappingProtocol::pcp) {
+  if (protocol == MappingProtocol::pcp) {
     pcp_.requests = {.due = true};
   } else {
     nat_pmp_.step = NatPmpStep::map;
@@ -370,8 +381,7 @@ bool PortMapper::consistent() const {
     case State::mapped:
       return mapping_ && may_expire && report_at_ == kNever && retry_at_ == kNever;
     case State::removing:
-      return mapping_ && !may_expire &&
-             (pcp_.requests.under_way() || nat_pmp_.requests.under_way());
+      return !may_expire && (pcp_.requests.under_way() || nat_pmp_.requests.under_way());
   }
   return false;
 }

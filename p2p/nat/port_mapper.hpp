@@ -109,7 +109,8 @@ class PortMapper {
   void start(Instant now, const SocketAddress& gateway, const SocketAddress& internal);
   /// The mapping does not do what it should: has it removed, and begins anew.
   void restart(Instant now);
-  /// The mapping is not needed any more: has it removed. No event follows.
+  /// The mapping is not needed any more: has it removed, also where the answer that grants it has not come
+  /// yet. No event follows.
   void remove(Instant now);
   /// Whether nothing is to be done until start().
   [[nodiscard]] bool is_idle() const { return state_ == State::idle; }
@@ -161,7 +162,8 @@ class PortMapper {
 
   void probe(Instant now);
   void begin_nat_pmp();
-  void begin_removal(bool probes_afterwards);
+  [[nodiscard]] std::optional<MappingProtocol> requested(Instant now) const;
+  void begin_removal(MappingProtocol protocol, bool probes_afterwards);
   void end_removal(Instant now);
   void stop_all();
 

@@ -495,6 +495,22 @@ TEST(PortMapper, IsRemovedAtTheEnd) {
   }
 }
 
+TEST(PortMapper, IsRemovedWhenTheAnswerThatGrantsItIsOnItsWay) {
+  for (const bool pcp : {true, false}) {
+    Mapping each{MappingGateway{.pcp = pcp, .nat_pmp = !pcp}};
+    each.run_for(pcp ? 1ms : 5ms);
+    ASSERT_TRUE(each.gateway.has_mapping);
+    ASSERT_FALSE(each.mapper.mapping().has_value());
+    each.mapper.remove(each.now);
+    each.mapper.remove(each.now);
+    each.run_for(1s);
+    EXPECT_FALSE(each.gateway.has_mapping);
+    EXPECT_EQ(each.gateway.deletions, 1U);
+    EXPECT_TRUE(each.mapper.is_idle());
+    EXPECT_FALSE(each.take_event().has_value());
+  }
+}
+
 TEST(PortMapper, OfAGatewayThatDoesNotAnswerTheRemovalIsGivenUp) {
   for (const bool pcp : {true, false}) {
     Mapping each{MappingGateway{.pcp = pcp, .nat_pmp = !pcp}};
