@@ -111,10 +111,11 @@ Translation NatBox::refuse(Instant now, NatFate fate, const SocketAddress& from,
 
 NatBox::Mappings::iterator NatBox::outbound(Instant now, const SocketAddress& inside,
                                             const SocketAddress& remote) {
-  if (const auto at = forwards_.find(inside); at != forwards_.end()) {
+  // A flow that has a port of its own keeps it when a port is forwarded later.
+  if (const auto at = by_inside_.find({inside, remote}); at != by_inside_.end()) {
     return mappings_.find(at->second);
   }
-  if (const auto at = by_inside_.find({inside, remote}); at != by_inside_.end()) {
+  if (const auto at = forwards_.find(inside); at != forwards_.end()) {
     return mappings_.find(at->second);
   }
   const SocketAddress part =

@@ -97,6 +97,15 @@ TEST(NatBoxForwarding, LetsStrangersInWithoutAMapping) {
   EXPECT_TRUE(box.inward(kPeer, kOutside.with_port(4433)).passes());
 }
 
+TEST(NatBoxForwarding, MovesNoFlowThatHasAPortOfItsOwn) {
+  Box box(symmetric());
+  const SocketAddress before = box.external(kHost, kPeer);
+  ASSERT_TRUE(box->forward(box.now(), kHost, 4433));
+  EXPECT_EQ(box.external(kHost, kPeer), before);
+  EXPECT_TRUE(box.inward(kPeer, before).passes());
+  EXPECT_EQ(box.external(kHost, kPeer2).port(), 4433) << "a new flow";
+}
+
 TEST(NatBoxForwarding, EndsWithItsLeaseOrWhenItIsRemoved) {
   Box box(port_restricted());
   ASSERT_TRUE(box->forward(box.now(), kHost, 5'000, box.now() + 1h));
