@@ -60,6 +60,12 @@ std::string why(const transport::CloseReason& reason) {
   return std::string(to_string(code)) + (reason.reason.empty() ? "" : " (" + detail + ")");
 }
 
+// Whether nothing at all came from where we dialled.
+bool is_silence(const transport::CloseReason& reason, const transport::Connection* connection) {
+  return reason.kind == Kind::handshake_timeout && connection != nullptr &&
+         connection->stats().bytes_received == 0;
+}
+
 }  // namespace
 
 // --- connections ---------------------------------------------------------------------------------
@@ -82,7 +88,8 @@ void Node::Implementation::on_owner_event(const TransportClosed& event) {
                            "you are shutting down", connection.slot);
   }
   const bool in_handshake = connection.stage == PeerConnection::Stage::handshake;
-  peers.retire(connection, {.why = why(reason),
+  const bool is_silent = is_silence(reason, connections.transport(connection));
+  peers.retire(connection, {.why = is_silent ? "no answer: nothing came from there" : why(reason),
                             .may_retry = may_retry(reason),
                             .refused = in_handshake && is_refusal(reason),
                             .closed_by_us = {},

@@ -5,6 +5,9 @@
 
 #include "qpeer/p2p/cli/common/metrics.hpp"
 #include "qpeer/p2p/cli/common/peer_options.hpp"
+#include "qpeer/p2p/cli/common/silence.hpp"
+#include "qpeer/transport/async/task_group.hpp"
+#include "qpeer/transport/io/system_clock.hpp"
 
 namespace qpeer::cli {
 namespace {
@@ -52,9 +55,16 @@ void ClientSession::stop() {
 }
 
 Task<bool> ClientSession::join() {
+  async::TaskGroup watching;
+  watching.spawn(watch_for_silence(
+      loop_, [this] { return client_.udp_stats(); },
+      [this](const std::string& sentence) { reporter_.trouble("silence", sentence); }));
+  const Instant begin = io::now();
   const auto server = co_await client_.bootstrap(contacts_);
-  if (!server && !stopping_)
-    reporter_.trouble("not_joined", "no link: " + one_line(server.error()));
+  if (!server && !stopping_) {
+    const std::string_view advice = advice_on_silence(client_.udp_stats(), io::now() - begin);
+    reporter_.trouble("not_joined", "no link: " + one_line(server.error()) + std::string(advice));
+  }
   co_return server.has_value();
 }
 

@@ -4,6 +4,9 @@
 #include <utility>
 
 #include "qpeer/p2p/cli/common/program.hpp"
+#include "qpeer/p2p/cli/common/silence.hpp"
+#include "qpeer/transport/async/task_group.hpp"
+#include "qpeer/transport/io/system_clock.hpp"
 
 namespace qpeer::cli {
 namespace {
@@ -12,7 +15,7 @@ using Error = std::unexpected<std::string>;
 
 Task<int> dial_and(EventLoop& loop, std::string_view program, const DialOptions& options,
                    const std::function<Task<int>(Dialled&)>& work) {
-  auto dialled = co_await dial(loop, options);
+  auto dialled = co_await dial(loop, program, options);
   if (!dialled) {
     complain("{}: {}", program, dialled.error());
     co_return kFailure;
@@ -51,19 +54,31 @@ LinkInfo Dialled::link() const {
   return out;
 }
 
-Task<std::expected<Dialled, std::string>> dial(EventLoop& loop, const DialOptions& options) {
+Task<std::expected<Dialled, std::string>> dial(EventLoop& loop, std::string_view program,
+                                               const DialOptions& options) {
   auto settings = options.peer.make();
   if (!settings) co_return Error(settings.error());
   settings->config.target_links = 1;
   auto client = Client::start(loop, std::move(*settings));
   if (!client) co_return Error(to_string(client.error()));
+  async::TaskGroup watching;
+  watching.spawn(watch_for_silence(
+      loop, [&client] { return client->udp_stats(); },
+      [program](const std::string& sentence) { complain("{}: {}", program, sentence); }));
+  const auto because = [&client, begin = io::now()](std::string_view what,
+                                                    const BootstrapError& error) {
+    std::string out = std::string(what) + one_line(error);
+    return Error(out + std::string(advice_on_silence(client->udp_stats(), io::now() - begin)));
+  };
   if (options.contacts.empty()) {
     const auto server = co_await client->bootstrap();
-    if (!server) co_return Error("nobody answers: " + one_line(server.error()));
+    if (!server) co_return because("nobody answers: ", server.error());
+    watching.cancel();
     co_return Dialled{std::move(*client), *server};
   }
   const auto server = co_await client->connect(options.contacts.front());
-  if (!server) co_return Error("cannot reach " + one_line(server.error()));
+  if (!server) co_return because("cannot reach ", server.error());
+  watching.cancel();
   co_return Dialled{std::move(*client), *server};
 }
 

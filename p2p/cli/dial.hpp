@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "qpeer/p2p/cli/common/arguments.hpp"
@@ -34,8 +35,10 @@ struct Dialled {
   [[nodiscard]] LinkInfo link() const;
 };
 
-/// A client with a link; else what was tried and why it failed, on one line.
-Task<std::expected<Dialled, std::string>> dial(EventLoop& loop, const DialOptions& options);
+/// A client with a link; else what was tried and why it failed, on one line. Meanwhile a line in the name of
+/// `program` says when nothing comes back.
+Task<std::expected<Dialled, std::string>> dial(EventLoop& loop, std::string_view program,
+                                               const DialOptions& options);
 
 /// Dials, does `work` with the link, and ends the link well. `program` begins the lines of failure.
 int with_link(std::string_view program, const DialOptions& options,

@@ -6,6 +6,8 @@
 
 #include "qpeer/p2p/cli/common/metrics.hpp"
 #include "qpeer/p2p/cli/common/peer_options.hpp"
+#include "qpeer/p2p/cli/common/silence.hpp"
+#include "qpeer/transport/async/task_group.hpp"
 
 namespace qpeer::cli {
 namespace {
@@ -155,6 +157,10 @@ bool NodeService::wants_to_join() const {
 }
 
 Task<void> NodeService::join() {
+  async::TaskGroup watching;
+  watching.spawn(watch_for_silence(
+      loop_, [this] { return node_.udp_stats(); },
+      [this](const std::string& sentence) { reporter_.trouble("silence", sentence); }));
   for (Duration pause = kFirstPause;; pause = std::min(2 * pause, kLongestPause)) {
     refused_ = false;
     const auto joined = co_await node_.bootstrap(options_.contacts);

@@ -48,7 +48,7 @@ stun-full-cone | doctor_asks_stun other full-cone independent independent node 0
 stun-restricted | doctor_asks_stun other address-restricted independent by-address client 3 | `qpeer doctor`: an address-restricted NAT; a STUN server with two addresses | independent mapping, by address filtering; in 3 s | claims
 stun-port-restricted | doctor_asks_stun other port-restricted independent by-address-and-port client 3 | `qpeer doctor`: a port-restricted NAT; a STUN server with two addresses | independent mapping, by address and port filtering; in 3 s | claims
 stun-symmetric | doctor_asks_stun other symmetric by-address-and-port by-address-and-port relay-only 4 | `qpeer doctor`: a symmetric NAT; a STUN server with two addresses | by address and port mapping, by address and port filtering; in 3 s | claims
-udp-blocked           | udp_is_blocked                       | UDP is blocked | the program says so in 3 s | the time-out of the handshake is all that is told: `qpeer doctor` is not built
+udp-blocked           | udp_is_blocked                       | UDP is blocked: `qpeer ping`, `request`, `client` | told in 3 s that nothing comes back, and why that may be; the end says it too | claims
 '
 
 cell_lines() { grep -v '^$' <<<"$CELLS"; }
@@ -303,13 +303,23 @@ doctor_sees_no_udp() {
   claim "exit status 1" [ "$status" = 1 ]
 }
 
+says_silence() { grep -q "$2.*nobody is at that address, or UDP is blocked here: 'qpeer doctor' tells which" "$scratch/$1.log"; }
+
 udp_is_blocked() {
+  local what
   start_network
   make_site a udp-blocked
-  start_clock
-  run_on a 20 "$scratch/a.log" "$qpeer" ping "$contact" || true
-  read_clock
-  printf 'note\t%s\t%s\n' "'qpeer ping' says" "$(tail -n 1 "$scratch/a.log" | sed -E 's/[a-z2-7]{56}/ID/g')" >>"$outcome"
-  measure "'qpeer ping' ends" 3
-  claim "it says that UDP is blocked" grep -q -i 'udp.*blocked' "$scratch/a.log"
+  for what in ping request client; do
+    start_clock
+    case $what in
+      ping) start_on a "$scratch/$what.log" "$qpeer" ping "$contact" --timeout 5 ;;
+      request) start_on a "$scratch/$what.log" "$qpeer" request 'echo hello' --to "$contact" --timeout 5 ;;
+      client) start_on a "$scratch/$what.log" "$qpeer" client --contact "$contact" --timeout 5 ;;
+    esac
+    appears "$scratch/$what.log" 'nothing has come back so far' 6 || true
+    measure "'qpeer $what' says that nothing comes back" 3
+    claim "and what may be wrong" says_silence $what 'nothing has come back so far'
+    appears "$scratch/$what.log" '^[^;]*(cannot reach|no link)' 8 || true
+    claim "at the end too" says_silence $what 'cannot reach\|no link'
+  done
 }

@@ -81,5 +81,14 @@ SIMULATE_PEERS(Contacts, ALinkEndsTheDialsOfOtherAddressesOfItsPeer) {
   }
 }
 
+SIMULATE_PEERS(Contacts, ADialThatNobodyAnswersSaysSo) {
+  auto& client = network.client();
+  const p2p::Candidate dead{.address = network.new_address(), .id = network.node().id()};
+  client.node().connect(network.now(), dead);
+  client.wake();
+  ASSERT_TRUE(run_until([&] { return !client.all<p2p::LinkFailed>().empty(); }, 20s));
+  EXPECT_EQ(client.all<p2p::LinkFailed>()[0].candidate.why, "no answer: nothing came from there");
+}
+
 }  // namespace
 }  // namespace qpeer::sim
