@@ -11,7 +11,7 @@
 //   0 0 t t t t t t     8 t milliseconds (from 32 on: t - 31 seconds) go by
 //   0 1 a a a x x x     the target does a with x: see act()
 //   1 0 a a a x x x     the honest ones, the network or a stranger do a with x: see act_elsewhere()
-//   1 1 l l a a a a     the malicious peer does a on its connection l: see act_maliciously();
+//   1 1 l l a a a a     the malicious peer does a on its connection l: see MaliciousSteps;
 //                       what it or a stranger writes is a size (1 byte) and as many bytes
 #include <gtest/gtest.h>
 
@@ -20,16 +20,18 @@
 #include <cstdint>
 #include <map>
 #include <string>
-#include <system_error>
 #include <vector>
 
 #include "qpeer/fuzz/check.hpp"
-#include "qpeer/tests/scenario/p2p/malicious_peer.hpp"
+#include "qpeer/fuzz/node_fuzzing.hpp"
 
 namespace {
 
 using namespace qpeer;
 using fuzz::check;
+using fuzz::kMaxSteps;
+using fuzz::small_config;
+using fuzz::take_bytes;
 using namespace qpeer::sim;
 using p2p::OperationId;
 using p2p::Role;
@@ -44,31 +46,6 @@ constexpr u8 kClientLinked = 64;
 constexpr u8 kMaliciousLinked = 128;
 
 constexpr std::uint64_t kSeed = 1;
-constexpr std::size_t kMaxSteps = 100;
-constexpr std::size_t kMaxLines = 12;
-
-/// Limits that a short input reaches.
-SimPeerConfig small_config(Role role) {
-  SimPeerConfig out;
-  p2p::NodeConfig& node = out.node;
-  node.role = role;
-  node.max_links = 6;
-  node.max_unintroduced = 4;
-  node.recheck_interval = 20s;
-  node.max_message_size = 4'000;
-  node.max_queued_bytes = 10'000;
-  node.max_queued_network = 15'000;
-  node.max_queued_total = 20'000;
-  node.max_queued_messages = 20;
-  node.max_inbox_bytes = 8'000;
-  node.max_inbox_network = 12'000;
-  node.max_inbox_total = 16'000;
-  node.message_timeout = 10s;
-  node.raw_stream_timeout = 15s;
-  node.cache.capacity = 3;
-  node.cache.prefix_share = 2;
-  return out;
-}
 
 MaliciousPeerConfig malicious_config(u8 options) {
   MaliciousPeerConfig out;
@@ -113,7 +90,7 @@ class Fixture {
     } else if (kind >> 6 == 2) {
       act_elsewhere(what, x, in);
     } else {
-      act_maliciously(kind >> 4 & 3, kind & 15, in);
+      malicious_steps_.act(target_.address(), kind >> 4 & 3, kind & 15, in);
     }
     target_.wake();
     world_.wake(malicious_.host());
@@ -349,88 +326,12 @@ class Fixture {
         return node().on_local_address_gone(now(), target_.address());
       case 5:
         return node().on_deadline(now());
-      case 6: {
-        std::vector<u8> storage(2'000);
-        TransmitBuffer out{.storage = storage, .max_segments = 1};
-        const auto error = std::make_error_code((in.byte() & 1) != 0 ? std::errc::invalid_argument
-                                                                     : std::errc::message_size);
-        if (const auto train = node().poll_transmit(now(), out)) {
-          node().on_refused(now(), *train, error);
-        }
-        return;
-      }
+      case 6:
+        return fuzz::refuse_next(node(), now(), (in.byte() & 1) != 0);
       default:
         (void)client_.node().send_datagram(now(), target_.id(), data(0));
         return client_.wake();
     }
-  }
-
-  // --- the malicious peer ------------------------------------------------------------------------
-
-  void act_maliciously(std::size_t which, unsigned what, Reader& in) {
-    if (what < 2) {
-      if (malicious_.lines.size() >= kMaxLines) return;
-      malicious_.dial(target_, what == 0 ? p2p::Purpose::link : p2p::Purpose::probe);
-      return;
-    }
-    if (malicious_.lines.empty()) return;
-    // From the newest on, for those close first that misbehave.
-    auto& line = malicious_.lines[malicious_.lines.size() - 1 - which % malicious_.lines.size()];
-    if (malicious_.connection(line) == nullptr || !line.connected) return;
-    switch (what) {
-      case 2:
-        return malicious_.send_control(line, malicious_.introduction(line));
-      case 3:
-        return malicious_.send_bytes(line, take_bytes(in));
-      case 4:
-      case 5:
-        if (const auto stream = malicious_.opens(line, what == 4)) opened_ = *stream;
-        return;
-      case 6:
-      case 7:
-        malicious_.writes(line, opened_, take_bytes(in), what == 7);
-        return;
-      case 8: {
-        const std::vector<u8> much(3'000, 1);
-        malicious_.writes(line, opened_, Bytes(much));
-        return;
-      }
-      case 9:
-        (void)malicious_.connection(line)->reset(opened_, 3);
-        return;
-      case 10:
-        (void)malicious_.connection(line)->stop_sending(opened_, 4);
-        return;
-      case 11:
-        return malicious_.closes(line);
-      case 12: {
-        const u8 ways = in.byte();
-        malicious_.config.proves = (ways & 1) != 0;
-        malicious_.config.sends_receipts = (ways & 2) != 0;
-        malicious_.config.introduces = (ways & 4) != 0;
-        malicious_.config.role = (ways & 8) != 0 ? Role::client : Role::node;
-        return;
-      }
-      case 13:
-        if (malicious_.config.reads) {
-          malicious_.config.reads = false;
-        } else {
-          malicious_.reads_all(line);
-        }
-        return;
-      case 14:
-        return malicious_.send_control(
-            line, p2p::Proof{.nonce = line.theirs ? line.theirs->nonce : p2p::Nonce{}});
-      default: {
-        const auto verdict = static_cast<p2p::Verdict>(in.byte() % 6);
-        return malicious_.send_control(line, p2p::VerdictMessage{.verdict = verdict});
-      }
-    }
-  }
-
-  static Bytes take_bytes(Reader& in) {
-    const std::size_t size = in.byte();
-    return in.bytes(std::min(size, in.remaining()));
   }
 
   PeerWorld world_;
@@ -438,9 +339,9 @@ class Fixture {
   SimPeer& honest_;
   SimPeer& client_;
   MaliciousPeer malicious_;
+  fuzz::MaliciousSteps malicious_steps_{malicious_};
   std::map<std::uint64_t, int> pending_;  ///< By id: how often its end was reported.
   std::vector<OperationId> streams_;
-  StreamId opened_{};  ///< By the malicious peer.
 };
 
 }  // namespace

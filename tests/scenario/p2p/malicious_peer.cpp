@@ -28,11 +28,11 @@ MaliciousPeer::MaliciousPeer(PeerWorld& world, MaliciousPeerConfig configuration
       *endpoint_, [this](const transport::EndpointEvent& event) { on_event(event); }, address_);
 }
 
-MaliciousPeer::Line& MaliciousPeer::dial(const SimPeer& peer, p2p::Purpose purpose) {
+MaliciousPeer::Line& MaliciousPeer::dial(const SocketAddress& address, p2p::Purpose purpose) {
   transport::ConnectOptions options;
   options.tls = tls_;
   options.connection = config.connection;
-  const auto handle = endpoint_->connect(world_.now(), peer.address(), options);
+  const auto handle = endpoint_->connect(world_.now(), address, options);
   lines.emplace_back();
   Line& line = lines.back();
   line.handle = handle.value();

@@ -71,7 +71,10 @@ class MaliciousPeer {
 
   // --- doing -----------------------------------------------------------------------------------
 
-  Line& dial(const SimPeer& peer, p2p::Purpose purpose = p2p::Purpose::link);
+  Line& dial(const SimPeer& peer, p2p::Purpose purpose = p2p::Purpose::link) {
+    return dial(peer.address(), purpose);
+  }
+  Line& dial(const SocketAddress& address, p2p::Purpose purpose = p2p::Purpose::link);
   p2p::Introduction introduction(Line& line);
   void send_control(Line& line, const p2p::ControlMessage& message);
   /// On the control stream, which it opens when there is none.
