@@ -167,7 +167,8 @@ struct KeySharedNotice {
   friend bool operator==(const KeySharedNotice&, const KeySharedNotice&) = default;
 };
 
-/// To the node that checks the sender: the sender reports knocks, so strangers may be asked for one.
+/// To the node that checks the sender: the sender reports knocks, so strangers may be asked for one. From a
+/// client: it asks for knocks itself, to learn what its NAT or firewall does.
 struct KnockMe {
   static constexpr std::uint64_t kType = 13;
 
@@ -201,7 +202,8 @@ struct Knocked {
   friend bool operator==(const Knocked&, const Knocked&) = default;
 };
 
-/// The answer to a Knock.
+/// The answer to a Knock. To a client that sent KnockMe: the first is of the knock from the node's own other
+/// port, the others are of other nodes' knocks, or there is one that was not sent.
 struct KnockSent {
   static constexpr std::uint64_t kType = 17;
   KnockToken token{};

@@ -13,14 +13,45 @@ void Knocks::begin(Instant now, const Peer& peer, const SocketAddress& target) {
   ask_next(now, peer.slot);
 }
 
+bool Knocks::admit_client(Instant now, const Peer& client, const SocketAddress& target) {
+  std::erase_if(client_rounds_,
+                [now](const ClientRound& one) { return one.at + kClientInterval <= now; });
+  if (!is_global(target) || rounds_.contains(client.slot)) return false;
+  if (client_rounds_.size() >= kMaxClientRounds) return false;
+  const SocketAddress site = site_of(target);
+  if (std::ranges::find(client_rounds_, site, &ClientRound::site) != client_rounds_.end()) {
+    return false;
+  }
+  client_rounds_.push_back({.site = site, .at = now});
+  return true;
+}
+
+void Knocks::begin_for_client(Instant now, const Peer& client, const SocketAddress& target) {
+  rounds_[client.slot] = {.target = target, .end = now + kRoundTime, .for_client = true};
+  ask_next(now, client.slot);
+}
+
 void Knocks::cancel(const Peer& peer) {
   if (rounds_.erase(peer.slot) != 0) deadlines_.set(peer.slot, kNever);
 }
 
 void Knocks::end(PeerSlot slot, KnockOutcome outcome) {
+  const Round round = std::move(rounds_.at(slot));
   rounds_.erase(slot);
   deadlines_.set(slot, kNever);
+  if (round.for_client) {
+    if (round.sent == 0 && outcome == KnockOutcome::no_helper) {
+      tell_client(slot, {.token = {}, .status = KnockStatus::busy});
+    }
+    return;
+  }
   queue_.post(KnocksEnded{.peer = peers_[slot].key(), .outcome = outcome});
+}
+
+void Knocks::tell_client(PeerSlot slot, const KnockSent& message) {
+  const ConnectionSlot connection = peers_.best_connection(peers_[slot]);
+  if (connection == kNoSlot) return;
+  connections_[connection].control.send(connections_.transport(connection), message);
 }
 
 // --- asking --------------------------------------------------------------------------------------
@@ -99,6 +130,7 @@ void Knocks::on_knock_sent(Instant now, const PeerConnection& connection,
   round.asked.back().sent = true;
   ++round.sent;
   deadlines_.set(at->first, now + kAnswerTime);
+  if (round.for_client) tell_client(at->first, message);
 }
 
 // The token may be faster than the answer of the node that sent it.
@@ -116,6 +148,7 @@ void Knocks::on_knocked(Instant now, const PeerConnection& connection, const Kno
 void Knocks::on_deadline(Instant now) { ask_next(now, deadlines_.top()); }
 
 bool Knocks::consistent() const {
+  if (client_rounds_.size() > kMaxClientRounds) return false;
   return std::ranges::all_of(rounds_, [this](const auto& each) {
     const auto& [slot, round] = each;
     const auto sent = std::ranges::count(round.asked, true, &Asked::sent);

@@ -2,6 +2,7 @@
 #include "qpeer/p2p/node.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 #include <variant>
 
@@ -82,6 +83,7 @@ void Node::on_refused(Instant now, const Transmit& transmit, std::error_code err
 
 void Node::on_local_address_gone(Instant now, const SocketAddress& local) {
   impl_->now = now;
+  impl_->network_changed = true;
   impl_->ports.on_local_address_gone(now, local);
   impl_->pump(now);
 }
@@ -93,12 +95,16 @@ void Node::on_routes_changed(Instant now, const transport::Endpoint::SourceOf& s
 
 void Node::on_network_changed(Instant now) {
   impl_->now = now;
+  impl_->network_changed = true;
   impl_->known.resume_all();
   impl_->ports.on_network_changed(now);
 }
 
 void Node::on_network(Instant now, const Path& ipv4, const Path& ipv6) {
   impl_->now = now;
+  const std::array internet{ipv4, ipv6};
+  if (impl_->internet && *impl_->internet != internet) impl_->network_changed = true;
+  impl_->internet = internet;
   impl_->router_ports.on_network(now, ipv4, ipv6);
 }
 
@@ -139,9 +145,9 @@ Instant Node::next_deadline() const {
   return std::min({out, node.ports.next_deadline(), node.connections.next_deadline(),
                    node.peers.next_deadline(), node.reachability.next_recheck(),
                    node.reachability.next_start(), node.knocks.next_deadline(),
-                   node.discovery.next_deadline(), node.router_ports.next_deadline(),
-                   node.mailbox.next_deadline(), std::max(node.now, node.raw_streams.next_sweep()),
-                   node.shut_down_at});
+                   node.filtering_probe.next_deadline(), node.discovery.next_deadline(),
+                   node.router_ports.next_deadline(), node.mailbox.next_deadline(),
+                   std::max(node.now, node.raw_streams.next_sweep()), node.shut_down_at});
 }
 
 void Node::on_deadline(Instant now) {
@@ -154,6 +160,12 @@ void Node::on_deadline(Instant now) {
 std::optional<NodeEvent> Node::poll_event() {
   Implementation& node = *impl_;
   if (!node.queue.has_emitted()) node.pump(node.now);  // What sending brought about.
+  // Once for all that one turn brings, of which the way to the internet is the last.
+  if (!node.queue.has_emitted() && !node.drained_emitted &&
+      std::exchange(node.network_changed, false)) {
+    const auto [ipv4, ipv6] = node.internet.value_or(std::array<Path, 2>{});
+    return NetworkChanged{.local = ipv4.local.valid() ? ipv4.local : ipv6.local};
+  }
   if (!node.queue.has_emitted() && is_idle() && !std::exchange(node.drained_emitted, true)) {
     return Drained{};
   }
@@ -211,6 +223,7 @@ void Node::Implementation::on_timers(Instant time) {
   work_off();
   discovery.on_deadline(now);
   router_ports.on_deadline(now);
+  emit_filtering();
   mailbox.on_deadline(now);
   if (raw_streams.next_sweep() <= now) raw_streams.sweep(now, config.raw_stream_timeout);
   work_off();
@@ -391,9 +404,9 @@ bool Node::Implementation::consistent() const {
   return !has_work() && connections.has_only_alive() && std::ranges::all_of(unread, is_alive) &&
          connections.consistent() && peers.consistent() && visitors.consistent() &&
          refusals.consistent() && known.consistent() && knocks.consistent() &&
-         reachability.consistent() && knock_sender.consistent() && stun_visitors.consistent() &&
-         discovery.consistent() && mailbox.consistent() && ports.consistent() &&
-         stun_server.consistent() && router_ports.consistent();
+         filtering_probe.consistent() && reachability.consistent() && knock_sender.consistent() &&
+         stun_visitors.consistent() && discovery.consistent() && mailbox.consistent() &&
+         ports.consistent() && stun_server.consistent() && router_ports.consistent();
 }
 
 }  // namespace qpeer::p2p

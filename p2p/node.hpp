@@ -50,7 +50,7 @@ struct NodeStats {
   std::uint64_t stun_answers = 0;       ///< To STUN requests.
   std::uint64_t stun_rate_limited = 0;  ///< STUN requests beyond what is answered.
   std::uint64_t stun_ignored = 0;  ///< STUN messages that are none of our business, or not wanted.
-  std::uint64_t knocks_sent = 0;   ///< At ports of others, because linked nodes asked for it.
+  std::uint64_t knocks_sent = 0;   ///< At ports of others, because linked nodes or clients asked.
 };
 
 /// A Machine. Single-threaded. `keys` and `random` must outlive it.
@@ -179,6 +179,10 @@ class Node {
 
   /// A round trip on the link: Pong follows.
   std::expected<void, PeerError> ping(Instant now, const PeerId& peer);
+  /// Role::client: has a linked node find out whom the NAT or firewall before us lets in; FilteringFound
+  /// follows, 2.2 seconds later at most. Nothing is found out of hosts that we wrote to before. One at a
+  /// time; PeerError::refused: the node is of a version that does not do it.
+  std::expected<void, PeerError> probe_filtering(Instant now, const PeerId& peer);
   /// Refuses new calls, lets what is queued arrive for at most `drain`, then closes all links.
   /// Once their peers had time to learn of it, the event Drained follows, and is_idle() is true.
   void shut_down(Instant now, Duration drain = 2s);

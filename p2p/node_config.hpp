@@ -45,8 +45,8 @@ struct NodeConfig {
   bool answer_stun = true;
   std::uint32_t max_stun_answers = 1'000;       ///< Of these answers, in any second.
   std::uint32_t max_stun_answers_network = 20;  ///< The same, to one network (/24, /48).
-  /// Role::node: how many datagrams of 48 bytes, in any second, linked nodes can make us send to others, to
-  /// learn whether strangers get through to these. One to each network.
+  /// Role::node: how many datagrams of 48 bytes, in any second, linked nodes can make us send to others, and
+  /// clients to themselves, to learn whether strangers get through to these. One to each network.
   std::uint32_t max_knocks = 5;
 
   // --- links -----------------------------------------------------------------------------------

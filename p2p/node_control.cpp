@@ -57,12 +57,12 @@ void Node::Implementation::on_control(PeerConnection& connection, const ControlM
   if (const auto* request = std::get_if<PeersRequest>(&message)) {
     return discovery.on_peers_request(now, connection, *request);
   }
-  if (std::holds_alternative<KnockMe>(message)) return reachability.on_knock_me(connection);
+  if (std::holds_alternative<KnockMe>(message)) return on_knock_me(connection);
   if (const auto* knock_wanted = std::get_if<Knock>(&message)) {
     return on_knock(connection, *knock_wanted);
   }
   if (const auto* knock_sent = std::get_if<KnockSent>(&message)) {
-    return knocks.on_knock_sent(now, connection, *knock_sent);
+    return on_knock_sent(connection, *knock_sent);
   }
   if (const auto* knocked = std::get_if<Knocked>(&message)) {
     return knocks.on_knocked(now, connection, *knocked);

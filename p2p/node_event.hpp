@@ -200,12 +200,30 @@ struct PortMapFailed {
 /// Node::wanted_mapping() has changed. Only with NodeConfig::other_port_mapper.
 struct MappingWanted {};
 
+/// An address or a route of this machine has come or gone. Links move by themselves; what the change means,
+/// AsyncNode::network_report() finds out. Several may follow each other.
+struct NetworkChanged {
+  /// Our address towards the internet now, with the port of our socket; not valid() without a way there,
+  /// or where nobody calls Node::on_network().
+  SocketAddress local{};
+};
+
+/// Whom the NAT or firewall before us lets in, by what a node tried for us: see Node::probe_filtering().
+struct FilteringFound {
+  PeerId by;  ///< The node.
+  /// Whether the node's host gets through from a port that we had not written to; unset: not tried.
+  std::optional<bool> other_port{};
+  /// Whether other nodes do, to whose hosts we had not written; unset: not tried.
+  std::optional<bool> strangers{};
+};
+
 /// What poll_event() gives.
 using NodeEvent =
     std::variant<Bootstrapped, BootstrapFailed, LinkUp, LinkDown, LinkFailed, PeerVerdict,
                  ReachabilityVerdict, KeyInUse, DialRefused, Incoming, IncomingInterrupted, Sent,
                  Response, Failed, Writable, StreamActivity, Pong, OwnAddressChanged, PortMapped,
-                 PortMapFailed, MappingWanted, CacheChanged, Drained>;
+                 PortMapFailed, MappingWanted, FilteringFound, NetworkChanged, CacheChanged,
+                 Drained>;
 
 /// A message of a node.
 struct Message {

@@ -14,6 +14,7 @@
 // queue is empty.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <optional>
@@ -24,6 +25,7 @@
 #include "qpeer/p2p/dialler.hpp"
 #include "qpeer/p2p/discovery.hpp"
 #include "qpeer/p2p/event_queue.hpp"
+#include "qpeer/p2p/filtering_probe.hpp"
 #include "qpeer/p2p/inbox_budget.hpp"
 #include "qpeer/p2p/known_nodes.hpp"
 #include "qpeer/p2p/mailbox.hpp"
@@ -82,7 +84,13 @@ struct Node::Implementation {
   void on_knock(PeerConnection& connection, const Knock& message);
   [[nodiscard]] KnockStatus knock(const PeerConnection& by, const Knock& message);
   [[nodiscard]] bool wrote_to_us(const SocketAddress& host);
+  void on_knock_me(PeerConnection& connection);
+  void knock_for_client(PeerConnection& connection, const Peer& client);
+  void on_knock_sent(const PeerConnection& connection, const KnockSent& message);
   void on_knock_arrived(Instant time, const SocketAddress& source, const KnockToken& token);
+  void on_knock_at_client(Instant time, const SocketAddress& source, const KnockToken& token);
+  void emit_filtering();
+  std::expected<void, PeerError> probe_filtering(const PeerId& peer);
 
   // --- node_connections.cpp: events of the transport, deadlines --------------------------------
 
@@ -183,9 +191,12 @@ struct Node::Implementation {
   StunServer stun_server;
   KnockSender knock_sender;
   VisitorLog stun_visitors;
+  FilteringProbe filtering_probe;
   Instant knocked_at{};  ///< When the budget for knocks that arrive is full again.
   RouterPorts router_ports;
   std::uint64_t stun_ignored = 0;
+  std::optional<std::array<Path, 2>> internet;  ///< By IPv4 and IPv6, as on_network() said.
+  bool network_changed = false;                 ///< To be reported.
   bool last_transmit_is_quic = true;
 
   std::deque<ConnectionSlot> unread;  ///< Whose control stream has more than a turn's share.

@@ -19,6 +19,9 @@ bool Node::Implementation::on_stun(Instant time, const ReceivedDatagram& datagra
   } else if (is_for_node && message->message_class == StunClass::indication &&
              message->knock_token) {
     on_knock_arrived(time, datagram.path.remote, *message->knock_token);
+  } else if (config.role == Role::client && message->message_class == StunClass::indication &&
+             message->knock_token) {
+    on_knock_at_client(time, datagram.path.remote, *message->knock_token);
   } else {
     ++stun_ignored;
   }

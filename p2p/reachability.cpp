@@ -230,6 +230,7 @@ void Reachability::cancel(Instant now, const Peer& peer) {
 }
 
 void Reachability::forget(Instant now, const Peer& peer) {
+  knocks_.cancel(peer);  // A client's, too.
   cancel(now, peer);
   rechecks_.set(peer.slot, kNever);
   checks_.erase(peer.slot);

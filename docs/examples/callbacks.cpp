@@ -27,6 +27,8 @@ int main() {
   node->on_event([](const NodeEvent& event) {
     if (const auto* up = std::get_if<p2p::LinkUp>(&event)) {
       std::printf("linked to %s\n", up->peer.short_text().c_str());
+    } else if (std::holds_alternative<p2p::NetworkChanged>(event)) {
+      std::puts("another network: node->network_report() says what it lets us be");
     }
   });
   node->on_request([](IncomingRequest request) {

@@ -106,6 +106,10 @@ transport::EndpointStats AsyncNodeBase::endpoint_stats() const {
   return state_->machine.endpoint_stats();
 }
 io::UdpStats AsyncNodeBase::udp_stats() const { return state_->udp_stats(); }
+async::Task<std::expected<NetworkReport, std::error_code>> AsyncNodeBase::network_report(
+    std::vector<SocketAddress> servers) const {
+  return NodeState::network_report(state_, std::move(servers));
+}
 std::error_code AsyncNodeBase::error() const { return state_->error(); }
 io::EventLoop& AsyncNodeBase::loop() const { return state_->loop; }
 

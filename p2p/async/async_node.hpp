@@ -29,6 +29,7 @@
 
 #include "qpeer/p2p/async/node_options.hpp"
 #include "qpeer/p2p/async/peers.hpp"
+#include "qpeer/p2p/nat/network_report.hpp"
 #include "qpeer/p2p/node.hpp"
 #include "qpeer/p2p/peer_address.hpp"
 #include "qpeer/transport/async/task.hpp"
@@ -96,6 +97,13 @@ class AsyncNodeBase {
   [[nodiscard]] transport::EndpointStats endpoint_stats() const;
   /// Counts of the sockets, of all together.
   [[nodiscard]] io::UdpStats udp_stats() const;
+  /// co_await: what this network lets a peer be, and why, in three seconds at most: see findings_of(). Asks the
+  /// nodes that we are linked to, and STUN servers at `servers`, at most eight together, from a port of its own; a node
+  /// with NodeConfig::port_mapping has its router map that port for a moment. Whom the NAT or firewall lets in
+  /// a node knows from those who dialled it back; a client asks a node, which needs others to which we have
+  /// not written lately. The error is that of the socket.
+  [[nodiscard]] async::Task<std::expected<NetworkReport, std::error_code>> network_report(
+      std::vector<SocketAddress> servers = {}) const;
   /// Why the socket failed, if it did: all has ended then.
   [[nodiscard]] std::error_code error() const;
   /// The loop that it was started with.

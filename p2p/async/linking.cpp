@@ -62,6 +62,14 @@ LinkWait::~LinkWait() {
   node_.wake();
 }
 
+FilteringWait::FilteringWait(NodeState& node) : async::Operation(waiting_list_), node_(node) {
+  node_.filtering = this;
+}
+
+FilteringWait::~FilteringWait() {
+  if (node_.filtering == this) node_.filtering = nullptr;
+}
+
 WaitForQueueSpace::WaitForQueueSpace(NodeState& node, const PeerId& peer)
     : async::Operation(waiting), node_(node), peer_(peer) {
   node_.wait_for_room(peer_, *this);
@@ -151,6 +159,16 @@ async::Task<std::expected<PeerStream, PeerError>> NodeState::open_stream(
     WaitForQueueSpace wait(*self, peer);
     co_await wait;
   }
+}
+
+async::Task<std::expected<FilteringFound, PeerError>> NodeState::probe_filtering(
+    std::shared_ptr<NodeState> self, PeerId peer) {
+  if (self->ending) co_return std::unexpected(PeerError::shut_down);
+  const auto asked = self->machine.probe_filtering(io::now(), peer);
+  self->wake();
+  if (!asked) co_return std::unexpected(asked.error());
+  FilteringWait wait(*self);
+  co_return co_await wait;
 }
 
 PeerStream NodeState::make_stream(OperationId id, const PeerId& peer, StreamSides sides) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR BSD-3-Clause
-#include "qpeer/p2p/async/operations.hpp"
+#include "qpeer/p2p/async/peers.hpp"
 
 #include <algorithm>
 #include <utility>

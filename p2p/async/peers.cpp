@@ -84,6 +84,10 @@ void ServerPeer::request(std::vector<u8> question, Done<std::vector<u8>> done) c
   node_->run(request_then(node_, id_, std::move(question), std::move(done)));
 }
 
+async::Task<std::expected<FilteringFound, PeerError>> ServerPeer::probe_filtering() const {
+  return NodeState::probe_filtering(node_, id_);
+}
+
 // --- requests of clients -------------------------------------------------------------------------
 
 IncomingRequest::IncomingRequest(std::shared_ptr<NodeState> node, Request request)

@@ -96,6 +96,7 @@ std::expected<std::shared_ptr<NodeState>, ConfigError> NodeState::open(io::Event
   NodeConfig config = std::move(options.config);
   config.role = role;
   config.listen_port = address.port();
+  const bool maps_port = role == Role::node && config.port_mapping;
   config.advertised = options.advertise;
   config.other_port_mapper = true;
   if (sockets->size() > 1) config.probe_address = sockets->back().local_address();
@@ -110,6 +111,7 @@ std::expected<std::shared_ptr<NodeState>, ConfigError> NodeState::open(io::Event
   auto state =
       std::make_shared<NodeState>(loop, std::move(config), std::move(*tls), std::move(saver));
   NodeState* const self = state.get();
+  state->maps_port = maps_port;
   if (const auto started = state->start(std::move(*sockets)); !started) {
     return config_error(ConfigPart::address,
                         "cannot watch the socket: " + started.error().message(), started.error());
@@ -183,6 +185,25 @@ void NodeState::on(const Pong& event) {
   if (first == nullptr) return;  // Nobody waits for it any more.
   first->result_ = event.round_trip;
   schedule(first->waiting_list_);
+}
+
+// From their other port, and then strangers.
+void NodeState::on(const ReachabilityVerdict& event) {
+  NatFiltering& filtering =
+      event.address.is_ipv4() ? filtering_of_verdicts.ipv4 : filtering_of_verdicts.ipv6;
+  if (event.verdict == Verdict::reachable && event.by_strangers) {
+    filtering = NatFiltering::independent;
+  } else if (event.verdict == Verdict::only_where_it_wrote) {
+    filtering = NatFiltering::by_address;
+  } else if (event.verdict == Verdict::timed_out) {
+    filtering = NatFiltering::restricted;
+  }
+}
+
+void NodeState::on(const FilteringFound& event) {
+  if (filtering == nullptr) return;
+  filtering->result_ = event;
+  schedule(filtering->waiting_list_);
 }
 
 void NodeState::on_sockets_gone() {
@@ -274,6 +295,10 @@ void NodeState::fail_all(PeerError why) {
   while (!answers.empty()) answer({answers.begin()->first}, std::unexpected(why));
   while (!pings.empty()) end_pings(PeerId{pings.begin()->first}, why);
   while (!room.empty()) release_room(PeerId{room.begin()->first});
+  if (filtering != nullptr && !filtering->result_) {
+    filtering->result_ = std::unexpected(why);
+    schedule(filtering->waiting_list_);
+  }
   for (LinkWait* wait : linking) {
     if (wait->result_) continue;
     wait->result_ =

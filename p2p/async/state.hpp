@@ -27,9 +27,9 @@
 #include "qpeer/p2p/async/cache_saver.hpp"
 #include "qpeer/p2p/async/contact_names.hpp"
 #include "qpeer/p2p/async/node_options.hpp"
-#include "qpeer/p2p/async/operations.hpp"
 #include "qpeer/p2p/async/peers.hpp"
 #include "qpeer/p2p/async/upnp_mapper.hpp"
+#include "qpeer/p2p/nat/network_probe.hpp"
 #include "qpeer/p2p/node.hpp"
 #include "qpeer/transport/async/runtime.hpp"
 #include "qpeer/transport/async/stream_core.hpp"
@@ -84,6 +84,22 @@ class LinkWait final : private SingleWaiter, public async::Operation {
   std::optional<std::expected<PeerId, BootstrapError>> result_;
 };
 
+/// The wait of probe_filtering() for its event.
+class FilteringWait final : private SingleWaiter, public async::Operation {
+ public:
+  explicit FilteringWait(NodeState& node);
+  FilteringWait(const FilteringWait&) = delete;
+  FilteringWait& operator=(const FilteringWait&) = delete;
+  ~FilteringWait();
+  std::expected<FilteringFound, PeerError> await_resume() { return *result_; }
+
+ private:
+  friend NodeState;
+  bool attempt() override { return result_.has_value(); }
+  NodeState& node_;
+  std::optional<std::expected<FilteringFound, PeerError>> result_;
+};
+
 /// Waits for space in the queue of a peer, after open_stream() gave PeerError::queue_full.
 class WaitForQueueSpace final : private PendingResult, public async::Operation {
  public:
@@ -119,6 +135,10 @@ struct NodeState final : async::detail::MachineRuntime<Node> {
                                                                     PeerAddress contact);
   [[nodiscard]] static async::Task<std::expected<PeerStream, PeerError>> open_stream(
       std::shared_ptr<NodeState> self, PeerId peer);
+  [[nodiscard]] static async::Task<std::expected<FilteringFound, PeerError>> probe_filtering(
+      std::shared_ptr<NodeState> self, PeerId peer);
+  [[nodiscard]] static async::Task<std::expected<NetworkReport, std::error_code>> network_report(
+      std::shared_ptr<NodeState> self, std::vector<SocketAddress> servers);
   void begin_shut_down(Duration drain);
   static async::Task<void> finish_shut_down(std::shared_ptr<NodeState> self, Duration limit);
   /// The AsyncNode is gone.
@@ -174,6 +194,9 @@ struct NodeState final : async::detail::MachineRuntime<Node> {
   std::unordered_map<PeerId, std::deque<PingOperation*>> pings;  ///< Null where cancelled.
   std::unordered_map<std::uint64_t, PeerStreamState> streams;    ///< By OperationId.
   std::list<LinkWait*> linking;
+  FilteringWait* filtering = nullptr;    ///< The machine has one question at a time.
+  FoundFiltering filtering_of_verdicts;  ///< Of nodes that dialled us back.
+  bool maps_port = false;                ///< NodeConfig::port_mapping of a node.
   bool bootstrapping = false;
   ContactNames names;
   UpnpMapper upnp;
@@ -199,7 +222,7 @@ struct NodeState final : async::detail::MachineRuntime<Node> {
   void on(const CacheChanged& event);
   void on(const Drained&) { on_drained(); }
   static void on(const PeerVerdict&) {}
-  static void on(const ReachabilityVerdict&) {}
+  void on(const ReachabilityVerdict& event);
   static void on(const KeyInUse&) {}
   static void on(const DialRefused&) {}
   static void on(const IncomingInterrupted&) {}
@@ -207,6 +230,8 @@ struct NodeState final : async::detail::MachineRuntime<Node> {
   static void on(const PortMapped&) {}
   static void on(const PortMapFailed&) {}
   void on(const MappingWanted&) { upnp.want(machine.wanted_mapping()); }
+  void on(const FilteringFound& event);
+  void on(const NetworkChanged&) { filtering_of_verdicts = {}; }
 
   void answer(OperationId id, std::expected<std::vector<u8>, PeerError> result);
   void answer_links(const Candidate* candidate, const PeerId* peer,

@@ -3,40 +3,34 @@
 #include "qpeer/qpeer.hpp"
 
 #include <algorithm>
-#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "qpeer/crypto/identity.hpp"
+#include "qpeer/p2p/async/async_node.hpp"
 #include "qpeer/p2p/async/lookup.hpp"
-#include "qpeer/p2p/async/upnp_gateway.hpp"
+#include "qpeer/p2p/async/network_examination.hpp"
 #include "qpeer/p2p/cli/commands.hpp"
 #include "qpeer/p2p/cli/common/arguments.hpp"
 #include "qpeer/p2p/cli/common/peer_options.hpp"
 #include "qpeer/p2p/cli/common/program.hpp"
 #include "qpeer/p2p/cli/doctor_report.hpp"
 #include "qpeer/p2p/nat/network_probe.hpp"
-#include "qpeer/transport/base/address_kind.hpp"
-#include "qpeer/transport/io/background.hpp"
-#include "qpeer/transport/io/driver.hpp"
-#include "qpeer/transport/io/internet_path.hpp"
 
 namespace qpeer::cli {
 namespace {
 
+using p2p::NatFiltering;
+
 constexpr std::uint16_t kStunPort = 3478;
 /// All ends in three seconds: names are looked up in the first one, and the rest is for the probe, which
-/// leaves the gateway some time to take its mapping back.
+/// leaves the gateway some time to take its mapping back. A node finds out whom the NAT lets in before the
+/// other nodes are written to.
 constexpr Duration kLookupPatience = 1s;
 constexpr Duration kProbeEnd = 2'700ms;
 constexpr Duration kLongestProbe = 2'500ms;
-constexpr Duration kMappingEnd = 250ms;
-/// A router that speaks UPnP answers a search within a second.
-constexpr Duration kUpnpSearch = 1500ms;
-constexpr Duration kUpnpRequest = 1s;
-constexpr Duration kUpnpEnd = 2'700ms;
+constexpr Duration kFilteringEnd = 1'900ms;
 
 struct DoctorOptions {
   std::vector<PeerAddress> contacts{};
@@ -63,135 +57,96 @@ Task<std::vector<SocketAddress>> look_up(EventLoop& loop, PeerAddress server) {
   co_return out;
 }
 
-Task<std::vector<SocketAddress>> look_up_all(EventLoop& loop, const DoctorOptions& options) {
+/// Whom we ask.
+struct Asked {
+  std::vector<SocketAddress> first{};  ///< The first contact, and the STUN servers.
+  std::vector<SocketAddress> later{};  ///< Other contacts, which may find out whom the NAT lets in.
+  std::vector<PeerAddress> node{};     ///< The first contact, by an address of each family.
+};
+
+void add_new(std::vector<SocketAddress>& list, const std::vector<SocketAddress>& addresses,
+             const std::vector<SocketAddress>& others) {
+  for (const SocketAddress& each : addresses) {
+    const bool is_known = std::ranges::find(list, each) != list.end() ||
+                          std::ranges::find(others, each) != others.end();
+    if (!is_known) list.push_back(each);
+  }
+}
+
+Task<Asked> look_up_all(EventLoop& loop, const DoctorOptions& options) {
   std::vector<Task<std::vector<SocketAddress>>> tasks;
   for (const auto* list : {&options.contacts, &options.servers}) {
     for (const PeerAddress& server : *list) tasks.push_back(look_up(loop, server));
   }
-  std::vector<SocketAddress> out;
+  Asked out;
   const auto found = co_await when_all(std::move(tasks));
-  for (const auto& of_one : found) {
-    for (const SocketAddress& each : of_one) {
-      if (std::ranges::find(out, each) == out.end()) out.push_back(each);
-    }
+  const std::size_t contacts = options.contacts.size();
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    if (i == 0 || i >= contacts) add_new(out.first, found[i], {});
+  }
+  for (std::size_t i = 1; i < contacts; ++i) add_new(out.later, found[i], out.first);
+  if (contacts == 0) co_return out;
+  for (const SocketAddress& each : found[0]) {
+    const PeerAddress::Place place = PeerAddress::Place::at(each);
+    out.node.push_back(
+        {.id = options.contacts[0].id, .host = place.host, .port = place.port, .others = {}});
   }
   co_return out;
 }
 
-std::expected<io::UdpSocket, std::error_code> bind_any() {
-  auto socket = io::UdpSocket::bind(SocketAddress::ipv6({}, 0));
-  return socket ? std::move(socket) : io::UdpSocket::bind(SocketAddress::ipv4({}, 0));
+// --- whom the NAT or firewall lets in ------------------------------------------------------------
+
+/// Links to the node as a client of no name.
+Task<NatFiltering> find_filtering(EventLoop& loop, PeerAddress node) {
+  p2p::NodeOptions settings;
+  settings.identity = p2p::make_identity();
+  settings.trust = node.id ? p2p::Trust::pinned() : p2p::Trust::encrypt_only();
+  settings.config.target_links = 1;
+  settings.config.exchange_peers = false;  // Nobody else may be written to.
+  auto client = Client::start(loop, std::move(settings));
+  if (!client) co_return NatFiltering::unknown;
+  const auto server = co_await client->connect(node);
+  if (!server) co_return NatFiltering::unknown;
+  const auto found = co_await server->probe_filtering();
+  co_return found ? p2p::detail::filtering_of(*found) : NatFiltering::unknown;
 }
 
-/// The router, and our private address; neither is valid() where no router can be asked.
-Path gateway_for(const std::optional<io::UdpSocket>& mapped) {
-  if (!mapped) return {};
-  const Path path = io::read_internet_path(mapped->local_address().port());
-  const bool is_private = scope_of(path.local) == AddressScope::private_use;
-  return is_private ? path : Path{};
-}
-
-/// The socket whose port the gateway maps for a moment: nobody else uses that port meanwhile.
-std::optional<io::UdpSocket> socket_to_map(const DoctorOptions& options) {
-  if (options.no_port_mapping) return std::nullopt;
-  auto socket = io::UdpSocket::bind(SocketAddress::ipv4({}, 0));
-  return socket ? std::optional(std::move(*socket)) : std::nullopt;
-}
-
-/// Asks the router by UPnP, beside the rest: to map the port of a socket that only this is for.
-class UpnpQuestion {
- public:
-  UpnpQuestion(EventLoop& loop, const DoctorOptions& options)
-      : socket_(socket_to_map(options)), way_(gateway_for(socket_)), answered_(loop) {
-    if (!way_.remote.valid() || !p2p::detail::upnp_is_built()) return;
-    p2p::detail::UpnpConfig config;
-    config.search_time = kUpnpSearch;
-    config.request.time = kUpnpRequest;
-    gateway_ = std::make_shared<p2p::detail::UpnpGateway>(way_.remote, way_.local, config);
-    call_ = io::Background(
-        loop,
-        [gateway = gateway_, result = result_] {
-          *result = gateway->map();
-          gateway->remove();
-        },
-        [this] { answered_.set(); });
+Task<p2p::FoundFiltering> find_filtering_of_all(EventLoop& loop, std::vector<PeerAddress> node) {
+  std::vector<Task<NatFiltering>> tasks;
+  for (const PeerAddress& each : node) tasks.push_back(find_filtering(loop, each));
+  p2p::FoundFiltering out;
+  const auto found = co_await when_all(std::move(tasks));
+  for (std::size_t i = 0; i < node.size(); ++i) {
+    const bool is_ipv6 = node[i].host.find(':') != std::string::npos;
+    (is_ipv6 ? out.ipv6 : out.ipv4) = found[i];
   }
-
-  UpnpQuestion(const UpnpQuestion&) = delete;
-  UpnpQuestion& operator=(const UpnpQuestion&) = delete;
-  ~UpnpQuestion() = default;
-
-  /// Waits for the answer, and adds it to a report that has no mapping.
-  Task<void> add_to(EventLoop& loop, p2p::NetworkReport& report, Instant end) {
-    if (gateway_ == nullptr) {
-      if (way_.remote.valid()) report.gateway.upnp_failure = "UPnP is not built in";
-      co_return;
-    }
-    auto answered = answered_.wait();
-    const auto is_known =
-        co_await async::with_timeout(loop, std::max(Duration{}, end - io::now()), answered);
-    if (!is_known) gateway_->stop();
-    if (report.gateway.mapping) co_return;
-    if (!is_known) {
-      report.gateway.upnp_failure = "its UPnP does not answer in time";
-    } else if (!*result_) {
-      report.gateway.upnp_failure = result_->error();
-    } else {
-      report.set_mapping({.external = (*result_)->external,
-                          .protocol = p2p::MappingProtocol::upnp,
-                          .lifetime = (*result_)->lifetime,
-                          .double_nat = p2p::is_behind_nat((*result_)->external)});
-    }
-  }
-
- private:
-  std::optional<io::UdpSocket> socket_;
-  Path way_;
-  std::shared_ptr<p2p::detail::UpnpGateway> gateway_;
-  std::shared_ptr<p2p::detail::UpnpGateway::Result> result_ =
-      std::make_shared<p2p::detail::UpnpGateway::Result>();
-  async::Event answered_;
-  io::Background call_;
-};
+  co_return out;
+}
 
 Task<std::expected<DoctorReport, std::string>> examine(EventLoop& loop,
                                                        const DoctorOptions& options) {
-  using Driver = io::Driver<p2p::NetworkProbe>;
   const Instant begin = io::now();
-  const std::vector<SocketAddress> servers = co_await look_up_all(loop, options);
-  if (servers.empty() && options.contacts.size() + options.servers.size() > 0) {
+  const Asked asked = co_await look_up_all(loop, options);
+  if (asked.first.empty() && asked.later.empty() &&
+      options.contacts.size() + options.servers.size() > 0) {
     co_return std::unexpected("none of the names has an address");
   }
-  auto socket = bind_any();
-  if (!socket) co_return std::unexpected("cannot open a UDP socket: " + socket.error().message());
-  const std::optional<io::UdpSocket> mapped = socket_to_map(options);
-  DoctorReport out{.network = {},
-                   .socket = {},
-                   .buffers_wanted = io::UdpOptions{}.buffer_size,
-                   .clock = read_clock()};
-  UpnpQuestion upnp{loop, options};
-  const Instant start = io::now();
-  p2p::NetworkProbe probe{crypto::system_random(),
-                          {.time_limit = std::min(kLongestProbe, begin + kProbeEnd - start)}};
-  probe.start(start, servers, gateway_for(mapped));
-  async::Event reported{loop};
-  auto driver = Driver::start(loop, std::move(*socket), probe, [&](p2p::NetworkReport&& report) {
-    out.network = std::move(report);
-    reported.set();
-  });
-  if (!driver) co_return std::unexpected("cannot use the socket: " + driver.error().message());
-  std::string error;
-  (*driver)->on_error([&](std::error_code why) {
-    error = "the socket failed: " + why.message();
-    reported.set();
-  });
-  co_await reported.wait();
-  if (!error.empty()) co_return std::unexpected(error);
-  out.socket = (*driver)->socket().capabilities();
-  co_await upnp.add_to(loop, out.network, begin + kUpnpEnd);
-  const Instant end = io::now() + kMappingEnd;
-  while (!probe.is_finished() && io::now() < end) co_await sleep_for(loop, 10ms);
-  co_return out;
+  p2p::detail::NetworkQuestions questions{
+      .servers = asked.first,
+      .later = asked.later,
+      .filtering = {},
+      .filtering_time = begin + kFilteringEnd - io::now(),
+      .time_limit = std::min(kLongestProbe, begin + kProbeEnd - io::now()),
+      .asks_router = !options.no_port_mapping};
+  if (!asked.node.empty()) {
+    questions.filtering = [&] { return find_filtering_of_all(loop, asked.node); };
+  }
+  const auto examined = co_await p2p::detail::examine_network(loop, std::move(questions));
+  if (!examined) co_return std::unexpected("the socket failed: " + examined.error().message());
+  co_return DoctorReport{.network = examined->report,
+                         .socket = examined->socket,
+                         .buffers_wanted = io::UdpOptions{}.buffer_size,
+                         .clock = read_clock()};
 }
 
 Task<int> doctor(EventLoop& loop, const DoctorOptions& options) {
@@ -227,8 +182,10 @@ int doctor_command(std::span<char* const> words) {
       "Finds out, in three seconds at most, what a peer in this network can be: whether UDP and "
       "IPv6 work,\nhow nodes and STUN servers see us, what the NAT or firewall does, whether the "
       "router maps ports;\nand says what to do about what stands in the way. Two servers on "
-      "different hosts show how the NAT\nmaps; one with two addresses (RFC 5780) shows whom it "
-      "lets in. With nobody to ask, only this machine\nand its router are examined."};
+      "different hosts show how the NAT\nmaps. Whom it lets in is shown by a first node that is "
+      "linked to another one, to which this machine has\nnot written lately, or by a STUN server "
+      "with two addresses (RFC 5780). With nobody to ask, only this\nmachine and its router are "
+      "examined."};
   arguments.custom("--contact", "PEER", "a node to ask, ID@HOST[:PORT]; may be repeated",
                    add_contact(options.contacts));
   arguments.custom("--stun", "HOST[:PORT]", "a STUN server to ask (port: 3478); may be repeated",

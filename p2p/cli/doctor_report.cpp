@@ -22,7 +22,7 @@ using p2p::FamilyReport;
 using p2p::NetworkFinding;
 using p2p::NetworkOutlook;
 using p2p::ServerReport;
-using Outcome = p2p::StunResult::Outcome;
+using Outcome = p2p::StunOutcome;
 
 constexpr int kClient = 3;
 constexpr int kRelayOnly = 4;

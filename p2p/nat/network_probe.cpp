@@ -17,20 +17,36 @@ using Outcome = StunResult::Outcome;
 
 // --- questions -----------------------------------------------------------------------------------
 
-void NetworkProbe::start(Instant now, std::span<const SocketAddress> servers, const Path& gateway) {
+void NetworkProbe::start(Instant now, std::span<const SocketAddress> servers, const Path& gateway,
+                         bool more_follows) {
   QPEER_ASSERT(step_ == Step::idle);
   step_ = Step::probing;
   limit_ = now + config_.time_limit;
-  for (const SocketAddress& server : servers.first(std::min(servers.size(), kMaxServers))) {
-    const auto query = bindings_.ask(now, {.local = {}, .remote = server});
-    servers_.emplace_back(query.value_or(0), ServerReport{.server = server});
-  }
+  more_follows_ = more_follows;
+  ask(now, servers);
   if (gateway.remote.valid() && gateway.local.port() != 0) {
     gateway_.gateway = gateway.remote.with_port(0);
     mapper_.start(now, gateway.remote, gateway.local);
     mapper_open_ = true;
   }
   report_if_done(now);
+}
+
+void NetworkProbe::add(Instant now, std::span<const SocketAddress> servers,
+                       const FoundFiltering& found) {
+  if (!std::exchange(more_follows_, false)) return;
+  ipv4_.found = found.ipv4;
+  ipv6_.found = found.ipv6;
+  ask(now, servers);
+  report_if_done(now);
+}
+
+void NetworkProbe::ask(Instant now, std::span<const SocketAddress> servers) {
+  for (const SocketAddress& server :
+       servers.first(std::min(servers.size(), kMaxServers - servers_.size()))) {
+    const auto query = bindings_.ask(now, {.local = {}, .remote = server});
+    servers_.emplace_back(query.value_or(0), ServerReport{.server = server});
+  }
 }
 
 StunQuery NetworkProbe::test(Instant now, const SocketAddress& server, const StunDetour& detour) {
@@ -171,13 +187,14 @@ void NetworkProbe::on_deadline(Instant now) {
 // --- the report ----------------------------------------------------------------------------------
 
 void NetworkProbe::report_if_done(Instant now) {
-  if (step_ != Step::probing || bindings_.open() + tests_.open() > 0 || mapper_open_) return;
+  if (step_ != Step::probing || is_waiting()) return;
   give_report(now);
 }
 
 void NetworkProbe::give_report(Instant now) {
   step_ = Step::reported;
   limit_ = kNever;
+  more_follows_ = false;
   NetworkReport out;
   out.ipv4 = report_of(ipv4_);
   out.ipv6 = report_of(ipv6_);
@@ -210,6 +227,7 @@ FamilyReport NetworkProbe::report_of(const Family& family) {
   out.seen = counting.front().seen;
   out.mapping = mapping_of(counting);
   out.filtering = filtering_of(family.detours);
+  if (out.filtering == NatFiltering::unknown) out.filtering = family.found;
   if (out.mapping != NatMapping::none) out.hairpin = family.has_hairpin;
   return out;
 }
@@ -254,7 +272,7 @@ bool NetworkProbe::consistent() const {
     case Step::idle:
       return servers_.empty() && limit_ == kNever && !report_;
     case Step::probing:
-      return limit_ != kNever && !report_ && (bindings_.open() + tests_.open() > 0 || mapper_open_);
+      return limit_ != kNever && !report_ && is_waiting();
     case Step::reported:
       return limit_ == kNever;
   }

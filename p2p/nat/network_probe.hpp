@@ -9,6 +9,9 @@
 //             |                  both known --> bindings at the other address  the mapping is given back
 //             '- gateway: PCP, NAT-PMP -----------------------------------'
 //
+// Its owner may have nodes find out the filtering meanwhile (see FilteringProbe); servers that must not be
+// written to before are given with what was found.
+//
 // What the report says of filtering holds only while we have not written to the other address: so nothing
 // is sent there before, and a server whose other host is asked as well is not asked to answer from there.
 //
@@ -39,6 +42,12 @@ struct NetworkProbeConfig {
       .retransmission_timeout = 100ms, .max_requests = 4, .last_wait = 4, .timeout = 3s};
 };
 
+/// What nodes found out.
+struct FoundFiltering {
+  NatFiltering ipv4 = NatFiltering::unknown;
+  NatFiltering ipv6 = NatFiltering::unknown;
+};
+
 /// A Machine.
 class NetworkProbe {
  public:
@@ -55,8 +64,12 @@ class NetworkProbe {
 
   /// Begins, once. `gateway.remote` is the router, and `gateway.local` our private address with a port that
   /// is mapped for a moment: not the port that all is sent from, as the servers would see the mapping then.
-  /// Without a valid() remote no gateway is asked.
-  void start(Instant now, std::span<const SocketAddress> servers, const Path& gateway = {});
+  /// Without a valid() remote no gateway is asked. `more_follows`: the report waits for add() or the limit.
+  void start(Instant now, std::span<const SocketAddress> servers, const Path& gateway = {},
+             bool more_follows = false);
+  /// Asks these servers too, once, after a start() with `more_follows`. `found` holds where no server shows
+  /// the filtering.
+  void add(Instant now, std::span<const SocketAddress> servers, const FoundFiltering& found);
 
   void on_datagram(Instant now, ReceivedDatagram datagram);
   std::optional<Transmit> poll_transmit(Instant now, TransmitBuffer& out);
@@ -94,17 +107,22 @@ class NetworkProbe {
     Detours detours{};
     StunQuery hairpin = 0;
     std::optional<bool> has_hairpin{};
+    NatFiltering found = NatFiltering::unknown;  ///< By nodes.
   };
 
   [[nodiscard]] Family& family_of(const SocketAddress& address) {
     return address.is_ipv4() ? ipv4_ : ipv6_;
   }
+  void ask(Instant now, std::span<const SocketAddress> servers);
   void take_results(Instant now);
   void on_binding(Instant now, const StunResult& result);
   void on_test(Instant now, const StunResult& result);
   void on_other_address(Instant now, Family& family, const StunResult& result);
   void on_detours_known(Instant now, Family& family);
   StunQuery test(Instant now, const SocketAddress& server, const StunDetour& detour);
+  [[nodiscard]] bool is_waiting() const {
+    return bindings_.open() + tests_.open() > 0 || mapper_open_ || more_follows_;
+  }
   void report_if_done(Instant now);
   void give_report(Instant now);
 
@@ -123,6 +141,7 @@ class NetworkProbe {
   Family ipv4_;
   Family ipv6_;
   GatewayReport gateway_;
+  bool more_follows_ = false;
   bool mapper_open_ = false;  ///< Neither granted nor refused yet.
   std::optional<NetworkReport> report_;
 };

@@ -109,7 +109,9 @@ NetworkFinding filtering(const FamilyReport& family) {
   switch (family.filtering) {
     case NatFiltering::unknown:
       out.text = "whether strangers get through is not known";
-      out.advice = "name a STUN server that has a second address (RFC 5780)";
+      out.advice =
+          "name first a node that is linked to one that this host has not written to for five "
+          "minutes, or a STUN server with a second address (RFC 5780)";
       return out;
     case NatFiltering::independent:
       out.text = "strangers get through";
@@ -119,6 +121,9 @@ NetworkFinding filtering(const FamilyReport& family) {
       break;
     case NatFiltering::by_address_and_port:
       out.text = by + " lets in only answers";
+      break;
+    case NatFiltering::restricted:
+      out.text = by + " keeps strangers out";
       break;
   }
   out.advice =
@@ -289,6 +294,8 @@ std::string_view to_string(NatFiltering filtering) {
       return "by address";
     case NatFiltering::by_address_and_port:
       return "by address and port";
+    case NatFiltering::restricted:
+      return "restricted";
   }
   return "unknown";
 }

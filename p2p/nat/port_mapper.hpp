@@ -23,6 +23,7 @@
 
 #include "qpeer/p2p/nat/gateway_epoch.hpp"
 #include "qpeer/p2p/nat/nat_pmp.hpp"
+#include "qpeer/p2p/nat/network_report.hpp"
 #include "qpeer/p2p/nat/pcp.hpp"
 #include "qpeer/transport/base/datagram.hpp"
 #include "qpeer/transport/base/random.hpp"
@@ -30,43 +31,10 @@
 
 namespace qpeer::p2p {
 
-/// Who granted a mapping.
-enum class MappingProtocol : u8 {
-  pcp,
-  nat_pmp,
-  upnp,  ///< Not a PortMapper: see Node::wanted_mapping().
-};
-
-/// Why there is no mapping.
-enum class MappingFailure : u8 {
-  no_answer,         ///< The gateway speaks neither protocol.
-  refused,           ///< It does not allow it, or not to us.
-  no_network,        ///< It has no address outside, or none that could be one.
-  no_resources,      ///< It has no room for another mapping.
-  address_mismatch,  ///< Another NAT is between it and us.
-  expired,           ///< It stopped answering, and the lifetime is over.
-  error,             ///< Any other error.
-};
-
-/// "PCP", "NAT-PMP", "UPnP".
-[[nodiscard]] std::string_view to_string(MappingProtocol protocol);
-/// The end of a sentence about the gateway that begins with what it does not do, and a colon.
-[[nodiscard]] std::string_view describe(MappingFailure failure);
-
 /// Whether packets of strangers can be sent there at all: what a gateway may say that it maps.
 [[nodiscard]] bool may_be_outside(const SocketAddress& address);
 /// Whether a gateway with this address outside is behind another NAT.
 [[nodiscard]] bool is_behind_nat(const SocketAddress& external);
-
-/// There is a mapping, or the one that there was has changed.
-struct PortMapping {
-  SocketAddress external;
-  MappingProtocol protocol = MappingProtocol::pcp;
-  Duration lifetime{};
-  /// The address outside is a private one: the gateway is behind another NAT.
-  bool double_nat = false;
-  friend bool operator==(const PortMapping&, const PortMapping&) = default;
-};
 
 /// There is no mapping, or none any more. The mapper goes on trying.
 struct NoPortMapping {

@@ -12,6 +12,7 @@
 #include <optional>
 #include <vector>
 
+#include "qpeer/p2p/nat/network_report.hpp"
 #include "qpeer/p2p/nat/stun_message.hpp"
 #include "qpeer/transport/base/datagram.hpp"
 #include "qpeer/transport/base/random.hpp"
@@ -46,12 +47,7 @@ struct StunDetour {
 
 /// The end of a transaction.
 struct StunResult {
-  enum class Outcome : u8 {
-    answered,   ///< With a mapped address.
-    refused,    ///< With an error; `error_code` says which.
-    malformed,  ///< With what cannot be used.
-    timed_out,  ///< Not at all.
-  };
+  using Outcome = StunOutcome;
   StunQuery query = 0;
   SocketAddress server;
   Outcome outcome = Outcome::timed_out;

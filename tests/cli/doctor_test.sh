@@ -24,7 +24,7 @@ says ", which is this machine alone"
 says "there is no NAT"
 says "whether strangers get through is not known"
 says "a peer here can be a node, unless a firewall keeps strangers out"
-says "-> name a STUN server that has a second address"
+says "-> name first a node that is linked to one that this host has not written to"
 says "GSO "
 says "the clock "
 doctor 0 --contact "$first" --stun "$address" --json

@@ -40,6 +40,14 @@ route                 | client_goes_on rerouted 1            | the same; both ne
 ipv6-goes             | client_goes_on without_ipv6 1        | the same; linked by IPv6, which goes and comes back | longest gap 1 s; none lost | a link does not change from IPv6 to IPv4
 wifi-mobile-node      | node_moves                           | a node behind a full-cone NAT changes to another network | a stranger is answered there in 4 s | claims
 silent                | client_is_silent                     | a client behind a symmetric NAT that forgets after 20 s; silent for a minute (--full: 5) | answered in 1 s | a minute is too long for continuous integration
+doctor-none           | doctor_names none none independent node 0 | `qpeer doctor` with two nodes: a public IPv4 address | no NAT, independent filtering; in 3 s | claims
+doctor-firewall       | doctor_names firewall none by-address-and-port client 3 | `qpeer doctor` with two nodes: an IPv4 firewall | no NAT, by address and port filtering; in 3 s | claims
+doctor-full-cone      | doctor_names full-cone independent independent node 0 | `qpeer doctor` with two nodes: a full-cone NAT | independent mapping, independent filtering; in 3 s | claims
+doctor-restricted     | doctor_names address-restricted independent by-address client 3 | `qpeer doctor` with two nodes: an address-restricted NAT | independent mapping, by address filtering; in 3 s | claims
+doctor-port-restricted | doctor_names port-restricted independent by-address-and-port client 3 | `qpeer doctor` with two nodes: a port-restricted NAT | independent mapping, by address and port filtering; in 3 s | claims
+doctor-symmetric      | doctor_names symmetric by-destination by-address-and-port relay-only 4 | `qpeer doctor` with two nodes: a symmetric NAT | by destination mapping, by address and port filtering; in 3 s | claims
+doctor-ipv6           | doctor_names 6/open none independent node 0 | `qpeer doctor` with two nodes: a public IPv6 address alone | no NAT, independent filtering; in 3 s | claims
+doctor-ipv6-firewall  | doctor_names 6/firewall none by-address-and-port client 3 | `qpeer doctor` with two nodes: an IPv6 firewall | no NAT, by address and port filtering; in 3 s | claims
 doctor-udp-blocked    | doctor_sees_no_udp | `qpeer doctor` with two nodes: UDP is blocked | told so in 3 s | claims
 doctor-upnp             | doctor_sees_upnp | `qpeer doctor` with two nodes: a port-restricted NAT whose router speaks UPnP alone | told so in 3 s; no mapping is left | claims
 stun-alone | doctor_asks_stun alone port-restricted independent unknown client 3 | `qpeer doctor`: a port-restricted NAT; two STUN servers of one address each | independent mapping, filtering unknown; in 3 s | claims
@@ -253,6 +261,24 @@ doctor_on_a() { # doctor_on_a OPTION...: sets $took and $status; what it says is
 }
 says_of() { # says_of FAMILY WHAT VALUE
   grep -q -E '"'"$1"'":[{][^}]*"'"$2"'":'"$3" "$scratch/a.log"
+}
+
+doctor_names() { # doctor_names KIND MAPPING FILTERING OUTLOOK STATUS: dashes for spaces
+  local family=ipv4 status=
+  start_network
+  make_site a "$1"
+  appears "$scratch/h1.log" '"event":"link_up"' 20
+  appears "$scratch/h2.log" '"event":"link_up"' 20
+  case $1 in
+    6/*)
+      family=ipv6
+      start_node h3 --no-port-mapping --contact "$contact6" # Linked by IPv6.
+      appears "$scratch/h3.log" '"event":"link_up"' 20
+      await_ipv6 a
+      doctor_on_a --contact "$contact6" --contact "${ID[h3]}@[2a00:3::2]:4477" ;;
+    *) doctor_on_a --contact "$contact" --contact "${ID[h2]}@11.2.0.2:4477" ;;
+  esac
+  claim_report $family "${@:2}"
 }
 
 claim_report() { # claim_report FAMILY MAPPING FILTERING OUTLOOK STATUS: dashes for spaces

@@ -100,6 +100,16 @@ give_site_addresses() { # give_site_addresses SITE HOST LAST KIND
   esac
 }
 
+await_ipv6() { # await_ipv6 a: until the site's router and its host have made sure that nobody else has their addresses
+  local machine
+  for machine in "r$1" "$1"; do
+    for _ in {1..100}; do
+      if [ -z "$(on "$machine" ip -6 addr show tentative)" ]; then break; fi
+      sleep 0.05
+    done
+  done
+}
+
 set_mapping_timeout() { # set_mapping_timeout a SECONDS: of a silent mapping; those that there are, are forgotten
   SITE_TIMEOUT[$1]=$2
   set_site "$1" "${SITE_KIND[$1]}"

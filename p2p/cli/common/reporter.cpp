@@ -127,6 +127,10 @@ void Reporter::on_event(const p2p::AsyncNodeBase& peer, const p2p::NodeEvent& ev
     json.text("why", unmapped->why);
     tell(json.raw("double_nat", unmapped->double_nat ? "true" : "false"),
          "the router maps no port to us: {}", unmapped->why);
+  } else if (const auto* changed = std::get_if<p2p::NetworkChanged>(&event)) {
+    const std::string local = changed->local.valid() ? changed->local.to_string() : "";
+    tell(Json{"network_changed"}.text("address", local), "the network changed; our address now: {}",
+         local.empty() ? "none to the internet, as far as is known" : local);
   } else if (const auto* shared = std::get_if<p2p::KeyInUse>(&event)) {
     key_in_use(*shared);
   } else if (const auto* refused = std::get_if<p2p::DialRefused>(&event)) {

@@ -144,6 +144,52 @@ SIMULATE_IN(ProbeNetwork, NetworkProbe, OnePlainServerShowsOnlyWhetherThereIsANa
   EXPECT_EQ(report.ipv4.own, kInside);
 }
 
+// --- what nodes find out -------------------------------------------------------------------------
+
+SIMULATE_IN(ProbeNetwork, NetworkProbe, WhatNodesFoundIsReported) {
+  for (const NatFiltering found : {NatFiltering::independent, NatFiltering::by_address,
+                                   NatFiltering::by_address_and_port, NatFiltering::restricted}) {
+    Probing probing{network, {full_cone()}};
+    probing.adds(1s, {kPlain2}, {.ipv4 = found});
+    const NetworkReport report = probing.run({kPlain1});
+    EXPECT_EQ(report.ipv4.filtering, found);
+    EXPECT_EQ(report.ipv6.filtering, NatFiltering::unknown);
+    EXPECT_EQ(report.ipv4.mapping, NatMapping::independent);
+    EXPECT_EQ(report.ipv4.answered, 2U);
+    EXPECT_EQ(report.outlook(),
+              found == NatFiltering::independent ? NetworkOutlook::node : NetworkOutlook::client);
+    EXPECT_LT(probing.took(), 1'200ms);
+  }
+}
+
+SIMULATE_IN(ProbeNetwork, NetworkProbe, TheOtherServersAreNotWrittenToBefore) {
+  std::vector<Instant> written;
+  network.on_send([&](const Passing& datagram) {
+    if (datagram.to == kPlain2) written.push_back(network.now());
+  });
+  const Instant begin = network.now();
+  Probing probing{network, {port_restricted()}};
+  probing.adds(1s, {kPlain2}, {}).run({kPlain1});
+  ASSERT_FALSE(written.empty());
+  EXPECT_GE(written.front() - begin, 1s);
+}
+
+// What a server shows was seen from the port that all is sent from.
+SIMULATE_IN(ProbeNetwork, NetworkProbe, AServerWithTwoAddressesKnowsBetter) {
+  Probing probing{network, {address_restricted()}};
+  const NetworkReport report =
+      probing.adds(1s, {}, {.ipv4 = NatFiltering::independent}).run({kServer});
+  EXPECT_EQ(report.ipv4.filtering, NatFiltering::by_address);
+}
+
+SIMULATE_IN(ProbeNetwork, NetworkProbe, TheReportDoesNotWaitForNodesForEver) {
+  Probing probing{network, {port_restricted()}};
+  const NetworkReport report =
+      probing.adds(2'600ms, {kPlain2}, {.ipv4 = NatFiltering::by_address}).run({kPlain1});
+  EXPECT_EQ(report.asked(), 1U);
+  EXPECT_EQ(report.ipv4.filtering, NatFiltering::unknown);
+}
+
 // Two ports of one host see a symmetric NAT for what it is.
 SIMULATE_IN(ProbeNetwork, NetworkProbe, PortsOfOneHostTellMappingsApart) {
   network.server.names(kServer);  // So that only the ports that are given count.

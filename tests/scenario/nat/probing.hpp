@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "qpeer/p2p/nat/network_probe.hpp"
@@ -91,9 +92,21 @@ class Probing {
     return with(path_.local);
   }
 
+  /// After `time` the other servers are given, and what nodes found out.
+  Probing& adds(Duration time, std::vector<SocketAddress> servers,
+                const p2p::FoundFiltering& found) {
+    added_ = {.time = time, .servers = std::move(servers), .found = found};
+    return *this;
+  }
+
   p2p::NetworkReport run(const std::vector<SocketAddress>& servers) {
     const Instant begin = network_.now();
-    probe_.start(begin, servers, path_);
+    probe_.start(begin, servers, path_, added_.has_value());
+    if (added_) {
+      network_.run_for(added_->time);
+      probe_.add(network_.now(), added_->servers, added_->found);
+      network_.wake(*host_);
+    }
     EXPECT_TRUE(network_.run_until([&] { return report_.has_value(); }, 3s)) << "no report";
     took_ = network_.now() - begin;
     EXPECT_TRUE(network_.run_until([&] { return probe_.is_finished(); }, 1s));
@@ -105,7 +118,14 @@ class Probing {
   [[nodiscard]] SocketAddress mapped() const { return path_.local; }
 
  private:
+  struct Added {
+    Duration time{};
+    std::vector<SocketAddress> servers;
+    p2p::FoundFiltering found;
+  };
+
   ProbeNetwork& network_;
+  std::optional<Added> added_;
   SeededRandom random_;
   p2p::NetworkProbe probe_;
   SocketAddress own_;

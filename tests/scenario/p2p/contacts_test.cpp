@@ -90,5 +90,35 @@ SIMULATE_PEERS(Contacts, ADialThatNobodyAnswersSaysSo) {
   EXPECT_EQ(client.all<p2p::LinkFailed>()[0].candidate.why, "no answer: nothing came from there");
 }
 
+// What a driver says of one change is one event.
+SIMULATE_PEERS(NetworkChanges, AreReportedOnce) {
+  auto& node = network.node();
+  auto& client = network.client();
+  const Path home{.local = client.address(), .remote = SocketAddress::ipv4({10, 0, 0, 254}, 0)};
+  client.node().on_network(network.now(), home, {});
+  client.bootstraps({node});
+  ASSERT_TRUE(run_until(client.linked(node), 5s));
+  client.node().on_network(network.now(), home, {});
+  client.wake();
+  run_for(1s);
+  EXPECT_TRUE(client.all<p2p::NetworkChanged>().empty()) << "nothing changed";
+
+  const SocketAddress mobile = network.new_address();
+  client.node().on_local_address_gone(network.now(), network.new_address());
+  client.node().on_network_changed(network.now());
+  client.node().on_network(network.now(), {.local = mobile, .remote = home.remote}, {});
+  client.wake();
+  run_for(1s);
+  const auto changes = client.all<p2p::NetworkChanged>();
+  ASSERT_EQ(changes.size(), 1U);
+  EXPECT_EQ(changes[0].local, mobile);
+
+  client.node().on_network(network.now(), {}, {});
+  client.wake();
+  run_for(1s);
+  ASSERT_EQ(client.all<p2p::NetworkChanged>().size(), 2U);
+  EXPECT_FALSE(client.all<p2p::NetworkChanged>()[1].local.valid());
+}
+
 }  // namespace
 }  // namespace qpeer::sim

@@ -24,6 +24,19 @@ class KnocksTest : public OwnersFixture {
     posted_events();
     return peer;
   }
+  /// A client that dialled us.
+  Peer& visiting_client(u8 number) {
+    Peer& peer = *peers.admit(now, id_of(number), Role::client);
+    PeerConnection& inbound = connected(number, false, Role::client);
+    peers.attach_inbound(now, peer, inbound);
+    inbound.stage = PeerConnection::Stage::open;
+    peers.update_link(now, peer);
+    posted_events();
+    return peer;
+  }
+  std::vector<KnockSent> told(const Peer& client) {
+    return sent_on<KnockSent>(connections[client.inbound.front()]);
+  }
   void begins(const Peer& peer) { knocks.begin(now, peer, address_of(peer.id.bytes()[0])); }
   /// What a helper was asked so far.
   std::vector<Knock> asked_of(const Peer& helper) {
@@ -207,6 +220,60 @@ TEST_F(KnocksTest, NothingIsLeftAfterCancel) {
   reports(peer, asked_of(helper).at(0).token);
   answers(helper, KnockStatus::sent);
   EXPECT_EQ(outcome(), std::nullopt);
+}
+
+// --- clients -------------------------------------------------------------------------------------
+
+TEST_F(KnocksTest, AClientIsToldOfEachKnockThatWasSent) {
+  const Peer& helper = linked(1);
+  const Peer& client = visiting_client(2);
+  ASSERT_TRUE(knocks.admit_client(now, client, address_of(2)));
+  knocks.begin_for_client(now, client, address_of(2));
+  EXPECT_FALSE(knocks.is_under_way(client)) << "no check waits for it";
+  answers(helper, KnockStatus::sent);
+  time_passes(Knocks::kAnswerTime);
+  answers(helper, KnockStatus::sent);
+  ASSERT_EQ(told(client).size(), 2U);
+  EXPECT_EQ(told(client)[0], (KnockSent{.token = asked_of(helper)[0].token}));
+  EXPECT_EQ(told(client)[1], (KnockSent{.token = asked_of(helper)[1].token}));
+  time_passes(Knocks::kAnswerTime);
+  EXPECT_EQ(told(client).size(), 2U);
+  EXPECT_EQ(outcome(), std::nullopt);
+  EXPECT_EQ(knocks.next_deadline(), kNever);
+}
+
+TEST_F(KnocksTest, AClientThatHearsAKnockNeedsNoSecond) {
+  const Peer& helper = linked(1);
+  const Peer& client = visiting_client(2);
+  ASSERT_TRUE(knocks.admit_client(now, client, address_of(2)));
+  knocks.begin_for_client(now, client, address_of(2));
+  answers(helper, KnockStatus::sent);
+  reports(client, asked_of(helper).at(0).token);
+  time_passes(Knocks::kRoundTime);
+  EXPECT_EQ(asked_of(helper).size(), 1U);
+  EXPECT_EQ(outcome(), std::nullopt);
+}
+
+TEST_F(KnocksTest, AClientIsToldThatThereIsNobodyToAsk) {
+  const Peer& client = visiting_client(2);
+  ASSERT_TRUE(knocks.admit_client(now, client, address_of(2)));
+  knocks.begin_for_client(now, client, address_of(2));
+  ASSERT_EQ(told(client).size(), 1U);
+  EXPECT_EQ(told(client)[0].status, KnockStatus::busy);
+}
+
+TEST_F(KnocksTest, ClientsGetFewRounds) {
+  linked(1);
+  const Peer& one = visiting_client(2);
+  ASSERT_TRUE(knocks.admit_client(now, one, address_of(2)));
+  knocks.begin_for_client(now, one, address_of(2));
+  EXPECT_FALSE(knocks.admit_client(now, one, address_of(2))) << "one at a time";
+  EXPECT_FALSE(knocks.admit_client(now, visiting_client(3), address_of(2))) << "of one network";
+  EXPECT_TRUE(knocks.admit_client(now, visiting_client(4), address_of(4)));
+  EXPECT_FALSE(knocks.admit_client(now, visiting_client(5), address_of(5))) << "of all together";
+  knocks.cancel(one);
+  time_passes(Knocks::kClientInterval);
+  EXPECT_TRUE(knocks.admit_client(now, one, address_of(2)));
 }
 
 }  // namespace

@@ -396,5 +396,47 @@ TEST_F(AsyncClientTest, AContactThatTheSocketCannotReachFailsAtOnce) {
   EXPECT_TRUE(text.contains("family")) << text;
 }
 
+// Only the internet has strangers.
+TEST_F(AsyncClientTest, ANodeOfThisHostFindsNoFiltering) {
+  AsyncNode server = node();
+  AsyncClient asker = client();
+  const ServerPeer peer = link(asker, server);
+  const ServerPeer stranger = asker.peer(make_identity().id);
+  auto body = [&]() -> async::Task<void> {
+    const auto found = co_await peer.probe_filtering();
+    EXPECT_TRUE(found) << to_string(found.error());
+    if (!found) co_return;
+    EXPECT_EQ(found->by, server.id());
+    EXPECT_EQ(found->other_port, std::nullopt);
+    EXPECT_EQ(found->strangers, std::nullopt);
+    const auto refused = co_await stranger.probe_filtering();
+    EXPECT_EQ(refused.error(), PeerError::not_linked);
+  };
+  finish(body());
+}
+
+TEST_F(AsyncClientTest, ReportsItsNetwork) {
+  AsyncNode server = node();
+  AsyncClient asker = client();
+  link(asker, server);
+  auto body = [&]() -> async::Task<void> {
+    const auto alone = co_await server.network_report();
+    EXPECT_TRUE(alone);
+    if (!alone) co_return;
+    EXPECT_EQ(alone->asked(), 0U) << "it is linked to no node";
+    const auto report = co_await asker.network_report();
+    EXPECT_TRUE(report);
+    if (!report) co_return;
+    EXPECT_EQ(report->asked(), 1U);
+    EXPECT_EQ(report->answered(), 1U);
+    EXPECT_EQ(report->servers.at(0).server, server.local_address());
+    EXPECT_EQ(report->ipv4.mapping, NatMapping::none);
+    EXPECT_EQ(report->ipv4.filtering, NatFiltering::unknown);
+    EXPECT_FALSE(report->gateway.gateway.valid()) << "a client asks no router";
+    EXPECT_EQ(findings_of(*report).back().topic, "outlook");
+  };
+  finish(body());
+}
+
 }  // namespace
 }  // namespace qpeer::p2p
