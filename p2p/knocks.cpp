@@ -139,10 +139,13 @@ void Knocks::on_knocked(Instant now, const PeerConnection& connection, const Kno
                       ? rounds_.end()
                       : rounds_.find(connection.owner);
   if (at == rounds_.end()) return;
-  const bool counts = std::ranges::any_of(at->second.asked, [&](const Asked& asked) {
-    return asked.token == message.token && now < asked.at + kTokenLife;
+  const auto asked = std::ranges::find_if(at->second.asked, [&](const Asked& one) {
+    return one.token == message.token && now < one.at + kTokenLife;
   });
-  if (counts) end(at->first, KnockOutcome::heard);
+  if (asked == at->second.asked.end()) return;
+  // Only a token that we named counts for the client.
+  if (at->second.for_client && !asked->sent) tell_client(at->first, {.token = asked->token});
+  end(at->first, KnockOutcome::heard);
 }
 
 void Knocks::on_deadline(Instant now) { ask_next(now, deadlines_.top()); }

@@ -44,10 +44,10 @@ Path router_for(const std::optional<io::UdpSocket>& mapped) {
 }  // namespace
 
 NatFiltering filtering_of(const FilteringFound& found) {
-  if (found.strangers == true) return NatFiltering::independent;
-  if (found.other_port == false) return NatFiltering::by_address_and_port;
-  if (!found.strangers) return NatFiltering::unknown;
-  return found.other_port ? NatFiltering::by_address : NatFiltering::restricted;
+  if (!found.strangers) return NatFiltering::unknown;  // One knock alone may have been lost.
+  if (*found.strangers) return NatFiltering::independent;
+  if (!found.other_port) return NatFiltering::restricted;
+  return *found.other_port ? NatFiltering::by_address : NatFiltering::by_address_and_port;
 }
 
 async::Task<std::expected<NetworkExamination, std::error_code>> examine_network(

@@ -269,12 +269,13 @@ doctor_names() { # doctor_names KIND MAPPING FILTERING OUTLOOK STATUS: dashes fo
   make_site a "$1"
   appears "$scratch/h1.log" '"event":"link_up"' 20
   appears "$scratch/h2.log" '"event":"link_up"' 20
+  await_ipv6 net h1 h2 h3 ra a
+  pause 1
   case $1 in
     6/*)
       family=ipv6
       start_node h3 --no-port-mapping --contact "$contact6" # Linked by IPv6.
       appears "$scratch/h3.log" '"event":"link_up"' 20
-      await_ipv6 a
       doctor_on_a --contact "$contact6" --contact "${ID[h3]}@[2a00:3::2]:4477" ;;
     *) doctor_on_a --contact "$contact" --contact "${ID[h2]}@11.2.0.2:4477" ;;
   esac

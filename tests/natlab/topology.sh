@@ -100,9 +100,9 @@ give_site_addresses() { # give_site_addresses SITE HOST LAST KIND
   esac
 }
 
-await_ipv6() { # await_ipv6 a: until the site's router and its host have made sure that nobody else has their addresses
+await_ipv6() { # await_ipv6 MACHINE...: until they have made sure that nobody else has their addresses, which programs see as a change
   local machine
-  for machine in "r$1" "$1"; do
+  for machine; do
     for _ in {1..100}; do
       if [ -z "$(on "$machine" ip -6 addr show tentative)" ]; then break; fi
       sleep 0.05

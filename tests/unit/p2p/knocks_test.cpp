@@ -254,6 +254,20 @@ TEST_F(KnocksTest, AClientThatHearsAKnockNeedsNoSecond) {
   EXPECT_EQ(outcome(), std::nullopt);
 }
 
+// The client knows nothing of a token until we name it.
+TEST_F(KnocksTest, AClientIsToldOfAKnockThatIsFasterThanTheAnswer) {
+  const Peer& helper = linked(1);
+  const Peer& client = visiting_client(2);
+  ASSERT_TRUE(knocks.admit_client(now, client, address_of(2)));
+  knocks.begin_for_client(now, client, address_of(2));
+  const KnockToken token = asked_of(helper).at(0).token;
+  reports(client, token);
+  ASSERT_EQ(told(client).size(), 1U);
+  EXPECT_EQ(told(client)[0], (KnockSent{.token = token}));
+  answers(helper, KnockStatus::sent);
+  EXPECT_EQ(told(client).size(), 1U);
+}
+
 TEST_F(KnocksTest, AClientIsToldThatThereIsNobodyToAsk) {
   const Peer& client = visiting_client(2);
   ASSERT_TRUE(knocks.admit_client(now, client, address_of(2)));
