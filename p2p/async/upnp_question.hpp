@@ -10,6 +10,7 @@
 
 #include "qpeer/p2p/async/upnp_gateway.hpp"
 #include "qpeer/p2p/nat/network_report.hpp"
+#include "qpeer/p2p/nat/port_mapper.hpp"
 #include "qpeer/transport/async/combinators.hpp"
 #include "qpeer/transport/async/event.hpp"
 #include "qpeer/transport/async/task.hpp"
