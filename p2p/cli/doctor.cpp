@@ -113,6 +113,7 @@ Task<NatFiltering> find_filtering(EventLoop& loop, PeerAddress node) {
 
 Task<p2p::FoundFiltering> find_filtering_of_all(EventLoop& loop, std::vector<PeerAddress> node) {
   std::vector<Task<NatFiltering>> tasks;
+  tasks.reserve(node.size());
   for (const PeerAddress& each : node) tasks.push_back(find_filtering(loop, each));
   p2p::FoundFiltering out;
   const auto found = co_await when_all(std::move(tasks));
