@@ -8,9 +8,12 @@
 #include <vector>
 
 #include "qpeer/tests/io/network_namespace.hpp"
+#include "qpeer/transport/io/event_loop.hpp"
 #include "qpeer/transport/io/interface_addresses.hpp"
 #include "qpeer/transport/io/internet_path.hpp"
 #include "qpeer/transport/io/network_monitor.hpp"
+#include "qpeer/transport/io/network_reports.hpp"
+#include "qpeer/transport/io/system_clock.hpp"
 
 namespace qpeer::io::test {
 namespace {
@@ -69,6 +72,40 @@ TEST(PacedNetworkChanges, TheFirstIsHandedOutAtOnceAndTheNextTogether) {
         {.gone = {SocketAddress::ipv4({10, 0, static_cast<u8>(i / 256), static_cast<u8>(i)}, 0)}});
   }
   EXPECT_EQ(changes.take(at(1'000ms))->gone.size(), NetworkChanges::kMaxGone);
+}
+
+// Both changes may be there when the first one is read.
+TEST(NetworkReports, TellThatThePathToTheInternetWasAway) {
+  struct Machine {
+    std::vector<Path> told;
+    void on_network(Instant, const Path& ipv4, const Path&) { told.push_back(ipv4); }
+  };
+  struct Owner {
+    NetworkReports<Machine, Owner>* reports = nullptr;
+    void on_network_due() const { reports->report(now()); }
+  };
+  run_in_namespace([] {
+    LoopbackInterface interface;
+    interface.add(2);
+    interface.add(3);
+    interface.add_default_route();
+    EventLoop loop;
+    Machine machine;
+    Owner owner;
+    NetworkReports<Machine, Owner> reports(loop, machine, owner);
+    owner.reports = &reports;
+    reports.start(SocketAddress::ipv4({}, 4477));
+    ASSERT_EQ(machine.told.size(), 1U);
+    const Path path = machine.told[0];
+    ASSERT_EQ(path.local, LoopbackInterface::address(2, 4477));
+    interface.remove(3);
+    loop.run_once(Duration(100'000'000));
+    EXPECT_EQ(machine.told, (std::vector{path, path})) << "another address";
+    interface.remove(2);
+    interface.add(2);
+    for (int i = 0; i < 5 && machine.told.size() < 4; ++i) loop.run_once(Duration(200'000'000));
+    EXPECT_EQ(machine.told, (std::vector{path, path, Path{}, path}));
+  });
 }
 
 TEST(NetworkMonitor, TellsWhatIsLostAndThatSomethingIsGained) {

@@ -25,6 +25,13 @@ struct NetworkChanges {
   bool lost_route = false;  ///< A default route is gone.
 
   [[nodiscard]] bool any() const { return !gone.empty() || gained || lost_route; }
+  /// Whether what was sent from this address may have gone nowhere meanwhile.
+  [[nodiscard]] bool may_have_cut(const SocketAddress& local) const {
+    if (!local.valid()) return false;
+    return lost_route || std::ranges::any_of(gone, [&](const SocketAddress& each) {
+             return each.same_host(local);
+           });
+  }
   void add_gone(const SocketAddress& address) {
     const bool is_new = std::ranges::find(gone, address) == gone.end();
     if (is_new && gone.size() < kMaxGone) gone.push_back(address);

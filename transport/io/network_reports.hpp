@@ -38,7 +38,7 @@ class NetworkReports {
         if (watch) watch_ = std::move(*watch);
       }
     }
-    report_internet_paths(io::now());
+    report_internet_paths(io::now(), {});
   }
   void stop() {
     watch_.reset();
@@ -59,7 +59,7 @@ class NetworkReports {
     if constexpr (kMindsGains) {
       if (changes->gained) machine_.on_network_changed(now);
     }
-    report_internet_paths(now);
+    report_internet_paths(now, *changes);
   }
 
  private:
@@ -77,14 +77,21 @@ class NetworkReports {
     owner_.on_network_due();  // May destroy us.
   }
 
-  void report_internet_paths(Instant now) {
+  // A path that was away is told as such, although it may be back, and the same, by now: routers forget.
+  void report_internet_paths(Instant now, const NetworkChanges& changes) {
     if constexpr (kMindsInternetPath) {
       const auto ours = [this](const Path& path) {
         const bool is_any = bound_.is_wildcard() && (bound_.is_ipv6() || path.local.is_ipv4());
         return is_any || bound_.same_host(path.local) ? path : Path{};
       };
-      machine_.on_network(now, ours(read_ipv4_internet_path(bound_.port())),
-                          ours(read_ipv6_internet_path(bound_.port())));
+      const Path ipv4 = ours(read_ipv4_internet_path(bound_.port()));
+      const Path ipv6 = ours(read_ipv6_internet_path(bound_.port()));
+      const bool ipv4_was_away = changes.may_have_cut(ipv4.local);
+      const bool ipv6_was_away = changes.may_have_cut(ipv6.local);
+      if (ipv4_was_away || ipv6_was_away) {
+        machine_.on_network(now, ipv4_was_away ? Path{} : ipv4, ipv6_was_away ? Path{} : ipv6);
+      }
+      machine_.on_network(now, ipv4, ipv6);
     }
   }
 
