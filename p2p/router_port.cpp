@@ -158,7 +158,8 @@ void RouterPort::take_events() {
 bool RouterPort::consistent() const {
   if (!mapper_.consistent() || (external_ && failure_)) return false;
   if ((wanted_ && wanted_ != internet_) || (is_owners_ && !(wanted_ && external_))) return false;
-  return internet_ ? mapper_.is_idle() == is_owners_ : !external_ && !failure_;
+  // Beside the owner's mapping a request that may have been granted is still being taken back.
+  return internet_ ? is_owners_ || !mapper_.is_idle() : !external_ && !failure_;
 }
 
 }  // namespace qpeer::p2p

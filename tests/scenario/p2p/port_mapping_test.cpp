@@ -223,6 +223,25 @@ SIMULATE_PEERS(PortMapping, WhereTheRouterMapsNoneTheOwnerIsAskedTo) {
   EXPECT_EQ(ask(network, node, gateway), 0U);
 }
 
+// A request to the router that is on its way at that moment may be granted: it is taken back.
+SIMULATE_PEERS(PortMapping, TheOwnerMayHaveOneWhileTheRouterIsAsked) {
+  MappingGateway gateway{};
+  auto& node = network.node(inside_with_another_mapper());
+  for (Duration later = 600ms; later < 4s; later += 100ms) {
+    node.node().on_network(network.now(), internet(gateway), {});
+    node.wake();
+    run_for(later);
+    ASSERT_TRUE(node.node().wanted_mapping()) << later;
+    node.node().on_mapped(network.now(), gateway.external.with_port(50'000), 1h);
+    EXPECT_TRUE(node.node().consistent()) << later;
+    run_for(3s);
+    EXPECT_EQ(node.node().mapped_address(), gateway.external.with_port(50'000)) << later;
+    EXPECT_TRUE(node.node().consistent()) << later;
+    EXPECT_EQ(ask(network, node, gateway), 0U) << later;
+    node.node().on_network(network.now(), {}, {});
+  }
+}
+
 SIMULATE_PEERS(PortMapping, OnlyAnotherMappingOfTheOwnerIsReportedAgain) {
   MappingGateway gateway{};
   auto& node = network.node(inside_with_another_mapper());
